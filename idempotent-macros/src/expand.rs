@@ -1,0 +1,248 @@
+//! The expansion: one call.
+//!
+//! ```text
+//! // Input:
+//! //     #[idempotent(ttl = "24h", scope = "endpoint")]
+//! //     async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
+//! //
+//! // Output:
+//! //     async fn create_order(request: HttpRequest, payload: Payload) -> HttpResponse {
+//! //         async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
+//! //         ::idempotent_runtime::__private::run(const { &Policy { … } }, request, payload, create_order).await
+//! //     }
+//! ```
+//!
+//! The policy has no name: a `static` beside the handler could be named from its body and would hide a thing of the
+//! user's. On a mistake the handler is emitted as it would be without the attribute, beside the errors.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{GenericParam, Result, Signature, parse_quote};
+
+use crate::args::Args;
+use crate::attributes::{Attributes, last_segment};
+use crate::beside::Beside;
+use crate::errors::Ctxt;
+use crate::handler::Handler;
+use crate::methods;
+use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
+
+/// What the attribute with `args` makes of `item`.
+pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> TokenStream {
+    let cx = Ctxt::default();
+    let args = Args::parse(&cx, args);
+    let policy = Policy::check(&cx, &args);
+    let handler = match syn::parse2::<Handler>(item.clone()) {
+        Ok(handler) => handler,
+        Err(error) => {
+            cx.push(error);
+            return beside_errors(cx.check(), item);
+        }
+    };
+    handler.check(&cx);
+    methods::check(&cx, &handler.attrs, beside);
+    let handler = check_once(&cx, handler);
+    match cx.check() {
+        Ok(()) => wrap(handler, &policy),
+        errors => beside_errors(errors, handler.pardoned()),
+    }
+}
+
+fn beside_errors(errors: Result<()>, item: impl quote::ToTokens) -> TokenStream {
+    let errors = errors.err().map(|error| error.into_compile_error());
+    quote!(#errors #item)
+}
+
+/// Takes a second `#[idempotent]` away, so that it does not report everything again.
+fn check_once(cx: &Ctxt, mut handler: Handler) -> Handler {
+    handler.attrs.retain(|attr| {
+        let again = last_segment(&attr.meta) == "idempotent";
+        if again {
+            cx.error(attr.path(), "`#[idempotent]` is given twice; one attribute takes all arguments");
+        }
+        !again
+    });
+    handler
+}
+
+fn wrap(handler: Handler, policy: &Policy) -> TokenStream {
+    let Handler { attrs, vis, sig, body } = handler;
+    let Attributes { outer, inner } = Attributes::sort(attrs);
+    // A handler may be called `request`, and items are found before arguments: hygiene does not tell them apart.
+    let request = Ident::new("__request", Span::mixed_site());
+    let payload = Ident::new("__payload", Span::mixed_site());
+    let registered = registered_signature(&sig, &request, &payload);
+    let policy = policy_tokens(policy, &sig.ident);
+    let callee = callee(&sig);
+    // What rustc has to say about the call is about the handler, so it is said there.
+    let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
+        ::idempotent_runtime::__private::run(const { &#policy }, #request, #payload, #callee).await
+    };
+    // The block stands where the body stood: lints pass over items that a macro seems to have made up.
+    let mut block = Group::new(Delimiter::Brace, quote!(#(#inner)* #sig #body #call));
+    block.set_span(body.span());
+    quote!(#(#outer)* #vis #registered #block)
+}
+
+/// The signature that actix sees: the raw request in, the finished response out.
+fn registered_signature(sig: &Signature, request: &Ident, payload: &Ident) -> Signature {
+    let private = private();
+    Signature {
+        inputs: parse_quote!(#request: #private::HttpRequest, #payload: #private::Payload),
+        output: parse_quote!(-> #private::HttpResponse),
+        ..sig.clone()
+    }
+}
+
+/// The handler with its type and const parameters. Lifetimes are left to inference: most may not be written out.
+fn callee(sig: &Signature) -> TokenStream {
+    let name = &sig.ident;
+    let params = sig.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        GenericParam::Const(param) => Some(&param.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let params: Vec<_> = params.collect();
+    if params.is_empty() { quote!(#name) } else { quote!(#name::<#(#params),*>) }
+}
+
+fn policy_tokens(policy: &Policy, name: &Ident) -> TokenStream {
+    let private = private();
+    let name = name.unraw().to_string();
+    let ttl = policy.ttl.as_secs();
+    let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
+    let short_ttl = policy.short_ttl.map(short_ttl_warning);
+    let required = policy.required;
+    let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
+    let (fingerprint, abandoned) =
+        (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
+    quote_spanned! {Span::mixed_site()=>
+        #private::Policy {
+            handler: ::core::concat!(::core::module_path!(), "::", #name),
+            ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
+            scope: #private::Scope::#scope,
+            required: #required,
+            wait: #private::Duration::from_millis(#wait),
+            replay: #private::Replay::#replay,
+            fingerprint: #private::Fingerprint::#fingerprint,
+            abandoned: #private::Abandoned::#abandoned,
+        }
+    }
+}
+
+const SHORT_TTL: &str = "a retry that comes later than this ttl is a new execution; `#[allow(deprecated)]` on the \
+                         handler says that no client retries so late";
+
+/// The use of something deprecated is the one warning that a macro can give.
+fn short_ttl_warning(span: Span) -> TokenStream {
+    let short_ttl = Ident::new("ttl_under_24_hours", span);
+    quote! {
+        #[deprecated(note = #SHORT_TTL)]
+        const fn #short_ttl() {}
+        #short_ttl();
+    }
+}
+
+fn scope_tokens(scope: &Scope) -> TokenStream {
+    match scope {
+        Scope::Endpoint => quote!(Endpoint),
+        Scope::Resource => quote!(Resource),
+        Scope::Global => quote!(Global),
+        Scope::Group(name) => quote!(Group(#name)),
+    }
+}
+
+fn replay_tokens(replay: Replay) -> TokenStream {
+    match replay {
+        Replay::All => quote!(All),
+        Replay::Final => quote!(Final),
+        Replay::Success => quote!(Success),
+    }
+}
+
+fn fingerprint_tokens(fingerprint: &Fingerprint) -> TokenStream {
+    match fingerprint {
+        Fingerprint::Raw => quote!(Raw),
+        Fingerprint::Canonical => quote!(Canonical),
+        Fingerprint::Function(path) => {
+            quote_spanned!(Span::mixed_site().located_at(path.span())=> Function(#path))
+        }
+    }
+}
+
+fn abandoned_tokens(abandoned: Abandoned) -> TokenStream {
+    match abandoned {
+        Abandoned::Refuse => quote!(Refuse),
+        Abandoned::Rerun => quote!(Rerun),
+    }
+}
+
+/// The one module whose paths generated code may name.
+fn private() -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> ::idempotent_runtime::__private)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(args: TokenStream, item: TokenStream) -> String {
+        packed(&expand(args, item, &Beside::default()).to_string())
+    }
+
+    /// Without white space, whose rules are the printer's own.
+    fn packed(text: &str) -> String {
+        text.split_whitespace().collect()
+    }
+
+    #[test]
+    fn a_handler_becomes_one_call() {
+        let item = quote! {
+            #[post("/orders")]
+            #[tracing::instrument(skip(order))]
+            pub(crate) async fn create_order(order: web::Json<NewOrder>) -> impl Responder {
+                HttpResponse::Created().json(order)
+            }
+        };
+        assert_eq!(expanded(TokenStream::new(), item), packed(include_str!("snapshots/defaults.rs")));
+    }
+
+    #[test]
+    fn every_argument_lands_in_the_policy() {
+        let args = quote! {
+            ttl = "1h 30m", scope = "group:payments", required = false, wait = "0s", replay = "success",
+            fingerprint = "crate::by_number", abandoned = "rerun"
+        };
+        let item = quote! {
+            async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }
+        };
+        assert_eq!(expanded(args, item), packed(include_str!("snapshots/everything.rs")));
+    }
+
+    #[test]
+    fn the_default_wait_is_at_most_half_the_ttl() {
+        let tokens = expanded(
+            quote!(ttl = "1s"),
+            quote!(
+                async fn create() -> String {
+                    todo
+                }
+            ),
+        );
+        assert!(tokens.contains("wait:::idempotent_runtime::__private::Duration::from_millis(500u64)"));
+    }
+
+    #[test]
+    fn a_mistake_leaves_a_handler_without_the_attribute() {
+        let item = quote!(#[post("/")] fn create() -> HttpResponse { half typed. });
+        assert_eq!(expanded(quote!(ttl = 24), item), packed(include_str!("snapshots/mistakes.rs")));
+    }
+
+    #[test]
+    fn a_body_that_is_being_typed_stays_as_it_is() {
+        let item = quote!(async fn create(order: Json<Order>) -> HttpResponse { let x = order. });
+        assert!(expanded(TokenStream::new(), item).contains("{letx=order.}"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The `#[idempotent]` attribute of [idempotent-runtime]; use it from there.
+//!
+//! The macro holds no behaviour. It reads [`args`], the [`handler`]'s signature and the attributes [`beside`] it, checks
+//! them into a [`policy`] and hands everything to one function of the runtime: see [`expand`] for a picture. Mistakes
+//! are collected in [`errors`], so that one build tells all of them.
+//!
+//! [idempotent-runtime]: https://docs.rs/idempotent-runtime
+
+use proc_macro::TokenStream;
+
+mod args;
+mod attributes;
+mod beside;
+mod duration;
+mod errors;
+mod expand;
+mod handler;
+mod methods;
+mod policy;
+mod suggest;
+
+/// Makes an actix-web handler safe to retry: a request repeated with the same `Idempotency-Key` runs once, and gets the
+/// first answer again.
+///
+/// # Syntax
+///
+/// ```text
+/// #[idempotent]
+/// #[idempotent(name = value, …)]
+/// ```
+///
+/// # Arguments
+///
+/// | argument | values | default | meaning |
+/// | --- | --- | --- | --- |
+/// | `ttl` | duration: `"90s"`, `"15m"`, `"24h"`, `"3d"`, `"1h 30m"`; at most `"36500d"` | `"24h"` | how long the stored response is replayed, counted from completion |
+/// | `scope` | `"endpoint"`, `"resource"`, `"global"`, `"group:NAME"` | `"endpoint"` | within what a key is unique |
+/// | `required` | `true`, `false` | `true` | without a key: 400, or the handler runs unprotected |
+/// | `wait` | duration shorter than `ttl`; `"0s"` answers 409 at once | `"10s"`, or half the `ttl` if that is less | how long a duplicate waits for the execution already running |
+/// | `replay` | `"all"`, `"final"` (not 5xx), `"success"` (2xx and 3xx) | `"all"` | which responses are stored; any other frees the key for the next attempt |
+/// | `fingerprint` | `"raw"`, `"canonical"`, or the path of a `fn(&HttpRequest, &[u8]) -> Vec<u8>` | `"raw"` | how two requests are compared |
+/// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets when the earlier execution died without an outcome |
+///
+/// `"endpoint"` is method and route pattern, `"resource"` method and concrete path, `"global"` the application, and
+/// `"group:NAME"` all endpoints that name the group. A group's name is 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
+///
+/// # Notes
+///
+/// - The handler is an `async fn` with any of actix's extractors and any `Responder`. It may be generic. Inside, it stays
+///   as it is; what is registered under its name takes the raw request instead of the extractors. Code that calls the
+///   handler directly, a unit test for instance, calls something with other arguments: move what it needs to a function
+///   of its own.
+/// - The attribute works above and below route macros (`#[post]`, `#[route]`, `#[routes]`) and with
+///   `web::post().to(handler)`. Route macros, documentation, `cfg`, lint levels, `must_use` and `deprecated` stay with
+///   the registered function; every other attribute below this one, `#[tracing::instrument]` for instance, goes to the
+///   handler, since it may name the handler's arguments.
+/// - `#[utoipa::path]` reads the extractors from the arguments, so write it above this attribute.
+/// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an error: safe methods can
+///   be repeated as they are (RFC 9110, section 9.2.1).
+/// - A `ttl` under 24 hours is a warning, since a retry that comes after it is a new execution.
+///   `#[allow(deprecated)]` on the handler, above or below this attribute, says that it is meant.
+///
+/// # Examples
+///
+/// ```text
+/// use actix_web::{HttpResponse, Responder, post, web};
+/// use idempotent_runtime::idempotent;
+///
+/// #[post("/orders")]
+/// #[idempotent(ttl = "24h", scope = "endpoint")]
+/// async fn create_order(order: web::Json<NewOrder>) -> impl Responder {
+///     HttpResponse::Created().json(store(order))
+/// }
+/// ```
+///
+/// Failures of the server may be tried again, and a proxy that reorders JSON does not make another request of it:
+///
+/// ```text
+/// #[post("/accounts/{id}/transfers")]
+/// #[idempotent(ttl = "3d", scope = "resource", replay = "final", fingerprint = "canonical")]
+/// async fn transfer(id: web::Path<Uuid>, transfer: web::Json<Transfer>) -> Result<HttpResponse, TransferError> {
+///     …
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(args.into(), item.into(), &beside::Beside::call_site()).into()
+}

@@ -1,0 +1,212 @@
+//! What the arguments mean: each value checked, each default filled in.
+
+use std::time::Duration;
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::{ExprPath, LitStr};
+
+use crate::args::{Arg, Args};
+use crate::duration;
+use crate::errors::Ctxt;
+use crate::suggest;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const LONGEST_DEFAULT_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_GROUP: usize = 64;
+
+/// The checked arguments: the model of `idempotent_runtime::Policy`.
+pub(crate) struct Policy {
+    pub(crate) ttl: Duration,
+    /// Where a ttl is written that is shorter than clients go on retrying.
+    pub(crate) short_ttl: Option<Span>,
+    pub(crate) scope: Scope,
+    pub(crate) required: bool,
+    pub(crate) wait: Duration,
+    pub(crate) replay: Replay,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) abandoned: Abandoned,
+}
+
+pub(crate) enum Scope {
+    Endpoint,
+    Resource,
+    Global,
+    Group(LitStr),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Replay {
+    All,
+    Final,
+    Success,
+}
+
+pub(crate) enum Fingerprint {
+    Raw,
+    Canonical,
+    Function(ExprPath),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Abandoned {
+    Refuse,
+    Rerun,
+}
+
+const REPLAYS: [(&str, Replay); 3] =
+    [("all", Replay::All), ("final", Replay::Final), ("success", Replay::Success)];
+const ABANDONED: [(&str, Abandoned); 2] = [("refuse", Abandoned::Refuse), ("rerun", Abandoned::Rerun)];
+const SCOPES: [&str; 4] = ["endpoint", "resource", "global", "group:NAME"];
+const FINGERPRINTS: [&str; 2] = ["raw", "canonical"];
+
+impl Policy {
+    /// Checks every argument. Where one is wrong, its default stands in, so that the others are still checked.
+    pub(crate) fn check(cx: &Ctxt, args: &Args) -> Self {
+        check_transaction(cx, args);
+        let (ttl, short_ttl) = check_ttl(cx, args.ttl.as_ref());
+        Self {
+            ttl,
+            short_ttl,
+            scope: value(&args.scope, |arg| check_scope(cx, arg)).unwrap_or(Scope::Endpoint),
+            required: value(&args.required, |arg| arg.bool(cx)).is_none_or(|required| required.value),
+            wait: check_wait(cx, args.wait.as_ref(), ttl, args.ttl.as_ref()),
+            replay: value(&args.replay, |arg| one_of(cx, arg, &REPLAYS)).unwrap_or(Replay::All),
+            fingerprint: value(&args.fingerprint, |arg| check_fingerprint(cx, arg))
+                .unwrap_or(Fingerprint::Raw),
+            abandoned: value(&args.abandoned, |arg| one_of(cx, arg, &ABANDONED)).unwrap_or(Abandoned::Refuse),
+        }
+    }
+}
+
+fn value<T>(arg: &Option<Arg>, check: impl FnOnce(&Arg) -> Option<T>) -> Option<T> {
+    arg.as_ref().and_then(check)
+}
+
+/// The time to live, and where it is written if it is short.
+fn check_ttl(cx: &Ctxt, arg: Option<&Arg>) -> (Duration, Option<Span>) {
+    let Some(arg) = arg else { return (DAY, None) };
+    let Some((ttl, literal)) = check_duration(cx, arg, "24h") else { return (DAY, None) };
+    if ttl.is_zero() {
+        cx.error(&literal, "a `ttl` of zero would replay nothing; write for instance `ttl = \"24h\"`");
+        return (DAY, None);
+    }
+    (ttl, (ttl < DAY).then(|| literal.span()))
+}
+
+fn check_wait(cx: &Ctxt, arg: Option<&Arg>, ttl: Duration, ttl_arg: Option<&Arg>) -> Duration {
+    let default = LONGEST_DEFAULT_WAIT.min(ttl / 2);
+    let Some((wait, literal)) = arg.and_then(|arg| check_duration(cx, arg, "10s")) else { return default };
+    if wait >= ttl {
+        let written =
+            ttl_arg.map_or("\"24h\" by default".to_owned(), |ttl| ttl.value.to_token_stream().to_string());
+        cx.error(&literal, format!("`wait` has to be shorter than `ttl`, which is {written}"));
+    }
+    wait
+}
+
+fn check_duration(cx: &Ctxt, arg: &Arg, like: &str) -> Option<(Duration, LitStr)> {
+    let literal = arg.string(cx, like)?;
+    match duration::parse(&literal.value()) {
+        Ok(duration) => Some((duration, literal)),
+        Err(mistake) => {
+            cx.error(&literal, mistake);
+            None
+        }
+    }
+}
+
+fn one_of<T: Copy, const N: usize>(cx: &Ctxt, arg: &Arg, allowed: &[(&'static str, T); N]) -> Option<T> {
+    let names = allowed.each_ref().map(|(name, _)| *name);
+    let literal = arg.string(cx, names[0])?;
+    let text = literal.value();
+    let found = allowed.iter().find(|(name, _)| *name == text);
+    if found.is_none() {
+        cx.error(&literal, suggest::unknown(&format!("value of `{}`", arg.name), &text, &names, '"'));
+    }
+    found.map(|(_, value)| *value)
+}
+
+fn check_scope(cx: &Ctxt, arg: &Arg) -> Option<Scope> {
+    let literal = arg.string(cx, "endpoint")?;
+    let text = literal.value();
+    match (text.as_str(), text.split_once(':')) {
+        ("endpoint", _) => Some(Scope::Endpoint),
+        ("resource", _) => Some(Scope::Resource),
+        ("global", _) => Some(Scope::Global),
+        (_, Some(("group", name))) => check_group(cx, &literal, name),
+        ("group", None) => check_group(cx, &literal, ""),
+        (_, Some((prefix, name))) if suggest::nearest(prefix, &["group"]).is_some() => {
+            cx.error(&literal, format!("unknown scope \"{text}\"; did you mean \"group:{}\"?", name.trim()));
+            None
+        }
+        _ => {
+            cx.error(&literal, suggest::unknown("scope", &text, &SCOPES, '"'));
+            None
+        }
+    }
+}
+
+fn check_group(cx: &Ctxt, literal: &LitStr, name: &str) -> Option<Scope> {
+    let belongs = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let stranger = name.chars().find(|c| !belongs(*c));
+    let mistake = match stranger {
+        _ if name.is_empty() => "a group has a name; write for instance \"group:payments\"".to_owned(),
+        Some(c) => format!("a group name has no {c:?} in it, only ASCII letters, digits, `.`, `_` and `-`"),
+        None if name.len() > LONGEST_GROUP => {
+            format!("a group name has at most {LONGEST_GROUP} characters, and this one has {}", name.len())
+        }
+        None => return Some(Scope::Group(LitStr::new(name, literal.span()))),
+    };
+    cx.error(literal, mistake);
+    None
+}
+
+fn check_fingerprint(cx: &Ctxt, arg: &Arg) -> Option<Fingerprint> {
+    let literal = arg.string(cx, &arg.unquoted().unwrap_or_else(|| "canonical".to_owned()))?;
+    match literal.value().as_str() {
+        "raw" => return Some(Fingerprint::Raw),
+        "canonical" => return Some(Fingerprint::Canonical),
+        text => {
+            if let Some(meant) = suggest::nearest(text, &FINGERPRINTS) {
+                cx.error(&literal, misspelt(text, meant));
+                return None;
+            }
+        }
+    }
+    // The tokens of the path get the span of the literal: rustc's errors about the function point at it.
+    let path = literal.parse::<ExprPath>();
+    if path.is_err() {
+        cx.error(
+            &literal,
+            "expected \"raw\", \"canonical\" or the path of a function `fn(&HttpRequest, &[u8]) -> Vec<u8>`",
+        );
+    }
+    path.ok().map(Fingerprint::Function)
+}
+
+fn misspelt(text: &str, meant: &str) -> String {
+    format!(
+        "unknown fingerprint \"{text}\"; did you mean \"{meant}\"? a function of this name is \"self::{text}\""
+    )
+}
+
+/// `transaction` is a name already, so that nobody takes it for a misspelling, but it cannot be had yet.
+fn check_transaction(cx: &Ctxt, args: &Args) {
+    let Some(transaction) = &args.transaction else { return };
+    let contradictions = [&args.replay, &args.abandoned].into_iter().flatten();
+    let before = contradictions
+        .map(|arg| {
+            let name = &arg.name;
+            cx.error(
+                name,
+                format!("`{name}` has no meaning beside `transaction`, which decides it; remove one of them"),
+            );
+        })
+        .count();
+    if !transaction.is_flag() {
+        cx.error(&transaction.value, "`transaction` is a flag; write `transaction` alone");
+    } else if before == 0 {
+        cx.error(&transaction.name, "`transaction` is not available in this version of idempotent-runtime");
+    }
+}

@@ -1,0 +1,30 @@
+async fn create<'a, R: Repo, const N: usize>(
+    __request: ::idempotent_runtime::__private::HttpRequest,
+    __payload: ::idempotent_runtime::__private::Payload
+) -> ::idempotent_runtime::__private::HttpResponse
+where R: 'a
+{
+    async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }
+    ::idempotent_runtime::__private::run(
+        const {
+            &::idempotent_runtime::__private::Policy {
+                handler: ::core::concat!(::core::module_path!(), "::", "create"),
+                ttl: {
+                    #[deprecated(note = "a retry that comes later than this ttl is a new execution; `#[allow(deprecated)]` on the handler says that no client retries so late")]
+                    const fn ttl_under_24_hours() {}
+                    ttl_under_24_hours();
+                    ::idempotent_runtime::__private::Duration::from_secs(5400u64)
+                },
+                scope: ::idempotent_runtime::__private::Scope::Group("payments"),
+                required: false,
+                wait: ::idempotent_runtime::__private::Duration::from_millis(0u64),
+                replay: ::idempotent_runtime::__private::Replay::Success,
+                fingerprint: ::idempotent_runtime::__private::Fingerprint::Function(crate::by_number),
+                abandoned: ::idempotent_runtime::__private::Abandoned::Rerun,
+            }
+        },
+        __request,
+        __payload,
+        create::<R, N>
+    ).await
+}

@@ -1,0 +1,72 @@
+//! How a body can be compared by meaning, as its content type tells.
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use mime::{Mime, Name};
+
+use super::PartsHasher;
+
+/// A content type whose meaning is known.
+#[derive(Debug)]
+pub(super) struct Content {
+    mime: Mime,
+    pub(super) kind: Kind,
+}
+
+/// What is known of a content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Json,
+    Form,
+    Multipart,
+}
+
+impl Content {
+    /// What the headers say of the body; `None` if it has to be compared raw.
+    ///
+    /// That is so for every type that is not a [`Kind`], for two types, and for a body that is not in UTF-8 or that
+    /// is compressed: its bytes do not mean what they seem to.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Content> {
+        let mut types = headers.get_all(CONTENT_TYPE);
+        let mime: Mime = types.next()?.to_str().ok()?.parse().ok()?;
+        let plain = types.next().is_none() && !headers.contains_key(CONTENT_ENCODING);
+        let utf8 = mime.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8);
+        let kind = Kind::of(&mime)?;
+        (plain && utf8).then_some(Content { mime, kind })
+    }
+
+    /// What separates the parts of a multipart body.
+    pub(super) fn boundary(&self) -> Option<&str> {
+        self.mime.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str())
+    }
+
+    /// Adds the media type and those of its parameters that are neither `charset=utf-8` nor the boundary.
+    pub(super) fn hash(&self, hasher: &mut PartsHasher) {
+        hasher.part(self.mime.essence_str().as_bytes());
+        hasher.count(self.parameters().count());
+        for (name, value) in self.parameters() {
+            hasher.part(name.as_str().as_bytes());
+            hasher.part(value.as_str().as_bytes());
+        }
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (Name<'_>, Name<'_>)> {
+        let multipart = self.kind == Kind::Multipart;
+        self.mime
+            .params()
+            .filter(move |(name, _)| *name != mime::CHARSET && !(multipart && *name == mime::BOUNDARY))
+    }
+}
+
+impl Kind {
+    /// JSON is what the WHATWG MIME Sniffing standard calls a JSON MIME type: `application/json`, `text/json`, and
+    /// any `+json`.
+    fn of(mime: &Mime) -> Option<Kind> {
+        match (mime.essence_str(), mime.suffix()) {
+            ("application/json" | "text/json", _) => Some(Kind::Json),
+            (_, Some(suffix)) if suffix == mime::JSON => Some(Kind::Json),
+            ("application/x-www-form-urlencoded", _) => Some(Kind::Form),
+            ("multipart/form-data", _) => Some(Kind::Multipart),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a request asks for, as a hash: two requests with one key have to ask for the same.
+//!
+//! The fingerprint is SHA-256 over a version byte and length-prefixed parts:
+//!
+//! 1. what the scope leaves out of the address, as a number and as many parts;
+//! 2. the caller, where no principal is configured: whether there is one, and its bytes;
+//! 3. how the rest is compared, and the rest:
+//!    - raw: query string, `Content-Type`, body, byte for byte;
+//!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or [`multipart`]; raw where
+//!      a body's meaning is not known;
+//!    - by a function of the application: what it returns.
+//!
+//! Each way to compare has a tag of its own, so what is compared in one way never equals what is compared in
+//! another. What goes into a version never changes after its release; the golden values in the tests say so. A new
+//! version is a new byte.
+
+mod content;
+pub(crate) mod form;
+pub(crate) mod json;
+pub(crate) mod multipart;
+mod number;
+mod order;
+mod string;
+
+use std::fmt;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+
+use super::digest::PartsHasher;
+use crate::policy::Fingerprint;
+use content::{Content, Kind};
+
+/// The first version of the algorithm. Addresses have another byte.
+const VERSION_1: u8 = 2;
+
+/// The fingerprint of a request: 32 bytes that are the same for two requests only if they ask for the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestFingerprint([u8; 32]);
+
+impl RequestFingerprint {
+    /// The bytes that a store keeps.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The fingerprint that [`as_bytes`](Self::as_bytes) gave.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        RequestFingerprint(bytes)
+    }
+}
+
+/// The first four bytes: enough to compare two log lines by eye.
+impl fmt::Debug for RequestFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "RequestFingerprint({a:02x}{b:02x}{c:02x}{d:02x}…)")
+    }
+}
+
+/// The fingerprint of `request`, whose whole body is `body`.
+///
+/// `scope_parts` is what the scope leaves out of the address. `caller` is the `Authorization` header's bytes where no
+/// principal is configured, so that nobody gets another caller's response.
+pub(crate) fn fingerprint(
+    mode: &Fingerprint,
+    request: &HttpRequest,
+    scope_parts: &[&[u8]],
+    caller: Option<&[u8]>,
+    body: &Bytes,
+) -> RequestFingerprint {
+    let mut hasher = PartsHasher::new(VERSION_1);
+    hasher.count(scope_parts.len());
+    hasher.parts(scope_parts);
+    hasher.count(caller.iter().count());
+    hasher.parts(caller.as_slice());
+    match mode {
+        Fingerprint::Raw => hash_raw(&mut hasher, request, body),
+        Fingerprint::Canonical => hash_canonical(&mut hasher, request, body),
+        Fingerprint::Function(function) => hasher.parts(&[b"function", &function(request, body)]),
+    }
+    RequestFingerprint(hasher.finish())
+}
+
+fn hash_raw(hasher: &mut PartsHasher, request: &HttpRequest, body: &[u8]) {
+    hasher.parts(&[b"raw", request.query_string().as_bytes()]);
+    hasher.count(request.headers().get_all(CONTENT_TYPE).count());
+    for content_type in request.headers().get_all(CONTENT_TYPE) {
+        hasher.part(content_type.as_bytes());
+    }
+    hasher.part(body);
+}
+
+fn hash_canonical(hasher: &mut PartsHasher, request: &HttpRequest, body: &[u8]) {
+    let known = Content::of(request.headers())
+        .and_then(|content| Meaning::of(&content, body).map(|meaning| (content, meaning)));
+    match known {
+        Some((content, meaning)) => {
+            hasher.parts(&[meaning.tag(), request.query_string().as_bytes()]);
+            content.hash(hasher);
+            meaning.hash(hasher);
+        }
+        None => hash_raw(hasher, request, body),
+    }
+}
+
+/// A body that is known to mean something.
+enum Meaning<'a> {
+    Json(Vec<u8>),
+    Form(&'a [u8]),
+    Multipart(Vec<multipart::Part<'a>>),
+}
+
+impl<'a> Meaning<'a> {
+    fn of(content: &Content, body: &'a [u8]) -> Option<Meaning<'a>> {
+        match content.kind {
+            Kind::Json => json::canonical(body).map(Meaning::Json),
+            Kind::Form => Some(Meaning::Form(body)),
+            Kind::Multipart => multipart::parts(body, content.boundary()?).map(Meaning::Multipart),
+        }
+    }
+
+    fn tag(&self) -> &'static [u8] {
+        match self {
+            Meaning::Json(_) => b"json",
+            Meaning::Form(_) => b"form",
+            Meaning::Multipart(_) => b"multipart",
+        }
+    }
+
+    fn hash(&self, hasher: &mut PartsHasher) {
+        match self {
+            Meaning::Json(text) => hasher.part(text),
+            Meaning::Form(body) => form::hash_fields(hasher, body),
+            Meaning::Multipart(parts) => multipart::hash_parts(hasher, parts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! What counts in a fingerprint, and the golden values of its first version.
+
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::test::TestRequest;
+
+use super::*;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data; boundary=B";
+const PARTS: &str = "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"f\"\r\nContent-Type: text/plain\r\n\r\n1\r\n--B--\r\n";
+
+fn request(content_type: &str, query: &str) -> HttpRequest {
+    TestRequest::post()
+        .uri(&format!("/orders?{query}"))
+        .insert_header((CONTENT_TYPE, content_type))
+        .to_http_request()
+}
+
+fn of(mode: Fingerprint, content_type: &str, body: &str) -> RequestFingerprint {
+    fingerprint(
+        &mode,
+        &request(content_type, "a=1"),
+        &[b"", b"/orders"],
+        None,
+        &Bytes::copy_from_slice(body.as_bytes()),
+    )
+}
+
+fn raw(content_type: &str, body: &str) -> RequestFingerprint {
+    of(Fingerprint::Raw, content_type, body)
+}
+
+fn canonical(content_type: &str, body: &str) -> RequestFingerprint {
+    of(Fingerprint::Canonical, content_type, body)
+}
+
+fn hex(fingerprint: RequestFingerprint) -> String {
+    fingerprint.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Computed by another program (Python's hashlib) from the documented composition.
+#[test]
+fn golden_values_of_version_1_are_what_they_were() {
+    let length = Fingerprint::Function(|_, body| body.len().to_string().into_bytes());
+    let caller = fingerprint(
+        &Fingerprint::Raw,
+        &request(JSON, ""),
+        &[],
+        Some(b"Bearer x"),
+        &Bytes::from_static(b"{}"),
+    );
+    let bare =
+        fingerprint(&Fingerprint::Raw, &TestRequest::post().to_http_request(), &[], None, &Bytes::new());
+    for (name, value, golden) in [
+        (
+            "raw",
+            raw(JSON, "{ \"b\": 1.0, \"a\": 2 }"),
+            "22552e4180bb3716bf8749832ebde60af15b16cdada94d0527b66602e73c1342",
+        ),
+        ("caller", caller, "beeceb3bef892de8aa81803dd6288b7422ac2be2ad895f2ed251ec9565aa9a18"),
+        ("bare", bare, "ed0a4b9e63b7275880f076f27c518eac64b92f2ba2a13af924085380270f009e"),
+        (
+            "function",
+            of(length, JSON, "{}"),
+            "8712bb82bf0f9c5dd8878f906b10968a99cdf57aad4e29f911e9d5241a5c32d4",
+        ),
+        (
+            "json",
+            canonical("application/json; charset=utf-8; v=2", "{ \"b\": 1.0, \"a\": 2 }"),
+            "58872965679a986722c16a2d81d4b3b0f0248359f2dc3373e70bb865df55f064",
+        ),
+        (
+            "form",
+            canonical(FORM, "b=1&a=x+y"),
+            "b0480ec8d70c6e0ccfdfebc852c6dcd2880341d0e5383e150f565c2f9784ac55",
+        ),
+        (
+            "multipart",
+            canonical(MULTIPART, PARTS),
+            "98ab3abcc0bb75292058751eb1e2ffd6047e9648028ff3881de7eb490efca91f",
+        ),
+    ] {
+        assert_eq!(hex(value), golden, "{name}");
+    }
+}
+
+#[test]
+fn raw_compares_every_byte() {
+    let base = raw(JSON, "{}");
+    assert_eq!(base, raw(JSON, "{}"));
+    assert_ne!(base, raw(JSON, "{ }"));
+    assert_ne!(base, raw("application/json; charset=utf-8", "{}"));
+    assert_ne!(base, raw("application/JSON", "{}"));
+}
+
+#[test]
+fn scope_caller_query_and_content_type_count_in_every_mode() {
+    let function = Fingerprint::Function(|request, _| request.query_string().into());
+    for mode in [Fingerprint::Raw, Fingerprint::Canonical, function] {
+        let with = |query, parts: &[&[u8]], caller| {
+            fingerprint(&mode, &request(JSON, query), parts, caller, &Bytes::from_static(b"{}"))
+        };
+        let base = with("a=1", &[b"", b"/orders"], None);
+        assert_eq!(base, with("a=1", &[b"", b"/orders"], None));
+        assert_ne!(base, with("a=2", &[b"", b"/orders"], None));
+        assert_ne!(base, with("a=1", &[b"", b"/order"], None));
+        assert_ne!(base, with("a=1", &[b"POST", b"/orders"], None));
+        assert_ne!(base, with("a=1", &[b"", b"/orders", b""], None));
+        assert_ne!(base, with("a=1", &[b"", b"/orders"], Some(b"")));
+        assert_ne!(with("a=1", &[], Some(b"x")), with("a=1", &[], Some(b"y")));
+    }
+}
+
+#[test]
+fn an_absent_content_type_is_not_an_empty_one_and_two_are_not_one() {
+    let of = |types: &[&str]| {
+        let request = types
+            .iter()
+            .fold(TestRequest::post(), |request, value| request.append_header((CONTENT_TYPE, *value)));
+        fingerprint(&Fingerprint::Raw, &request.to_http_request(), &[], None, &Bytes::new())
+    };
+    assert_ne!(of(&[]), of(&[""]));
+    assert_ne!(of(&[JSON]), of(&[JSON, JSON]));
+}
+
+#[test]
+fn a_function_replaces_query_type_and_body() {
+    let constant = || Fingerprint::Function(|_, _| b"x".to_vec());
+    assert_eq!(of(constant(), JSON, "1"), of(constant(), FORM, "2"));
+    assert_ne!(of(constant(), JSON, "1"), of(Fingerprint::Function(|_, _| b"y".to_vec()), JSON, "1"));
+}
+
+#[test]
+fn canonical_json_is_compared_by_its_meaning() {
+    for json in [JSON, "text/json", "application/problem+json", "application/vnd.api+json; ext=x"] {
+        assert_eq!(
+            canonical(json, r#"{"a":1,"b":"é"}"#),
+            canonical(json, r#"{ "b": "\u00e9", "a": 1.0 }"#),
+            "{json}"
+        );
+        assert_ne!(canonical(json, r#"{"a":1}"#), canonical(json, r#"{"a":2}"#), "{json}");
+    }
+}
+
+#[test]
+fn the_spelling_of_a_media_type_and_its_utf_8_do_not_count() {
+    for same in [
+        "application/json;charset=utf-8",
+        "application/json; charset=UTF-8",
+        "Application/JSON; Charset=\"utf-8\"",
+        "application/json;",
+    ] {
+        assert_eq!(canonical(same, "[1, 2]"), canonical(JSON, "[1,2]"), "{same}");
+    }
+    assert_eq!(canonical("application/x-www-form-urlencoded; charset=UTF-8", "a=1"), canonical(FORM, "a=1"));
+}
+
+#[test]
+fn the_media_type_and_its_other_parameters_count() {
+    let types = [
+        JSON,
+        "text/json",
+        "application/x+json",
+        "application/json; v=1",
+        "application/json; v=2",
+        "application/json; w=1",
+    ];
+    for (at, a) in types.iter().enumerate() {
+        for b in &types[at + 1..] {
+            assert_ne!(canonical(a, "[1]"), canonical(b, "[1]"), "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_known_meaning_is_compared_exactly_as_raw() {
+    for (content_type, body) in [
+        ("text/plain", "a"),
+        ("application/octet-stream", "{}"),
+        ("not a type", "{}"),
+        ("application/json; charset=iso-8859-1", "{}"),
+        ("application/x-www-form-urlencoded; charset=iso-8859-1", "a=1"),
+        (JSON, ""),
+        (JSON, "{"),
+        (JSON, "\u{feff}{}"),
+        (JSON, r#"{"a":1,"a":1}"#),
+        ("multipart/form-data", PARTS),
+        ("multipart/form-data; boundary=C", PARTS),
+        ("multipart/mixed; boundary=B", PARTS),
+    ] {
+        assert_eq!(canonical(content_type, body), raw(content_type, body), "{content_type}: {body}");
+    }
+}
+
+#[test]
+fn a_compressed_body_and_a_body_of_two_types_are_compared_raw() {
+    let of = |header: (_, &str), mode| {
+        let request =
+            TestRequest::post().insert_header((CONTENT_TYPE, FORM)).append_header(header).to_http_request();
+        fingerprint(&mode, &request, &[], None, &Bytes::from_static(b"a=1"))
+    };
+    for header in [(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, FORM)] {
+        assert_eq!(of(header.clone(), Fingerprint::Canonical), of(header, Fingerprint::Raw));
+    }
+}
+
+#[test]
+fn a_raw_body_never_equals_a_canonical_one() {
+    assert_ne!(canonical(JSON, "[1]"), raw(JSON, "[1]"));
+    assert_ne!(canonical(FORM, "a=1"), raw(FORM, "a=1"));
+    assert_ne!(canonical(MULTIPART, PARTS), raw(MULTIPART, PARTS));
+}
+
+#[test]
+fn a_multipart_boundary_does_not_count_and_its_parts_do() {
+    let other = "multipart/form-data; boundary=\"other\"";
+    assert_eq!(canonical(MULTIPART, PARTS), canonical(other, &PARTS.replace("--B", "--other")));
+    assert_ne!(canonical(MULTIPART, PARTS), canonical(MULTIPART, &PARTS.replace("\r\n1\r\n", "\r\n2\r\n")));
+}
+
+#[test]
+fn debug_prints_the_first_four_bytes() {
+    let fingerprint = RequestFingerprint::from_bytes([0xab; 32]);
+    assert_eq!(format!("{fingerprint:?}"), "RequestFingerprint(abababab…)");
+    assert_eq!(RequestFingerprint::from_bytes(*fingerprint.as_bytes()), fingerprint);
+}
+
+/// Every one of these takes a few milliseconds where the code is optimised; a quadratic step would take minutes.
+#[test]
+fn a_mebibyte_of_hostile_input_takes_bounded_time() {
+    let array = |item: &str| format!("[{}{item}]", format!("{item},").repeat((1 << 20) / (item.len() + 1)));
+    let object = |name: fn(usize) -> String| {
+        format!("{{{}\"\":0}}", (0..80_000).map(|at| format!("\"{}\":0,", name(at))).collect::<String>())
+    };
+    let nested = format!("{}{}{}", "{\"b\":".repeat(127), array("0"), ",\"a\":0}".repeat(127));
+    let part = "content-disposition:form-data;name=a\r\n";
+    for (content_type, body) in [
+        (JSON, "[".repeat(1 << 20)),
+        (JSON, nested),
+        (JSON, object(|at| (99_999 - at).to_string())),
+        (JSON, object(|at| (at * 7919 % 80_000).to_string() + "x")),
+        (JSON, object(|_| "same".to_owned())),
+        (JSON, array("{\"b\":0,\"a\":0}")),
+        (JSON, array("1e-7")),
+        (JSON, array("9007199254740993.0000000")),
+        (JSON, format!("1e{}", "9".repeat(1 << 20))),
+        (JSON, format!("\"{}\"", "\\u0000".repeat(1 << 17))),
+        (FORM, "+&".repeat(1 << 19)),
+        (FORM, "%".repeat(1 << 20)),
+        (MULTIPART, format!("{}--B--", format!("--B\r\n{part}\r\n\r\n").repeat(1 << 14))),
+        (MULTIPART, format!("--B\r\n{part}\r\n{}", "\r\n--".repeat(1 << 18))),
+        (
+            MULTIPART,
+            format!("--B\r\ncontent-disposition:form-data{}\r\n\r\n\r\n--B--", ";a=a".repeat(1 << 18)),
+        ),
+    ] {
+        let start = Instant::now();
+        canonical(content_type, &body);
+        assert!(start.elapsed() < Duration::from_secs(20), "{content_type}: {}…", &body[..80]);
+    }
+}

@@ -1,0 +1,279 @@
+//! The idempotency key that a request carries.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::header::{HeaderMap, HeaderName};
+use sfv::{Parser, StringRef};
+use uuid::fmt::Hyphenated;
+
+/// The longest key, in characters, after a quoted one is decoded.
+const MAX_LENGTH: usize = 255;
+
+/// What a key has to look like, beyond being 1 to 255 visible ASCII characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyFormat {
+    /// Any characters a key may hold.
+    #[default]
+    Any,
+    /// A hyphenated UUID of any version, 36 characters (`8e03978e-40d5-43dd-bc93-6894a57f9324`).
+    ///
+    /// Case is not folded: the same UUID in upper and in lower case is two keys.
+    Uuid,
+}
+
+/// A valid key: 1 to 255 visible ASCII characters or spaces.
+///
+/// It owns its text, in one allocation of exactly its length: a slice of the header would keep the connection's read
+/// buffer alive for as long as the handler runs. `Debug` does not print the text, so that no log line holds it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key(Box<str>);
+
+impl Key {
+    /// The key's characters, decoded.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key's characters, decoded, as bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({} characters)", self.0.len())
+    }
+}
+
+/// Why a request has no key to go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyError {
+    /// There is no such header.
+    Missing,
+    /// The header is not a key; the text says what is wrong and what is allowed.
+    Invalid(&'static str),
+}
+
+/// Reads the key from the header called `name`.
+///
+/// The key is an RFC 8941 string, whose parameters are ignored, or the same characters bare. Both forms of the same
+/// characters are the same key (draft-ietf-httpapi-idempotency-key-header-07, section 2; Stripe sends it bare).
+pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat) -> Result<Key, KeyError> {
+    let mut lines = headers.get_all(name);
+    let line = lines.next().ok_or(KeyError::Missing)?;
+    if lines.next().is_some() {
+        return Err(KeyError::Invalid("the header was sent more than once; exactly one is allowed"));
+    }
+    let key = parse(line.as_bytes()).map_err(KeyError::Invalid)?;
+    check_format(&key, format)?;
+    Ok(key)
+}
+
+fn parse(header: &[u8]) -> Result<Key, &'static str> {
+    match header.trim_ascii() {
+        quoted @ [b'"', ..] => parse_quoted(quoted),
+        bare => parse_bare(bare),
+    }
+}
+
+const BAD_STRING: &str = "a key that starts with a quote must be one RFC 8941 string: visible ASCII characters and \
+     spaces between two quotes, with \\\" and \\\\ as the only escapes";
+
+const BAD_BARE: &str = "a key without quotes may hold only visible ASCII characters other than a comma and a quote; \
+     between quotes, spaces and commas are allowed as well";
+
+fn parse_quoted(quoted: &[u8]) -> Result<Key, &'static str> {
+    let text: Cow<'_, StringRef> = Parser::new(quoted).parse_item().map_err(|_| BAD_STRING)?;
+    sized(text.as_str())
+}
+
+fn parse_bare(bare: &[u8]) -> Result<Key, &'static str> {
+    match str::from_utf8(bare) {
+        Ok(text) if text.bytes().all(is_bare) => sized(text),
+        _ => Err(BAD_BARE),
+    }
+}
+
+/// A comma is how intermediaries merge two header lines into one.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b',' && byte != b'"'
+}
+
+fn sized(text: &str) -> Result<Key, &'static str> {
+    match text.len() {
+        0 => Err("the key is empty; 1 to 255 characters are allowed"),
+        1..=MAX_LENGTH => Ok(Key(text.into())),
+        _ => Err("the key is too long; 1 to 255 characters are allowed"),
+    }
+}
+
+fn check_format(key: &Key, format: KeyFormat) -> Result<(), KeyError> {
+    match format {
+        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_err() => {
+            Err(KeyError::Invalid("the key must be a UUID of 36 characters with hyphens"))
+        }
+        KeyFormat::Uuid | KeyFormat::Any => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+    fn read_lines(lines: &[&[u8]], format: KeyFormat) -> Result<Key, KeyError> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(NAME, HeaderValue::from_bytes(line).unwrap());
+        }
+        read_key(&headers, &NAME, format)
+    }
+
+    fn read(line: &[u8]) -> Option<String> {
+        read_lines(&[line], KeyFormat::Any).ok().map(|key| key.as_str().to_owned())
+    }
+
+    const VALID: &[(&[u8], &str)] = &[
+        (b"8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+        (b"\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+        (b"a", "a"),
+        (b"\"a\"", "a"),
+        (b"A", "A"),
+        (b"1", "1"),
+        (b"-1.5", "-1.5"),
+        (b"?1", "?1"),
+        (b":YWJj:", ":YWJj:"),
+        (b"@1659578233", "@1659578233"),
+        (b"%\x21", "%!"),
+        (b"*token/x", "*token/x"),
+        (b"(a)", "(a)"),
+        (b"'a'", "'a'"),
+        (b"  \ta \t ", "a"),
+        (b" \"a\" ", "a"),
+        (b"\t\"a\"\t", "a"),
+        (b"\" a \"", " a "),
+        (b"\" \"", " "),
+        (b"\"a, b\"", "a, b"),
+        (b"a;b", "a;b"),
+        (b"a;b=c", "a;b=c"),
+        (b";", ";"),
+        (b"\"a;b\"", "a;b"),
+        (b"\"a\";p", "a"),
+        (b"\"a\";p=1; q=\"x\";r=?0", "a"),
+        (b"\"a\";p=:YWJj:", "a"),
+        (br"a\b", r"a\b"),
+        (br#""a\\b""#, r"a\b"),
+        (br#""a\"b""#, r#"a"b"#),
+        (br#""\"""#, "\""),
+        (br#""\\""#, r"\"),
+        (br"\", r"\"),
+        (b"~!#$&", "~!#$&"),
+    ];
+
+    const INVALID: &[&[u8]] = &[
+        b"",
+        b" ",
+        b"\"\"",
+        b"\"\";p",
+        b"\"",
+        b"\"a",
+        b"a\"",
+        b"a\"b",
+        b"a b",
+        b"a\tb",
+        b"a,b",
+        b"a, b",
+        b",",
+        b"\"a\", \"b\"",
+        b"\"a\",\"b\"",
+        b"\"a\" \"b\"",
+        b"\"a\"b",
+        b"\"a\" ;p",
+        b"\"a\";",
+        b"\"a\";=1",
+        b"\"a\";P=1",
+        b"\"a\";p=",
+        b"(\"a\")",
+        b"(\"a\" \"b\")",
+        b"p=\"a\"",
+        br#""a\b""#,
+        br#""a\"#,
+        br#""a\""#,
+        b"\"a\tb\"",
+        b"\xc3\xa9",
+        b"\"\xc3\xa9\"",
+        b"a\xffb",
+        b"\xa0a",
+    ];
+
+    #[test]
+    fn a_valid_key_is_read_as_its_characters() {
+        for (line, key) in VALID {
+            assert_eq!(read(line).as_deref(), Some(*key), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_neither_one_string_nor_bare_characters_is_invalid() {
+        for line in INVALID {
+            assert_eq!(read(line), None, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_request_without_the_header_misses_its_key() {
+        assert_eq!(read_lines(&[], KeyFormat::Any), Err(KeyError::Missing));
+    }
+
+    #[test]
+    fn two_header_lines_are_invalid_even_if_they_are_equal() {
+        for second in ["a", "b", "\"a\"", ""] {
+            let read = read_lines(&[b"a", second.as_bytes()], KeyFormat::Any);
+            assert!(matches!(read, Err(KeyError::Invalid(_))), "{second}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_at_most_255_characters_after_decoding() {
+        let longest = "k".repeat(255);
+        assert_eq!(read(longest.as_bytes()), Some(longest.clone()));
+        assert_eq!(read(format!("\"{longest}\";p=1").as_bytes()), Some(longest.clone()));
+        assert_eq!(read(format!("\"{}\"", r"\\".repeat(255)).as_bytes()), Some(r"\".repeat(255)));
+        assert_eq!(read(format!("{longest}k").as_bytes()), None);
+        assert_eq!(read(format!("\"{longest}k\"").as_bytes()), None);
+        assert_eq!(read(format!("\"{}\"", r"\\".repeat(256)).as_bytes()), None);
+    }
+
+    #[test]
+    fn a_uuid_format_takes_hyphenated_uuids_in_any_case_and_folds_none() {
+        let read = |line: &str| read_lines(&[line.as_bytes()], KeyFormat::Uuid).ok();
+        let lower = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+        let upper = lower.to_uppercase();
+        assert_eq!(read(lower), read(&format!("\"{lower}\"")));
+        assert_ne!(read(lower), read(&upper));
+        assert_eq!(read(&upper).map(|key| key.as_str().to_owned()), Some(upper));
+        for wrong in [
+            "8e03978e40d543ddbc936894a57f9324",
+            "{8e03978e-40d5-43dd-bc93-6894a57f9324}",
+            "urn:uuid:8e03978e-40d5-43dd-bc93-6894a57f9324",
+            "8e03978e-40d5-43dd-bc93-6894a57f932",
+            "8e03978e-40d5-43dd-bc93-6894a57f93245",
+            "8e03978e-40d5-43dd-bc936-894a57f9324",
+            "8e03978e-40d5-43dd-bc93-6894a57f932g",
+            "order-1",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_print_the_key() {
+        let key = read_lines(&[b"secret"], KeyFormat::Any).unwrap();
+        assert_eq!(format!("{key:?}"), "Key(6 characters)");
+    }
+}

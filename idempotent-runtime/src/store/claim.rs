@@ -1,0 +1,121 @@
+//! What is said to a store, and what it answers.
+
+use std::{fmt, time::Duration};
+
+use super::Record;
+use crate::request::{Address, RequestFingerprint};
+
+/// A fencing token: 128 random bits that tell one claim from every other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    /// Draws a token from the operating system's random numbers.
+    ///
+    /// # Errors
+    /// Where the operating system has none to give.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Token(bytes))
+    }
+
+    /// The token that [`as_bytes`](Self::as_bytes) gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Token(bytes)
+    }
+
+    /// The bytes a store keeps.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
+/// One claim on one address: what renews, completes and releases it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Where the entry lives.
+    pub address: Address,
+    /// Which claim this is.
+    pub token: Token,
+    /// Which request this is.
+    pub fingerprint: RequestFingerprint,
+}
+
+/// Asks whether a request may run.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest {
+    /// The claim to write if it wins.
+    pub hold: Hold,
+    /// How long the claim stands without being renewed.
+    pub lease: Duration,
+    /// What becomes of an earlier claim whose lease has run out.
+    pub on_abandoned: OnAbandoned,
+    /// How long a claim without an outcome is remembered after its lease has run out.
+    pub retention: Duration,
+}
+
+/// What becomes of a claim whose lease has run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAbandoned {
+    /// It is abandoned for good.
+    Refuse,
+    /// The next claim takes it over.
+    Rerun,
+}
+
+/// A store's answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller runs the request, and nobody else does.
+    Won {
+        /// 1, and one more for every takeover.
+        attempt: u32,
+    },
+    /// Another claim's lease runs.
+    InFlight {
+        /// How long that lease still runs unless it is renewed.
+        lease_left: Duration,
+    },
+    /// The request has run, and this was recorded.
+    Replay(Record),
+    /// The key belongs to a request with another fingerprint.
+    Reused,
+    /// The request has run, its record has expired, and that is remembered.
+    Expired,
+    /// The request may have run: its claim ended without an outcome.
+    Abandoned,
+}
+
+/// A store's answer to a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease runs from now.
+    Renewed,
+    /// The hold does not stand any more.
+    Fenced,
+}
+
+/// A store's answer to a completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// The record is stored.
+    Stored,
+    /// The hold does not stand any more. Holds what the winner recorded for the same fingerprint, if anything.
+    Fenced(Option<Record>),
+}
+
+/// How long a record is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long it is replayed, counted from completion.
+    pub replay: Duration,
+    /// How long after that the key is remembered as expired; zero: not at all.
+    pub remember: Duration,
+}

@@ -1,0 +1,155 @@
+//! The one handle through which everything else speaks to a store, whichever it is.
+//!
+//! A call is polled once where it stands. If it is not finished then, it goes on in a task of its own: a statement that
+//! has been sent is executed by the server whether or not somebody waits for it, so no call is ever dropped half-way.
+//! Whoever waits, waits for a bounded time.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Store, StoreError};
+use crate::{poll_once::poll_once, request::Address};
+
+type Call<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+trait ErasedStore: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn claim(self: Arc<Self>, request: ClaimRequest) -> Call<Claim>;
+    fn renew(self: Arc<Self>, hold: Hold, lease: Duration) -> Call<Renewal>;
+    fn complete(self: Arc<Self>, hold: Hold, record: Record, retention: Retention) -> Call<Completion>;
+    fn release(self: Arc<Self>, hold: Hold) -> Call<()>;
+    fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+impl<S: Store> ErasedStore for S {
+    fn name(&self) -> &'static str {
+        Store::name(self)
+    }
+
+    fn claim(self: Arc<Self>, request: ClaimRequest) -> Call<Claim> {
+        Box::pin(async move { Store::claim(&*self, request).await })
+    }
+
+    fn renew(self: Arc<Self>, hold: Hold, lease: Duration) -> Call<Renewal> {
+        Box::pin(async move { Store::renew(&*self, hold, lease).await })
+    }
+
+    fn complete(self: Arc<Self>, hold: Hold, record: Record, retention: Retention) -> Call<Completion> {
+        Box::pin(async move { Store::complete(&*self, hold, record, retention).await })
+    }
+
+    fn release(self: Arc<Self>, hold: Hold) -> Call<()> {
+        Box::pin(async move { Store::release(&*self, hold).await })
+    }
+
+    fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { Store::changed(&*self, address).await })
+    }
+}
+
+/// Any store.
+#[derive(Clone)]
+pub(crate) struct StoreHandle {
+    store: Arc<dyn ErasedStore>,
+    timeout: Duration,
+}
+
+impl fmt::Debug for StoreHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreHandle({})", self.store.name())
+    }
+}
+
+/// How long a caller waits for a store's answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl StoreHandle {
+    pub(crate) fn new(store: impl Store) -> Self {
+        StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT }
+    }
+
+    pub(crate) async fn claim(&self, request: ClaimRequest) -> Result<Claim, CallError<Claim>> {
+        self.call(Arc::clone(&self.store).claim(request)).await
+    }
+
+    pub(crate) async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, CallError<Renewal>> {
+        self.call(Arc::clone(&self.store).renew(hold, lease)).await
+    }
+
+    pub(crate) async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, CallError<Completion>> {
+        self.call(Arc::clone(&self.store).complete(hold, record, retention)).await
+    }
+
+    pub(crate) async fn release(&self, hold: Hold) -> Result<(), CallError<()>> {
+        self.call(Arc::clone(&self.store).release(hold)).await
+    }
+
+    pub(crate) async fn changed(&self, address: Address) {
+        Arc::clone(&self.store).changed(address).await;
+    }
+
+    async fn call<T: Send + 'static>(&self, mut call: Call<T>) -> Result<T, CallError<T>> {
+        if let Some(answer) = poll_once(call.as_mut()).await {
+            return answer.map_err(CallError::Failed);
+        }
+        let mut task = tokio::spawn(call);
+        match timeout(self.timeout, &mut task).await {
+            Ok(Ok(answer)) => answer.map_err(CallError::Failed),
+            Ok(Err(join)) => Err(CallError::Failed(StoreError::unavailable(self.store.name(), join))),
+            Err(_) => Err(CallError::Pending(PendingCall { store: self.store.name(), task })),
+        }
+    }
+}
+
+/// Why a call brought no answer.
+#[derive(Debug)]
+pub(crate) enum CallError<T> {
+    /// The store says that it could not.
+    Failed(StoreError),
+    /// The store has not answered in time; the call goes on.
+    Pending(PendingCall<T>),
+}
+
+impl<T> CallError<T> {
+    /// Whether the store says that it did nothing, for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, CallError::Failed(StoreError::Full { .. }))
+    }
+}
+
+impl<T> fmt::Display for CallError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Failed(error) => {
+                write!(f, "{error}")?;
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+            CallError::Pending(call) => write!(f, "the {} store did not answer in time", call.store),
+        }
+    }
+}
+
+/// A call whose answer nobody waited for.
+#[derive(Debug)]
+pub(crate) struct PendingCall<T> {
+    store: &'static str,
+    task: JoinHandle<Result<T, StoreError>>,
+}
+
+impl<T> PendingCall<T> {
+    /// Waits until the call has ended one way or another, for `limit` at most.
+    pub(crate) async fn settled(self, limit: Duration) {
+        let _ = timeout(limit, self.task).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! A claim without an outcome: running, or abandoned.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    request::RequestFingerprint,
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
+    sync::Arc,
+    watched::Watched,
+};
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    fingerprint: RequestFingerprint,
+    state: State,
+    attempt: u32,
+    lease_until: Timestamp,
+    retention: Duration,
+    watch: Option<Arc<Watched<bool>>>,
+}
+
+#[derive(Debug)]
+enum State {
+    Claimed(Token),
+    Abandoned,
+}
+
+impl Slot {
+    pub(super) fn new(request: &ClaimRequest, now: Timestamp) -> Self {
+        Slot {
+            fingerprint: request.hold.fingerprint,
+            state: State::Claimed(request.hold.token),
+            attempt: 1,
+            lease_until: now.after(request.lease),
+            retention: request.retention,
+            watch: None,
+        }
+    }
+
+    pub(super) fn is_held_by(&self, hold: &Hold) -> bool {
+        matches!(self.state, State::Claimed(token) if token == hold.token)
+    }
+
+    /// Whether the claim still counts: its lease and then its retention run.
+    pub(super) fn is_remembered(&self, now: Timestamp) -> bool {
+        now < self.lease_until.after(self.retention)
+    }
+
+    pub(super) fn lease(&mut self, now: Timestamp, lease: Duration) {
+        self.lease_until = now.after(lease);
+    }
+
+    /// Decides a claim on an address that is not vacant.
+    pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
+        if !self.is_remembered(now) {
+            return self.restart(request, now);
+        }
+        if self.fingerprint != request.hold.fingerprint {
+            return Claim::Reused;
+        }
+        match self.state {
+            State::Abandoned => Claim::Abandoned,
+            State::Claimed(_) if self.is_held_by(&request.hold) => {
+                self.lease(now, request.lease);
+                Claim::Won { attempt: self.attempt }
+            }
+            State::Claimed(_) if now < self.lease_until => {
+                Claim::InFlight { lease_left: self.lease_until.since(now) }
+            }
+            State::Claimed(_) => self.lapse(request, now),
+        }
+    }
+
+    fn lapse(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
+        match request.on_abandoned {
+            OnAbandoned::Refuse => {
+                self.state = State::Abandoned;
+                self.wake();
+                Claim::Abandoned
+            }
+            OnAbandoned::Rerun => {
+                self.state = State::Claimed(request.hold.token);
+                self.attempt = self.attempt.saturating_add(1);
+                self.retention = request.retention;
+                self.lease(now, request.lease);
+                Claim::Won { attempt: self.attempt }
+            }
+        }
+    }
+
+    fn restart(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
+        self.wake();
+        *self = Slot::new(request, now);
+        Claim::Won { attempt: 1 }
+    }
+
+    /// What changes when this claim ends; nothing that is abandoned changes.
+    pub(super) fn watch(&mut self) -> Option<Arc<Watched<bool>>> {
+        match self.state {
+            State::Claimed(_) => Some(Arc::clone(
+                self.watch.get_or_insert_with(|| Arc::new(Watched::new(false))),
+            )),
+            State::Abandoned => None,
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(watch) = &self.watch {
+            watch.update(true);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+use idempotent_runtime::idempotent;
+
+struct Orders;
+
+#[idempotent]
+impl Orders {}
+
+fn main() {}

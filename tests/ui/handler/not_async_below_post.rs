@@ -1,0 +1,10 @@
+use actix_web::{HttpResponse, post};
+use idempotent_runtime::idempotent;
+
+#[post("/orders")]
+#[idempotent]
+fn create() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+fn main() {}

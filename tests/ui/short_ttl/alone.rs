@@ -1,0 +1,11 @@
+#![deny(deprecated)]
+
+use actix_web::HttpResponse;
+use idempotent_runtime::idempotent;
+
+#[idempotent(ttl = "1h")]
+async fn create() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+fn main() {}

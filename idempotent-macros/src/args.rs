@@ -111,7 +111,7 @@ impl Arg {
         match &self.value {
             Value::Lit(Lit::Bool(value)) => return Some(value.clone()),
             Value::Flag => {
-                cx.error(name, format!("`{name}` has a value; write `{name} = true` or `{name} = false`"))
+                cx.error(name, format!("`{name}` has a value; write `{name} = true` or `{name} = false`"));
             }
             Value::Lit(value @ Lit::Str(_)) => {
                 cx.error(value, format!("`{name}` is `true` or `false`, without quotes"));

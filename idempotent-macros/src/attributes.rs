@@ -16,19 +16,8 @@ use crate::methods;
 
 /// What makes sense without the handler's arguments. A lint level reaches the handler too, since it is nested; on both
 /// of them an `expect` could not be fulfilled twice. `path` is utoipa's.
-const OUTER: [&str; 11] = [
-    "doc",
-    "cfg",
-    "must_use",
-    "deprecated",
-    "allow",
-    "expect",
-    "warn",
-    "deny",
-    "forbid",
-    "path",
-    "idempotent",
-];
+const OUTER: [&str; 10] =
+    ["doc", "cfg", "must_use", "deprecated", "allow", "expect", "warn", "deny", "forbid", "path"];
 
 /// The attributes in two heaps, each in the order in which they were written.
 #[derive(Default)]

@@ -17,17 +17,16 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{GenericParam, Result, Signature, parse_quote};
 
 use crate::args::Args;
 use crate::attributes::{Attributes, last_segment};
 use crate::beside::Beside;
+use crate::emit;
 use crate::errors::Ctxt;
 use crate::handler::Handler;
 use crate::methods;
-use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
+use crate::policy::Policy;
 
 /// What the attribute with `args` makes of `item`.
 pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> TokenStream {
@@ -51,7 +50,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> T
 }
 
 fn beside_errors(errors: Result<()>, item: impl quote::ToTokens) -> TokenStream {
-    let errors = errors.err().map(|error| error.into_compile_error());
+    let errors = errors.err().map(syn::Error::into_compile_error);
     quote!(#errors #item)
 }
 
@@ -74,7 +73,7 @@ fn wrap(handler: Handler, policy: &Policy) -> TokenStream {
     let request = Ident::new("__request", Span::mixed_site());
     let payload = Ident::new("__payload", Span::mixed_site());
     let registered = registered_signature(&sig, &request, &payload);
-    let policy = policy_tokens(policy, &sig.ident);
+    let policy = emit::policy(policy, &sig.ident);
     let callee = callee(&sig);
     // What rustc has to say about the call is about the handler, so it is said there.
     let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
@@ -88,7 +87,7 @@ fn wrap(handler: Handler, policy: &Policy) -> TokenStream {
 
 /// The signature that actix sees: the raw request in, the finished response out.
 fn registered_signature(sig: &Signature, request: &Ident, payload: &Ident) -> Signature {
-    let private = private();
+    let private = emit::private();
     Signature {
         inputs: parse_quote!(#request: #private::HttpRequest, #payload: #private::Payload),
         output: parse_quote!(-> #private::HttpResponse),
@@ -106,82 +105,6 @@ fn callee(sig: &Signature) -> TokenStream {
     });
     let params: Vec<_> = params.collect();
     if params.is_empty() { quote!(#name) } else { quote!(#name::<#(#params),*>) }
-}
-
-fn policy_tokens(policy: &Policy, name: &Ident) -> TokenStream {
-    let private = private();
-    let name = name.unraw().to_string();
-    let ttl = policy.ttl.as_secs();
-    let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
-    let short_ttl = policy.short_ttl.map(short_ttl_warning);
-    let required = policy.required;
-    let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
-    let (fingerprint, abandoned) =
-        (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
-    quote_spanned! {Span::mixed_site()=>
-        #private::Policy {
-            handler: ::core::concat!(::core::module_path!(), "::", #name),
-            ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
-            scope: #private::Scope::#scope,
-            required: #required,
-            wait: #private::Duration::from_millis(#wait),
-            replay: #private::Replay::#replay,
-            fingerprint: #private::Fingerprint::#fingerprint,
-            abandoned: #private::Abandoned::#abandoned,
-        }
-    }
-}
-
-const SHORT_TTL: &str = "a retry that comes later than this ttl is a new execution; `#[allow(deprecated)]` on the \
-                         handler says that no client retries so late";
-
-/// The use of something deprecated is the one warning that a macro can give.
-fn short_ttl_warning(span: Span) -> TokenStream {
-    let short_ttl = Ident::new("ttl_under_24_hours", span);
-    quote! {
-        #[deprecated(note = #SHORT_TTL)]
-        const fn #short_ttl() {}
-        #short_ttl();
-    }
-}
-
-fn scope_tokens(scope: &Scope) -> TokenStream {
-    match scope {
-        Scope::Endpoint => quote!(Endpoint),
-        Scope::Resource => quote!(Resource),
-        Scope::Global => quote!(Global),
-        Scope::Group(name) => quote!(Group(#name)),
-    }
-}
-
-fn replay_tokens(replay: Replay) -> TokenStream {
-    match replay {
-        Replay::All => quote!(All),
-        Replay::Final => quote!(Final),
-        Replay::Success => quote!(Success),
-    }
-}
-
-fn fingerprint_tokens(fingerprint: &Fingerprint) -> TokenStream {
-    match fingerprint {
-        Fingerprint::Raw => quote!(Raw),
-        Fingerprint::Canonical => quote!(Canonical),
-        Fingerprint::Function(path) => {
-            quote_spanned!(Span::mixed_site().located_at(path.span())=> Function(#path))
-        }
-    }
-}
-
-fn abandoned_tokens(abandoned: Abandoned) -> TokenStream {
-    match abandoned {
-        Abandoned::Refuse => quote!(Refuse),
-        Abandoned::Rerun => quote!(Rerun),
-    }
-}
-
-/// The one module whose paths generated code may name.
-fn private() -> TokenStream {
-    quote_spanned!(Span::mixed_site()=> ::idempotent_runtime::__private)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The `#[idempotent]` attribute of [idempotent-runtime]; use it from there.
 //!
-//! The macro holds no behaviour. It reads [`args`], the [`handler`]'s signature and the attributes [`beside`] it, checks
-//! them into a [`policy`] and hands everything to one function of the runtime: see [`expand`] for a picture. Mistakes
-//! are collected in [`errors`], so that one build tells all of them.
+//! The macro holds no behaviour. It reads `args`, the `handler`'s signature and the attributes `beside` it, checks
+//! them into a `policy` and hands everything to one function of the runtime: see `expand` for a picture. Mistakes
+//! are collected in `errors`, so that one build tells all of them.
 //!
 //! [idempotent-runtime]: https://docs.rs/idempotent-runtime
 
@@ -12,6 +12,7 @@ mod args;
 mod attributes;
 mod beside;
 mod duration;
+mod emit;
 mod errors;
 mod expand;
 mod handler;

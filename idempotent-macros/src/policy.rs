@@ -11,7 +11,7 @@ use crate::duration;
 use crate::errors::Ctxt;
 use crate::suggest;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const LONGEST_DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_GROUP: usize = 64;
 
@@ -68,19 +68,26 @@ impl Policy {
         Self {
             ttl,
             short_ttl,
-            scope: value(&args.scope, |arg| check_scope(cx, arg)).unwrap_or(Scope::Endpoint),
-            required: value(&args.required, |arg| arg.bool(cx)).is_none_or(|required| required.value),
+            scope: args.scope.as_ref().and_then(|arg| check_scope(cx, arg)).unwrap_or(Scope::Endpoint),
+            required: args
+                .required
+                .as_ref()
+                .and_then(|arg| arg.bool(cx))
+                .is_none_or(|required| required.value),
             wait: check_wait(cx, args.wait.as_ref(), ttl, args.ttl.as_ref()),
-            replay: value(&args.replay, |arg| one_of(cx, arg, &REPLAYS)).unwrap_or(Replay::All),
-            fingerprint: value(&args.fingerprint, |arg| check_fingerprint(cx, arg))
+            replay: args.replay.as_ref().and_then(|arg| one_of(cx, arg, &REPLAYS)).unwrap_or(Replay::All),
+            fingerprint: args
+                .fingerprint
+                .as_ref()
+                .and_then(|arg| check_fingerprint(cx, arg))
                 .unwrap_or(Fingerprint::Raw),
-            abandoned: value(&args.abandoned, |arg| one_of(cx, arg, &ABANDONED)).unwrap_or(Abandoned::Refuse),
+            abandoned: args
+                .abandoned
+                .as_ref()
+                .and_then(|arg| one_of(cx, arg, &ABANDONED))
+                .unwrap_or(Abandoned::Refuse),
         }
     }
-}
-
-fn value<T>(arg: &Option<Arg>, check: impl FnOnce(&Arg) -> Option<T>) -> Option<T> {
-    arg.as_ref().and_then(check)
 }
 
 /// The time to live, and where it is written if it is short.

@@ -80,3 +80,13 @@ fn replace(mut text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     }
     replaced
 }
+
+/// A record that can be read can be answered; anything else is refused, never a panic. `data` is what a store kept.
+pub fn record(data: &[u8]) {
+    use crate::{response::record, store::Record};
+    let kept = Record::from_bytes(data.to_vec());
+    if let Ok(record::Recorded::Response(replay)) = record::read(&kept) {
+        let response = replay.into_response();
+        assert!((100..1000).contains(&response.status().as_u16()), "a status has three digits");
+    }
+}

@@ -10,3 +10,9 @@ pub use crate::{
     policy::{Abandoned, Fingerprint, Policy, Replay, Scope},
     run::run,
 };
+
+/// Called by a handler whose `ttl` is under 24 hours, for the warning.
+#[deprecated(
+    note = "a retry that comes later than this ttl is a new execution; `#[allow(deprecated)]` on the handler says that no client retries so late"
+)]
+pub const fn ttl_under_24_hours() {}

@@ -14,7 +14,7 @@ fn by_body(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
     wait = "1m 30s",
     replay = "final",
     fingerprint = "by_body",
-    abandoned = "rerun",
+    abandoned = "rerun"
 )]
 async fn everything() -> HttpResponse {
     HttpResponse::Created().finish()

@@ -19,6 +19,7 @@ async fn none() -> HttpResponse {
 }
 
 #[idempotent]
+#[allow(clippy::too_many_arguments)]
 async fn twelve(
     path: web::Path<(String, u32)>,
     query: web::Query<Order>,

@@ -1,6 +1,7 @@
 //! Nothing that the attribute adds is worth a warning.
 
-#![deny(warnings, clippy::all, clippy::pedantic, unused_qualifications, unreachable_pub, missing_docs, unused_lifetimes)]
+#![deny(warnings, clippy::all, clippy::pedantic)]
+#![deny(missing_docs, unreachable_pub, unused_lifetimes, unused_qualifications)]
 
 use actix_web::{HttpResponse, post, web};
 use idempotent_runtime::idempotent;
@@ -9,7 +10,16 @@ use idempotent_runtime::idempotent;
 #[post("/orders")]
 #[idempotent]
 #[expect(clippy::too_many_arguments, unused_variables)]
-async fn create(a: String, b: String, c: String, d: String, e: String, f: String, g: String, h: String) -> HttpResponse {
+async fn create(
+    a1: String,
+    a2: String,
+    a3: String,
+    a4: String,
+    a5: String,
+    a6: String,
+    a7: String,
+    a8: String,
+) -> HttpResponse {
     const STATUS: u16 = 201;
     let order = STATUS;
     HttpResponse::Created().body(order.to_string())
@@ -33,7 +43,7 @@ async fn old() -> HttpResponse {
 async fn absent() -> Missing {}
 
 #[idempotent]
-#[cfg(all())]
+#[cfg(not(windows))]
 async fn present() -> HttpResponse {
     HttpResponse::Created().finish()
 }

@@ -18,7 +18,11 @@ async fn run(request: String, payload: web::Bytes) -> HttpResponse {
 #[idempotent]
 async fn recursive(depth: web::Path<u32>) -> HttpResponse {
     let depth = depth.into_inner();
-    if depth > 0 { Box::pin(recursive(web::Path::from(depth - 1))).await } else { HttpResponse::Ok().finish() }
+    if depth > 0 {
+        Box::pin(recursive(web::Path::from(depth - 1))).await
+    } else {
+        HttpResponse::Ok().finish()
+    }
 }
 
 #[idempotent]

@@ -1,0 +1,2 @@
+//! A small order service.
+fn main() {}

@@ -1,0 +1,79 @@
+//! The checked policy as the expression that generated code hands to the runtime.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
+
+/// The expression for the policy of the handler called `name`.
+pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
+    let private = private();
+    let name = name.unraw().to_string();
+    let ttl = policy.ttl.as_secs();
+    let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
+    let short_ttl = policy.short_ttl.map(short_ttl_warning);
+    let required = policy.required;
+    let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
+    let (fingerprint, abandoned) =
+        (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
+    quote_spanned! {Span::mixed_site()=>
+        #private::Policy {
+            handler: ::core::concat!(::core::module_path!(), "::", #name),
+            ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
+            scope: #private::Scope::#scope,
+            required: #required,
+            wait: #private::Duration::from_millis(#wait),
+            replay: #private::Replay::#replay,
+            fingerprint: #private::Fingerprint::#fingerprint,
+            abandoned: #private::Abandoned::#abandoned,
+        }
+    }
+}
+
+/// The use of something deprecated is the one warning that a macro can give.
+fn short_ttl_warning(span: Span) -> TokenStream {
+    let private = private();
+    let short_ttl = Ident::new("ttl_under_24_hours", span);
+    quote!(#private::#short_ttl();)
+}
+
+fn scope_tokens(scope: &Scope) -> TokenStream {
+    match scope {
+        Scope::Endpoint => quote!(Endpoint),
+        Scope::Resource => quote!(Resource),
+        Scope::Global => quote!(Global),
+        Scope::Group(name) => quote!(Group(#name)),
+    }
+}
+
+fn replay_tokens(replay: Replay) -> TokenStream {
+    match replay {
+        Replay::All => quote!(All),
+        Replay::Final => quote!(Final),
+        Replay::Success => quote!(Success),
+    }
+}
+
+fn fingerprint_tokens(fingerprint: &Fingerprint) -> TokenStream {
+    match fingerprint {
+        Fingerprint::Raw => quote!(Raw),
+        Fingerprint::Canonical => quote!(Canonical),
+        Fingerprint::Function(path) => {
+            quote_spanned!(Span::mixed_site().located_at(path.span())=> Function(#path))
+        }
+    }
+}
+
+fn abandoned_tokens(abandoned: Abandoned) -> TokenStream {
+    match abandoned {
+        Abandoned::Refuse => quote!(Refuse),
+        Abandoned::Rerun => quote!(Rerun),
+    }
+}
+
+/// The one module whose paths generated code may name.
+pub(crate) fn private() -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> ::idempotent_runtime::__private)
+}

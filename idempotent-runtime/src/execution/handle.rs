@@ -1,0 +1,62 @@
+//! Runs the extractors, the handler and its response's body, and catches what panics.
+
+use std::{cell::Cell, panic::AssertUnwindSafe};
+
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::StatusCode};
+use futures_util::FutureExt;
+
+use crate::{
+    policy::Policy,
+    response::capture::{Captured, capture},
+};
+
+/// How far a handler came.
+pub(crate) enum Handled {
+    /// An extractor failed, so the handler did not run: this is the extractor's answer.
+    NeverBegan(HttpResponse),
+    /// The handler ran.
+    Answered(Captured),
+}
+
+/// Runs `handler` on `request`, as actix does, and reads its response's body up to `limit` bytes.
+pub(crate) async fn handle<H, Args>(
+    handler: &H,
+    request: HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+    policy: &Policy,
+) -> Handled
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    let began = Cell::new(false);
+    let run = async {
+        let args = match Args::from_request(&request, &mut payload).await {
+            Ok(args) => args,
+            Err(error) => return Handled::NeverBegan(HttpResponse::from_error(error)),
+        };
+        began.set(true);
+        let response = handler.call(args).await.respond_to(&request).map_into_boxed_body();
+        Handled::Answered(capture(response, limit).await)
+    };
+    let panicked = match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(handled) => return handled,
+        Err(panicked) => panicked,
+    };
+    tracing::error!(handler = policy.handler, panic = message(&*panicked), "the handler panicked");
+    match began.get() {
+        true => Handled::Answered(Captured::Whole(internal_error(), Some("".into()))),
+        false => Handled::NeverBegan(internal_error().set_body("").map_into_boxed_body()),
+    }
+}
+
+fn internal_error() -> HttpResponse<()> {
+    HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR).drop_body()
+}
+
+fn message(panicked: &(dyn std::any::Any + Send)) -> &str {
+    let text = panicked.downcast_ref::<&str>().copied();
+    text.or_else(|| panicked.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

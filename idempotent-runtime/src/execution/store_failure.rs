@@ -1,0 +1,61 @@
+//! What is done where the store fails: give back what may have been claimed, or run without it.
+
+use std::time::Duration;
+
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, dev::Payload};
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use super::{Handled, Job, complete::mark_not_stored, handle};
+use crate::{
+    idempotency::Idempotency,
+    response::capture::Captured,
+    store::{CallError, Claim, Hold},
+};
+
+/// Makes the key of `hold` free again. Where the store fails, trying goes on in the background.
+pub(crate) async fn give_back(app: &Idempotency, hold: Hold) {
+    if let Err(error) = app.0.store.release(hold).await {
+        tracing::warn!(%error, "a key could not be released, trying again");
+        tokio::spawn(release(app.clone(), hold).in_current_span());
+    }
+}
+
+/// Releases a claim of which it is not known whether it was won, in the background.
+pub(crate) fn give_back_unknown(app: &Idempotency, hold: Hold, error: CallError<Claim>) {
+    let app = app.clone();
+    let work = async move {
+        if let CallError::Pending(call) = error {
+            call.settled(app.0.settings.lease).await;
+        }
+        release(app, hold).await;
+    };
+    tokio::spawn(work.in_current_span());
+}
+
+/// Tries for two leases: after that the claim has run out by itself.
+async fn release(app: Idempotency, hold: Hold) {
+    const PAUSE: Duration = Duration::from_millis(250);
+    let mut left = app.0.settings.lease * 2;
+    while app.0.store.release(hold).await.is_err() && !left.is_zero() {
+        sleep(PAUSE).await;
+        left = left.saturating_sub(PAUSE);
+    }
+}
+
+/// Runs the handler without protection, as the application has asked for.
+pub(crate) async fn unprotected<H, Args>(job: Job<H>) -> HttpResponse
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    tracing::warn!(handler = job.policy.handler, "the store failed: executing unprotected, as configured");
+    let limit = job.app.0.settings.max_response_body;
+    match handle(&job.handler, job.request, Payload::from(job.body), limit, job.policy).await {
+        Handled::NeverBegan(response) | Handled::Answered(Captured::Passing(response)) => {
+            mark_not_stored(response)
+        }
+        Handled::Answered(Captured::Whole(head, body)) => mark_not_stored(super::whole(head, body)),
+    }
+}

@@ -1,0 +1,93 @@
+//! The application's handle: its settings, its store, and what runs in this process.
+
+mod builder;
+mod drain;
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
+
+pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
+pub(crate) use drain::{Executing, Executions};
+pub use drain::{Drained, serve};
+
+use crate::{
+    flight::Flights,
+    request::{KeyFormat, Principal},
+    response::refusal::RefusalSettings,
+    store::StoreHandle,
+};
+
+pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
+
+/// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and flights.
+///
+/// Registered with `App::app_data`, it holds for every annotated handler below, like any `app_data`: a scope or a resource can
+/// have its own. Without one, all handlers share one [`MemoryStore`](crate::MemoryStore) for the whole process.
+#[derive(Clone, Debug)]
+pub struct Idempotency(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: StoreHandle,
+    pub(crate) flights: Flights,
+    pub(crate) executions: Arc<Executions>,
+    pub(crate) settings: Settings,
+    pub(crate) refusals: RefusalSettings,
+}
+
+/// What the builder was told.
+pub(crate) struct Settings {
+    pub(crate) namespace: String,
+    pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) header_name: HeaderName,
+    pub(crate) key_format: KeyFormat,
+    pub(crate) lease: std::time::Duration,
+    pub(crate) body_timeout: std::time::Duration,
+    pub(crate) max_request_body: usize,
+    pub(crate) max_response_body: usize,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) remember_expired: std::time::Duration,
+    pub(crate) replay_set_cookie: bool,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("store", &self.store).field("refusals", &self.refusals).finish_non_exhaustive()
+    }
+}
+
+impl Idempotency {
+    /// Settings to start from: every one has a default.
+    ///
+    /// ```
+    /// use idempotent_runtime::{Idempotency, Principal};
+    ///
+    /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
+    /// let idempotency = Idempotency::builder()
+    ///     .namespace("shop-production")
+    ///     .principal(|request| match request.headers().get("x-account") {
+    ///         Some(account) => Ok(Principal::new(account)),
+    ///         None => Err(actix_web::error::ErrorUnauthorized("who are you?")),
+    ///     })
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn builder() -> IdempotencyBuilder {
+        IdempotencyBuilder::default()
+    }
+
+    /// The handle that holds for `request`.
+    pub(crate) fn of(request: &HttpRequest) -> &Idempotency {
+        request
+            .app_data::<Idempotency>()
+            .or_else(|| request.app_data::<web::Data<Idempotency>>().map(|data| &***data))
+            .unwrap_or_else(|| &PROCESS_WIDE)
+    }
+}
+
+static PROCESS_WIDE: LazyLock<Idempotency> = LazyLock::new(|| {
+    tracing::info!(
+        "no Idempotency is registered as app_data: idempotency keys are kept in this process's memory, and are lost with it"
+    );
+    builder::process_wide()
+});

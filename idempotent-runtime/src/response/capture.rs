@@ -1,0 +1,102 @@
+//! Takes a handler's response apart: whole, so that it can be stored, or passing through.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    http::{StatusCode, header::CONTENT_TYPE},
+};
+use bytes::{Bytes, BytesMut};
+
+type BodyError = Box<dyn std::error::Error>;
+
+/// A handler's response.
+#[derive(Debug)]
+pub(crate) enum Captured {
+    /// With all of its body, or with none where it has none.
+    Whole(HttpResponse<()>, Option<Bytes>),
+    /// With a body that was not read to its end: what was read stands before what is still to come.
+    Passing(HttpResponse),
+}
+
+/// Reads the body of `response`, as far as `limit` and its kind allow.
+pub(crate) async fn capture(response: HttpResponse, limit: usize) -> Captured {
+    if passes_through(&response) {
+        return Captured::Passing(response);
+    }
+    let (head, body) = response.into_parts();
+    match body.size() {
+        BodySize::None => Captured::Whole(head, None),
+        BodySize::Sized(length) if length > limit as u64 => Captured::Passing(head.set_body(body)),
+        _ => match body.try_into_bytes() {
+            Ok(bytes) => Captured::Whole(head, Some(bytes)),
+            Err(body) => buffer(head, body, limit).await,
+        },
+    }
+}
+
+/// An event stream has no end to wait for, and neither has an upgraded connection.
+fn passes_through(response: &HttpResponse) -> bool {
+    let event_stream = response.headers().get(CONTENT_TYPE).is_some_and(|value| {
+        value.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    });
+    event_stream || response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Captured {
+    let size = body.size();
+    let mut read = BytesMut::new();
+    let rest = loop {
+        match poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
+            None => return Captured::Whole(head, Some(read.freeze())),
+            Some(Ok(chunk)) => {
+                read.extend_from_slice(&chunk);
+                if read.len() > limit {
+                    break Rest::Body(body);
+                }
+            }
+            Some(Err(error)) => break Rest::Failed(Some(error)),
+        }
+    };
+    let body = Resumed { size, read: Some(read.freeze()), rest };
+    Captured::Passing(head.set_body(body).map_into_boxed_body())
+}
+
+/// A body of which a part has been read already.
+struct Resumed {
+    size: BodySize,
+    read: Option<Bytes>,
+    rest: Rest,
+}
+
+enum Rest {
+    Body(BoxBody),
+    Failed(Option<BodyError>),
+}
+
+impl MessageBody for Resumed {
+    type Error = BodyError;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if let Some(read) = this.read.take().filter(|read| !read.is_empty()) {
+            return Poll::Ready(Some(Ok(read)));
+        }
+        match &mut this.rest {
+            Rest::Body(body) => Pin::new(body).poll_next(context),
+            Rest::Failed(error) => Poll::Ready(error.take().map(Err)),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What a client gets: the recorded response, or a refusal that says what to do next.
+
+pub(crate) mod capture;
+pub(crate) mod record;
+pub(crate) mod refusal;
+
+pub(crate) use refusal::Reason;
+pub use refusal::{Code, ProblemFormat, Refusal};

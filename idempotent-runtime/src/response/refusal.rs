@@ -1,0 +1,329 @@
+//! The answers that are not the handler's: what happened, and what to do next.
+
+use std::fmt;
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::request::Key;
+
+/// Why a request was refused, as a name that never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// `key_missing`: the endpoint requires a key, and none was sent.
+    KeyMissing,
+    /// `key_invalid`: the header does not hold one key.
+    KeyInvalid,
+    /// `body_too_large`: the body is longer than the limit.
+    BodyTooLarge,
+    /// `key_reused`: the key was used with another request.
+    KeyReused,
+    /// `in_progress`: the first execution still runs.
+    InProgress,
+    /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be read.
+    OutcomeUnknown,
+    /// `response_not_stored`: the effect happened, its response was not kept.
+    ResponseNotStored,
+    /// `key_expired`: the response has expired.
+    KeyExpired,
+    /// `store_unavailable`: the store does not answer.
+    StoreUnavailable,
+    /// `store_full`: the store has no room for a new key.
+    StoreFull,
+    /// `shutting_down`: the server accepts no new keys.
+    ShuttingDown,
+    /// `body_timeout`: the body did not arrive within its time limit.
+    BodyTimeout,
+}
+
+/// What never changes about a code: its name, status, title, the draft's section, and when to retry (seconds).
+struct Facts(&'static str, StatusCode, &'static str, &'static str, Retry);
+
+enum Retry {
+    Never,
+    Now,
+    After(u32),
+}
+
+const SYNTAX: &str = "section-2.1";
+const EXPIRY: &str = "section-2.3";
+const FINGERPRINT: &str = "section-2.4";
+const ENFORCEMENT: &str = "section-2.6";
+const ERRORS: &str = "section-2.7";
+
+impl Code {
+    fn facts(self) -> Facts {
+        const BAD: StatusCode = StatusCode::BAD_REQUEST;
+        const CONFLICT: StatusCode = StatusCode::CONFLICT;
+        const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        use Retry::{After, Never, Now};
+        match self {
+            Code::KeyMissing => Facts("key_missing", BAD, "Idempotency-Key required", ERRORS, Never),
+            Code::KeyInvalid => Facts("key_invalid", BAD, "Idempotency-Key is not valid", SYNTAX, Never),
+            Code::BodyTooLarge => {
+                Facts("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large", FINGERPRINT, Never)
+            }
+            Code::KeyReused => {
+                Facts("key_reused", CONFLICT, "Idempotency-Key is already used", FINGERPRINT, Never)
+            }
+            Code::InProgress => {
+                Facts("in_progress", CONFLICT, "A request is outstanding for this key", ENFORCEMENT, After(1))
+            }
+            Code::OutcomeUnknown => {
+                Facts("outcome_unknown", CONFLICT, "The outcome is unknown", ENFORCEMENT, Never)
+            }
+            Code::ResponseNotStored => {
+                Facts("response_not_stored", CONFLICT, "The response was not stored", ENFORCEMENT, Never)
+            }
+            Code::KeyExpired => Facts("key_expired", CONFLICT, "Idempotency-Key has expired", EXPIRY, Never),
+            Code::StoreUnavailable => {
+                Facts("store_unavailable", DOWN, "The idempotency store is unavailable", ERRORS, After(1))
+            }
+            Code::StoreFull => Facts("store_full", DOWN, "The idempotency store is full", ERRORS, After(5)),
+            Code::ShuttingDown => Facts("shutting_down", DOWN, "The server is shutting down", ERRORS, After(1)),
+            Code::BodyTimeout => {
+                Facts("body_timeout", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time", ERRORS, Now)
+            }
+        }
+    }
+
+    /// The name, as in the refusal's `code`.
+    pub fn as_str(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// What happened and what to do next, where the caller has nothing more precise to say.
+    fn detail(self) -> &'static str {
+        match self {
+            Code::KeyMissing => {
+                "This endpoint requires an Idempotency-Key header: a unique value for each operation, sent again when the operation is retried."
+            }
+            Code::KeyInvalid => "The Idempotency-Key header does not hold one valid key.",
+            Code::BodyTooLarge => "The request body is longer than this endpoint accepts. Nothing was executed.",
+            Code::KeyReused => {
+                "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
+            }
+            Code::InProgress => {
+                "The first request with this key is still running. Retry later with the same key."
+            }
+            Code::OutcomeUnknown => {
+                "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
+            }
+            Code::ResponseNotStored => {
+                "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
+            }
+            Code::KeyExpired => {
+                "The request with this key took effect, and its response has expired. Use a new key for a new operation."
+            }
+            Code::StoreUnavailable | Code::StoreFull => {
+                "The request was not executed. Retry later with the same key."
+            }
+            Code::ShuttingDown => {
+                "The server is shutting down and did not execute the request. Retry with the same key."
+            }
+            Code::BodyTimeout => {
+                "The request body did not arrive in time, and nothing was executed. Retry with the same key."
+            }
+        }
+    }
+}
+
+/// A refusal's code, and more than the code where there is more to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reason {
+    pub(crate) code: Code,
+    pub(crate) detail: Option<&'static str>,
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Reason { code, detail: None }
+    }
+}
+
+/// One refusal, as it is about to be sent. What [`ProblemFormat::custom`] gets.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) status: StatusCode,
+    pub(crate) type_base: Option<&'a str>,
+    pub(crate) key: Option<&'a Key>,
+    pub(crate) instance: Uuid,
+}
+
+impl<'a> Refusal<'a> {
+    pub(crate) fn new(reason: Reason, settings: &'a RefusalSettings, key: Option<&'a Key>) -> Self {
+        let status = match reason.code {
+            Code::KeyReused => settings.reused_status,
+            code => code.facts().1,
+        };
+        let type_base = settings.type_base.as_deref();
+        Refusal { reason, status, type_base, key, instance: Uuid::new_v4() }
+    }
+
+    /// Why the request was refused.
+    pub fn code(&self) -> Code {
+        self.reason.code
+    }
+
+    /// The status it is refused with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened, in few words that are the same every time.
+    pub fn title(&self) -> &'static str {
+        self.code().facts().2
+    }
+
+    /// What happened and what to do next.
+    pub fn detail(&self) -> &'static str {
+        self.reason.detail.unwrap_or_else(|| self.code().detail())
+    }
+
+    /// Whether the same request with the same key may succeed later.
+    pub fn retryable(&self) -> bool {
+        !matches!(self.code().facts().4, Retry::Never)
+    }
+
+    /// Seconds to wait before that, where the response says so.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self.code().facts().4 {
+            Retry::After(seconds) => Some(seconds),
+            Retry::Never | Retry::Now => None,
+        }
+    }
+
+    /// The key, where one was read.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.key.map(Key::as_str)
+    }
+
+    /// The URL that documents the code.
+    pub fn problem_type(&self) -> String {
+        const DRAFT: &str =
+            "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07";
+        let Facts(code, _, _, section, _) = self.code().facts();
+        match self.type_base {
+            Some(base) => format!("{}/{code}", base.trim_end_matches('/')),
+            None => format!("{DRAFT}#{section}"),
+        }
+    }
+
+    /// This refusal's own URI.
+    pub fn instance(&self) -> String {
+        format!("urn:uuid:{}", self.instance)
+    }
+}
+
+/// How refusals look.
+#[derive(Clone, Default)]
+pub struct ProblemFormat(Format);
+
+#[derive(Clone, Default)]
+enum Format {
+    #[default]
+    Problem,
+    Simple,
+    Custom(std::sync::Arc<dyn Fn(&Refusal<'_>) -> HttpResponse + Send + Sync>),
+}
+
+#[allow(non_upper_case_globals, reason = "reads as the variants that they stand for")]
+impl ProblemFormat {
+    /// `application/problem+json` (RFC 9457).
+    pub const Problem: ProblemFormat = ProblemFormat(Format::Problem);
+    /// `{"error": "Idempotency-Key required"}`: the title alone, as `application/json`.
+    pub const Simple: ProblemFormat = ProblemFormat(Format::Simple);
+
+    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added where the refusal has one.
+    pub fn custom(format: impl Fn(&Refusal<'_>) -> HttpResponse + Send + Sync + 'static) -> Self {
+        ProblemFormat(Format::Custom(std::sync::Arc::new(format)))
+    }
+}
+
+impl fmt::Debug for ProblemFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Format::Problem => "Problem",
+            Format::Simple => "Simple",
+            Format::Custom(_) => "Custom",
+        })
+    }
+}
+
+/// What the application says of refusals.
+#[derive(Clone, Debug)]
+pub(crate) struct RefusalSettings {
+    pub(crate) format: ProblemFormat,
+    pub(crate) type_base: Option<String>,
+    pub(crate) reused_status: StatusCode,
+}
+
+impl RefusalSettings {
+    /// The response that refuses a request for `reason`.
+    pub(crate) fn respond(&self, reason: Reason, key: Option<&Key>) -> HttpResponse {
+        let refusal = Refusal::new(reason, self, key);
+        let mut response = match &self.format.0 {
+            Format::Problem => refusal.problem(),
+            Format::Simple => refusal.simple(),
+            Format::Custom(format) => format(&refusal),
+        };
+        if let Some(seconds) = refusal.retry_after() {
+            let headers = response.headers_mut();
+            if !headers.contains_key(header::RETRY_AFTER) {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+        }
+        // What remains of a body that is not read to its end must not be taken for the next request.
+        if matches!(reason.code, Code::BodyTooLarge | Code::BodyTimeout) {
+            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+        response
+    }
+}
+
+impl Refusal<'_> {
+    fn problem(&self) -> HttpResponse {
+        #[derive(Serialize)]
+        struct Problem<'a> {
+            r#type: String,
+            title: &'static str,
+            status: u16,
+            detail: &'static str,
+            instance: String,
+            code: &'static str,
+            retryable: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            idempotency_key: Option<&'a str>,
+        }
+        let problem = Problem {
+            r#type: self.problem_type(),
+            title: self.title(),
+            status: self.status.as_u16(),
+            detail: self.detail(),
+            instance: self.instance(),
+            code: self.code().as_str(),
+            retryable: self.retryable(),
+            idempotency_key: self.idempotency_key(),
+        };
+        HttpResponse::build(self.status).insert_header((header::CONTENT_TYPE, "application/problem+json")).body(
+            serde_json::to_vec(&problem).unwrap_or_default(),
+        )
+    }
+
+    fn simple(&self) -> HttpResponse {
+        #[derive(Serialize)]
+        struct Simple {
+            error: &'static str,
+        }
+        HttpResponse::build(self.status).json(Simple { error: self.title() })
+    }
+}

@@ -7,6 +7,7 @@ use std::{
 };
 
 /// One connection.
+#[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     read: Vec<u8>,

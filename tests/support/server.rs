@@ -55,6 +55,12 @@ impl TestServer {
     }
 }
 
+impl std::fmt::Debug for TestServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TestServer({})", self.address)
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         // The command is sent when `stop` is called; the server's thread ends when it has stopped.

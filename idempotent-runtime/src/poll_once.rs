@@ -1,10 +1,6 @@
 //! One poll, so that what is ready at once needs no task.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    task::Poll,
-};
+use std::{future::poll_fn, pin::Pin, task::Poll};
 
 /// Polls `future` exactly once. Its output, if that was enough; the future can be polled on otherwise.
 pub(crate) async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {

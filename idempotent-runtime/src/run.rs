@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, http::header::AUTHORIZATION, web};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder, http::header::AUTHORIZATION, web,
+};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use actix_web::rt;
 use actix_web::{
     HttpResponse,
     http::header::{HeaderName, HeaderValue},
 };
-use actix_web::rt;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 

@@ -17,10 +17,7 @@ use crate::{
     flight::{Ending, Lead},
     idempotency::{Executing, Idempotency},
     policy::{Policy, Replay},
-    response::{
-        capture::Captured,
-        record,
-    },
+    response::{capture::Captured, record},
     store::{Hold, Record},
 };
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
 
 pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
-pub(crate) use drain::{Executing, Executions};
 pub use drain::{Drained, serve};
+pub(crate) use drain::{Executing, Executions};
 
 use crate::{
     flight::Flights,
@@ -52,7 +52,10 @@ pub(crate) struct Settings {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("store", &self.store).field("refusals", &self.refusals).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("store", &self.store)
+            .field("refusals", &self.refusals)
+            .finish_non_exhaustive()
     }
 }
 

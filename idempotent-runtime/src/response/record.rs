@@ -144,16 +144,8 @@ impl Replay {
 
 /// What belongs to one connection, one moment or one caller is not part of the record.
 fn is_stored(name: &HeaderName, set_cookie: bool) -> bool {
-    const NEVER: [HeaderName; 8] = [
-        CONNECTION,
-        CONTENT_LENGTH,
-        DATE,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        WWW_AUTHENTICATE,
-    ];
+    const NEVER: [HeaderName; 8] =
+        [CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE];
     let text = name.as_str();
     !(NEVER.contains(name)
         || text == "keep-alive"

@@ -88,10 +88,16 @@ impl Code {
                 Facts("store_unavailable", DOWN, "The idempotency store is unavailable", ERRORS, After(1))
             }
             Code::StoreFull => Facts("store_full", DOWN, "The idempotency store is full", ERRORS, After(5)),
-            Code::ShuttingDown => Facts("shutting_down", DOWN, "The server is shutting down", ERRORS, After(1)),
-            Code::BodyTimeout => {
-                Facts("body_timeout", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time", ERRORS, Now)
+            Code::ShuttingDown => {
+                Facts("shutting_down", DOWN, "The server is shutting down", ERRORS, After(1))
             }
+            Code::BodyTimeout => Facts(
+                "body_timeout",
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not arrive in time",
+                ERRORS,
+                Now,
+            ),
         }
     }
 
@@ -107,7 +113,9 @@ impl Code {
                 "This endpoint requires an Idempotency-Key header: a unique value for each operation, sent again when the operation is retried."
             }
             Code::KeyInvalid => "The Idempotency-Key header does not hold one valid key.",
-            Code::BodyTooLarge => "The request body is longer than this endpoint accepts. Nothing was executed.",
+            Code::BodyTooLarge => {
+                "The request body is longer than this endpoint accepts. Nothing was executed."
+            }
             Code::KeyReused => {
                 "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
             }
@@ -314,9 +322,9 @@ impl Refusal<'_> {
             retryable: self.retryable(),
             idempotency_key: self.idempotency_key(),
         };
-        HttpResponse::build(self.status).insert_header((header::CONTENT_TYPE, "application/problem+json")).body(
-            serde_json::to_vec(&problem).unwrap_or_default(),
-        )
+        HttpResponse::build(self.status)
+            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+            .body(serde_json::to_vec(&problem).unwrap_or_default())
     }
 
     fn simple(&self) -> HttpResponse {

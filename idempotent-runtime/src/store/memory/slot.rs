@@ -98,9 +98,9 @@ impl Slot {
     /// What changes when this claim ends; nothing that is abandoned changes.
     pub(super) fn watch(&mut self) -> Option<Arc<Watched<bool>>> {
         match self.state {
-            State::Claimed(_) => Some(Arc::clone(
-                self.watch.get_or_insert_with(|| Arc::new(Watched::new(false))),
-            )),
+            State::Claimed(_) => {
+                Some(Arc::clone(self.watch.get_or_insert_with(|| Arc::new(Watched::new(false)))))
+            }
             State::Abandoned => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What is done where the store fails: give back what may have been claimed, or run without it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, dev::Payload};
 use tokio::time::sleep;
@@ -17,29 +17,47 @@ use crate::{
 pub(crate) async fn give_back(app: &Idempotency, hold: Hold) {
     if let Err(error) = app.0.store.release(hold).await {
         tracing::warn!(%error, "a key could not be released, trying again");
-        tokio::spawn(release(app.clone(), hold).in_current_span());
+        in_background(app, |app| release(app, hold));
     }
 }
 
 /// Releases a claim of which it is not known whether it was won, in the background.
 pub(crate) fn give_back_unknown(app: &Idempotency, hold: Hold, error: CallError<Claim>) {
-    let app = app.clone();
-    let work = async move {
+    in_background(app, |app| async move {
         if let CallError::Pending(call) = error {
             call.settled(app.0.settings.lease).await;
         }
         release(app, hold).await;
-    };
-    tokio::spawn(work.in_current_span());
+    });
 }
 
-/// Tries for two leases: after that the claim has run out by itself.
+/// A store that is down must not be met by ever more tasks: beyond a bound, a claim is left to run out by itself.
+fn in_background<F>(app: &Idempotency, work: impl FnOnce(Idempotency) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Ok(permit) = Arc::clone(&app.0.releasing).try_acquire_owned() else {
+        tracing::warn!("too many keys wait to be released: one is left to its lease");
+        return;
+    };
+    let work = work(app.clone());
+    tokio::spawn(
+        async move {
+            work.await;
+            drop(permit);
+        }
+        .in_current_span(),
+    );
+}
+
+/// Tries for two leases, ever more rarely: after that the claim has run out by itself.
 async fn release(app: Idempotency, hold: Hold) {
-    const PAUSE: Duration = Duration::from_millis(250);
+    let mut pause = Duration::from_millis(250);
     let mut left = app.0.settings.lease * 2;
     while app.0.store.release(hold).await.is_err() && !left.is_zero() {
-        sleep(PAUSE).await;
-        left = left.saturating_sub(PAUSE);
+        sleep(pause).await;
+        left = left.saturating_sub(pause);
+        pause *= 2;
     }
 }
 

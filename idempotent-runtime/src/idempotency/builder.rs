@@ -6,8 +6,9 @@ use actix_web::{
     Error, HttpRequest,
     http::{StatusCode, header::HeaderName},
 };
+use tokio::sync::Semaphore;
 
-use super::{Idempotency, Inner, PrincipalOf, Settings};
+use super::{Idempotency, Inner, PrincipalOf, RELEASING, Settings};
 use crate::{
     clock::{Clock, SystemClock},
     flight::Flights,
@@ -219,6 +220,7 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
         store,
         flights: Flights::new(),
         executions: Arc::default(),
+        releasing: Arc::new(Semaphore::new(RELEASING)),
         settings,
         refusals,
     }))

@@ -6,6 +6,7 @@ mod drain;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
+use tokio::sync::Semaphore;
 
 pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
 pub use drain::{Drained, serve};
@@ -17,6 +18,9 @@ use crate::{
     response::refusal::RefusalSettings,
     store::StoreHandle,
 };
+
+/// How many claims of unknown fate may wait to be released at a time.
+const RELEASING: usize = 1024;
 
 pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 
@@ -31,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) store: StoreHandle,
     pub(crate) flights: Flights,
     pub(crate) executions: Arc<Executions>,
+    pub(crate) releasing: Arc<Semaphore>,
     pub(crate) settings: Settings,
     pub(crate) refusals: RefusalSettings,
 }

@@ -1,0 +1,144 @@
+//! What a live key costs: bytes, and the time of a claim among a thousand and among a million of them.
+//!
+//! The keys are real requests to a real handler, so that what is stored is what an application stores. Memory is the
+//! resident set, which holds what the allocator adds; allocations are counted beside it.
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
+
+mod orders;
+
+use std::{
+    alloc::System as SystemAllocator,
+    fs,
+    time::{Duration, Instant},
+};
+
+use actix_web::{App, dev::Service, rt::System, test, web};
+use futures_util::FutureExt;
+use idempotent_runtime::{
+    Address, Idempotency, MemoryStore, RequestFingerprint, Store,
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<SystemAllocator> = &INSTRUMENTED_SYSTEM;
+
+const THOUSAND: u64 = 1_000;
+const MILLION: u64 = 1_000_000;
+const ROUNDS: usize = 9;
+
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+fn in_use() -> u64 {
+    let stats = ALLOCATOR.stats();
+    (stats.bytes_allocated - stats.bytes_deallocated) as u64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Nanoseconds of one claim on an address that was never seen, given back afterwards (which is not counted).
+fn vacant(store: &MemoryStore, salt: u64) -> f64 {
+    const CLAIMS: u64 = 2_000;
+    let requests: Vec<ClaimRequest> = (0..CLAIMS)
+        .map(|number| {
+            let mut address = [0x5a; 32];
+            address[..8].copy_from_slice(&(number + salt).to_le_bytes());
+            let token = Token::from_bytes([7; 16]);
+            let fingerprint = RequestFingerprint::from_bytes([9; 32]);
+            let hold = Hold { address: Address::from_bytes(address), token, fingerprint };
+            let lease = Duration::from_secs(30);
+            ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: lease }
+        })
+        .collect();
+    let started = Instant::now();
+    for request in &requests {
+        let claim = store.claim(*request).now_or_never().unwrap().unwrap();
+        assert!(matches!(claim, Claim::Won { .. }));
+    }
+    let taken = started.elapsed();
+    for request in &requests {
+        store.release(request.hold).now_or_never().unwrap().unwrap();
+    }
+    taken.as_nanos() as f64 / CLAIMS as f64
+}
+
+fn main() {
+    let small = MemoryStore::builder().budget(1 << 40).build();
+    let large = MemoryStore::builder().budget(1 << 40).build();
+    System::new().block_on(async {
+        let app = |store: &MemoryStore| {
+            App::new()
+                .app_data(Idempotency::builder().store(store.clone()).build().unwrap())
+                .app_data(web::Data::new(orders::Orders::default()))
+                .app_data(web::Data::new(orders::answers()))
+                .configure(orders::routes)
+        };
+        let request = |path: &str, number: u64| {
+            test::TestRequest::post()
+                .uri(path)
+                .insert_header(("content-type", "application/json"))
+                .insert_header(("idempotency-key", format!("{number:036}")))
+                .set_payload(&orders::BODY[..])
+                .to_request()
+        };
+        let few = test::init_service(app(&small)).await;
+        for number in 0..THOUSAND {
+            assert_eq!(few.call(request("/annotated", number)).await.unwrap().status(), 201);
+        }
+
+        println!("allocations of a request, with the test's own for making it");
+        let counted = |name: &str, path: &'static str, from: u64, step: u64| {
+            let few = &few;
+            let name = name.to_owned();
+            async move {
+                let before = ALLOCATOR.stats();
+                for number in 0..100 {
+                    drop(few.call(request(path, from + number * step)).await.unwrap());
+                }
+                let after = ALLOCATOR.stats();
+                let allocations = (after.allocations - before.allocations) as f64 / 100.0;
+                let grown = (after.reallocations - before.reallocations) as f64 / 100.0;
+                let bytes = (after.bytes_allocated - before.bytes_allocated) as f64 / 100.0;
+                println!("  {name:<24} {allocations:6.1} allocations, {grown:4.1} grown, {bytes:7.0} bytes");
+            }
+        };
+        counted("bare", "/bare", MILLION, 1).await;
+        counted("first execution", "/annotated", MILLION, 1).await;
+        counted("replay", "/annotated", 0, 1).await;
+        counted("moka by hand, first", "/by_hand", MILLION, 1).await;
+        counted("moka by hand, replay", "/by_hand", MILLION, 0).await;
+
+        let many = test::init_service(app(&large)).await;
+        // What the process keeps however many keys there are is in place before the first counts.
+        for number in 0..10_000 {
+            assert_eq!(many.call(request("/annotated", number)).await.unwrap().status(), 201);
+        }
+        let before = (resident(), in_use(), large.used_bytes());
+        for number in 10_000..MILLION + 10_000 {
+            assert_eq!(many.call(request("/annotated", number)).await.unwrap().status(), 201);
+        }
+        let after = (resident(), in_use(), large.used_bytes());
+        let each = |from: u64, to: u64| to.saturating_sub(from) as f64 / MILLION as f64;
+        println!("bytes a key, {MILLION} stored responses");
+        println!("  resident set             {:7.1}", each(before.0, after.0));
+        println!("  asked of the allocator   {:7.1}", each(before.1, after.1));
+        println!("  counted by the budget    {:7.1}", each(before.2, after.2));
+    });
+
+    println!("a claim on a vacant address, ns (median of {ROUNDS} alternating rounds)");
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS as u64 {
+        few.push(vacant(&small, round * MILLION));
+        many.push(vacant(&large, round * MILLION));
+    }
+    let (few, many) = (median(few), median(many));
+    println!("  among a thousand         {few:7.1}");
+    println!("  among a million          {many:7.1}   ratio {:.2}", many / few);
+}

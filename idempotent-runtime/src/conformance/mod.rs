@@ -1,1 +1,91 @@
-//! What every store has to do.
+//! What every store has to do, as a suite that a store's author runs. Feature `conformance`.
+//!
+//! One line a store:
+//!
+//! ```
+//! use std::future::ready;
+//!
+//! use idempotent_runtime::{ManualClock, MemoryStore, conformance::{Subject, check}};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! let clock = ManualClock::new();
+//! let store = MemoryStore::builder().clock(clock.clone()).build();
+//! check(Subject::new(move || ready(store.clone())).clock(clock)).await.assert();
+//! # })
+//! ```
+//!
+//! A store that counts time by its server's clock has no clock to give, and the suite sleeps instead:
+//! `check(Subject::new(|| async { MyStore::connect(URL).await.unwrap() })).await.assert()`.
+//!
+//! Every fact uses random addresses of its own, so the suite can run on a server that others use. It leaves its entries
+//! behind; all of them expire within an hour or two.
+//!
+//! # What is not checked
+//!
+//! What survives a crash, a failover or a full disk; what a store does when its server does not answer; how many round
+//! trips a verb costs.
+
+mod desk;
+mod facts;
+mod report;
+mod subject;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{runtime::RuntimeFlavor, task::JoinHandle, time::timeout};
+
+use self::{desk::Desk, facts::Fact};
+pub use self::{
+    report::{Failure, Report},
+    subject::Subject,
+};
+use crate::store::Store;
+
+/// How long one fact may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Checks every fact against `subject`, and reports those that do not hold.
+///
+/// Must be called on a multi-thread tokio runtime with its timer enabled: simultaneous claims that do not run at the same
+/// time prove nothing.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub async fn check<S: Store>(subject: Subject<S>) -> Report {
+    let subject = Arc::new(subject);
+    let mut report = Report::new(subject.open().await.name());
+    let flavor = tokio::runtime::Handle::current().runtime_flavor();
+    if flavor == RuntimeFlavor::CurrentThread {
+        report.add("the_suite_runs_on_several_threads", Err("this runtime has one".to_owned()));
+    }
+    if subject.moves_time_for_all() {
+        for fact in facts::alone().into_iter().chain(facts::racing()) {
+            report.add(fact.name, verdict(start(&fact, &subject)).await);
+        }
+        return report;
+    }
+    // Where time passes by itself, facts wait for it together.
+    let started: Vec<_> = facts::alone().iter().map(|fact| (fact.name, start(fact, &subject))).collect();
+    for (name, running) in started {
+        report.add(name, verdict(running).await);
+    }
+    for fact in facts::racing() {
+        report.add(fact.name, verdict(start(&fact, &subject)).await);
+    }
+    report
+}
+
+type Running = JoinHandle<Result<desk::Verdict, tokio::time::error::Elapsed>>;
+
+fn start<S: Store>(fact: &Fact<S>, subject: &Arc<Subject<S>>) -> Running {
+    let (run, subject) = (fact.run, Arc::clone(subject));
+    tokio::spawn(timeout(PATIENCE, async move { run(Desk::open(subject).await).await }))
+}
+
+async fn verdict(running: Running) -> desk::Verdict {
+    match running.await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(_)) => Err(format!("it was not done after {} s", PATIENCE.as_secs())),
+        Err(panicked) => Err(panicked.to_string()),
+    }
+}

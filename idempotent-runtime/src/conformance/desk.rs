@@ -1,0 +1,215 @@
+//! Where a fact is checked: one handle to the store, and short forms of what is asked of it.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::Subject;
+use crate::{
+    request::{Address, RequestFingerprint},
+    store::{
+        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Store, StoreError,
+        Token,
+    },
+};
+
+/// Nothing, or what was found instead.
+pub(super) type Verdict = Result<(), String>;
+
+/// A lease or retention that does not end while a fact is checked.
+pub(super) const LONG: Duration = Duration::from_secs(3600);
+/// How long anything may take that needs no waiting.
+const PROMPT: Duration = Duration::from_secs(20);
+
+pub(super) struct Desk<S> {
+    store: Arc<S>,
+    subject: Arc<Subject<S>>,
+}
+
+impl<S> Clone for Desk<S> {
+    fn clone(&self) -> Self {
+        Desk { store: Arc::clone(&self.store), subject: Arc::clone(&self.subject) }
+    }
+}
+
+impl<S: Store> Desk<S> {
+    pub(super) async fn open(subject: Arc<Subject<S>>) -> Self {
+        Desk { store: Arc::new(subject.open().await), subject }
+    }
+
+    /// Another handle to the same data.
+    pub(super) async fn another(&self) -> Self {
+        Self::open(Arc::clone(&self.subject)).await
+    }
+
+    pub(super) fn keys(&self) -> usize {
+        self.subject.key_count()
+    }
+
+    pub(super) fn unit(&self) -> Duration {
+        self.subject.one_unit()
+    }
+
+    /// Lets this many units of time pass.
+    pub(super) async fn pass(&self, units: f64) {
+        self.subject.pass(self.unit().mul_f64(units)).await;
+    }
+
+    /// Claims with a lease that does not end, and refuses what was abandoned.
+    pub(super) async fn claim(&self, hold: Hold) -> Result<Claim, String> {
+        self.ask(hold, LONG, OnAbandoned::Refuse, LONG).await
+    }
+
+    /// Like [`claim`](Self::claim), with a lease of one unit.
+    pub(super) async fn claim_briefly(&self, hold: Hold) -> Result<Claim, String> {
+        self.ask(hold, self.unit(), OnAbandoned::Refuse, LONG).await
+    }
+
+    /// Claims, and takes over what was abandoned.
+    pub(super) async fn rerun(&self, hold: Hold) -> Result<Claim, String> {
+        self.ask(hold, LONG, OnAbandoned::Rerun, LONG).await
+    }
+
+    pub(super) async fn ask(
+        &self,
+        hold: Hold,
+        lease: Duration,
+        on_abandoned: OnAbandoned,
+        retention: Duration,
+    ) -> Result<Claim, String> {
+        let request = ClaimRequest { hold, lease, on_abandoned, retention };
+        self.store.claim(request).await.map_err(failed("claim"))
+    }
+
+    pub(super) async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, String> {
+        self.store.renew(hold, lease).await.map_err(failed("renew"))
+    }
+
+    pub(super) async fn complete(&self, hold: Hold, record: &Record) -> Result<Completion, String> {
+        self.complete_for(hold, record, LONG, Duration::ZERO).await
+    }
+
+    pub(super) async fn complete_for(
+        &self,
+        hold: Hold,
+        record: &Record,
+        replay: Duration,
+        remember: Duration,
+    ) -> Result<Completion, String> {
+        let retention = Retention { replay, remember };
+        self.store.complete(hold, record.clone(), retention).await.map_err(failed("complete"))
+    }
+
+    pub(super) async fn release(&self, hold: Hold) -> Verdict {
+        self.store.release(hold).await.map_err(failed("release"))
+    }
+
+    pub(super) async fn changed(&self, address: Address) {
+        self.store.changed(address).await;
+    }
+
+    /// A hold that won a vacant address, with a lease that does not end.
+    pub(super) async fn won(&self) -> Result<Hold, String> {
+        let hold = hold()?;
+        is(self.claim(hold).await?, WON, "the first claim")?;
+        Ok(hold)
+    }
+
+    /// A hold that won, and whose lease has run out without anybody seeing it.
+    pub(super) async fn lapsed(&self) -> Result<Hold, String> {
+        let hold = hold()?;
+        is(self.claim_briefly(hold).await?, WON, "the first claim")?;
+        self.pass(1.5).await;
+        Ok(hold)
+    }
+
+    /// A hold that won and completed with `record`.
+    pub(super) async fn completed(&self, record: &Record) -> Result<Hold, String> {
+        let hold = self.won().await?;
+        is(self.complete(hold, record).await?, Completion::Stored, "the owner's completion")?;
+        Ok(hold)
+    }
+
+    /// A hold that won, and whose lease was seen to have run out.
+    pub(super) async fn abandoned(&self) -> Result<Hold, String> {
+        let hold = self.lapsed().await?;
+        is(self.claim(retry(hold)?).await?, Claim::Abandoned, "a claim after the lease")?;
+        Ok(hold)
+    }
+
+    /// A hold that won, lapsed and was taken over, and the one that took it over.
+    pub(super) async fn taken_over(&self) -> Result<(Hold, Hold), String> {
+        let old = self.lapsed().await?;
+        let new = retry(old)?;
+        is(self.rerun(new).await?, Claim::Won { attempt: 2 }, "a rerun after the lease")?;
+        Ok((old, new))
+    }
+}
+
+fn failed(verb: &'static str) -> impl Fn(StoreError) -> String {
+    move |error| format!("{verb} failed: {error}")
+}
+
+/// The first attempt.
+pub(super) const WON: Claim = Claim::Won { attempt: 1 };
+/// A completion that came too late, and nothing is there.
+pub(super) const FENCED: Completion = Completion::Fenced(None);
+
+fn random() -> Result<[u8; 32], String> {
+    let token = || Token::random().map_err(|error| error.to_string());
+    let (mut bytes, first, second) = ([0; 32], token()?, token()?);
+    bytes[..16].copy_from_slice(first.as_bytes());
+    bytes[16..].copy_from_slice(second.as_bytes());
+    Ok(bytes)
+}
+
+/// A request that nobody has sent before.
+pub(super) fn hold() -> Result<Hold, String> {
+    let token = Token::random().map_err(|error| error.to_string())?;
+    let fingerprint = RequestFingerprint::from_bytes(random()?);
+    Ok(Hold { address: Address::from_bytes(random()?), token, fingerprint })
+}
+
+/// The same request again.
+pub(super) fn retry(request: Hold) -> Result<Hold, String> {
+    Ok(Hold { token: hold()?.token, ..request })
+}
+
+/// Another request with the same key.
+pub(super) fn reuse(request: Hold) -> Result<Hold, String> {
+    Ok(Hold { address: request.address, ..hold()? })
+}
+
+/// A record of these bytes. What they say is none of a store's business.
+pub(super) fn record(bytes: &[u8]) -> Record {
+    Record::from_bytes(bytes.to_vec())
+}
+
+/// Holds if `what` was as wanted.
+pub(super) fn is<T: PartialEq + Debug>(found: T, wanted: T, what: &str) -> Verdict {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(format!("{what} was {}, not {}", shown(&found), shown(&wanted)))
+}
+
+/// Holds if the address is in flight, and its lease as long as it may be.
+pub(super) fn is_in_flight(found: Claim, lease: Duration, what: &str) -> Verdict {
+    match found {
+        Claim::InFlight { lease_left } if lease_left <= lease => Ok(()),
+        other => Err(format!("{what} was {}, not in flight for at most {lease:?}", shown(&other))),
+    }
+}
+
+fn shown(value: &impl Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(120) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
+/// What `future` gives, if it does so without waiting for anything but the store.
+pub(super) async fn prompt<T>(future: impl Future<Output = T>, what: &str) -> Result<T, String> {
+    timeout(PROMPT, future).await.map_err(|_| format!("{what} did not end"))
+}

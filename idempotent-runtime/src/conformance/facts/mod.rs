@@ -1,0 +1,110 @@
+//! The facts: each a function named by a sentence, on addresses of its own.
+
+mod claims;
+mod fences;
+mod leases;
+mod races;
+mod replays;
+mod waits;
+
+use futures_util::future::BoxFuture;
+
+use super::desk::{Desk, Verdict};
+use crate::store::Store;
+
+pub(super) struct Fact<S> {
+    pub(super) name: &'static str,
+    pub(super) run: fn(Desk<S>) -> BoxFuture<'static, Verdict>,
+}
+
+macro_rules! facts {
+    ($($module:ident: $($fact:ident),+;)+) => {
+        vec![$($(Fact {
+            name: stringify!($fact),
+            run: |desk| Box::pin($module::$fact(desk)),
+        }),+),+]
+    };
+}
+
+/// Facts that one caller after the other can check.
+pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        claims:
+            a_vacant_address_is_won_as_attempt_1,
+            a_claim_repeated_with_its_token_is_won_again,
+            a_claim_repeated_after_its_lease_is_won_again,
+            a_claim_repeated_counts_its_lease_anew,
+            a_running_claim_is_in_flight_for_others,
+            another_fingerprint_is_reused_while_claimed,
+            another_fingerprint_is_reused_with_the_same_token,
+            another_fingerprint_is_reused_after_the_lease,
+            another_fingerprint_is_reused_once_abandoned,
+            another_fingerprint_is_reused_once_completed,
+            another_fingerprint_is_reused_once_expired,
+            addresses_do_not_touch_each_other,
+            handles_to_the_same_data_see_the_same;
+        replays:
+            a_completed_request_is_replayed,
+            a_completed_request_is_replayed_to_its_owner,
+            every_replay_has_the_same_bytes,
+            a_record_of_no_bytes_is_replayed,
+            a_record_of_every_byte_is_replayed,
+            a_record_of_a_mebibyte_is_replayed,
+            a_record_is_replayed_until_its_ttl_ends,
+            the_ttl_counts_from_completion,
+            an_address_is_vacant_after_the_ttl,
+            a_remembered_record_is_expired_then_vacant,
+            reruns_replay_too;
+        leases:
+            a_renewed_lease_runs_from_now,
+            an_expired_lease_that_nobody_saw_is_renewed,
+            an_expired_lease_that_nobody_saw_is_completed,
+            an_expired_lease_that_nobody_saw_is_released,
+            an_expired_lease_that_was_seen_is_abandoned_for_good,
+            an_abandoned_claim_is_not_run_again,
+            an_abandoned_claim_is_lost_to_its_owner,
+            an_abandoned_claim_is_forgotten_after_its_retention,
+            an_expired_claim_is_forgotten_after_its_retention,
+            an_expired_lease_is_taken_over_as_the_next_attempt,
+            a_running_lease_is_not_taken_over;
+        fences:
+            a_released_address_is_vacant,
+            a_release_with_another_token_changes_nothing,
+            a_release_of_a_vacant_address_changes_nothing,
+            a_release_after_completion_changes_nothing,
+            a_renewal_with_another_token_is_fenced,
+            a_renewal_of_a_vacant_address_is_fenced,
+            a_renewal_after_completion_is_fenced,
+            a_completion_with_another_token_is_fenced,
+            a_completion_of_a_vacant_address_is_fenced,
+            a_completion_repeated_is_stored_and_changes_nothing,
+            a_completion_after_another_is_told_the_winner,
+            an_owner_taken_over_changes_nothing,
+            an_owner_taken_over_is_told_the_winner,
+            an_owner_is_not_told_of_another_request;
+        waits:
+            waiting_ends_at_once_on_a_vacant_address,
+            waiting_ends_at_once_on_a_completed_address,
+            waiting_ends_at_once_on_an_abandoned_address,
+            waiting_ends_when_the_claim_completes,
+            waiting_ends_when_the_claim_is_released,
+            waiting_ends_when_the_claim_is_abandoned,
+            waiting_ends_when_a_takeover_completes,
+            waiting_ends_when_another_handle_completes,
+            waiting_holds_nothing,
+            waiting_that_is_dropped_holds_nothing;
+    }
+}
+
+/// Facts about simultaneous claims.
+pub(super) fn racing<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        races:
+            one_of_many_claims_wins_a_vacant_address,
+            one_of_many_requests_owns_a_vacant_address,
+            one_of_many_claims_takes_over_an_expired_lease,
+            one_completion_is_replayed_to_all,
+            a_late_completion_wins_or_loses_for_all,
+            one_of_many_claims_wins_a_released_address;
+    }
+}

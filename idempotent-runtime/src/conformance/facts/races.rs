@@ -1,0 +1,199 @@
+//! Simultaneous claims: sixteen racers on four handles leave one barrier together, key by key.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::Barrier,
+    task::{JoinHandle, yield_now},
+};
+
+use super::super::desk::LONG;
+use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, is_in_flight, prompt, record, retry, reuse};
+use crate::store::{Claim, Completion, Hold, Record, Store};
+
+const RACERS: usize = 16;
+const HANDLES: usize = 4;
+
+async fn handles<S: Store>(desk: &Desk<S>) -> Vec<Desk<S>> {
+    let mut handles = Vec::new();
+    for _ in 0..HANDLES {
+        handles.push(desk.another().await);
+    }
+    handles
+}
+
+/// Starts one racer for each hold, and gives what they came back with in the order of the holds.
+async fn race<S, T, F>(
+    handles: &[Desk<S>],
+    holds: Vec<Hold>,
+    racer: impl Fn(Desk<S>, Hold) -> F,
+) -> Result<Vec<T>, String>
+where
+    S: Store,
+    T: Send + 'static,
+    F: Future<Output = Result<T, String>> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(holds.len()));
+    let start = |(hold, desk): (Hold, &Desk<S>)| {
+        let (racing, barrier) = (racer(desk.clone(), hold), Arc::clone(&barrier));
+        tokio::spawn(async move {
+            barrier.wait().await;
+            racing.await
+        })
+    };
+    let racers: Vec<JoinHandle<_>> = holds.into_iter().zip(handles.iter().cycle()).map(start).collect();
+    let mut results = Vec::new();
+    for racer in racers {
+        results.push(prompt(racer, "a racer").await?.map_err(|panicked| panicked.to_string())??);
+    }
+    Ok(results)
+}
+
+fn retries(request: Hold) -> Result<Vec<Hold>, String> {
+    (0..RACERS).map(|_| retry(request)).collect()
+}
+
+/// Holds if one claim was answered `wanted`, and the others are in flight.
+fn one_won(claims: Vec<Claim>, wanted: &Claim) -> Verdict {
+    is(claims.iter().filter(|claim| *claim == wanted).count(), 1, &format!("the number of {wanted:?}"))?;
+    claims
+        .into_iter()
+        .filter(|claim| claim != wanted)
+        .try_for_each(|claim| is_in_flight(claim, LONG, "a claim that lost"))
+}
+
+pub(super) async fn one_of_many_claims_wins_a_vacant_address<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for _ in 0..desk.keys() {
+        let claim = |desk: Desk<S>, hold| async move { desk.claim(hold).await };
+        one_won(race(&handles, retries(hold()?)?, claim).await?, &WON)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn one_of_many_requests_owns_a_vacant_address<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for _ in 0..desk.keys() {
+        let first = hold()?;
+        let holds = (0..RACERS).map(|_| reuse(first)).collect::<Result<_, _>>()?;
+        let claim = |desk: Desk<S>, hold| async move { desk.claim(hold).await };
+        let claims = race(&handles, holds, claim).await?;
+        is(claims.iter().filter(|claim| **claim == WON).count(), 1, "the number of winners")?;
+        let reused = claims.iter().filter(|claim| **claim == Claim::Reused).count();
+        is(reused, RACERS - 1, "the number of requests turned away")?;
+    }
+    Ok(())
+}
+
+/// Holds whose leases have all run out unseen, one for each key.
+async fn lapsed_keys<S: Store>(desk: &Desk<S>) -> Result<Vec<Hold>, String> {
+    let mut holds = Vec::new();
+    for _ in 0..desk.keys() {
+        holds.push(hold()?);
+        is(desk.claim_briefly(holds[holds.len() - 1]).await?, WON, "the first claim")?;
+    }
+    desk.pass(1.5).await;
+    Ok(holds)
+}
+
+pub(super) async fn one_of_many_claims_takes_over_an_expired_lease<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for owner in lapsed_keys(&desk).await? {
+        let claim = |desk: Desk<S>, hold| async move { desk.rerun(hold).await };
+        one_won(race(&handles, retries(owner)?, claim).await?, &Claim::Won { attempt: 2 })?;
+        is(desk.complete(owner, &record(b"old")).await?, FENCED, "the old owner's completion")?;
+    }
+    Ok(())
+}
+
+/// Claims until there is a record, and completes with its token as the record if it wins.
+async fn run<S: Store>(desk: Desk<S>, hold: Hold) -> Result<(bool, Record), String> {
+    let mut effect = false;
+    loop {
+        match desk.claim(hold).await? {
+            Claim::Won { .. } => {
+                effect = true;
+                yield_now().await;
+                desk.complete(hold, &record(hold.token.as_bytes())).await?;
+            }
+            Claim::Replay(record) => return Ok((effect, record)),
+            Claim::InFlight { .. } => prompt(desk.changed(hold.address), "waiting").await?,
+            other => return Err(format!("a racer was told {other:?}")),
+        }
+    }
+}
+
+pub(super) async fn one_completion_is_replayed_to_all<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for _ in 0..desk.keys() {
+        let holds = retries(hold()?)?;
+        let runs = race(&handles, holds.clone(), run).await?;
+        let winners: Vec<_> = (0..RACERS).filter(|&racer| runs[racer].0).collect();
+        is(winners.len(), 1, "the number of executions")?;
+        let stored = record(holds[winners[0]].token.as_bytes());
+        runs.into_iter().try_for_each(|(_, replayed)| is(replayed, stored.clone(), "a replay"))?;
+    }
+    Ok(())
+}
+
+/// What came of the owner's late completion, or of somebody else's claim.
+enum Came {
+    Late(Completion),
+    Claimed(Claim),
+}
+
+pub(super) async fn a_late_completion_wins_or_loses_for_all<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for owner in lapsed_keys(&desk).await? {
+        let mut holds = retries(owner)?;
+        holds[RACERS / 2] = owner;
+        let racer = |desk: Desk<S>, hold: Hold| async move {
+            if hold.token == owner.token {
+                return desk.complete(hold, &record(b"late")).await.map(Came::Late);
+            }
+            desk.claim(hold).await.map(Came::Claimed)
+        };
+        let came = race(&handles, holds, racer).await?;
+        let stored = came.iter().any(|came| matches!(came, Came::Late(Completion::Stored)));
+        let outcome = match stored {
+            true => Claim::Replay(record(b"late")),
+            false => Claim::Abandoned,
+        };
+        for came in came {
+            match came {
+                Came::Late(Completion::Stored) => {}
+                Came::Late(completion) => is(completion, FENCED, "the late completion")?,
+                Came::Claimed(claim) => is(claim, outcome.clone(), "a claim beside the late completion")?,
+            }
+        }
+        is(desk.claim(retry(owner)?).await?, outcome, "a claim after the race")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn one_of_many_claims_wins_a_released_address<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for _ in 0..desk.keys() {
+        let owner = desk.won().await?;
+        let mut holds = retries(owner)?;
+        holds[RACERS / 2] = owner;
+        let racer = |desk: Desk<S>, hold: Hold| async move {
+            if hold.token == owner.token {
+                return desk.release(hold).await.map(|()| None);
+            }
+            desk.claim(hold).await.map(Some)
+        };
+        let claims: Vec<_> = race(&handles, holds, racer).await?.into_iter().flatten().collect();
+        let winners = claims.iter().filter(|claim| **claim == WON).count();
+        if winners > 1 {
+            return Err(format!("{winners} claims won after one release"));
+        }
+        let lost = claims.into_iter().filter(|claim| *claim != WON);
+        lost.into_iter().try_for_each(|claim| is_in_flight(claim, LONG, "a claim that lost"))?;
+        match winners {
+            0 => is(desk.claim(retry(owner)?).await?, WON, "a claim after the race")?,
+            _ => is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after the race")?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! What a completed request's retry is answered, and for how long.
+
+use std::time::Duration;
+
+use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry};
+use crate::store::{Claim, Completion, Record, Store};
+
+pub(super) async fn a_completed_request_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.completed(&record(b"a response")).await?;
+    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a response")), "a retry")
+}
+
+pub(super) async fn a_completed_request_is_replayed_to_its_owner<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.completed(&record(b"a response")).await?;
+    is(desk.claim(owner).await?, Claim::Replay(record(b"a response")), "the owner's claim repeated")
+}
+
+pub(super) async fn every_replay_has_the_same_bytes<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.completed(&record(b"a response")).await?;
+    for _ in 0..8 {
+        is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a response")), "a retry")?;
+    }
+    Ok(())
+}
+
+async fn comes_back<S: Store>(desk: Desk<S>, record: Record) -> Verdict {
+    let owner = desk.completed(&record).await?;
+    is(desk.claim(retry(owner)?).await?, Claim::Replay(record), "a retry")
+}
+
+pub(super) async fn a_record_of_no_bytes_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
+    comes_back(desk, record(b"")).await
+}
+
+pub(super) async fn a_record_of_every_byte_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
+    let every: Vec<u8> = (0..=u8::MAX).chain((0..=u8::MAX).rev()).collect();
+    comes_back(desk, Record::from_bytes(every)).await
+}
+
+pub(super) async fn a_record_of_a_mebibyte_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
+    let varied = (0_u32..1 << 18).flat_map(|number| number.wrapping_mul(0x9e37_79b9).to_le_bytes());
+    comes_back(desk, Record::from_bytes(varied.collect::<Vec<u8>>())).await
+}
+
+pub(super) async fn a_record_is_replayed_until_its_ttl_ends<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit() * 2, Duration::ZERO).await?;
+    desk.pass(1.0).await;
+    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")
+}
+
+pub(super) async fn the_ttl_counts_from_completion<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    desk.pass(2.0).await;
+    desk.complete_for(owner, &record(b"a"), desk.unit() * 2, Duration::ZERO).await?;
+    desk.pass(1.0).await;
+    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")
+}
+
+pub(super) async fn an_address_is_vacant_after_the_ttl<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit(), Duration::ZERO).await?;
+    desk.pass(1.5).await;
+    let next = super::super::desk::reuse(owner)?;
+    is(desk.claim(next).await?, WON, "a claim after the ttl, of another request")?;
+    is(desk.complete(next, &record(b"b")).await?, Completion::Stored, "its completion")?;
+    is(desk.claim(retry(next)?).await?, Claim::Replay(record(b"b")), "its retry")
+}
+
+pub(super) async fn a_remembered_record_is_expired_then_vacant<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit() * 2, desk.unit() * 2).await?;
+    desk.pass(1.0).await;
+    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")?;
+    desk.pass(2.0).await;
+    is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after the ttl")?;
+    is(desk.rerun(retry(owner)?).await?, Claim::Expired, "a rerun after the ttl")?;
+    is(desk.claim(owner).await?, Claim::Expired, "the owner's claim after the ttl")?;
+    desk.pass(1.5).await;
+    is(desk.claim(retry(owner)?).await?, WON, "a retry after the memory")
+}
+
+pub(super) async fn reruns_replay_too<S: Store>(desk: Desk<S>) -> Verdict {
+    let (_, winner) = desk.taken_over().await?;
+    is(
+        desk.complete(winner, &record(b"second")).await?,
+        Completion::Stored,
+        "the second attempt's completion",
+    )?;
+    let again = desk.ask(retry(winner)?, LONG, crate::store::OnAbandoned::Rerun, LONG).await?;
+    is(again, Claim::Replay(record(b"second")), "a retry under rerun")?;
+    is(desk.claim(retry(winner)?).await?, Claim::Replay(record(b"second")), "a retry under refuse")
+}

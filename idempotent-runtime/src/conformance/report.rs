@@ -1,0 +1,62 @@
+//! What the suite found out.
+
+use std::fmt;
+
+/// Which facts do not hold for a store.
+#[derive(Clone, Debug)]
+pub struct Report {
+    store: &'static str,
+    facts: usize,
+    failures: Vec<Failure>,
+}
+
+/// A fact that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The fact, as a sentence with underscores: the name of the function that checks it.
+    pub fact: &'static str,
+    /// What was found instead.
+    pub reason: String,
+}
+
+impl Report {
+    pub(super) fn new(store: &'static str) -> Self {
+        Report { store, facts: 0, failures: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, fact: &'static str, verdict: Result<(), String>) {
+        self.facts += 1;
+        self.failures.extend(verdict.err().map(|reason| Failure { fact, reason }));
+    }
+
+    /// How many facts were checked.
+    pub fn facts(&self) -> usize {
+        self.facts
+    }
+
+    /// The facts that do not hold, in the order of the suite. Empty for a store that conforms.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Nothing, for a store that conforms.
+    ///
+    /// # Panics
+    /// With a list of the facts that do not hold.
+    #[track_caller]
+    pub fn assert(&self) {
+        assert!(self.failures.is_empty(), "{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { store, facts, failures } = self;
+        write!(f, "the {store} store fails {} of {facts} facts", failures.len())?;
+        for Failure { fact, reason } in failures {
+            write!(f, "\n  {}: {reason}", fact.replace('_', " "))?;
+        }
+        Ok(())
+    }
+}

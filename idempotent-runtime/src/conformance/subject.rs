@@ -1,0 +1,102 @@
+//! The store that is checked.
+
+use std::{fmt, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::clock::ManualClock;
+
+type Open<S> = Box<dyn Fn() -> BoxFuture<'static, S> + Send + Sync>;
+type Shift = Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A store to check: how to open it, and how time passes for it.
+pub struct Subject<S> {
+    open: Open<S>,
+    time: Time,
+    unit: Duration,
+    keys: usize,
+}
+
+enum Time {
+    Passes,
+    Stands(ManualClock),
+    Shifted(Shift),
+}
+
+impl<S: 'static> Subject<S> {
+    /// A store that counts time by a real clock: the suite sleeps, for some ten [`unit`](Self::unit)s in all.
+    ///
+    /// `open` gives a new handle to the same data each time it is called: a clone, or another connection.
+    pub fn new<F>(open: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = S> + Send + 'static,
+    {
+        let open = move || open().boxed();
+        Subject { open: Box::new(open), time: Time::Passes, unit: Duration::from_secs(1), keys: 32 }
+    }
+
+    /// The clock that the store was opened with. The suite moves it instead of sleeping.
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.time = Time::Stands(clock);
+        self
+    }
+
+    /// Lets time pass for every entry of the store, by whatever means it has, when the future it gives is done. The
+    /// suite calls this instead of sleeping.
+    #[must_use]
+    pub fn shift<F>(mut self, shift: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.time = Time::Shifted(Box::new(move |time| shift(time).boxed()));
+        self
+    }
+
+    /// The length of the leases and retentions that the suite lets end; one second if not set.
+    ///
+    /// Half of it has to be more than a few calls to a busy store take.
+    #[must_use]
+    pub fn unit(mut self, unit: Duration) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// For how many keys each race is repeated; 32 if not set.
+    #[must_use]
+    pub fn keys(mut self, keys: usize) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    pub(super) async fn open(&self) -> S {
+        (self.open)().await
+    }
+
+    pub(super) fn key_count(&self) -> usize {
+        self.keys
+    }
+
+    pub(super) fn one_unit(&self) -> Duration {
+        self.unit
+    }
+
+    /// Whether one fact's passing of time ends the leases of another.
+    pub(super) fn moves_time_for_all(&self) -> bool {
+        !matches!(self.time, Time::Passes)
+    }
+
+    pub(super) async fn pass(&self, time: Duration) {
+        match &self.time {
+            Time::Passes => tokio::time::sleep(time).await,
+            Time::Stands(clock) => clock.advance(time),
+            Time::Shifted(shift) => shift(time).await,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Subject<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("unit", &self.unit).field("keys", &self.keys).finish_non_exhaustive()
+    }
+}

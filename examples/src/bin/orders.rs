@@ -1,2 +1,0 @@
-//! A small order service.
-fn main() {}

@@ -1,0 +1,31 @@
+//! What the example programs share, and the README, whose code is compiled with them.
+
+use std::{env, fmt::Display, net::TcpListener, process};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+/// Listens on the loopback interface, on port `PORT` of the environment, 8080 where there is none, any free one where it is 0.
+///
+/// Where that is not possible the program ends, and says why.
+pub fn listen() -> TcpListener {
+    let port = env::var("PORT").unwrap_or("8080".to_owned());
+    let Ok(port) = port.parse::<u16>() else {
+        give_up(format_args!("PORT has to be a number from 0 to 65535, not {port:?}"));
+    };
+    TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|error| {
+        give_up(format_args!("cannot listen on port {port} ({error}); try another: PORT=8081 cargo run …"))
+    })
+}
+
+/// The URL of what `listener` serves.
+pub fn url(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| give_up(error), |address| format!("http://{address}"))
+}
+
+/// Prints `what` and ends the program as failed.
+pub fn give_up(what: impl Display) -> ! {
+    eprintln!("{what}");
+    process::exit(1)
+}

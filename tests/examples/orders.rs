@@ -1,0 +1,118 @@
+//! `orders`, from the first order to the end of the process.
+
+use std::{io::Read, net::TcpListener, process::Stdio};
+
+use idempotent_tests::{Connection, Reply, post};
+
+use crate::program::{Program, command};
+
+const TEA: &str = r#"{"items":[{"sku":"tea","quantity":2}]}"#;
+const MUG: &str = r#"{"items":[{"sku":"mug","quantity":1}]}"#;
+
+fn send(shop: &Program, path: &str, key: Option<&str>, body: &str) -> Reply {
+    let key = key.map(|key| format!("Idempotency-Key: {key}"));
+    let mut headers = vec!["Content-Type: application/json"];
+    headers.extend(key.as_deref());
+    shop.connect().exchange(&post(path, &headers, body.as_bytes()))
+}
+
+fn get(shop: &Program, path: &str) -> Reply {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    Connection::open(shop.address()).exchange(request.as_bytes())
+}
+
+#[test]
+fn an_order_sent_twice_is_made_once() {
+    let shop = Program::start("orders");
+    let first = send(&shop, "/orders", Some("a"), TEA);
+    let retry = send(&shop, "/orders", Some("a"), TEA);
+    assert_eq!((first.status, first.is_replay()), (201, false), "{first:?}");
+    assert_eq!((retry.status, retry.is_replay()), (201, true), "{retry:?}");
+    assert_eq!(first.body, retry.body);
+    assert_eq!(retry.header("location"), Some("/orders/1"));
+    assert_eq!(first.json()["total_cents"], 900);
+
+    let orders = get(&shop, "/orders").json();
+    assert_eq!(orders.as_array().unwrap().len(), 1, "{orders}");
+    assert_eq!(get(&shop, "/orders/1").json(), first.json());
+    assert_eq!(get(&shop, "/orders/2").status, 404);
+}
+
+#[test]
+fn a_key_with_another_order_is_reused_and_no_key_is_refused() {
+    let shop = Program::start("orders");
+    assert_eq!(send(&shop, "/orders", Some("a"), TEA).status, 201);
+    let other = send(&shop, "/orders", Some("a"), MUG);
+    let missing = send(&shop, "/orders", None, MUG);
+    assert_eq!((other.status, other.code().as_str()), (409, "key_reused"), "{other:?}");
+    assert_eq!((missing.status, missing.code().as_str()), (400, "key_missing"), "{missing:?}");
+    assert_eq!(get(&shop, "/orders").json().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_order_that_cannot_be_filled_is_told_why_and_told_again() {
+    let shop = Program::start("orders");
+    let order = r#"{"items":[{"sku":"tea","quantity":0},{"sku":"car","quantity":1}]}"#;
+    let first = send(&shop, "/orders", Some("a"), order);
+    let retry = send(&shop, "/orders", Some("a"), order);
+    assert_eq!(first.status, 422, "{first:?}");
+    assert_eq!(first.json()["fields"][0]["field"], "items[0].quantity");
+    assert_eq!(first.json()["fields"][1]["field"], "items[1].sku");
+    assert_eq!((retry.status, retry.is_replay(), &retry.body), (422, true, &first.body));
+    assert_eq!(get(&shop, "/orders").json(), serde_json::json!([]));
+}
+
+#[test]
+fn an_order_that_cannot_be_read_leaves_its_key_free() {
+    let shop = Program::start("orders");
+    let broken = send(&shop, "/orders", Some("a"), r#"{"items":"#);
+    assert_eq!((broken.status, broken.is_replay()), (400, false), "{broken:?}");
+    assert!(broken.json()["error"].is_string());
+    assert_eq!(send(&shop, "/orders", Some("a"), TEA).status, 201);
+}
+
+#[test]
+fn a_key_on_two_accounts_is_two_transfers() {
+    let shop = Program::start("orders");
+    let rent = r#"{"to":"carol","amount_cents":50000}"#;
+    let alice = send(&shop, "/accounts/alice/transfers", Some("rent"), rent);
+    let bob = send(&shop, "/accounts/bob/transfers", Some("rent"), rent);
+    let again = send(&shop, "/accounts/alice/transfers", Some("rent"), rent);
+    assert_eq!((alice.status, bob.status), (201, 201), "{alice:?} {bob:?}");
+    assert_eq!((alice.json()["id"].as_u64(), bob.json()["id"].as_u64()), (Some(1), Some(2)));
+    assert!(!bob.is_replay());
+    assert_eq!((again.is_replay(), again.body), (true, alice.body));
+}
+
+#[test]
+fn a_subscription_takes_a_key_and_needs_none() {
+    let shop = Program::start("orders");
+    let body = r#"{"email":"alice@example.org"}"#;
+    let ids = [None, None, Some("a"), Some("a")].map(|key| {
+        let reply = send(&shop, "/subscriptions", key, body);
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["id"].as_u64().unwrap()
+    });
+    assert_eq!(ids, [1, 2, 3, 3]);
+}
+
+#[test]
+fn sigterm_ends_it_with_success() {
+    let mut shop = Program::start("orders");
+    assert_eq!(send(&shop, "/orders", Some("a"), TEA).status, 201);
+    shop.terminate();
+    let status = shop.ended();
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_message() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut shop = command("orders").env("PORT", &port).stderr(Stdio::piped()).spawn().unwrap();
+    let status = shop.wait().unwrap();
+    let mut message = String::new();
+    shop.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+    assert_eq!(status.code(), Some(1), "{status}");
+    assert!(message.starts_with(&format!("cannot listen on port {port} (")), "{message}");
+}

@@ -1,0 +1,180 @@
+//! The house rules that no compiler checks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The Rust files below a folder, by their paths from the root.
+fn rust_files(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 5, "{folder}: {} files", found.len());
+    found
+}
+
+/// The lines that run in an application, with their numbers: no comments, and nothing of the tests, which end a file.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(number, line)| (number + 1, line));
+    lines
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// The library's files that are not tests as a whole.
+fn library() -> Vec<(String, String)> {
+    let is_library = |path: &str| {
+        !path.ends_with("/tests.rs") && !path.contains("/model/") && !path.contains("/snapshots/")
+    };
+    let mut files = rust_files("idempotent-runtime/src");
+    files.extend(rust_files("idempotent-macros/src"));
+    files.retain(|(path, _)| is_library(path));
+    files
+}
+
+/// Places in the library where a line of code says `pattern`, but for the files in which it may.
+fn places(pattern: &str, allowed: &[&str]) -> Vec<String> {
+    let files = library();
+    let files = files.iter().filter(|(path, _)| !allowed.iter().any(|allowed| path.ends_with(allowed)));
+    files
+        .flat_map(|(path, text)| {
+            code(text)
+                .filter(|(_, line)| line.contains(pattern))
+                .map(move |(number, line)| format!("{path}:{number}: {}", line.trim()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_path_that_the_code_map_names_exists() {
+    let map = read("ARCHITECTURE.md");
+    let map = map.split("## Code map").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = map.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(rows.len() > 10, "{map}");
+    for row in rows {
+        let path = row.split('`').nth(1).unwrap();
+        assert!(root().join(path).exists(), "ARCHITECTURE.md names {path}");
+    }
+}
+
+#[test]
+fn every_folder_of_the_runtime_is_in_the_code_map() {
+    let map = read("ARCHITECTURE.md");
+    for entry in fs::read_dir(root().join("idempotent-runtime/src")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(map.contains(&format!("`idempotent-runtime/src/{name}/`")), "{name} is missing");
+        }
+    }
+}
+
+#[test]
+fn the_library_never_unwraps() {
+    // A suite that stores are tested with panics on purpose, and so do the fuzz targets' properties.
+    let tests = ["conformance/mod.rs", "fuzzing.rs"];
+    let allowed: Vec<String> = library()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.contains("/conformance/") || tests.iter().any(|test| path.ends_with(test)))
+        .collect();
+    let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+    for pattern in [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
+        assert_eq!(places(pattern, &allowed), Vec::<String>::new(), "{pattern}");
+    }
+}
+
+#[test]
+fn nothing_but_the_clock_asks_for_the_time() {
+    assert_eq!(places("SystemTime::now", &["src/clock.rs"]), Vec::<String>::new());
+    for place in places("Instant::now", &["src/clock.rs"]) {
+        // Waits are counted by tokio's timers.
+        let file = read(place.split(':').next().unwrap());
+        let tokios =
+            file.contains("use tokio::time::{Instant") || place.contains("tokio::time::Instant::now");
+        assert!(tokios && !file.contains("std::time::Instant"), "{place}");
+    }
+}
+
+#[test]
+fn nothing_but_the_address_makes_an_address() {
+    assert_eq!(places("Address(hasher", &["request/address.rs"]), Vec::<String>::new());
+    let made = places("PartsHasher::new(", &["request/address.rs", "request/fingerprint/mod.rs"]);
+    assert_eq!(made, Vec::<String>::new());
+}
+
+#[test]
+fn no_store_knows_http() {
+    for (path, text) in library().iter().filter(|(path, _)| path.contains("runtime/src/store/")) {
+        for (number, line) in code(text) {
+            assert!(
+                !line.contains("actix_web") && !line.contains("crate::response"),
+                "{path}:{number}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_http_code_names_a_store() {
+    for folder in ["request", "response", "flight", "execution"] {
+        let folder = format!("runtime/src/{folder}/");
+        for (path, text) in library().iter().filter(|(path, _)| path.contains(&folder)) {
+            for (number, line) in code(text) {
+                for store in ["MemoryStore", "SqliteStore", "PostgresStore", "RedisStore"] {
+                    assert!(!line.contains(store), "{path}:{number}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_test_is_left_out() {
+    // Put together here, or this file would find itself.
+    let ignore = ["#[ig", "nore"].concat();
+    for folder in ["idempotent-runtime", "idempotent-macros", "tests", "examples"] {
+        for (path, text) in rust_files(folder) {
+            let lines = text.lines().filter(|line| line.trim_start().starts_with(&ignore));
+            assert_eq!(lines.count(), 0, "{path}");
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_library_says_what_it_is() {
+    for (path, text) in library() {
+        assert!(text.starts_with("//! "), "{path}");
+    }
+}
+
+#[test]
+fn the_changelog_tells_of_the_version_that_is_built() {
+    let version = env!("CARGO_PKG_VERSION");
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains(&format!("version = \"{version}\"")), "{version}");
+    let changelog = read("CHANGELOG.md");
+    assert!(changelog.contains(version), "CHANGELOG.md says nothing of {version}");
+}

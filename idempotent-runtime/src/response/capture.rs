@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_web::{
@@ -60,7 +60,7 @@ async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Capt
                     break Rest::Body(body);
                 }
             }
-            Some(Err(error)) => break Rest::Failed(Some(error)),
+            Some(Err(error)) => break Rest::Failing(Some(error)),
         }
     };
     let body = Resumed { size, read: Some(read.freeze()), rest };
@@ -68,6 +68,8 @@ async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Capt
 }
 
 /// A body of which a part has been read already.
+///
+/// actix forgets what it has not sent yet when a body fails, so an error waits until the rest has been sent.
 struct Resumed {
     size: BodySize,
     read: Option<Bytes>,
@@ -76,6 +78,8 @@ struct Resumed {
 
 enum Rest {
     Body(BoxBody),
+    /// It fails once what stands before has been sent.
+    Failing(Option<BodyError>),
     Failed(Option<BodyError>),
 }
 
@@ -94,9 +98,16 @@ impl MessageBody for Resumed {
         if let Some(read) = this.read.take().filter(|read| !read.is_empty()) {
             return Poll::Ready(Some(Ok(read)));
         }
-        match &mut this.rest {
-            Rest::Body(body) => Pin::new(body).poll_next(context),
-            Rest::Failed(error) => Poll::Ready(error.take().map(Err)),
-        }
+        let error = match &mut this.rest {
+            Rest::Body(body) => match ready!(Pin::new(body).poll_next(context)) {
+                Some(Err(error)) => Some(error),
+                chunk => return Poll::Ready(chunk),
+            },
+            Rest::Failing(error) => error.take(),
+            Rest::Failed(error) => return Poll::Ready(error.take().map(Err)),
+        };
+        this.rest = Rest::Failed(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }

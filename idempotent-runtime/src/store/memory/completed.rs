@@ -129,6 +129,10 @@ impl Completed {
     fn put(&self, key: Key, stored: Stored) {
         self.budget.add(stored.bytes());
         self.cache.insert(key, stored);
+        // moka evicts in batches, now and then; a budget is kept at once.
+        if self.budget.evicts_beyond().is_some_and(|limit| self.budget.used() > limit) {
+            self.cache.run_pending_tasks();
+        }
     }
 
     /// Looks without making an old entry young again: the oldest are the first to be evicted, replayed or not.

@@ -130,7 +130,7 @@ where
             },
             Entry::Lead(lead) => lead,
         };
-        match detached(ask(job, lead)).await.map_err(|error| Reason::from(lost(&error)))? {
+        match detached(Box::pin(ask(job, lead))).await.map_err(|error| Reason::from(lost(&error)))? {
             Asked::Answered(answer) => return answer,
             Asked::Elsewhere(back, lead, lease_left) => {
                 job = back;
@@ -202,7 +202,7 @@ where
         Asked::Answered(Err(code.into()))
     };
     match job.app.0.store.claim(claim_request(&job)).await {
-        Ok(Claim::Won { .. }) => Asked::Answered(execute(job, lead).await),
+        Ok(Claim::Won { .. }) => Asked::Answered(Box::pin(execute(job, lead)).await),
         Ok(Claim::Replay(record)) => {
             let answer = replay(&record);
             lead.end(Ending::Completed(hold.fingerprint, record));
@@ -213,7 +213,7 @@ where
         Ok(Claim::Expired) => settled(lead, Code::KeyExpired),
         Ok(Claim::Abandoned) => settled(lead, Code::OutcomeUnknown),
         Err(error) if error.is_full() => settled(lead, Code::StoreFull),
-        Err(error) => match store_failed(job, error).await {
+        Err(error) => match Box::pin(store_failed(job, error)).await {
             Some(response) => Asked::Answered(Ok(response)),
             None => settled(lead, Code::StoreUnavailable),
         },

@@ -1,6 +1,6 @@
 //! Records an outcome. The client never waits for it longer than the patience below, and never gets less than its response.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use actix_web::rt;
 use actix_web::{
@@ -61,7 +61,7 @@ async fn store(claimed: Claimed, record: Record) -> Option<Winner> {
     let Claimed { policy, app, hold, lead, executing } = claimed;
     let retention = Retention { replay: policy.ttl, remember: app.0.settings.remember_expired };
     let (handle, lease) = (app.0.store.clone(), app.0.settings.lease);
-    let attempts = lease::kept(handle.clone(), hold, lease, async {
+    let attempts = async {
         let mut pause = FIRST_PAUSE;
         loop {
             match handle.complete(hold, record.clone(), retention).await {
@@ -73,8 +73,8 @@ async fn store(claimed: Claimed, record: Record) -> Option<Winner> {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    });
-    let completion = timeout(policy.ttl, attempts).await;
+    };
+    let completion = timeout(policy.ttl, lease::kept(handle.clone(), hold, lease, pin!(attempts))).await;
     drop(executing);
     match completion {
         Ok(Completion::Stored) => {

@@ -1,5 +1,7 @@
 //! Work that a disconnect cannot drop.
 
+use std::pin::Pin;
+
 use actix_web::rt;
 use tokio::task::JoinError;
 use tracing::Instrument;
@@ -13,8 +15,9 @@ use crate::poll_once::poll_once;
 ///
 /// # Errors
 /// Where the task panicked, or the worker stops.
-pub(crate) async fn detached<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, JoinError> {
-    let mut work = Box::pin(work);
+pub(crate) async fn detached<T: 'static>(
+    mut work: Pin<Box<impl Future<Output = T> + 'static>>,
+) -> Result<T, JoinError> {
     match poll_once(work.as_mut()).await {
         Some(output) => Ok(output),
         None => rt::spawn(work.in_current_span()).await,

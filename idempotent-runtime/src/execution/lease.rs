@@ -1,6 +1,9 @@
 //! Keeps a claim's lease running for as long as its work takes.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use futures_util::future::{Either, select};
 use tokio::{sync::oneshot, time::sleep};
@@ -12,13 +15,14 @@ use crate::store::{Hold, Renewal, StoreHandle};
 ///
 /// Work that is done before the first renewal costs a timer and nothing else. A renewal that has begun is never dropped:
 /// renewing is a task of its own, which ends at its next step after the work has.
+///
+/// `work` is borrowed: an `async fn` that takes a future by value has room for it twice.
 pub(crate) async fn kept<T>(
     store: StoreHandle,
     hold: Hold,
     lease: Duration,
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
 ) -> T {
-    let mut work = pin!(work);
     if let Either::Left((done, _)) = select(work.as_mut(), pin!(sleep(lease / 3))).await {
         return done;
     }

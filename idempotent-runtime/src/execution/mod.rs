@@ -10,6 +10,8 @@ pub(crate) use detach::detached;
 pub(crate) use handle::{Handled, handle};
 pub(crate) use store_failure::{give_back, give_back_unknown, unprotected};
 
+use std::pin::pin;
+
 use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::StatusCode};
 use bytes::Bytes;
 
@@ -51,14 +53,14 @@ where
     lead.running(hold.fingerprint);
     let claimed = Claimed { policy, app, hold, lead, executing };
     let (store, lease) = (claimed.app.0.store.clone(), claimed.app.0.settings.lease);
-    lease::kept(store, hold, lease, async move {
+    let work = pin!(async move {
         let limit = claimed.app.0.settings.max_response_body;
         match handle(&handler, request, Payload::from(body), limit, policy).await {
             Handled::NeverBegan(response) => claimed.release(response).await,
             Handled::Answered(captured) => claimed.record(captured).await,
         }
-    })
-    .await
+    });
+    lease::kept(store, hold, lease, work).await
 }
 
 impl Claimed {

@@ -15,7 +15,7 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::store::Record;
 
@@ -33,9 +33,19 @@ enum Outcome<'a> {
 struct Stored<'a> {
     status: u16,
     #[serde(borrow)]
-    headers: Vec<(&'a str, &'a [u8])>,
+    headers: Vec<(&'a str, Raw<'a>)>,
     #[serde(borrow)]
-    body: Option<&'a [u8]>,
+    body: Option<Raw<'a>>,
+}
+
+/// Bytes that are written at once. serde writes a slice of them one by one; what is written is the same.
+#[derive(Deserialize)]
+struct Raw<'a>(&'a [u8]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 /// What a record says.
@@ -71,12 +81,12 @@ pub(crate) fn of_response(
     let kept = headers
         .iter()
         .filter(|(name, _)| is_stored(name, set_cookie) && !named.contains(&name.as_str().into()))
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .map(|(name, value)| (name.as_str(), Raw(value.as_bytes())))
         .collect();
     write(&Outcome::Response(Stored {
         status: status.as_u16(),
         headers: kept,
-        body: body.map(|bytes| &bytes[..]),
+        body: body.map(|bytes| Raw(bytes)),
     }))
 }
 
@@ -111,7 +121,7 @@ pub(crate) fn read(record: &Record) -> Result<Recorded, Unreadable> {
 
 impl Stored<'_> {
     fn replay(&self, record: &Bytes) -> Result<Replay, Unreadable> {
-        let header = |(name, value): &(&str, &[u8])| {
+        let header = |(name, Raw(value)): &(&str, Raw<'_>)| {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             let value = HeaderValue::from_maybe_shared(record.slice_ref(value)).ok()?;
             Some((name, value))
@@ -119,7 +129,7 @@ impl Stored<'_> {
         Ok(Replay {
             status: StatusCode::from_u16(self.status).map_err(|_| Unreadable)?,
             headers: self.headers.iter().map(header).collect::<Option<_>>().ok_or(Unreadable)?,
-            body: self.body.map(|body| record.slice_ref(body)),
+            body: self.body.as_ref().map(|body| record.slice_ref(body.0)),
         })
     }
 }

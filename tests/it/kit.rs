@@ -52,6 +52,10 @@ impl Served {
         Connection::open(self.server.address())
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
     /// Sends bytes on a connection of their own and reads the response.
     pub(crate) fn send(&self, request: &[u8]) -> Reply {
         self.connect().exchange(request)

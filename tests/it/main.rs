@@ -1,5 +1,6 @@
 //! What a client sees, over real HTTP.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here is a test")]
 
 mod attribute;
 mod bad_input;

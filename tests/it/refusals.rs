@@ -322,3 +322,39 @@ fn a_key_is_told_as_json_whatever_it_holds() {
     let reply = server.post("/plain", &[key], b"2");
     assert_eq!(reply.json()["idempotency_key"], r#"a"b\c </script>, d"#);
 }
+
+#[test]
+fn that_a_key_was_used_for_another_request_is_told_before_any_other_state() {
+    let gate = closed_gate();
+    let server = start(Idempotency::builder(), &gate);
+    let mut first = server.connect();
+    first.send(&post("/held", &[KEY], b"1"));
+    server.until_effects(1);
+    // While it runs, with a handler that never reads its body.
+    assert_eq!(server.post("/held", &[KEY], b"2").code(), "key_reused");
+    assert_eq!(server.post("/held", &[KEY], b"1").code(), "in_progress");
+    gate.add_permits(1);
+    assert_eq!(first.reply().map(|reply| reply.status), Some(201));
+    assert_eq!(server.post("/held", &[KEY], b"2").code(), "key_reused");
+    // Where there is no response to replay.
+    server.post("/events", &[KEY], b"1");
+    assert_eq!(server.post("/events", &[KEY], b"2").code(), "key_reused");
+    assert_eq!(server.post("/events", &[KEY], b"1").code(), "response_not_stored");
+}
+
+#[test]
+fn a_refusal_is_none_of_the_records() {
+    let gate = closed_gate();
+    let server = start(Idempotency::builder(), &gate);
+    let mut first = server.connect();
+    first.send(&post("/held", &[KEY], b""));
+    server.until_effects(1);
+    let refused = [(); 3].map(|()| server.post("/held", &[KEY], b"").code());
+    assert_eq!(refused, ["in_progress"; 3]);
+    gate.add_permits(1);
+    let first = first.reply().unwrap();
+    for _ in 0..2 {
+        crate::kit::assert_replayed(&first, &server.post("/held", &[KEY], b""));
+    }
+    assert_eq!(server.effects(), 1);
+}

@@ -433,3 +433,49 @@ fn a_large_response_is_replayed_byte_for_byte() {
     assert_eq!(first.body, body);
     assert_replayed(&first, &again);
 }
+
+/// Posts over HTTP/2: status, value of `Idempotent-Replayed`, values of `Link`, body.
+async fn post_over_http_2(
+    address: std::net::SocketAddr,
+    path: &str,
+    body: &'static [u8],
+) -> (u16, bool, Vec<String>, Vec<u8>) {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut send, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request =
+        http::Request::post(format!("http://test{path}")).header("idempotency-key", "k").body(()).unwrap();
+    let (response, mut stream) = send.send_request(request, false).unwrap();
+    stream.send_data(body.into(), true).unwrap();
+    let (head, mut chunks) = response.await.unwrap().into_parts();
+    let mut read = Vec::new();
+    while let Some(chunk) = chunks.data().await {
+        let chunk = chunk.unwrap();
+        chunks.flow_control().release_capacity(chunk.len()).unwrap();
+        read.extend_from_slice(&chunk);
+    }
+    let links = head.headers.get_all("link").iter().map(|link| link.to_str().unwrap().to_owned()).collect();
+    let replayed = head.headers.get("idempotent-replayed").is_some_and(|value| value == "true");
+    (head.status.as_u16(), replayed, links, read)
+}
+
+#[test]
+fn a_response_is_the_same_over_http_1_and_http_2() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let body = b"Link: <a>\nLink: <b>\nConnection: X-Hop\nX-Hop: 1\nKeep-Alive: timeout=5";
+    let server = answering();
+    let first = server.post("/all/201", &[KEY], body);
+    let (status, replayed, links, read) =
+        runtime.block_on(post_over_http_2(server.address(), "/all/201", body));
+    assert_eq!((status, replayed, read), (first.status, true, first.body));
+    assert_eq!(links, ["<a>", "<b>"]);
+    let server = answering();
+    let other = b"Link: <c>\nLink: <c>";
+    let first = runtime.block_on(post_over_http_2(server.address(), "/all/201", other));
+    let again = server.post("/all/201", &[KEY], other);
+    assert_eq!((again.status, first.1, again.is_replay()), (first.0, false, true));
+    assert_eq!((values(&again, "link"), &again.body), (vec!["<c>", "<c>"], &first.3));
+    let none = runtime.block_on(post_over_http_2(answering().address(), "/all/204", b"none"));
+    assert_eq!((none.0, none.3.len()), (204, 0));
+    assert_eq!(server.effects(), 1);
+}

@@ -14,7 +14,7 @@ use std::{
 use idempotent_tests::Connection;
 
 /// A running program; ended when dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
 }
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Program {
     /// Starts the program on a free port, and returns when it listens.
-    pub fn start(name: &str) -> Program {
+    pub(crate) fn start(name: &str) -> Program {
         let mut child = command(name).env("PORT", "0").spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| Some(line.strip_prefix("Listening on http://")?.to_owned()));
@@ -36,23 +36,23 @@ impl Program {
         Program { child, address }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address)
     }
 
     /// Asks the program to end, as service managers do.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success(), "SIGTERM to {id}: {sent}");
     }
 
     /// Waits for the program's end.
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
             match self.child.try_wait().unwrap() {
@@ -72,7 +72,7 @@ impl Drop for Program {
 }
 
 /// The command that runs the program, with its output piped and its log thrown away.
-pub fn command(name: &str) -> Command {
+pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(build(name));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command

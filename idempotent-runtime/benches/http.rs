@@ -4,7 +4,8 @@
 //! turns in every round, so that what disturbs the machine disturbs all of them. Beside the throughput stands the
 //! processor time that the server spent on a request, which other processes disturb least.
 //!
-//! `BENCH_ROUNDS` (7), `BENCH_MILLIS` (1000) and `BENCH_CONNECTIONS` (32) change the measurement.
+//! `BENCH_ROUNDS` (7), `BENCH_MILLIS` (1000) and `BENCH_CONNECTIONS` (32) change the measurement; `BENCH_ONLY` names the
+//! one variant to run beside the bare handler.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod orders;
@@ -91,6 +92,11 @@ enum Keys {
 
 const KNOWN: u64 = 10_000;
 
+fn wanted(variant: &Variant) -> bool {
+    let only = env::var("BENCH_ONLY");
+    variant.path == "/bare" || only.is_err() || only.as_deref() == Ok(variant.name)
+}
+
 struct Variant {
     name: &'static str,
     path: &'static str,
@@ -124,7 +130,7 @@ async fn measure(address: SocketAddr, server: u32) -> io::Result<()> {
     }
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); VARIANTS.len()];
     for round in 0..=rounds {
-        for (variant, samples) in VARIANTS.iter().zip(&mut samples) {
+        for (variant, samples) in VARIANTS.iter().zip(&mut samples).filter(|(variant, _)| wanted(variant)) {
             let load = Load { address, path: variant.path, keys: variant.keys, serial: serial.clone() };
             let sample = load.run(connections, time, server).await?;
             // The first round warms up.
@@ -252,7 +258,7 @@ fn print(samples: &[Vec<Sample>], connections: usize, time: Duration) {
     let rounds = samples[0].len();
     println!("{connections} connections, {rounds} rounds of {time:?} each, one worker on one core; medians");
     println!("{:<24} {:>10} {:>8} {:>12} {:>8}", "", "requests/s", "to bare", "server µs", "to bare");
-    for (variant, of_variant) in VARIANTS.iter().zip(samples) {
+    for (variant, of_variant) in VARIANTS.iter().zip(samples).filter(|(_, samples)| !samples.is_empty()) {
         let per_second = median(of_variant.iter().map(|sample| sample.per_second));
         let micros = median(of_variant.iter().map(|sample| sample.server_micros));
         // Ratios within a round, so that a round that was disturbed as a whole does not count.

@@ -13,7 +13,7 @@ async fn the_memory_store_conforms() {
     let store = MemoryStore::builder().clock(clock.clone()).build();
     let report = check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000)).await;
     report.assert();
-    assert_eq!(report.facts(), 65);
+    assert_eq!(report.facts(), 67);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

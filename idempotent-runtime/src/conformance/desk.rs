@@ -18,8 +18,6 @@ pub(super) type Verdict = Result<(), String>;
 
 /// A lease or retention that does not end while a fact is checked.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
-/// How long anything may take that needs no waiting.
-const PROMPT: Duration = Duration::from_secs(20);
 
 pub(super) struct Desk<S> {
     store: Arc<S>,
@@ -53,6 +51,11 @@ impl<S: Store> Desk<S> {
     /// Lets this many units of time pass.
     pub(super) async fn pass(&self, units: f64) {
         self.subject.pass(self.unit().mul_f64(units)).await;
+    }
+
+    /// What `future` gives, if it does so without waiting for anything but the store.
+    pub(super) async fn prompt<T>(&self, future: impl Future<Output = T>, what: &str) -> Result<T, String> {
+        timeout(self.subject.patience_for_a_call(), future).await.map_err(|_| format!("{what} did not end"))
     }
 
     /// Claims with a lease that does not end, and refuses what was abandoned.
@@ -207,9 +210,4 @@ fn shown(value: &impl Debug) -> String {
         Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.len()),
         None => text,
     }
-}
-
-/// What `future` gives, if it does so without waiting for anything but the store.
-pub(super) async fn prompt<T>(future: impl Future<Output = T>, what: &str) -> Result<T, String> {
-    timeout(PROMPT, future).await.map_err(|_| format!("{what} did not end"))
 }

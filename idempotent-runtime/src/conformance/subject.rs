@@ -15,6 +15,7 @@ pub struct Subject<S> {
     time: Time,
     unit: Duration,
     keys: usize,
+    patience: Duration,
 }
 
 enum Time {
@@ -32,7 +33,13 @@ impl<S: 'static> Subject<S> {
         F: Future<Output = S> + Send + 'static,
     {
         let open = move || open().boxed();
-        Subject { open: Box::new(open), time: Time::Passes, unit: Duration::from_secs(1), keys: 32 }
+        Subject {
+            open: Box::new(open),
+            time: Time::Passes,
+            unit: Duration::from_secs(1),
+            keys: 32,
+            patience: Duration::from_secs(20),
+        }
     }
 
     /// The clock that the store was opened with. The suite moves it instead of sleeping.
@@ -67,6 +74,17 @@ impl<S: 'static> Subject<S> {
     pub fn keys(mut self, keys: usize) -> Self {
         self.keys = keys;
         self
+    }
+
+    /// How long the suite waits for what should happen at once, before it says that it did not; 20 seconds if not set.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    pub(super) fn patience_for_a_call(&self) -> Duration {
+        self.patience
     }
 
     pub(super) async fn open(&self) -> S {

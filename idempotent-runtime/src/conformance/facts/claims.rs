@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::super::desk::{Desk, LONG, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
-use crate::store::{Claim, Completion, OnAbandoned, Store};
+use crate::{
+    request::Address,
+    store::{Claim, Completion, Hold, OnAbandoned, Store},
+};
 
 pub(super) async fn a_vacant_address_is_won_as_attempt_1<S: Store>(desk: Desk<S>) -> Verdict {
     is(desk.claim(hold()?).await?, WON, "a claim on a vacant address")?;
@@ -45,7 +48,7 @@ pub(super) async fn a_running_claim_is_in_flight_for_others<S: Store>(desk: Desk
     }
 }
 
-async fn is_reused<S: Store>(desk: &Desk<S>, owner: crate::store::Hold) -> Verdict {
+async fn is_reused<S: Store>(desk: &Desk<S>, owner: Hold) -> Verdict {
     is(desk.claim(reuse(owner)?).await?, Claim::Reused, "another request under refuse")?;
     is(desk.rerun(reuse(owner)?).await?, Claim::Reused, "another request under rerun")
 }
@@ -56,7 +59,7 @@ pub(super) async fn another_fingerprint_is_reused_while_claimed<S: Store>(desk: 
 
 pub(super) async fn another_fingerprint_is_reused_with_the_same_token<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.won().await?;
-    let other = crate::store::Hold { token: owner.token, ..reuse(owner)? };
+    let other = Hold { token: owner.token, ..reuse(owner)? };
     is(desk.claim(other).await?, Claim::Reused, "another request with the same token")
 }
 
@@ -87,7 +90,7 @@ pub(super) async fn addresses_do_not_touch_each_other<S: Store>(desk: Desk<S>) -
     let first = desk.won().await?;
     let mut bytes = *first.address.as_bytes();
     bytes[31] ^= 1;
-    let second = crate::store::Hold { address: crate::request::Address::from_bytes(bytes), ..first };
+    let second = Hold { address: Address::from_bytes(bytes), ..first };
     is(desk.claim(second).await?, WON, "a claim on the second address")?;
     is(desk.complete(first, &record(b"a")).await?, Completion::Stored, "the first completion")?;
     is_in_flight(desk.claim(retry(second)?).await?, LONG, "a claim on the second address")?;
@@ -112,4 +115,15 @@ pub(super) async fn handles_to_the_same_data_see_the_same<S: Store>(desk: Desk<S
     let lease = Duration::from_secs(60);
     let again = desk.ask(retry(owner)?, lease, OnAbandoned::Refuse, LONG).await?;
     is(again, WON, "a claim after another handle's release")
+}
+
+pub(super) async fn no_claim_is_forgotten_for_newer_ones<S: Store>(desk: Desk<S>) -> Verdict {
+    let mut owners = Vec::new();
+    for _ in 0..desk.keys() {
+        owners.push(desk.won().await?);
+    }
+    for owner in owners {
+        is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after other keys were claimed")?;
+    }
+    Ok(())
 }

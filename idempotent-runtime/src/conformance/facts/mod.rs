@@ -42,7 +42,8 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             another_fingerprint_is_reused_once_completed,
             another_fingerprint_is_reused_once_expired,
             addresses_do_not_touch_each_other,
-            handles_to_the_same_data_see_the_same;
+            handles_to_the_same_data_see_the_same,
+            no_claim_is_forgotten_for_newer_ones;
         replays:
             a_completed_request_is_replayed,
             a_completed_request_is_replayed_to_its_owner,
@@ -54,7 +55,8 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             the_ttl_counts_from_completion,
             an_address_is_vacant_after_the_ttl,
             a_remembered_record_is_expired_then_vacant,
-            reruns_replay_too;
+            reruns_replay_too,
+            no_record_is_forgotten_for_newer_ones;
         leases:
             a_renewed_lease_runs_from_now,
             an_expired_lease_that_nobody_saw_is_renewed,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::{
     sync::Barrier,
-    task::{JoinHandle, yield_now},
+    task::{JoinSet, yield_now},
 };
 
 use super::super::desk::LONG;
-use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, is_in_flight, prompt, record, retry, reuse};
+use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
 use crate::store::{Claim, Completion, Hold, Record, Store};
 
 const RACERS: usize = 16;
@@ -24,6 +24,7 @@ async fn handles<S: Store>(desk: &Desk<S>) -> Vec<Desk<S>> {
 
 /// Starts one racer for each hold, and gives what they came back with in the order of the holds.
 async fn race<S, T, F>(
+    desk: &Desk<S>,
     handles: &[Desk<S>],
     holds: Vec<Hold>,
     racer: impl Fn(Desk<S>, Hold) -> F,
@@ -34,19 +35,20 @@ where
     F: Future<Output = Result<T, String>> + Send + 'static,
 {
     let barrier = Arc::new(Barrier::new(holds.len()));
-    let start = |(hold, desk): (Hold, &Desk<S>)| {
+    let mut racers = JoinSet::new();
+    for (place, (hold, desk)) in holds.into_iter().zip(handles.iter().cycle()).enumerate() {
         let (racing, barrier) = (racer(desk.clone(), hold), Arc::clone(&barrier));
-        tokio::spawn(async move {
+        racers.spawn(async move {
             barrier.wait().await;
-            racing.await
-        })
-    };
-    let racers: Vec<JoinHandle<_>> = holds.into_iter().zip(handles.iter().cycle()).map(start).collect();
-    let mut results = Vec::new();
-    for racer in racers {
-        results.push(prompt(racer, "a racer").await?.map_err(|panicked| panicked.to_string())??);
+            (place, racing.await)
+        });
     }
-    Ok(results)
+    let mut results = Vec::new();
+    while let Some(racer) = desk.prompt(racers.join_next(), "a racer").await? {
+        results.push(racer.map_err(|panicked| panicked.to_string())?);
+    }
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn retries(request: Hold) -> Result<Vec<Hold>, String> {
@@ -66,7 +68,7 @@ pub(super) async fn one_of_many_claims_wins_a_vacant_address<S: Store>(desk: Des
     let handles = handles(&desk).await;
     for _ in 0..desk.keys() {
         let claim = |desk: Desk<S>, hold| async move { desk.claim(hold).await };
-        one_won(race(&handles, retries(hold()?)?, claim).await?, &WON)?;
+        one_won(race(&desk, &handles, retries(hold()?)?, claim).await?, &WON)?;
     }
     Ok(())
 }
@@ -77,7 +79,7 @@ pub(super) async fn one_of_many_requests_owns_a_vacant_address<S: Store>(desk: D
         let first = hold()?;
         let holds = (0..RACERS).map(|_| reuse(first)).collect::<Result<_, _>>()?;
         let claim = |desk: Desk<S>, hold| async move { desk.claim(hold).await };
-        let claims = race(&handles, holds, claim).await?;
+        let claims = race(&desk, &handles, holds, claim).await?;
         is(claims.iter().filter(|claim| **claim == WON).count(), 1, "the number of winners")?;
         let reused = claims.iter().filter(|claim| **claim == Claim::Reused).count();
         is(reused, RACERS - 1, "the number of requests turned away")?;
@@ -100,7 +102,7 @@ pub(super) async fn one_of_many_claims_takes_over_an_expired_lease<S: Store>(des
     let handles = handles(&desk).await;
     for owner in lapsed_keys(&desk).await? {
         let claim = |desk: Desk<S>, hold| async move { desk.rerun(hold).await };
-        one_won(race(&handles, retries(owner)?, claim).await?, &Claim::Won { attempt: 2 })?;
+        one_won(race(&desk, &handles, retries(owner)?, claim).await?, &Claim::Won { attempt: 2 })?;
         is(desk.complete(owner, &record(b"old")).await?, FENCED, "the old owner's completion")?;
     }
     Ok(())
@@ -117,7 +119,7 @@ async fn run<S: Store>(desk: Desk<S>, hold: Hold) -> Result<(bool, Record), Stri
                 desk.complete(hold, &record(hold.token.as_bytes())).await?;
             }
             Claim::Replay(record) => return Ok((effect, record)),
-            Claim::InFlight { .. } => prompt(desk.changed(hold.address), "waiting").await?,
+            Claim::InFlight { .. } => desk.prompt(desk.changed(hold.address), "waiting").await?,
             other => return Err(format!("a racer was told {other:?}")),
         }
     }
@@ -127,7 +129,7 @@ pub(super) async fn one_completion_is_replayed_to_all<S: Store>(desk: Desk<S>) -
     let handles = handles(&desk).await;
     for _ in 0..desk.keys() {
         let holds = retries(hold()?)?;
-        let runs = race(&handles, holds.clone(), run).await?;
+        let runs = race(&desk, &handles, holds.clone(), run).await?;
         let winners: Vec<_> = (0..RACERS).filter(|&racer| runs[racer].0).collect();
         is(winners.len(), 1, "the number of executions")?;
         let stored = record(holds[winners[0]].token.as_bytes());
@@ -153,7 +155,7 @@ pub(super) async fn a_late_completion_wins_or_loses_for_all<S: Store>(desk: Desk
             }
             desk.claim(hold).await.map(Came::Claimed)
         };
-        let came = race(&handles, holds, racer).await?;
+        let came = race(&desk, &handles, holds, racer).await?;
         let stored = came.iter().any(|came| matches!(came, Came::Late(Completion::Stored)));
         let outcome = match stored {
             true => Claim::Replay(record(b"late")),
@@ -183,7 +185,7 @@ pub(super) async fn one_of_many_claims_wins_a_released_address<S: Store>(desk: D
             }
             desk.claim(hold).await.map(Some)
         };
-        let claims: Vec<_> = race(&handles, holds, racer).await?.into_iter().flatten().collect();
+        let claims: Vec<_> = race(&desk, &handles, holds, racer).await?.into_iter().flatten().collect();
         let winners = claims.iter().filter(|claim| **claim == WON).count();
         if winners > 1 {
             return Err(format!("{winners} claims won after one release"));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry};
-use crate::store::{Claim, Completion, Record, Store};
+use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry, reuse};
+use crate::store::{Claim, Completion, OnAbandoned, Record, Store};
 
 pub(super) async fn a_completed_request_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a response")).await?;
@@ -61,7 +61,7 @@ pub(super) async fn an_address_is_vacant_after_the_ttl<S: Store>(desk: Desk<S>) 
     let owner = desk.won().await?;
     desk.complete_for(owner, &record(b"a"), desk.unit(), Duration::ZERO).await?;
     desk.pass(1.5).await;
-    let next = super::super::desk::reuse(owner)?;
+    let next = reuse(owner)?;
     is(desk.claim(next).await?, WON, "a claim after the ttl, of another request")?;
     is(desk.complete(next, &record(b"b")).await?, Completion::Stored, "its completion")?;
     is(desk.claim(retry(next)?).await?, Claim::Replay(record(b"b")), "its retry")
@@ -87,7 +87,22 @@ pub(super) async fn reruns_replay_too<S: Store>(desk: Desk<S>) -> Verdict {
         Completion::Stored,
         "the second attempt's completion",
     )?;
-    let again = desk.ask(retry(winner)?, LONG, crate::store::OnAbandoned::Rerun, LONG).await?;
+    let again = desk.ask(retry(winner)?, LONG, OnAbandoned::Rerun, LONG).await?;
     is(again, Claim::Replay(record(b"second")), "a retry under rerun")?;
     is(desk.claim(retry(winner)?).await?, Claim::Replay(record(b"second")), "a retry under refuse")
+}
+
+pub(super) async fn no_record_is_forgotten_for_newer_ones<S: Store>(desk: Desk<S>) -> Verdict {
+    let mut owners = Vec::new();
+    for _ in 0..desk.keys() {
+        owners.push(desk.completed(&record(b"a")).await?);
+    }
+    for owner in owners {
+        is(
+            desk.claim(retry(owner)?).await?,
+            Claim::Replay(record(b"a")),
+            "a retry after other keys have completed",
+        )?;
+    }
+    Ok(())
 }

@@ -1,0 +1,97 @@
+//! The suite finds each mistake, and only that.
+
+use std::{future::ready, time::Duration};
+
+use idempotent_runtime::{
+    ManualClock,
+    conformance::{Subject, check},
+};
+
+use crate::wrong_store::{Mistake, WrongStore};
+
+async fn facts_failed_by(mistake: Mistake) -> Vec<&'static str> {
+    let clock = ManualClock::new();
+    let store = WrongStore::new(mistake, clock.clone());
+    let subject = Subject::new(move || ready(store.clone())).clock(clock);
+    let report = check(subject.patience(Duration::from_secs(2))).await;
+    println!("{report}");
+    report.failures().iter().map(|failure| failure.fact).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_without_a_mistake_passes() {
+    assert_eq!(facts_failed_by(Mistake::None).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_checks_and_then_inserts_loses_races_and_nothing_else() {
+    let failed = facts_failed_by(Mistake::CheckThenInsert).await;
+    let lost = [
+        "one_of_many_claims_wins_a_vacant_address",
+        "one_of_many_requests_owns_a_vacant_address",
+        "one_of_many_claims_takes_over_an_expired_lease",
+    ];
+    assert_eq!(failed[..3], lost);
+    let may_be_lost = [
+        "one_completion_is_replayed_to_all",
+        "a_late_completion_wins_or_loses_for_all",
+        "one_of_many_claims_wins_a_released_address",
+    ];
+    assert!(failed[3..].iter().all(|fact| may_be_lost.contains(fact)), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_completes_without_a_fence_is_overwritten() {
+    let failed = [
+        "an_abandoned_claim_is_lost_to_its_owner",
+        "an_expired_claim_is_forgotten_after_its_retention",
+        "a_completion_with_another_token_is_fenced",
+        "a_completion_of_a_vacant_address_is_fenced",
+        "a_completion_repeated_is_stored_and_changes_nothing",
+        "a_completion_after_another_is_told_the_winner",
+        "an_owner_taken_over_changes_nothing",
+        "an_owner_taken_over_is_told_the_winner",
+        "an_owner_is_not_told_of_another_request",
+        "waiting_ends_when_a_takeover_completes",
+        "one_of_many_claims_takes_over_an_expired_lease",
+        "a_late_completion_wins_or_loses_for_all",
+    ];
+    assert_eq!(facts_failed_by(Mistake::UnfencedComplete).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_with_a_small_cache_forgets() {
+    let failed = ["no_record_is_forgotten_for_newer_ones"];
+    assert_eq!(facts_failed_by(Mistake::Forgetful(8)).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_ignores_fingerprints_answers_other_requests() {
+    let failed = [
+        "another_fingerprint_is_reused_while_claimed",
+        "another_fingerprint_is_reused_with_the_same_token",
+        "another_fingerprint_is_reused_after_the_lease",
+        "another_fingerprint_is_reused_once_abandoned",
+        "another_fingerprint_is_reused_once_completed",
+        "another_fingerprint_is_reused_once_expired",
+        "one_of_many_requests_owns_a_vacant_address",
+    ];
+    assert_eq!(facts_failed_by(Mistake::IgnoresFingerprint).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_does_not_know_its_own_token_cannot_repeat_a_claim() {
+    let failed = [
+        "a_claim_repeated_with_its_token_is_won_again",
+        "a_claim_repeated_after_its_lease_is_won_again",
+        "a_claim_repeated_counts_its_lease_anew",
+        "handles_to_the_same_data_see_the_same",
+    ];
+    assert_eq!(facts_failed_by(Mistake::UnrepeatableClaim).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_is_silent_about_releases_leaves_waiters_asleep() {
+    let failed = ["waiting_ends_when_the_claim_is_released", "waiting_that_is_dropped_holds_nothing"];
+    assert_eq!(facts_failed_by(Mistake::SilentRelease).await, failed);
+}

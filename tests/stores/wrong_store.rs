@@ -1,0 +1,216 @@
+//! A small store with one mistake, chosen by the test. Without one it conforms.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use idempotent_runtime::{
+    Address, Clock, ManualClock, Store, StoreError,
+    clock::Timestamp,
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention},
+};
+use tokio::sync::Notify;
+
+/// What a store's author got wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// Nothing.
+    None,
+    /// A claim looks first, and writes later.
+    CheckThenInsert,
+    /// A completion does not ask whether the hold stands.
+    UnfencedComplete,
+    /// Completed entries live in a cache of this many.
+    Forgetful(usize),
+    /// An entry does not know which request it is for.
+    IgnoresFingerprint,
+    /// A claim repeated with its token is somebody else's.
+    UnrepeatableClaim,
+    /// Waiters are not told of a release.
+    SilentRelease,
+}
+
+#[derive(Clone)]
+pub(crate) struct WrongStore(Arc<Inner>);
+
+struct Inner {
+    mistake: Mistake,
+    clock: ManualClock,
+    entries: Mutex<Entries>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Entries {
+    map: HashMap<Address, Entry>,
+    completed: VecDeque<Address>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    hold: Hold,
+    attempt: u32,
+    state: State,
+    forgotten_at: Timestamp,
+}
+
+#[derive(Clone)]
+enum State {
+    Claimed(Timestamp),
+    Abandoned,
+    Completed(Record, Timestamp),
+}
+
+impl WrongStore {
+    pub(crate) fn new(mistake: Mistake, clock: ManualClock) -> Self {
+        let entries = Mutex::default();
+        WrongStore(Arc::new(Inner { mistake, clock, entries, changed: Notify::new() }))
+    }
+}
+
+impl Store for WrongStore {
+    fn name(&self) -> &'static str {
+        "wrong"
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        let inner = &self.0;
+        if inner.mistake != Mistake::CheckThenInsert {
+            return Ok(inner.entries.lock().unwrap().claim(&request, inner));
+        }
+        let mut copy = Entries::default();
+        let now = inner.clock.now();
+        copy.map.extend(inner.entries.lock().unwrap().live(request.hold.address, now));
+        tokio::task::yield_now().await;
+        let claim = copy.claim(&request, inner);
+        inner.entries.lock().unwrap().map.extend(copy.map);
+        Ok(claim)
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
+        let lease_until = self.0.clock.now().after(lease);
+        match self.0.entries.lock().unwrap().standing(&hold) {
+            Some(entry) => {
+                entry.state = State::Claimed(lease_until);
+                Ok(Renewal::Renewed)
+            }
+            None => Ok(Renewal::Fenced),
+        }
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        let inner = &self.0;
+        let completion = inner.entries.lock().unwrap().complete(&hold, record, retention, inner);
+        inner.changed.notify_waiters();
+        Ok(completion)
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        let mut entries = self.0.entries.lock().unwrap();
+        if entries.standing(&hold).is_some() {
+            entries.map.remove(&hold.address);
+            if self.0.mistake != Mistake::SilentRelease {
+                self.0.changed.notify_waiters();
+            }
+        }
+        Ok(())
+    }
+
+    async fn changed(&self, address: Address) {
+        loop {
+            let changed = self.0.changed.notified();
+            let is_claimed = |entry: &Entry| matches!(entry.state, State::Claimed(_));
+            if !self.0.entries.lock().unwrap().map.get(&address).is_some_and(is_claimed) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Entries {
+    fn live(&self, address: Address, now: Timestamp) -> Option<(Address, Entry)> {
+        let entry = self.map.get(&address).filter(|entry| now < entry.forgotten_at)?;
+        Some((address, entry.clone()))
+    }
+
+    fn standing(&mut self, hold: &Hold) -> Option<&mut Entry> {
+        let entry = self.map.get_mut(&hold.address)?;
+        (matches!(entry.state, State::Claimed(_)) && entry.hold.token == hold.token).then_some(entry)
+    }
+
+    fn claim(&mut self, request: &ClaimRequest, inner: &Inner) -> Claim {
+        let now = inner.clock.now();
+        let lease_until = now.after(request.lease);
+        let mut won = Entry {
+            hold: request.hold,
+            attempt: 1,
+            state: State::Claimed(lease_until),
+            forgotten_at: lease_until.after(request.retention),
+        };
+        let address = request.hold.address;
+        let Some((_, entry)) = self.live(address, now) else {
+            self.map.insert(address, won);
+            return Claim::Won { attempt: 1 };
+        };
+        if entry.hold.fingerprint != request.hold.fingerprint && inner.mistake != Mistake::IgnoresFingerprint
+        {
+            return Claim::Reused;
+        }
+        let repeated = entry.hold.token == request.hold.token && inner.mistake != Mistake::UnrepeatableClaim;
+        match entry.state {
+            State::Completed(record, until) if now < until => Claim::Replay(record),
+            State::Completed(..) => Claim::Expired,
+            State::Abandoned => Claim::Abandoned,
+            State::Claimed(until) if now < until && !repeated => {
+                Claim::InFlight { lease_left: until.since(now) }
+            }
+            State::Claimed(_) if !repeated && request.on_abandoned == OnAbandoned::Refuse => {
+                self.map.insert(address, Entry { state: State::Abandoned, ..entry });
+                inner.changed.notify_waiters();
+                Claim::Abandoned
+            }
+            State::Claimed(_) => {
+                won.attempt = entry.attempt + u32::from(!repeated);
+                let attempt = won.attempt;
+                self.map.insert(address, won);
+                Claim::Won { attempt }
+            }
+        }
+    }
+
+    fn complete(&mut self, hold: &Hold, record: Record, retention: Retention, inner: &Inner) -> Completion {
+        let now = inner.clock.now();
+        let until = now.after(retention.replay);
+        if self.standing(hold).is_none() && inner.mistake != Mistake::UnfencedComplete {
+            return match self.live(hold.address, now).map(|(_, entry)| entry) {
+                Some(Entry { state: State::Completed(record, _), hold: winner, .. }) => {
+                    match (winner.token == hold.token, winner.fingerprint == hold.fingerprint) {
+                        (true, _) => Completion::Stored,
+                        (_, true) => Completion::Fenced(Some(record)),
+                        _ => Completion::Fenced(None),
+                    }
+                }
+                _ => Completion::Fenced(None),
+            };
+        }
+        let state = State::Completed(record, until);
+        let entry = Entry { hold: *hold, attempt: 1, state, forgotten_at: until.after(retention.remember) };
+        self.map.insert(hold.address, entry);
+        self.completed.push_back(hold.address);
+        if let Mistake::Forgetful(kept) = inner.mistake
+            && self.completed.len() > kept
+            && let Some(oldest) = self.completed.pop_front()
+        {
+            self.map.remove(&oldest);
+        }
+        Completion::Stored
+    }
+}

@@ -263,6 +263,7 @@ impl Inner {
             let keep = slot.is_remembered(now);
             if !keep {
                 self.budget.end_claim();
+                slot.wake();
             }
             keep
         });

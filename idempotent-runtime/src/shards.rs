@@ -28,9 +28,10 @@ impl<V> Shards<V> {
     }
 
     /// Locks the shard in which `address` lives, if it lives anywhere.
+    #[allow(clippy::cast_possible_truncation, reason = "a number below the number of shards fits")]
     pub(crate) fn lock(&self, address: &Address) -> MutexGuard<'_, Shard<V>> {
-        let hash = self.seed.hash_one(address);
-        lock(&self.shards[(hash % SHARDS as u64) as usize])
+        let shard = self.seed.hash_one(address) % SHARDS as u64;
+        lock(&self.shards[shard as usize])
     }
 
     /// Drops the entries that `keep` does not want, one shard at a time.

@@ -120,14 +120,17 @@ pub async fn serve(server: Server, idempotency: Idempotency, limit: Duration) ->
         return ended;
     }
     tracing::info!("signal received: no new keys, waiting for running executions");
-    handle.pause().await;
-    let drained = until_signal(idempotency.drain(limit), &mut signals).await;
-    let graceful = drained == Some(Drained::Complete);
-    if !graceful {
-        tracing::warn!(?drained, "stopping while executions run; their keys will be outcome_unknown");
-    }
-    let stop = handle.stop(graceful);
-    let (ended, ()) = futures_util::future::join(server, stop).await;
+    // The server obeys only while it is polled, so it is polled until the end.
+    let stopped = async {
+        handle.pause().await;
+        let drained = until_signal(idempotency.drain(limit), &mut signals).await;
+        let graceful = drained == Some(Drained::Complete);
+        if !graceful {
+            tracing::warn!(?drained, "stopping while executions run; their keys will be outcome_unknown");
+        }
+        handle.stop(graceful).await;
+    };
+    let (ended, ()) = futures_util::future::join(server, stopped).await;
     ended
 }
 

@@ -69,3 +69,35 @@ pub trait Store: Send + Sync + 'static {
     /// nothing of the store's while it waits.
     fn changed(&self, address: Address) -> impl Future<Output = ()> + Send;
 }
+
+/// A shared store is a store.
+impl<S: Store> Store for std::sync::Arc<S> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        (**self).claim(request).await
+    }
+
+    async fn renew(&self, hold: Hold, lease: std::time::Duration) -> Result<Renewal, StoreError> {
+        (**self).renew(hold, lease).await
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        (**self).complete(hold, record, retention).await
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        (**self).release(hold).await
+    }
+
+    async fn changed(&self, address: Address) {
+        (**self).changed(address).await;
+    }
+}

@@ -78,6 +78,8 @@ struct Notes {
     /// The attempt of each effect.
     effects: Vec<u32>,
     answered: usize,
+    /// The last attempt that is known to have been won.
+    last_won: u32,
     tokens: u8,
 }
 
@@ -258,6 +260,7 @@ impl World {
     }
 
     async fn execute(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
+        self.notes(|notes| notes.last_won = notes.last_won.max(attempt));
         lead.running(hold.fingerprint);
         let act = self.notes(|notes| notes.acts.pop_front().unwrap_or(Act::Complete));
         if act != Act::Release {
@@ -265,7 +268,7 @@ impl World {
         }
         yield_now().await;
         match act {
-            Act::Complete => self.complete(hold, lead).await,
+            Act::Complete => self.complete(hold, lead, attempt).await,
             Act::Release => {
                 self.0.store.release(hold).await.unwrap();
                 lead.end(Ending::Released);
@@ -279,11 +282,13 @@ impl World {
         }
     }
 
-    async fn complete(&self, hold: Hold, lead: Lead) -> Answer {
+    async fn complete(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
+        let taken_over = self.notes(|notes| notes.last_won > attempt);
         let record = Record::from_bytes(hold.token.as_bytes().to_vec());
         let retention = Retention { replay: RETENTION, remember: Duration::ZERO };
         match self.0.store.complete(hold, record.clone(), retention).await.unwrap() {
             Completion::Stored => {
+                assert!(!taken_over, "a claim that had been taken over was completed");
                 lead.end(Ending::Completed(hold.fingerprint, record.clone()));
                 Answer::Stored(record)
             }

@@ -1,2 +1,14 @@
-//! TBD
+//! How requests are executed: once, whoever hangs up, waits, dies or fails meanwhile.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod abandoned;
+mod disconnect;
+mod drain;
+mod flood;
+mod gate;
+mod panics;
+mod scripted;
+mod store_failure;
+mod tracing;
+mod waiting;

@@ -1,0 +1,207 @@
+//! Shutting down: new keys are refused, what runs ends, what has run is replayed.
+
+use std::{net::SocketAddr, process::Stdio, time::Duration};
+
+use idempotent_runtime::{Drained, Idempotency};
+use idempotent_tests::{Http1, Reply};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command},
+    time::sleep,
+};
+
+use crate::gate::{Gate, keyed, within};
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[track_caller]
+fn is_shutting_down(reply: &Reply) {
+    assert_eq!((reply.status, reply.code().as_str()), (503, "shutting_down"), "{reply:?}");
+    assert_eq!(reply.json()["retryable"], true);
+    assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+}
+
+#[tokio::test]
+async fn a_drain_of_nothing_is_complete_and_refuses_new_keys_from_then_on() {
+    let (gate, idempotency) = (Gate::open(), Idempotency::builder().build().unwrap());
+    let server = gate.server(&idempotency);
+    let stored = keyed("/patient", "stored", "");
+    assert_eq!(Http1::once(server.address(), &stored).await.status, 201);
+    assert_eq!(idempotency.drain(LONG).await, Drained::Complete);
+    for _ in 0..2 {
+        is_shutting_down(&Http1::once(server.address(), &keyed("/patient", "new", "")).await);
+    }
+    let replay = Http1::once(server.address(), &stored).await;
+    assert_eq!((replay.status, replay.is_replay()), (201, true));
+    assert_eq!(gate.effects(), 1);
+}
+
+#[tokio::test]
+async fn a_key_refused_in_a_drain_is_free_for_another_process() {
+    let (gate, store) = (Gate::open(), idempotent_runtime::MemoryStore::new());
+    let process = || Idempotency::builder().store(store.clone()).build().unwrap();
+    let (leaving, staying) = (process(), process());
+    let (left, stayed) = (gate.server(&leaving), gate.server(&staying));
+    assert_eq!(leaving.drain(LONG).await, Drained::Complete);
+    let request = keyed("/patient", "k", "");
+    is_shutting_down(&Http1::once(left.address(), &request).await);
+    let retry = Http1::once(stayed.address(), &request).await;
+    assert_eq!((retry.status, retry.is_replay()), (201, false));
+    assert!(Http1::once(left.address(), &request).await.is_replay(), "a replay is no new execution");
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_what_runs_and_lets_duplicates_join_it() {
+    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let server = gate.server(&idempotency);
+    let request = keyed("/patient", "k", "");
+    let mut first = Http1::open(server.address()).await;
+    first.send(&request).await;
+    gate.began().await;
+    let draining = idempotency.clone();
+    let drain = tokio::spawn(async move { draining.drain(LONG).await });
+    // The task has begun to drain when this is refused; until then keys are taken.
+    while !drain_has_begun(&server, &gate).await {}
+    let mut duplicate = Http1::open(server.address()).await;
+    duplicate.send(&request).await;
+    is_shutting_down(&Http1::once(server.address(), &keyed("/patient", "new", "")).await);
+    assert!(!drain.is_finished());
+    gate.let_one_through();
+    let first = within(first.reply()).await.unwrap();
+    assert_eq!((first.status, first.is_replay()), (201, false));
+    let duplicate = within(duplicate.reply()).await.unwrap();
+    assert_eq!((duplicate.status, duplicate.is_replay(), &duplicate.body), (201, true, &first.body));
+    assert_eq!(within(drain).await.unwrap(), Drained::Complete);
+    assert!(Http1::once(server.address(), &request).await.is_replay());
+}
+
+async fn drain_has_begun(server: &idempotent_tests::TestServer, gate: &Gate) -> bool {
+    let effects = gate.effects();
+    let mut probe = Http1::open(server.address()).await;
+    probe.send(&keyed("/impatient", &format!("probe-{effects}"), "")).await;
+    let reply = tokio::select! {
+        reply = probe.reply() => reply.unwrap(),
+        () = gate.began() => {
+            gate.let_one_through();
+            return false;
+        }
+    };
+    is_shutting_down(&reply);
+    true
+}
+
+#[tokio::test]
+async fn a_drain_says_how_many_executions_did_not_end() {
+    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let server = gate.server(&idempotency);
+    let mut connections = Vec::new();
+    for key in ["a", "b"] {
+        let mut connection = Http1::open(server.address()).await;
+        connection.send(&keyed("/patient", key, "")).await;
+        gate.began().await;
+        connections.push(connection);
+    }
+    let drained = idempotency.drain(Duration::from_millis(50)).await;
+    assert_eq!(drained, Drained::TimedOut { running: 2 });
+    gate.let_one_through();
+    gate.let_one_through();
+    assert_eq!(idempotency.drain(LONG).await, Drained::Complete);
+    for mut connection in connections {
+        assert_eq!(within(connection.reply()).await.unwrap().status, 201);
+    }
+}
+
+#[tokio::test]
+async fn an_execution_whose_client_is_gone_is_waited_for() {
+    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let server = gate.server(&idempotency);
+    let request = keyed("/patient", "k", "");
+    let mut connection = Http1::open(server.address()).await;
+    connection.send(&request).await;
+    gate.began().await;
+    connection.reset();
+    let drained = idempotency.drain(Duration::from_millis(50)).await;
+    assert_eq!(drained, Drained::TimedOut { running: 1 });
+    gate.let_one_through();
+    assert_eq!(idempotency.drain(LONG).await, Drained::Complete);
+    assert!(Http1::once(server.address(), &request).await.is_replay());
+}
+
+/// A process of its own, see `bin/drained_server.rs`.
+struct Process {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    address: SocketAddr,
+}
+
+impl Process {
+    async fn start() -> Process {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_drained_server"))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = within(lines.next_line()).await.unwrap().unwrap().parse().unwrap();
+        Process { child, lines, address }
+    }
+
+    async fn says(&mut self, line: &str) {
+        assert_eq!(within(self.lines.next_line()).await.unwrap().as_deref(), Some(line));
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+    }
+
+    /// Sends new keys until one is refused: the drain has begun.
+    async fn is_draining(connection: &mut Http1) {
+        for probe in 0.. {
+            let reply = connection.exchange(&keyed("/quick", &format!("probe-{probe}"), "")).await;
+            if reply.status != 201 {
+                return is_shutting_down(&reply);
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_running_handler_answer_and_takes_nothing_new() {
+    let mut process = Process::start().await;
+    let mut slow = Http1::open(process.address).await;
+    slow.send(&keyed("/slow", "k", "")).await;
+    process.says("effect").await;
+    let mut open = Http1::open(process.address).await;
+    assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
+    process.signal("-TERM").await;
+    Process::is_draining(&mut open).await;
+    // The kernel may take a connection, the server does not.
+    let mut late = Http1::open(process.address).await;
+    late.send(&keyed("/slow", "late", "")).await;
+    assert_eq!(open.exchange(&keyed("/finish", "finish", "")).await.status, 200);
+    let reply = within(slow.reply()).await.expect("a running handler is answered");
+    assert_eq!((reply.status, reply.is_replay(), reply.text()), (201, false, "done"));
+    drop((slow, open));
+    assert_eq!(within(late.reply()).await, None);
+    assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));
+    assert_eq!(process.lines.next_line().await.unwrap(), None, "one effect");
+    TcpStream::connect(process.address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let mut process = Process::start().await;
+    let mut slow = Http1::open(process.address).await;
+    slow.send(&keyed("/slow", "k", "")).await;
+    process.says("effect").await;
+    let mut open = Http1::open(process.address).await;
+    assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
+    process.signal("-TERM").await;
+    Process::is_draining(&mut open).await;
+    process.signal("-INT").await;
+    assert_eq!(within(slow.reply()).await, None);
+    assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));
+}

@@ -67,7 +67,7 @@ async fn a_thousand_duplicates_cost_the_store_one_claim() {
     let crowd = Crowd::fill(&server, &gate).await;
     assert_eq!(store.calls(Verb::Claim), 1);
     gate.let_one_through();
-    crowd.is_answered().await;
+    crowd.answers_all().await;
     assert_eq!((store.calls(Verb::Claim), store.calls(Verb::Complete)), (1, 1));
     assert_eq!(store.calls(Verb::Changed), 0);
 }
@@ -160,7 +160,7 @@ impl Crowd {
         Crowd { first, waiting }
     }
 
-    async fn is_answered(self) {
+    async fn answers_all(self) {
         let first = answer(self.first).await;
         assert_eq!((first.status, first.is_replay()), (201, false));
         for reply in join_all(self.waiting.into_iter().map(answer)).await {
@@ -176,7 +176,7 @@ async fn the_1025th_waiter_of_a_key_is_refused_at_once() {
     let crowd = Crowd::fill(&server, &gate).await;
     is_in_progress(&Http1::once(server.address(), &duplicate()).await);
     gate.let_one_through();
-    crowd.is_answered().await;
+    crowd.answers_all().await;
     assert_eq!(gate.effects(), 1);
 }
 
@@ -199,7 +199,7 @@ async fn a_waiter_whose_connection_is_reset_gives_its_place_back() {
     is_in_progress(&Http1::once(server.address(), &duplicate()).await);
     gate.let_one_through();
     assert!(answer(seated).await.is_replay());
-    crowd.is_answered().await;
+    crowd.answers_all().await;
     assert_eq!(gate.effects(), 1);
 }
 

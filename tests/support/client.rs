@@ -1,4 +1,5 @@
 //! Clients that wait without a thread: HTTP/1.1 over a socket, and HTTP/2 with prior knowledge.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 

@@ -46,7 +46,7 @@ fn claim(address: u8) -> ClaimRequest {
 #[tokio::test]
 async fn waiting_ends_when_a_full_store_forgets_an_old_claim() {
     let clock = ManualClock::new();
-    let store = MemoryStore::builder().budget(1_000).clock(clock.clone()).build();
+    let store = MemoryStore::builder().budget(600).clock(clock.clone()).build();
     assert_eq!(store.claim(claim(1)).await.unwrap(), Claim::Won { attempt: 1 });
     let waiting = {
         let store = store.clone();

@@ -1,4 +1,10 @@
 //! What the tests share: a real server on a free port, raw HTTP/1.1 over a socket, and what a response says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what only tests use may fail as a test does"
+)]
 
 pub mod client;
 pub mod http;

@@ -1,6 +1,6 @@
 //! What is said to a store, and what it answers.
 
-use std::{cell::Cell, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use super::Record;
 use crate::request::{Address, RequestFingerprint};
@@ -15,20 +15,11 @@ impl Token {
     /// # Errors
     /// Where the operating system has none to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        // A system call costs as much for sixteen tokens as for one. Each is handed out once, and to one thread.
-        thread_local!(static DRAWN: Cell<([Token; 16], usize)> = const { Cell::new(([Token([0; 16]); 16], 0)) });
-        let (mut drawn, mut left) = DRAWN.get();
-        if left == 0 {
-            let mut bytes = [0; 256];
-            getrandom::fill(&mut bytes)?;
-            for (token, bytes) in drawn.iter_mut().zip(bytes.as_chunks().0) {
-                *token = Token(*bytes);
-            }
-            left = drawn.len();
-        }
-        left -= 1;
-        DRAWN.set((drawn, left));
-        Ok(drawn[left])
+        // Drawn one at a time: tokens drawn ahead would be handed out twice by a process that is forked, or by two machines
+        // that are resumed from one snapshot, and two owners of one token would both win a claim.
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Token(bytes))
     }
 
     /// The token that [`as_bytes`](Self::as_bytes) gave.

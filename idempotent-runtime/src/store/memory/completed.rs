@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use foldhash::fast::RandomState;
 use moka::{
     Expiry,
@@ -31,16 +32,24 @@ enum Key {
 
 #[derive(Clone)]
 pub(super) struct Stored {
-    pub(super) record: Record,
+    // One allocation of just this length, however often it is shared.
+    record: Arc<[u8]>,
     fingerprint: RequestFingerprint,
     token: Token,
-    kept_for: Duration,
     expires_at: Timestamp,
 }
 
 impl Stored {
+    fn new(hold: &Hold, record: &[u8], expires_at: Timestamp) -> Self {
+        Stored { record: record.into(), fingerprint: hold.fingerprint, token: hold.token, expires_at }
+    }
+
     fn bytes(&self) -> u64 {
-        ENTRY + self.record.as_bytes().len() as u64
+        ENTRY + self.record.len() as u64
+    }
+
+    pub(super) fn into_record(self) -> Record {
+        Record::from_bytes(Bytes::from_owner(self.record))
     }
 }
 
@@ -65,7 +74,7 @@ pub(super) struct Completed {
 }
 
 impl Completed {
-    pub(super) fn new(budget: &Arc<Budget>) -> Self {
+    pub(super) fn new(budget: &Arc<Budget>, clock: Arc<dyn Clock>) -> Self {
         let listener = {
             let budget = Arc::clone(budget);
             move |key: std::sync::Arc<Key>, stored: Stored, cause| forget(&budget, *key, &stored, cause)
@@ -73,7 +82,7 @@ impl Completed {
         let builder = Cache::builder()
             .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(listener)
-            .expire_after(KeptFor);
+            .expire_after(KeptFor(clock));
         let builder = match budget.evicts_beyond() {
             Some(limit) => builder
                 .max_capacity(limit)
@@ -105,25 +114,21 @@ impl Completed {
         match self.find(hold.address, now) {
             Some(Found::Response(stored)) if stored.token == hold.token => Completion::Stored,
             Some(Found::Response(stored)) if stored.fingerprint == hold.fingerprint => {
-                Completion::Fenced(Some(stored.record))
+                Completion::Fenced(Some(stored.into_record()))
             }
             _ => Completion::Fenced(None),
         }
     }
 
     /// Must be called with the address's shard locked.
-    pub(super) fn insert(&self, hold: &Hold, record: Record, retention: Retention, now: Timestamp) {
+    pub(super) fn insert(&self, hold: &Hold, record: &Record, retention: Retention, now: Timestamp) {
         let expires_at = now.after(retention.replay);
         if !retention.remember.is_zero() {
             self.remembers.store(true, Ordering::Relaxed);
-            let expired = Record::from_bytes(bytes::Bytes::new());
-            let kept_for = retention.replay.saturating_add(retention.remember);
-            self.put(
-                Key::Expired(hold.address),
-                Stored::new(hold, expired, kept_for, expires_at.after(retention.remember)),
-            );
+            let forgotten_at = expires_at.after(retention.remember);
+            self.put(Key::Expired(hold.address), Stored::new(hold, &[], forgotten_at));
         }
-        self.put(Key::Response(hold.address), Stored::new(hold, record, retention.replay, expires_at));
+        self.put(Key::Response(hold.address), Stored::new(hold, record.as_bytes(), expires_at));
     }
 
     fn put(&self, key: Key, stored: Stored) {
@@ -167,12 +172,6 @@ impl Completed {
     }
 }
 
-impl Stored {
-    fn new(hold: &Hold, record: Record, kept_for: Duration, expires_at: Timestamp) -> Self {
-        Stored { record, fingerprint: hold.fingerprint, token: hold.token, kept_for, expires_at }
-    }
-}
-
 fn forget(budget: &Budget, key: Key, stored: &Stored, cause: RemovalCause) {
     budget.give_back(stored.bytes());
     if cause == RemovalCause::Size && matches!(key, Key::Response(_)) {
@@ -181,11 +180,17 @@ fn forget(budget: &Budget, key: Key, stored: &Stored, cause: RemovalCause) {
 }
 
 /// Tells moka how long an entry is kept, from when it was last written.
-struct KeptFor;
+struct KeptFor(Arc<dyn Clock>);
+
+impl KeptFor {
+    fn left(&self, stored: &Stored) -> Option<Duration> {
+        Some(stored.expires_at.since(self.0.now()))
+    }
+}
 
 impl Expiry<Key, Stored> for KeptFor {
     fn expire_after_create(&self, _: &Key, stored: &Stored, _: Instant) -> Option<Duration> {
-        Some(stored.kept_for)
+        self.left(stored)
     }
 
     fn expire_after_update(
@@ -195,7 +200,7 @@ impl Expiry<Key, Stored> for KeptFor {
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(stored.kept_for)
+        self.left(stored)
     }
 }
 

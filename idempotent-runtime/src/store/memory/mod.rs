@@ -135,7 +135,7 @@ impl MemoryStoreBuilder {
         let budget = Arc::new(Budget::new(self.budget, self.when_full));
         MemoryStore(Arc::new(Inner {
             claims: Shards::new(),
-            completed: Completed::new(&budget),
+            completed: Completed::new(&budget, Arc::clone(&self.clock)),
             budget,
             clock: self.clock,
             reclaimed: AtomicU64::new(0),
@@ -198,7 +198,7 @@ impl Inner {
         }
         match self.completed.find(address, now) {
             Some(found) if found.fingerprint() != fingerprint => Some(Claim::Reused),
-            Some(Found::Response(stored)) => Some(Claim::Replay(stored.record)),
+            Some(Found::Response(stored)) => Some(Claim::Replay(stored.into_record())),
             Some(Found::Expired(_)) => Some(Claim::Expired),
             None if self.budget.reserve_claim() => {
                 shard.insert(address, Slot::new(request, now));
@@ -225,7 +225,7 @@ impl Inner {
         let mut shard = self.claims.lock(&hold.address);
         match shard.get(&hold.address) {
             Some(slot) if slot.is_held_by(hold) => {
-                self.completed.insert(hold, record, retention, now);
+                self.completed.insert(hold, &record, retention, now);
                 let slot = shard.remove(&hold.address);
                 drop(shard);
                 self.end(slot);

@@ -10,9 +10,7 @@ where R: 'a
             &::idempotent_runtime::__private::Policy {
                 handler: ::core::concat!(::core::module_path!(), "::", "create"),
                 ttl: {
-                    #[deprecated(note = "a retry that comes later than this ttl is a new execution; `#[allow(deprecated)]` on the handler says that no client retries so late")]
-                    const fn ttl_under_24_hours() {}
-                    ttl_under_24_hours();
+                    ::idempotent_runtime::__private::ttl_under_24_hours();
                     ::idempotent_runtime::__private::Duration::from_secs(5400u64)
                 },
                 scope: ::idempotent_runtime::__private::Scope::Group("payments"),

@@ -27,7 +27,7 @@ pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> +
 /// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and flights.
 ///
 /// Registered with `App::app_data`, it holds for every annotated handler below, like any `app_data`: a scope or a resource can
-/// have its own. Without one, all handlers share one [`MemoryStore`](crate::MemoryStore) for the whole process.
+/// have its own. Register it plainly or as `web::Data`, not one inside the other: a plain one is found first. Without one, all handlers share one [`MemoryStore`](crate::MemoryStore) for the whole process.
 #[derive(Clone, Debug)]
 pub struct Idempotency(pub(crate) Arc<Inner>);
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     execution::{self, Job, detached},
     flight::{Ending, Entry, Follower, Lead, Phase},
-    idempotency::{Idempotency, OnStoreError},
+    idempotency::{Executing, Idempotency, OnStoreError},
     policy::{Abandoned, Policy},
     request::{self, Key, KeyError, Principal, Target, body},
     response::{
@@ -168,7 +168,9 @@ async fn follow(
 ) -> Result<Option<HttpResponse>, Reason> {
     let ending = match follower.claimed().await {
         Phase::Ended(ending) => ending,
-        Phase::Running(running) if running != hold.fingerprint => return Err(Code::KeyReused.into()),
+        Phase::Running(running) | Phase::Elsewhere(running) if running != hold.fingerprint => {
+            return Err(Code::KeyReused.into());
+        }
         _ => {
             let at = deadline.left().ok_or(Code::InProgress)?;
             timeout_at(at, follower.ended()).await.map_err(|_| Code::InProgress)?
@@ -196,13 +198,13 @@ where
     Args: FromRequest,
     H::Output: Responder,
 {
-    let hold = job.hold;
+    let (hold, executing) = (job.hold, job.app.0.executions.count());
     let settled = |lead: Lead, code: Code| {
         lead.end(Ending::Settled(hold.fingerprint, code));
         Asked::Answered(Err(code.into()))
     };
     match job.app.0.store.claim(claim_request(&job)).await {
-        Ok(Claim::Won { .. }) => Asked::Answered(Box::pin(execute(job, lead)).await),
+        Ok(Claim::Won { .. }) => Asked::Answered(Box::pin(execute(job, lead, executing)).await),
         Ok(Claim::Replay(record)) => {
             let answer = replay(&record);
             lead.end(Ending::Completed(hold.fingerprint, record));
@@ -213,10 +215,7 @@ where
         Ok(Claim::Expired) => settled(lead, Code::KeyExpired),
         Ok(Claim::Abandoned) => settled(lead, Code::OutcomeUnknown),
         Err(error) if error.is_full() => settled(lead, Code::StoreFull),
-        Err(error) => match Box::pin(store_failed(job, error)).await {
-            Some(response) => Asked::Answered(Ok(response)),
-            None => settled(lead, Code::StoreUnavailable),
-        },
+        Err(error) => Asked::Answered(Box::pin(store_failed(job, lead, executing, error)).await),
     }
 }
 
@@ -233,23 +232,26 @@ fn claim_request<H>(job: &Job<H>) -> ClaimRequest {
 }
 
 /// Runs what has been claimed, unless the server is shutting down.
-async fn execute<H, Args>(job: Job<H>, lead: Lead) -> Result<HttpResponse, Reason>
+async fn execute<H, Args>(job: Job<H>, lead: Lead, executing: Executing) -> Result<HttpResponse, Reason>
 where
     H: Handler<Args>,
     Args: FromRequest,
     H::Output: Responder,
 {
-    match job.app.0.executions.enter() {
-        Some(executing) => Ok(execution::execute(job, lead, executing).await),
-        None => {
-            execution::give_back(&job.app, job.hold).await;
-            lead.end(Ending::Settled(job.hold.fingerprint, Code::ShuttingDown));
-            Err(Code::ShuttingDown.into())
-        }
+    if !executing.is_draining() {
+        return Ok(execution::execute(job, lead, executing).await);
     }
+    execution::give_back(&job.app, job.hold).await;
+    lead.end(Ending::Settled(job.hold.fingerprint, Code::ShuttingDown));
+    Err(Code::ShuttingDown.into())
 }
 
-async fn store_failed<H, Args>(job: Job<H>, error: CallError<Claim>) -> Option<HttpResponse>
+async fn store_failed<H, Args>(
+    job: Job<H>,
+    lead: Lead,
+    executing: Executing,
+    error: CallError<Claim>,
+) -> Result<HttpResponse, Reason>
 where
     H: Handler<Args>,
     Args: FromRequest,
@@ -257,10 +259,13 @@ where
 {
     tracing::error!(%error, handler = job.policy.handler, "the store failed at a claim");
     execution::give_back_unknown(&job.app, job.hold, error);
-    match job.app.0.settings.on_store_error {
-        OnStoreError::Refuse => None,
-        OnStoreError::Execute => Some(execution::unprotected(job).await),
-    }
+    let code = match job.app.0.settings.on_store_error {
+        OnStoreError::Refuse => Code::StoreUnavailable,
+        OnStoreError::Execute if executing.is_draining() => Code::ShuttingDown,
+        OnStoreError::Execute => return Ok(execution::unprotected(job, lead).await),
+    };
+    lead.end(Ending::Settled(job.hold.fingerprint, code));
+    Err(code.into())
 }
 
 /// Waits until the other node's claim may have changed. This future may be dropped: it holds the flight and a place, no claim.
@@ -270,9 +275,18 @@ async fn wait_elsewhere<H>(
     lease_left: Duration,
     deadline: &mut Deadline,
 ) -> Result<(), Reason> {
+    let Some(at) = deadline.left() else {
+        // Those who follow do not wait either, where none of them may: they need not ask one after the other.
+        let waitless = job.policy.wait.is_zero();
+        lead.end(if waitless {
+            Ending::Settled(job.hold.fingerprint, Code::InProgress)
+        } else {
+            Ending::Released
+        });
+        return Err(Code::InProgress.into());
+    };
     let _place = job.app.0.flights.place().ok_or(Code::InProgress)?;
-    let at = deadline.left().ok_or(Code::InProgress)?;
-    lead.elsewhere();
+    lead.elsewhere(job.hold.fingerprint);
     let changed = timeout(lease_left, job.app.0.store.changed(job.hold.address));
     let in_time = timeout_at(at, changed).await;
     lead.end(Ending::Released);

@@ -242,3 +242,20 @@ async fn a_duplicate_in_another_process_reads_twice() {
     assert_eq!(within(firsts.reply()).await.unwrap().status, 201);
     assert_eq!(store.calls(Verb::Claim), 2, "once to be told to wait, once when woken");
 }
+
+#[tokio::test]
+async fn another_request_with_the_key_is_told_so_while_the_first_runs_in_another_process() {
+    let (cluster, gates) = (Cluster::new(), [Gate::shut(), Gate::open()]);
+    let (first, _) = cluster.process(&gates[0]);
+    let (another, store) = cluster.process(&gates[1]);
+    let request = keyed("/patient", "k", "");
+    let mut firsts = running(&first, &gates[0], &request).await;
+    let mut waiting = Http1::open(another.address()).await;
+    waiting.send(&request).await;
+    store.called(Verb::Changed, 1).await;
+    let other = within(Http1::once(another.address(), &keyed("/patient", "k", "other"))).await;
+    assert_eq!((other.status, other.code().as_str()), (409, "key_reused"));
+    gates[0].let_one_through();
+    assert_eq!(within(firsts.reply()).await.unwrap().status, 201);
+    assert!(within(waiting.reply()).await.unwrap().is_replay());
+}

@@ -11,7 +11,10 @@ use tokio::{
     time::sleep,
 };
 
-use crate::gate::{Gate, keyed, within};
+use crate::{
+    gate::{Gate, keyed, within},
+    scripted::{Fault, Scripted, Verb},
+};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -49,6 +52,28 @@ async fn a_key_refused_in_a_drain_is_free_for_another_process() {
     let retry = Http1::once(stayed.address(), &request).await;
     assert_eq!((retry.status, retry.is_replay()), (201, false));
     assert!(Http1::once(left.address(), &request).await.is_replay(), "a replay is no new execution");
+}
+
+#[tokio::test]
+async fn a_drain_waits_until_a_claim_under_way_is_given_back() {
+    let (gate, memory) = (Gate::open(), idempotent_runtime::MemoryStore::new());
+    let store = Scripted::new(memory.clone());
+    let leaving = Idempotency::builder().store(store.clone()).build().unwrap();
+    let answered = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    store.next(Verb::Claim, 1, Fault::AnswersLate(std::sync::Arc::clone(&answered)));
+    let server = gate.server(&leaving);
+    let request = keyed("/patient", "k", "");
+    let mut client = Http1::open(server.address()).await;
+    client.send(&request).await;
+    store.called(Verb::Claim, 1).await;
+    let short = Duration::from_millis(20);
+    assert_eq!(leaving.drain(short).await, Drained::TimedOut { running: 1 });
+    answered.add_permits(1);
+    assert_eq!(leaving.drain(LONG).await, Drained::Complete);
+    is_shutting_down(&within(client.reply()).await.unwrap());
+    let staying = gate.server(&Idempotency::builder().store(memory).build().unwrap());
+    let retry = Http1::once(staying.address(), &request).await;
+    assert_eq!((retry.status, retry.is_replay()), (201, false), "the key is free again");
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Hangs(Arc<Semaphore>),
     /// It is done at once, and the answer comes when the semaphore has a permit.
     AnswersLate(Arc<Semaphore>),
+    /// Nothing is done: the store panics.
+    Panics,
     /// The record is damaged.
     Damages(fn(&mut Vec<u8>)),
 }
@@ -94,6 +96,7 @@ impl Scripted {
         match fault {
             None | Some(Fault::Damages(_)) => call.await,
             Some(Fault::Fails) => Err(failed()),
+            Some(Fault::Panics) => panic!("a store's mistake"),
             Some(Fault::ReplyIsLost) => call.await.and_then(|_| Err(failed())),
             Some(Fault::Hangs(until)) => {
                 until.acquire().await.unwrap().forget();

@@ -292,3 +292,40 @@ async fn an_empty_record_is_outcome_unknown() {
 async fn a_record_of_a_newer_version_is_outcome_unknown() {
     is_unknown_when(|bytes| bytes[0] += 1).await;
 }
+
+#[tokio::test]
+async fn who_waits_for_an_unprotected_execution_does_not_execute_again() {
+    let (store, gate) = (Scripted::new(MemoryStore::new()), Gate::shut());
+    let idempotency =
+        Idempotency::builder().store(store.clone()).on_store_error(OnStoreError::Execute).build().unwrap();
+    let server = gate.server(&idempotency);
+    store.next(Verb::Claim, FOREVER, Fault::Fails);
+    let request = keyed("/patient", "k", "");
+    let mut first = Http1::open(server.address()).await;
+    first.send(&request).await;
+    gate.began().await;
+    let other = within(Http1::once(server.address(), &keyed("/patient", "k", "other"))).await;
+    assert_eq!((other.status, other.code().as_str()), (409, "key_reused"), "at once");
+    let mut duplicate = Http1::open(server.address()).await;
+    duplicate.send(&request).await;
+    // Served after the duplicate has been, since there is one worker.
+    within(Http1::once(server.address(), &keyed("/patient", "k", "other"))).await;
+    gate.let_one_through();
+    assert_eq!(within(first.reply()).await.unwrap().header("idempotency-stored"), Some("false"));
+    let duplicate = within(duplicate.reply()).await.unwrap();
+    assert_eq!((duplicate.status, duplicate.code().as_str()), (409, "response_not_stored"));
+    assert_eq!(gate.effects(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_panics_is_a_store_that_fails() {
+    let it = with(OnStoreError::Refuse);
+    it.store.next(Verb::Claim, 1, Fault::Panics);
+    is_unavailable(&it.request().await);
+    it.store.next(Verb::Complete, 1, Fault::Panics);
+    let reply = it.request().await;
+    is_first(&reply);
+    assert_eq!(reply.header("idempotency-stored"), None, "it is tried again");
+    is_replay(&it.request().await);
+    assert_eq!(it.gate.effects(), 1);
+}

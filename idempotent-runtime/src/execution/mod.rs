@@ -52,15 +52,12 @@ where
     let Job { policy, app, request, body, handler, hold } = job;
     lead.running(hold.fingerprint);
     let claimed = Claimed { policy, app, hold, lead, executing };
-    let (store, lease) = (claimed.app.0.store.clone(), claimed.app.0.settings.lease);
-    let work = pin!(async move {
-        let limit = claimed.app.0.settings.max_response_body;
-        match handle(&handler, request, Payload::from(body), limit, policy).await {
-            Handled::NeverBegan(response) => claimed.release(response).await,
-            Handled::Answered(captured) => claimed.record(captured).await,
-        }
-    });
-    lease::kept(store, hold, lease, work).await
+    let (store, settings) = (claimed.app.0.store.clone(), &claimed.app.0.settings);
+    let work = pin!(handle(&handler, request, Payload::from(body), settings.max_response_body, policy));
+    match lease::kept(store, hold, settings.lease, work).await {
+        Handled::NeverBegan(response) => claimed.release(response).await,
+        Handled::Answered(captured) => claimed.record(captured).await,
+    }
 }
 
 impl Claimed {

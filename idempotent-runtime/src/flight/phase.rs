@@ -18,8 +18,8 @@ use crate::{request::RequestFingerprint, response::Code, store::Record};
 pub(crate) enum Phase {
     /// The leader asks the store.
     Claiming,
-    /// Another node runs the request; the leader waits for it.
-    Elsewhere,
+    /// Another node runs the request with this fingerprint; the leader waits for it.
+    Elsewhere(RequestFingerprint),
     /// The leader runs the request with this fingerprint.
     Running(RequestFingerprint),
     /// The leader is done.

@@ -110,9 +110,9 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    /// Another node runs the request.
-    pub(crate) fn elsewhere(&self) {
-        self.flight.update(Phase::Elsewhere);
+    /// Another node runs the request with this fingerprint.
+    pub(crate) fn elsewhere(&self, fingerprint: RequestFingerprint) {
+        self.flight.update(Phase::Elsewhere(fingerprint));
     }
 
     /// This leader runs the request with this fingerprint.

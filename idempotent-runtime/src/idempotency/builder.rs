@@ -112,7 +112,8 @@ impl IdempotencyBuilder {
 
     /// How long a claim stands without renewal; it is renewed at a third of that. Default: 30 s.
     ///
-    /// A process that dies leaves its keys claimed for as long as this.
+    /// A process that dies leaves its keys claimed for as long as this. Renewals are sent from the handler's worker: a handler
+    /// that blocks its worker (a synchronous call outside `web::block`) for two thirds of a lease loses it.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
@@ -217,7 +218,7 @@ impl IdempotencyBuilder {
 
 fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -> Idempotency {
     Idempotency(Arc::new(Inner {
-        store,
+        store: store.for_lease(settings.lease),
         flights: Flights::new(),
         executions: Arc::default(),
         releasing: Arc::new(Semaphore::new(RELEASING)),

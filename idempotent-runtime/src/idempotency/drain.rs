@@ -30,8 +30,8 @@ pub enum Drained {
     },
 }
 
-/// The executions of this process. One enters before the handler runs and is counted until its response is recorded, or
-/// found not to be; it looks whether a drain has begun after it is counted, so a drain that has counted none misses none.
+/// The executions of this process. One is counted from before its claim until its response is recorded, or its key given
+/// back; it looks whether a drain has begun after it is counted, so a drain that has counted none misses none.
 #[derive(Debug, Default)]
 pub(crate) struct Executions {
     draining: AtomicBool,
@@ -40,11 +40,10 @@ pub(crate) struct Executions {
 }
 
 impl Executions {
-    /// Counts one execution, unless a drain has begun.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Executing> {
+    /// Counts one execution.
+    pub(crate) fn count(self: &Arc<Self>) -> Executing {
         self.running.fetch_add(1, SeqCst);
-        let executing = Executing(Arc::clone(self));
-        (!self.draining.load(SeqCst)).then_some(executing)
+        Executing(Arc::clone(self))
     }
 
     async fn ended(&self) {
@@ -61,6 +60,13 @@ impl Executions {
 /// One execution that counts.
 #[derive(Debug)]
 pub(crate) struct Executing(Arc<Executions>);
+
+impl Executing {
+    /// Whether a drain has begun, so that nothing new may run.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(SeqCst)
+    }
+}
 
 impl Drop for Executing {
     fn drop(&mut self) {
@@ -85,7 +91,9 @@ impl Idempotency {
 }
 
 /// Runs `server` so that SIGTERM, or Ctrl-C, pauses it, drains `idempotency` for at most `limit`, and then stops it
-/// gracefully. A second signal stops it at once.
+/// gracefully. After a second signal it returns at once, and what runs is lost when `main` does.
+///
+/// Other handles of the process, such as a scope's own, are drained by calling [`Idempotency::drain`] on them.
 ///
 /// The server must leave the signals to this function: call `HttpServer::disable_signals` before `run`.
 ///
@@ -123,15 +131,19 @@ pub async fn serve(server: Server, idempotency: Idempotency, limit: Duration) ->
     // The server obeys only while it is polled, so it is polled until the end.
     let stopped = async {
         handle.pause().await;
-        let drained = until_signal(idempotency.drain(limit), &mut signals).await;
-        let graceful = drained == Some(Drained::Complete);
-        if !graceful {
+        let drained = idempotency.drain(limit).await;
+        if drained != Drained::Complete {
             tracing::warn!(?drained, "stopping while executions run; their keys will be outcome_unknown");
         }
-        handle.stop(graceful).await;
+        handle.stop(drained == Drained::Complete).await;
     };
-    let (ended, ()) = futures_util::future::join(server, stopped).await;
-    ended
+    let ended = until_signal(futures_util::future::join(server, stopped), &mut signals).await;
+    ended.map_or_else(second_signal, |(ended, ())| ended)
+}
+
+fn second_signal() -> io::Result<()> {
+    tracing::warn!("second signal received: stopping at once");
+    Ok(())
 }
 
 async fn until_signal<T>(work: impl Future<Output = T>, signals: &mut Signals) -> Option<T> {

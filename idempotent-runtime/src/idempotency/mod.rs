@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many claims of unknown fate may wait to be released at a time.
-const RELEASING: usize = 1024;
+const RELEASING: usize = 16 * 1024;
 
 pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 

@@ -302,7 +302,7 @@ impl World {
 
     async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: Lead, lease_left: Duration) {
         let _place = process.place().unwrap();
-        lead.elsewhere();
+        lead.elsewhere(hold.fingerprint);
         let until = self.0.clock.now().after(lease_left);
         let mut sleeper = self.0.time.join(usize::MAX).unwrap();
         let slept = pin!(sleeper.until(|now| (*now >= until).then_some(())));

@@ -4,8 +4,9 @@
 //! has been sent is executed by the server whether or not somebody waits for it, so no call is ever dropped half-way.
 //! Whoever waits, waits for a bounded time.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Store, StoreError};
@@ -69,6 +70,12 @@ impl StoreHandle {
         StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT }
     }
 
+    /// Never waits so long for an answer that a lease of this length could not be renewed in time.
+    pub(crate) fn for_lease(mut self, lease: Duration) -> Self {
+        self.timeout = self.timeout.min(lease / 6);
+        self
+    }
+
     pub(crate) async fn claim(&self, request: ClaimRequest) -> Result<Claim, CallError<Claim>> {
         self.call(Arc::clone(&self.store).claim(request)).await
     }
@@ -94,9 +101,14 @@ impl StoreHandle {
         Arc::clone(&self.store).changed(address).await;
     }
 
+    fn panicked(&self) -> StoreError {
+        StoreError::unavailable(self.store.name(), "the store panicked")
+    }
+
     async fn call<T: Send + 'static>(&self, mut call: Call<T>) -> Result<T, CallError<T>> {
-        if let Some(answer) = poll_once(call.as_mut()).await {
-            return answer.map_err(CallError::Failed);
+        let mut first = AssertUnwindSafe(call.as_mut()).catch_unwind();
+        if let Some(answer) = poll_once(Pin::new(&mut first)).await {
+            return answer.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed);
         }
         let mut task = tokio::spawn(call);
         match timeout(self.timeout, &mut task).await {
@@ -148,8 +160,8 @@ pub(crate) struct PendingCall<T> {
 }
 
 impl<T> PendingCall<T> {
-    /// Waits until the call has ended one way or another, for `limit` at most.
-    pub(crate) async fn settled(self, limit: Duration) {
-        let _ = timeout(limit, self.task).await;
+    /// Waits until the call has ended one way or another: until then, what it asks for may still be done.
+    pub(crate) async fn settled(self) {
+        let _ = self.task.await;
     }
 }

@@ -55,6 +55,8 @@ mod suggest;
 ///   `web::post().to(handler)`. Route macros, documentation, `cfg`, lint levels, `must_use` and `deprecated` stay with
 ///   the registered function; every other attribute below this one, `#[tracing::instrument]` for instance, goes to the
 ///   handler, since it may name the handler's arguments.
+/// - The handler runs in a task of its own from its first await on, inside the request's tracing span. What a middleware sets
+///   as a task-local is not there any more; hand it on in the request's extensions.
 /// - `#[utoipa::path]` reads the extractors from the arguments, so write it above this attribute.
 /// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an error: safe methods can
 ///   be repeated as they are (RFC 9110, section 9.2.1).

@@ -110,10 +110,14 @@ impl StoreHandle {
         if let Some(answer) = poll_once(Pin::new(&mut first)).await {
             return answer.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed);
         }
+        Box::pin(self.in_background(call)).await
+    }
+
+    async fn in_background<T: Send + 'static>(&self, call: Call<T>) -> Result<T, CallError<T>> {
         let mut task = tokio::spawn(call);
         match timeout(self.timeout, &mut task).await {
             Ok(Ok(answer)) => answer.map_err(CallError::Failed),
-            Ok(Err(join)) => Err(CallError::Failed(StoreError::unavailable(self.store.name(), join))),
+            Ok(Err(_)) => Err(CallError::Failed(self.panicked())),
             Err(_) => Err(CallError::Pending(PendingCall { store: self.store.name(), task })),
         }
     }

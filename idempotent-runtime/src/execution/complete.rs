@@ -30,15 +30,6 @@ pub(super) fn mark_not_stored(mut response: HttpResponse) -> HttpResponse {
     response
 }
 
-/// Records that the effect happened and its response is not kept, and answers with it.
-pub(super) async fn not_stored(claimed: Claimed, response: HttpResponse) -> HttpResponse {
-    let response = mark_not_stored(response);
-    match record::of_nothing() {
-        Some(record) => stored(claimed, record, response).await,
-        None => response,
-    }
-}
-
 /// Stores `record`, and answers with `response`, or with what somebody else recorded meanwhile.
 ///
 /// A store that answers at once needs no timer and no task.

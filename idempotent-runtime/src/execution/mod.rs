@@ -54,53 +54,45 @@ where
     let claimed = Claimed { policy, app, hold, lead, executing };
     let (store, settings) = (claimed.app.0.store.clone(), &claimed.app.0.settings);
     let work = pin!(handle(&handler, request, Payload::from(body), settings.max_response_body, policy));
-    match lease::kept(store, hold, settings.lease, work).await {
-        Handled::NeverBegan(response) => claimed.release(response).await,
-        Handled::Answered(captured) => claimed.record(captured).await,
+    let handled = lease::kept(store, hold, settings.lease, work).await;
+    match Outcome::of(handled, policy.replay, settings.replay_set_cookie) {
+        Outcome::Recorded(record, response) => complete::stored(claimed, record, response).await,
+        Outcome::Released(response) => Box::pin(claimed.release(response)).await,
     }
 }
 
 impl Claimed {
-    /// Records what the handler answered, if the policy asks for it.
-    async fn record(self, captured: Captured) -> HttpResponse {
-        match captured {
-            Captured::Whole(head, body) => {
-                if !is_outcome(self.policy.replay, head.status()) {
-                    return self.release(whole(head, body)).await;
-                }
-                let set_cookie = self.app.0.settings.replay_set_cookie;
-                let record = record::of_response(head.status(), head.headers(), set_cookie, body.as_ref());
-                self.complete(record, whole(head, body)).await
-            }
-            Captured::Passing(response) => {
-                if !is_outcome(self.policy.replay, response.status()) {
-                    return self.release(response).await;
-                }
-                self.complete(None, response).await
-            }
-        }
-    }
-
     /// Frees the key, and answers with `response`.
     async fn release(self, response: HttpResponse) -> HttpResponse {
         give_back(&self.app, self.hold).await;
         self.lead.end(Ending::Released);
         response
     }
-
-    /// Stores `record`, or the fact that there is none, and answers with `response` or with what somebody else stored.
-    async fn complete(self, record: Option<Record>, response: HttpResponse) -> HttpResponse {
-        match record {
-            Some(record) => complete::stored(self, record, response).await,
-            None => complete::not_stored(self, response).await,
-        }
-    }
 }
 
-fn whole(head: HttpResponse<()>, body: Option<Bytes>) -> HttpResponse {
-    match body {
-        Some(body) => head.set_body(body).map_into_boxed_body(),
-        None => head.set_body(actix_web::body::None::new()).map_into_boxed_body(),
+/// What becomes of a key, and what its client gets.
+enum Outcome {
+    /// The record is stored.
+    Recorded(Record, HttpResponse),
+    /// The key is free again.
+    Released(HttpResponse),
+}
+
+impl Outcome {
+    fn of(handled: Handled, replay: Replay, set_cookie: bool) -> Self {
+        match handled {
+            Handled::NeverBegan(response) => Outcome::Released(response),
+            Handled::Answered(captured) if !is_outcome(replay, captured.status()) => {
+                Outcome::Released(captured.into_response())
+            }
+            Handled::Answered(Captured::Whole(head, body)) => {
+                let record = record::of_response(head.status(), head.headers(), set_cookie, body.as_ref());
+                Outcome::Recorded(record, Captured::Whole(head, body).into_response())
+            }
+            Handled::Answered(Captured::Passing(response)) => {
+                Outcome::Recorded(record::of_nothing(), complete::mark_not_stored(response))
+            }
+        }
     }
 }
 

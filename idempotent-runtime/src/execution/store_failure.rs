@@ -10,7 +10,7 @@ use super::{Handled, Job, complete::mark_not_stored, handle};
 use crate::{
     flight::{Ending, Lead},
     idempotency::Idempotency,
-    response::{Code, capture::Captured},
+    response::Code,
     store::{CallError, Claim, Hold},
 };
 
@@ -80,8 +80,7 @@ where
             lead.end(Ending::Released);
             return response;
         }
-        Handled::Answered(Captured::Passing(response)) => response,
-        Handled::Answered(Captured::Whole(head, body)) => super::whole(head, body),
+        Handled::Answered(captured) => captured.into_response(),
     };
     lead.end(Ending::Settled(fingerprint, Code::ResponseNotStored));
     mark_not_stored(response)

@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::{
     HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
+    body::{self, BodySize, BoxBody, MessageBody},
     http::{StatusCode, header::CONTENT_TYPE},
 };
 use bytes::{Bytes, BytesMut};
@@ -22,6 +22,25 @@ pub(crate) enum Captured {
     Whole(HttpResponse<()>, Option<Bytes>),
     /// With a body that was not read to its end: what was read stands before what is still to come.
     Passing(HttpResponse),
+}
+
+impl Captured {
+    /// The response's status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Captured::Whole(head, _) => head.status(),
+            Captured::Passing(response) => response.status(),
+        }
+    }
+
+    /// The response, to be sent.
+    pub(crate) fn into_response(self) -> HttpResponse {
+        match self {
+            Captured::Whole(head, Some(body)) => head.set_body(body).map_into_boxed_body(),
+            Captured::Whole(head, None) => head.set_body(body::None::new()).map_into_boxed_body(),
+            Captured::Passing(response) => response,
+        }
+    }
 }
 
 /// Reads the body of `response`, as far as `limit` and its kind allow.

@@ -70,13 +70,13 @@ pub(crate) struct Replay {
 #[error("the stored record cannot be read")]
 pub(crate) struct Unreadable;
 
-/// The record of this response. `None` where it cannot be written.
+/// The record of this response.
 pub(crate) fn of_response(
     status: StatusCode,
     headers: &HeaderMap,
     set_cookie: bool,
     body: Option<&Bytes>,
-) -> Option<Record> {
+) -> Record {
     let named = connection_headers(headers);
     let kept = headers
         .iter()
@@ -91,18 +91,23 @@ pub(crate) fn of_response(
 }
 
 /// The record of an effect whose response is not kept.
-pub(crate) fn of_nothing() -> Option<Record> {
+pub(crate) fn of_nothing() -> Record {
     write(&Outcome::NotStored)
 }
 
-fn write(outcome: &Outcome<'_>) -> Option<Record> {
+/// What cannot be written is a record that cannot be read, so that the request is never run again.
+fn write(outcome: &Outcome<'_>) -> Record {
+    Record::from_bytes(encode(outcome).unwrap_or_default())
+}
+
+fn encode(outcome: &Outcome<'_>) -> Option<Vec<u8>> {
     let size = postcard::experimental::serialized_size(outcome).ok()?;
     let mut bytes = Vec::with_capacity(HEADER + size);
     bytes.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
     let mut bytes = postcard::to_extend(outcome, bytes).ok()?;
     let checksum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
     bytes[1..HEADER].copy_from_slice(&checksum);
-    Some(Record::from_bytes(bytes))
+    Some(bytes)
 }
 
 /// Reads a record. The body is a slice of it.

@@ -14,6 +14,9 @@ use crate::{poll_once::poll_once, request::Address};
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
+/// What a caller gets in bounded time.
+type Answer<T> = Result<T, CallError<T>>;
+
 trait ErasedStore: Send + Sync {
     fn name(&self) -> &'static str;
     fn claim(self: Arc<Self>, request: ClaimRequest) -> Call<Claim>;
@@ -76,25 +79,25 @@ impl StoreHandle {
         self
     }
 
-    pub(crate) async fn claim(&self, request: ClaimRequest) -> Result<Claim, CallError<Claim>> {
-        self.call(Arc::clone(&self.store).claim(request)).await
+    pub(crate) fn claim(&self, request: ClaimRequest) -> impl Future<Output = Answer<Claim>> {
+        self.call(Arc::clone(&self.store).claim(request))
     }
 
-    pub(crate) async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, CallError<Renewal>> {
-        self.call(Arc::clone(&self.store).renew(hold, lease)).await
+    pub(crate) fn renew(&self, hold: Hold, lease: Duration) -> impl Future<Output = Answer<Renewal>> {
+        self.call(Arc::clone(&self.store).renew(hold, lease))
     }
 
-    pub(crate) async fn complete(
+    pub(crate) fn complete(
         &self,
         hold: Hold,
         record: Record,
         retention: Retention,
-    ) -> Result<Completion, CallError<Completion>> {
-        self.call(Arc::clone(&self.store).complete(hold, record, retention)).await
+    ) -> impl Future<Output = Answer<Completion>> {
+        self.call(Arc::clone(&self.store).complete(hold, record, retention))
     }
 
-    pub(crate) async fn release(&self, hold: Hold) -> Result<(), CallError<()>> {
-        self.call(Arc::clone(&self.store).release(hold)).await
+    pub(crate) fn release(&self, hold: Hold) -> impl Future<Output = Answer<()>> {
+        self.call(Arc::clone(&self.store).release(hold))
     }
 
     pub(crate) async fn changed(&self, address: Address) {
@@ -105,7 +108,7 @@ impl StoreHandle {
         StoreError::unavailable(self.store.name(), "the store panicked")
     }
 
-    async fn call<T: Send + 'static>(&self, mut call: Call<T>) -> Result<T, CallError<T>> {
+    async fn call<T: Send + 'static>(&self, mut call: Call<T>) -> Answer<T> {
         let mut first = AssertUnwindSafe(call.as_mut()).catch_unwind();
         if let Some(answer) = poll_once(Pin::new(&mut first)).await {
             return answer.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed);
@@ -113,7 +116,7 @@ impl StoreHandle {
         Box::pin(self.in_background(call)).await
     }
 
-    async fn in_background<T: Send + 'static>(&self, call: Call<T>) -> Result<T, CallError<T>> {
+    async fn in_background<T: Send + 'static>(&self, call: Call<T>) -> Answer<T> {
         let mut task = tokio::spawn(call);
         match timeout(self.timeout, &mut task).await {
             Ok(Ok(answer)) => answer.map_err(CallError::Failed),

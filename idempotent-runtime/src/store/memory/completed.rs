@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use moka::{
     Expiry,
     notification::RemovalCause,

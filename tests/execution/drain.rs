@@ -172,6 +172,19 @@ impl Process {
         Process { child, lines, address }
     }
 
+    /// A process that has got SIGTERM while its slow handler runs, the connection that waits for that, and another.
+    async fn draining() -> (Process, Http1, Http1) {
+        let mut process = Process::start().await;
+        let mut slow = Http1::open(process.address).await;
+        slow.send(&keyed("/slow", "k", "")).await;
+        process.says("effect").await;
+        let mut open = Http1::open(process.address).await;
+        assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
+        process.signal("-TERM").await;
+        Process::is_draining(&mut open).await;
+        (process, slow, open)
+    }
+
     async fn says(&mut self, line: &str) {
         assert_eq!(within(self.lines.next_line()).await.unwrap().as_deref(), Some(line));
     }
@@ -195,14 +208,7 @@ impl Process {
 
 #[tokio::test]
 async fn sigterm_lets_a_running_handler_answer_and_takes_nothing_new() {
-    let mut process = Process::start().await;
-    let mut slow = Http1::open(process.address).await;
-    slow.send(&keyed("/slow", "k", "")).await;
-    process.says("effect").await;
-    let mut open = Http1::open(process.address).await;
-    assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
-    process.signal("-TERM").await;
-    Process::is_draining(&mut open).await;
+    let (mut process, mut slow, mut open) = Process::draining().await;
     // The kernel may take a connection, the server does not.
     let mut late = Http1::open(process.address).await;
     late.send(&keyed("/slow", "late", "")).await;
@@ -218,14 +224,7 @@ async fn sigterm_lets_a_running_handler_answer_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
-    let mut process = Process::start().await;
-    let mut slow = Http1::open(process.address).await;
-    slow.send(&keyed("/slow", "k", "")).await;
-    process.says("effect").await;
-    let mut open = Http1::open(process.address).await;
-    assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
-    process.signal("-TERM").await;
-    Process::is_draining(&mut open).await;
+    let (mut process, mut slow, _open) = Process::draining().await;
     process.signal("-INT").await;
     assert_eq!(within(slow.reply()).await, None);
     assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));

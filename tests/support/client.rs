@@ -45,15 +45,7 @@ impl Http1 {
 
     /// Reads one response. `None` where the connection ended before it did.
     pub async fn reply(&mut self) -> Option<Reply> {
-        let head = self.read_until(b"\r\n\r\n").await?;
-        let mut lines = str::from_utf8(&head).ok()?.split("\r\n");
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let header = |line: &str| {
-            let (name, value) = line.split_once(':')?;
-            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
-        };
-        let headers: Vec<_> = lines.filter_map(header).collect();
-        let mut reply = Reply { status, headers, body: Vec::new() };
+        let mut reply = Reply::from_head(&self.read_until(b"\r\n\r\n").await?)?;
         if reply.header("transfer-encoding") == Some("chunked") {
             reply.body = self.read_chunks().await?;
         } else if let Some(length) = reply.header("content-length") {

@@ -25,6 +25,17 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What an HTTP/1.1 status line and headers say; the body is still to come.
+    pub(crate) fn from_head(head: &[u8]) -> Option<Reply> {
+        let mut lines = str::from_utf8(head).ok()?.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        Some(Reply { status, headers: lines.filter_map(header).collect(), body: Vec::new() })
+    }
+
     /// The first value of this header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
@@ -92,16 +103,7 @@ impl Connection {
 
     /// Reads one response. `None` where the connection ended before it did.
     pub fn reply(&mut self) -> Option<Reply> {
-        let head = self.read_until(b"\r\n\r\n")?;
-        let head = String::from_utf8(head).ok()?;
-        let mut lines = head.split("\r\n");
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let header = |line: &str| {
-            let (name, value) = line.split_once(':')?;
-            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
-        };
-        let headers: Vec<_> = lines.filter_map(header).collect();
-        let mut reply = Reply { status, headers, body: Vec::new() };
+        let mut reply = Reply::from_head(&self.read_until(b"\r\n\r\n")?)?;
         if reply.header("transfer-encoding") == Some("chunked") {
             reply.body = self.read_chunks()?;
         } else if let Some(length) = reply.header("content-length") {

@@ -5,7 +5,7 @@ use crate::{request::RequestFingerprint, response::Code, store::Record};
 // Who moves a flight, and where to. Only its leader does, by value, so it ends exactly once:
 //
 //   claiming ─ the store says won ────────────────▶ running
-//   claiming ─ another node runs it ──────────────▶ elsewhere ─ something changed there ─▶ claiming
+//   claiming ─ another node runs it ──────────────▶ elsewhere ─ something changed there, or nobody waits ─▶ ended: released
 //   claiming ─ the store has a record ────────────▶ ended: completed
 //   claiming ─ the store refuses, or fails ───────▶ ended: settled
 //   running  ─ the store has the response ────────▶ ended: completed

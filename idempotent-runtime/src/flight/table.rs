@@ -36,8 +36,9 @@ pub(crate) enum Entry {
 }
 
 impl Flights {
-    pub(crate) fn new() -> Self {
-        Flights(Arc::new(Table { flights: Shards::new(), waiters: Arc::new(AtomicUsize::new(0)) }))
+    /// An empty table; `waiters` counts all who wait in this process, at whichever table.
+    pub(crate) fn new(waiters: Arc<AtomicUsize>) -> Self {
+        Flights(Arc::new(Table { flights: Shards::new(), waiters }))
     }
 
     /// Joins the flight at `address`, or starts it.

@@ -1,6 +1,6 @@
 //! The settings of an application, checked once.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
 use actix_web::{
     Error, HttpRequest,
@@ -15,6 +15,7 @@ use crate::{
     request::{KeyFormat, Principal},
     response::{ProblemFormat, refusal::RefusalSettings},
     store::{MemoryStore, Store, StoreHandle},
+    sync::{Arc, AtomicUsize},
 };
 
 /// What happens to a request when the store fails at its claim.
@@ -216,10 +217,13 @@ impl IdempotencyBuilder {
     }
 }
 
+/// Shared by all handles: the bound is one of the process.
+static WAITERS: LazyLock<Arc<AtomicUsize>> = LazyLock::new(|| Arc::new(AtomicUsize::new(0)));
+
 fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -> Idempotency {
     Idempotency(Arc::new(Inner {
         store: store.for_lease(settings.lease),
-        flights: Flights::new(),
+        flights: Flights::new(Arc::clone(&WAITERS)),
         executions: Arc::default(),
         releasing: Arc::new(Semaphore::new(RELEASING)),
         settings,

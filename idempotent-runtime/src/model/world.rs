@@ -20,7 +20,7 @@ use crate::{
         Claim, ClaimRequest, Completion, Hold, MemoryStore, OnAbandoned, Record, Renewal, Retention, Store,
         Token,
     },
-    sync::Arc,
+    sync::{Arc, AtomicUsize, Ordering},
     watched::Watched,
 };
 
@@ -67,6 +67,7 @@ struct Inner {
     /// The same time, for those who sleep.
     time: Arc<Watched<Timestamp>>,
     processes: Vec<Flights>,
+    waiters: Arc<AtomicUsize>,
     on_abandoned: OnAbandoned,
     // The model's own notes are no part of what is checked: the standard library's locks add no schedules.
     notes: std::sync::Mutex<Notes>,
@@ -87,11 +88,13 @@ impl World {
     /// A world in which the requests that win do `acts`, one after the other, and those after them complete.
     pub(super) fn new(on_abandoned: OnAbandoned, processes: usize, acts: &[Act]) -> Self {
         let clock = ManualClock::new();
+        let waiters = Arc::new(AtomicUsize::new(0));
         World(std::sync::Arc::new(Inner {
             store: MemoryStore::builder().clock(clock.clone()).build(),
             time: Arc::new(Watched::new(clock.now())),
             clock,
-            processes: std::iter::repeat_with(Flights::new).take(processes).collect(),
+            processes: (0..processes).map(|_| Flights::new(Arc::clone(&waiters))).collect(),
+            waiters,
             on_abandoned,
             notes: std::sync::Mutex::new(Notes { acts: acts.iter().copied().collect(), ..Notes::default() }),
         }))
@@ -105,12 +108,9 @@ impl World {
         self.notes(|notes| notes.effects.len())
     }
 
-    /// How many places are taken in the first process.
+    /// How many places are taken.
     pub(super) fn waiters(&self) -> usize {
-        let text = format!("{:?}", self.0.processes[0]);
-        let (_, after) = text.rsplit_once("waiters: ").unwrap();
-        let digits = after.trim_start_matches(|c: char| !c.is_ascii_digit());
-        digits.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+        self.0.waiters.load(Ordering::Relaxed)
     }
 
     fn hold(&self) -> Hold {

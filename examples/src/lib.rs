@@ -10,7 +10,12 @@ struct Readme;
 ///
 /// Where that is not possible the program ends, and says why.
 pub fn listen() -> TcpListener {
-    let port = env::var("PORT").unwrap_or("8080".to_owned());
+    listen_on("8080")
+}
+
+/// Like [`listen`], with another port where the environment has none.
+pub fn listen_on(default: &str) -> TcpListener {
+    let port = env::var("PORT").unwrap_or(default.to_owned());
     let Ok(port) = port.parse::<u16>() else {
         give_up(format_args!("PORT has to be a number from 0 to 65535, not {port:?}"));
     };

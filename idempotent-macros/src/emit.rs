@@ -14,7 +14,7 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
     let ttl = policy.ttl.as_secs();
     let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
     let short_ttl = policy.short_ttl.map(short_ttl_warning);
-    let required = policy.required;
+    let (required, transaction) = (policy.required, policy.transaction);
     let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
     let (fingerprint, abandoned) =
         (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
@@ -28,6 +28,7 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
             replay: #private::Replay::#replay,
             fingerprint: #private::Fingerprint::#fingerprint,
             abandoned: #private::Abandoned::#abandoned,
+            transaction: #transaction,
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> T
             return beside_errors(cx.check(), item);
         }
     };
-    handler.check(&cx);
+    handler.check(&cx, &policy);
     methods::check(&cx, &handler.attrs, beside);
     let handler = check_once(&cx, handler);
     match cx.check() {

@@ -3,13 +3,14 @@
 //! A body that is being typed is not yet Rust. Kept as tokens, it reaches the compiler and the editor as it is, and
 //! they complete it and complain about it as if no attribute were there.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Ident, Result, ReturnType, Safety, Signature, Token, Visibility};
+use syn::{Attribute, Error, FnArg, Ident, Result, ReturnType, Safety, Signature, Token, Visibility};
 
 use crate::errors::Ctxt;
+use crate::policy::Policy;
 
 /// Words that start another item than a function, and how a message calls it.
 const OTHER_ITEMS: [(&str, &str); 11] = [
@@ -36,8 +37,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// Rejects what actix could not call as a handler.
-    pub(crate) fn check(&self, cx: &Ctxt) {
+    /// Rejects what actix could not call as a handler, and an argument that only a transaction can give.
+    pub(crate) fn check(&self, cx: &Ctxt, policy: &Policy) {
         let sig = &self.sig;
         if sig.asyncness.is_none() {
             cx.error(sig.fn_token, "a handler is asynchronous; write `async fn`");
@@ -57,6 +58,20 @@ impl Handler {
         if let Some(abi) = &sig.abi {
             cx.error(abi, "actix calls handlers from Rust; remove `extern`");
         }
+        if !policy.transaction
+            && let Some(tx) = self.transaction_argument()
+        {
+            cx.error(tx, "`IdempotentTx` is the transaction of `#[idempotent(…, transaction)]`; add `transaction` to the arguments");
+        }
+    }
+
+    /// Where an argument's type names `IdempotentTx`.
+    fn transaction_argument(&self) -> Option<Ident> {
+        let types = self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed.ty.to_token_stream()),
+            FnArg::Receiver(_) => None,
+        });
+        types.flat_map(named).find(|ident| ident == "IdempotentTx")
     }
 
     /// The handler as the compiler can take it without the attribute and without further complaints: what `check`
@@ -83,6 +98,16 @@ impl Parse for Handler {
         }
         Ok(Self { attrs, vis, sig, body: input.parse()? })
     }
+}
+
+/// All names in `tokens`, however deep.
+fn named(tokens: TokenStream) -> Vec<Ident> {
+    let names = tokens.into_iter().flat_map(|token| match token {
+        TokenTree::Ident(ident) => vec![ident],
+        TokenTree::Group(group) => named(group.stream()),
+        _ => Vec::new(),
+    });
+    names.collect()
 }
 
 fn reject_other_items(input: ParseStream<'_>) -> Result<()> {

@@ -41,6 +41,7 @@ mod suggest;
 /// | `replay` | `"all"`, `"final"` (not 5xx), `"success"` (2xx and 3xx) | `"all"` | which responses are stored; any other frees the key for the next attempt |
 /// | `fingerprint` | `"raw"`, `"canonical"`, or the path of a `fn(&HttpRequest, &[u8]) -> Vec<u8>` | `"raw"` | how two requests are compared |
 /// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets when the earlier execution died without an outcome |
+/// | `transaction` | a flag | off | the handler's rows, the claim and the response commit in one database transaction: see `IdempotentTx`; not beside `replay` and `abandoned`, which it decides |
 ///
 /// `"endpoint"` is method and route pattern, `"resource"` method and concrete path, `"global"` the application, and
 /// `"group:NAME"` all endpoints that name the group. A group's name is 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.

@@ -26,6 +26,7 @@ pub(crate) struct Policy {
     pub(crate) replay: Replay,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) abandoned: Abandoned,
+    pub(crate) transaction: bool,
 }
 
 pub(crate) enum Scope {
@@ -63,7 +64,6 @@ const FINGERPRINTS: [&str; 2] = ["raw", "canonical"];
 impl Policy {
     /// Checks every argument. Where one is wrong, its default stands in, so that the others are still checked.
     pub(crate) fn check(cx: &Ctxt, args: &Args) -> Self {
-        check_transaction(cx, args);
         let (ttl, short_ttl) = check_ttl(cx, args.ttl.as_ref());
         Self {
             ttl,
@@ -86,6 +86,7 @@ impl Policy {
                 .as_ref()
                 .and_then(|arg| one_of(cx, arg, &ABANDONED))
                 .unwrap_or(Abandoned::Refuse),
+            transaction: check_transaction(cx, args),
         }
     }
 }
@@ -198,22 +199,17 @@ fn misspelt(text: &str, meant: &str) -> String {
     )
 }
 
-/// `transaction` is a name already, so that nobody takes it for a misspelling, but it cannot be had yet.
-fn check_transaction(cx: &Ctxt, args: &Args) {
-    let Some(transaction) = &args.transaction else { return };
-    let contradictions = [&args.replay, &args.abandoned].into_iter().flatten();
-    let before = contradictions
-        .map(|arg| {
-            let name = &arg.name;
-            cx.error(
-                name,
-                format!("`{name}` has no meaning beside `transaction`, which decides it; remove one of them"),
-            );
-        })
-        .count();
+/// Whether the flag is there. What a transaction decides by itself cannot be chosen beside it.
+fn check_transaction(cx: &Ctxt, args: &Args) -> bool {
+    let Some(transaction) = &args.transaction else { return false };
+    for Arg { name, .. } in [&args.replay, &args.abandoned].into_iter().flatten() {
+        cx.error(
+            name,
+            format!("`{name}` has no meaning beside `transaction`, which decides it; remove one of them"),
+        );
+    }
     if !transaction.is_flag() {
         cx.error(&transaction.value, "`transaction` is a flag; write `transaction` alone");
-    } else if before == 0 {
-        cx.error(&transaction.name, "`transaction` is not available in this version of idempotent-runtime");
     }
+    true
 }

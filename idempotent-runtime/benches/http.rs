@@ -8,6 +8,7 @@
 //! one variant to run beside the bare handler.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
+mod load;
 mod orders;
 
 use std::{
@@ -17,15 +18,12 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     rc::Rc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{App, HttpServer, rt, web};
 use idempotent_runtime::{Idempotency, MemoryStore};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use load::{Load, median};
 
 const SERVER: &str = "IDEMPOTENT_BENCH_SERVER";
 const SERVER_CORE: &str = "0";
@@ -79,18 +77,23 @@ fn start_server() -> io::Result<(Child, SocketAddr)> {
     Ok((server, address))
 }
 
-/// How keys are chosen.
-#[derive(Clone, Copy, PartialEq)]
-enum Keys {
-    /// Never the same twice.
-    Fresh,
-    /// Over and over the same `KNOWN` keys.
-    Known,
-    /// One.
-    Hot,
+/// How many keys are replayed.
+const KNOWN: u64 = 10_000;
+
+/// Never the same key twice.
+fn fresh(serial: u64) -> u64 {
+    serial
 }
 
-const KNOWN: u64 = 10_000;
+/// Over and over the same keys.
+fn known(serial: u64) -> u64 {
+    serial % KNOWN
+}
+
+/// One key.
+fn hot(_: u64) -> u64 {
+    0
+}
 
 fn wanted(variant: &Variant) -> bool {
     let only = env::var("BENCH_ONLY");
@@ -100,16 +103,17 @@ fn wanted(variant: &Variant) -> bool {
 struct Variant {
     name: &'static str,
     path: &'static str,
-    keys: Keys,
+    key: fn(u64) -> u64,
+    is_replay: bool,
 }
 
 const VARIANTS: [Variant; 6] = [
-    Variant { name: "bare handler", path: "/bare", keys: Keys::Fresh },
-    Variant { name: "first execution", path: "/annotated", keys: Keys::Fresh },
-    Variant { name: "replay", path: "/annotated", keys: Keys::Known },
-    Variant { name: "replay of one hot key", path: "/annotated", keys: Keys::Hot },
-    Variant { name: "first, moka by hand", path: "/by_hand", keys: Keys::Fresh },
-    Variant { name: "replay, moka by hand", path: "/by_hand", keys: Keys::Known },
+    Variant { name: "bare handler", path: "/bare", key: fresh, is_replay: false },
+    Variant { name: "first execution", path: "/annotated", key: fresh, is_replay: false },
+    Variant { name: "replay", path: "/annotated", key: known, is_replay: true },
+    Variant { name: "replay of one hot key", path: "/annotated", key: hot, is_replay: true },
+    Variant { name: "first, moka by hand", path: "/by_hand", key: fresh, is_replay: false },
+    Variant { name: "replay, moka by hand", path: "/by_hand", key: known, is_replay: true },
 ];
 
 /// What one variant did in one round.
@@ -124,15 +128,21 @@ async fn measure(address: SocketAddr, server: u32) -> io::Result<()> {
     let time = Duration::from_millis(setting("BENCH_MILLIS", 1000) as u64);
     let rounds = setting("BENCH_ROUNDS", 7);
     let serial = Rc::new(Cell::new(1_000_000_000));
-    for variant in VARIANTS.iter().filter(|variant| variant.keys != Keys::Fresh) {
-        let preload = Load { address, path: variant.path, keys: Keys::Known, serial: Rc::default() };
-        preload.connection(Until::Count(KNOWN)).await?;
+    let load = |variant: &Variant| Load {
+        address,
+        path: variant.path,
+        body: orders::BODY,
+        key: variant.key,
+        serial: serial.clone(),
+    };
+    for variant in VARIANTS.iter().filter(|variant| variant.is_replay) {
+        let preload = Load { key: known, serial: Rc::default(), ..load(variant) };
+        preload.connection(|done| done == KNOWN).await?;
     }
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); VARIANTS.len()];
     for round in 0..=rounds {
         for (variant, samples) in VARIANTS.iter().zip(&mut samples).filter(|(variant, _)| wanted(variant)) {
-            let load = Load { address, path: variant.path, keys: variant.keys, serial: serial.clone() };
-            let sample = load.run(connections, time, server).await?;
+            let sample = run(load(variant), connections, time, server).await?;
             // The first round warms up.
             if round > 0 {
                 samples.push(sample);
@@ -143,112 +153,22 @@ async fn measure(address: SocketAddr, server: u32) -> io::Result<()> {
     Ok(())
 }
 
-struct Load {
-    address: SocketAddr,
-    path: &'static str,
-    keys: Keys,
-    serial: Rc<Cell<u64>>,
-}
-
-#[derive(Clone, Copy)]
-enum Until {
-    Instant(Instant),
-    Count(u64),
-}
-
-impl Load {
-    async fn run(self, connections: usize, time: Duration, server: u32) -> io::Result<Sample> {
-        let load = Rc::new(self);
-        let (cpu, started) = (cpu_time(server), Instant::now());
-        let connection = |_| {
-            let load = Rc::clone(&load);
-            rt::spawn(async move { load.connection(Until::Instant(started + time)).await })
-        };
-        let tasks: Vec<_> = (0..connections).map(connection).collect();
-        // The load's core never sleeps: waking it would cost the server the more, the slower the server is.
-        let awake = rt::spawn(async {
-            loop {
-                tokio::task::yield_now().await
-            }
-        });
-        let mut done = 0;
-        for task in tasks {
-            done += task.await.map_err(io::Error::other)??;
-        }
-        awake.abort();
-        let taken = started.elapsed();
-        let cpu = cpu_time(server).saturating_sub(cpu);
-        Ok(Sample {
-            per_second: done as f64 / taken.as_secs_f64(),
-            server_micros: cpu.as_secs_f64() * 1e6 / done as f64,
-        })
-    }
-
-    /// Sends one request after another on one connection, and counts them.
-    async fn connection(&self, until: Until) -> io::Result<u64> {
-        const KEY: usize = 36;
-        let mut stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let head = format!(
-            "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: idempotent-bench/0.1\r\nAccept: */*\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nIdempotency-Key: ",
-            self.path,
-            self.address,
-            orders::BODY.len()
-        );
-        let key_at = head.len();
-        let mut request = [head.as_bytes(), &[b'-'; KEY], b"\r\n\r\n", orders::BODY].concat();
-        let mut read = vec![0; 4096];
-        let mut done = 0;
+/// Loads the server for so long over so many connections.
+async fn run(load: Load, connections: usize, time: Duration, server: u32) -> io::Result<Sample> {
+    // The load's core never sleeps: waking it would cost the server the more, the slower the server is.
+    let awake = rt::spawn(async {
         loop {
-            match until {
-                Until::Instant(end) if Instant::now() >= end => return Ok(done),
-                Until::Count(count) if done == count => return Ok(done),
-                _ => {}
-            }
-            let key = self.next_key();
-            request[key_at..key_at + KEY].copy_from_slice(format!("{key:036}").as_bytes());
-            stream.write_all(&request).await?;
-            response(&mut stream, &mut read).await?;
-            done += 1;
+            tokio::task::yield_now().await
         }
-    }
-
-    fn next_key(&self) -> u64 {
-        let serial = self.serial.get();
-        self.serial.set(serial + 1);
-        match self.keys {
-            Keys::Fresh => serial,
-            Keys::Known => serial % KNOWN,
-            Keys::Hot => 0,
-        }
-    }
-}
-
-/// Reads one response of a known length, which has to be a 201.
-async fn response(stream: &mut TcpStream, read: &mut [u8]) -> io::Result<()> {
-    let mut filled = 0;
-    loop {
-        match stream.read(&mut read[filled..]).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            more => filled += more,
-        }
-        let text = &read[..filled];
-        let Some(head) = text.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        if !text.starts_with(b"HTTP/1.1 201") {
-            return Err(io::Error::other(String::from_utf8_lossy(text).into_owned()));
-        }
-        if filled >= head + 4 + content_length(&text[..head]).ok_or(io::ErrorKind::InvalidData)? {
-            return Ok(());
-        }
-    }
-}
-
-fn content_length(head: &[u8]) -> Option<usize> {
-    const NAME: &[u8] = b"content-length: ";
-    let at = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
-    let digits = head[at + NAME.len()..].split(|&byte| byte == b'\r').next()?;
-    str::from_utf8(digits).ok()?.parse().ok()
+    });
+    let cpu = cpu_time(server);
+    let (done, taken) = load.run(connections, time).await?;
+    awake.abort();
+    let cpu = cpu_time(server).saturating_sub(cpu);
+    Ok(Sample {
+        per_second: done as f64 / taken.as_secs_f64(),
+        server_micros: cpu.as_secs_f64() * 1e6 / done as f64,
+    })
 }
 
 /// What all threads of a process have spent on a processor; zero where the system does not tell.
@@ -274,10 +194,4 @@ fn print(samples: &[Vec<Sample>], connections: usize, time: Duration) {
         let cheaper = median(pairs().map(|(sample, bare)| bare.server_micros / sample.server_micros));
         println!("{:<24} {per_second:>10.0} {faster:>8.2} {micros:>12.2} {cheaper:>8.2}", variant.name);
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

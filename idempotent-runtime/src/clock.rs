@@ -68,11 +68,21 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| {
-            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            (Instant::now(), Timestamp(millis(wall)))
-        });
+        static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), WallClock.now()));
         START.1.after(START.0.elapsed())
+    }
+}
+
+/// The machine's wall clock, read anew each time: the same for all processes of a machine at every moment, and after a restart.
+///
+/// For stores that processes share without a server. [`SystemClock`]s of two processes differ for good by what the wall clock
+/// was set between their starts, and by every suspension of the machine; this one does not, but it moves when it is set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
 }
 

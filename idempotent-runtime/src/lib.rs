@@ -17,42 +17,65 @@
 //!
 //! A client sends `Idempotency-Key: <anything unique>`; the first request with a key runs, and every other one gets its response,
 //! marked `Idempotent-Replayed: true`. See [`idempotent`] for the arguments, [`Idempotency`] for an application's settings,
-//! and [`Store`] for where keys are kept.
+//! and [`Store`] for where keys are kept. The [guide] says what to decide, and why.
 
 extern crate self as idempotent_runtime;
 
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod context;
 mod execution;
 mod flight;
 #[doc(hidden)]
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod guide;
 mod idempotency;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(test)]
 mod model;
+mod observe;
+mod pace;
 mod policy;
 mod poll_once;
 #[doc(hidden)]
 pub mod private;
+mod reconcile;
 mod request;
 mod response;
 mod run;
 mod shards;
 pub mod store;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod transaction;
 mod watched;
 
 pub use idempotent_macros::idempotent;
 
 pub use crate::{
-    clock::{Clock, ManualClock, SystemClock},
+    clock::{Clock, ManualClock, SystemClock, WallClock},
+    context::{CheckpointError, CheckpointFailure, IdempotencyContext},
     idempotency::{BuildError, Drained, Idempotency, IdempotencyBuilder, OnStoreError, serve},
-    request::{Address, KeyFormat, Principal, RequestFingerprint},
+    observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
+    reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
+    request::{Address, EntryName, KeyFormat, Principal, RequestFingerprint},
     response::{Code, ProblemFormat, Refusal},
-    store::{MemoryStore, MemoryStoreBuilder, Store, StoreError, WhenFull},
+    store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, WhenFull},
 };
+
+#[cfg(feature = "postgres")]
+pub use crate::store::{PostgresStore, PostgresStoreBuilder};
+#[cfg(feature = "redis")]
+pub use crate::store::{RedisStore, RedisStoreBuilder};
+#[cfg(feature = "sqlite")]
+pub use crate::store::{SqliteStore, SqliteStoreBuilder};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use crate::transaction::{IdempotentTx, TransactionError, TransactionalDatabase};
 
 #[doc(hidden)]
 pub use crate::private as __private;

@@ -23,6 +23,8 @@ pub struct Policy {
     pub fingerprint: Fingerprint,
     /// What a retry gets when the earlier execution died without an outcome.
     pub abandoned: Abandoned,
+    /// Whether the handler's rows, the claim and the response commit in one transaction.
+    pub transaction: bool,
 }
 
 /// Within what a key is unique.

@@ -38,6 +38,11 @@ impl<T> Watched<T> {
         woken.into_iter().for_each(Waker::wake);
     }
 
+    /// What `look` makes of the value.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&lock(&self.inner).value)
+    }
+
     /// Takes a seat, unless `limit` are taken.
     pub(crate) fn join(self: &Arc<Self>, limit: usize) -> Option<Seat<T>> {
         let mut inner = lock(&self.inner);

@@ -7,5 +7,8 @@
     reason = "a failed assumption is a failed test"
 )]
 
+mod charge;
+mod ledger;
 mod orders;
 mod program;
+mod rekeying;

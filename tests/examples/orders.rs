@@ -1,8 +1,15 @@
 //! `orders`, from the first order to the end of the process.
 
-use std::{io::Read, net::TcpListener, process::Stdio};
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    process::Stdio,
+};
 
-use idempotent_tests::{Connection, Reply, post};
+use idempotent_runtime::store::Token;
+use idempotent_tests::{
+    Connection, Reply, post, redis_server::RedisServer, scratch::Scratch, space::Space, stores::database_url,
+};
 
 use crate::program::{Program, command};
 
@@ -63,6 +70,24 @@ fn an_order_that_cannot_be_filled_is_told_why_and_told_again() {
 }
 
 #[test]
+fn prometheus_reads_how_orders_ended() {
+    let shop = Program::start("orders");
+    for order in [TEA, TEA, MUG] {
+        send(&shop, "/orders", Some("a"), order);
+    }
+    let metrics = get(&shop, "/metrics");
+    for outcome in ["executed", "replayed", "key_reused"] {
+        let labels = format!(r#"handler="orders::create_order",route="/orders",outcome="{outcome}""#);
+        let line = format!("idempotent_requests_total{{{labels}}} 1");
+        assert!(metrics.text().lines().any(|told| told == line), "{line} in {}", metrics.text());
+    }
+    for line in ["idempotent_executions_running 0", "idempotent_memory_entries 1"] {
+        assert!(metrics.text().lines().any(|told| told == line), "{line} in {}", metrics.text());
+    }
+    assert!(metrics.text().contains(r#"idempotent_store_seconds_bucket{verb="claim",le="+Inf"} "#));
+}
+
+#[test]
 fn an_order_that_cannot_be_read_leaves_its_key_free() {
     let shop = Program::start("orders");
     let broken = send(&shop, "/orders", Some("a"), r#"{"items":"#);
@@ -105,14 +130,83 @@ fn sigterm_ends_it_with_success() {
     assert_eq!(status.code(), Some(0), "{status}");
 }
 
+/// Sends an order, kills the shop and opens another one on the same store, and sends it again.
+fn order_again_after_a_crash(store: &str) -> Reply {
+    let key = Token::random().unwrap().as_bytes().map(|byte| format!("{byte:02x}")).concat();
+    let first = {
+        let shop = Program::start_with("orders", &[("STORE", store)]);
+        send(&shop, "/orders", Some(&key), TEA)
+    };
+    assert_eq!((first.status, first.is_replay()), (201, false), "{first:?}");
+    let shop = Program::start_with("orders", &[("STORE", store)]);
+    let retry = send(&shop, "/orders", Some(&key), TEA);
+    assert_eq!(retry.body, first.body);
+    retry
+}
+
 #[test]
-fn a_port_in_use_is_a_clear_message() {
-    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let mut shop = command("orders").env("PORT", &port).stderr(Stdio::piped()).spawn().unwrap();
+fn keys_in_memory_end_with_the_process() {
+    assert!(!order_again_after_a_crash("memory").is_replay());
+}
+
+#[test]
+fn keys_in_a_file_outlive_the_process() {
+    let folder = Scratch::new();
+    assert!(order_again_after_a_crash(&format!("sqlite:{}", folder.file("keys.db").display())).is_replay());
+}
+
+#[test]
+fn keys_in_redis_outlive_the_process() {
+    let server = tokio::runtime::Runtime::new().unwrap().block_on(RedisServer::start(&[]));
+    assert!(order_again_after_a_crash(&server.url()).is_replay());
+}
+
+#[test]
+fn keys_in_postgres_outlive_the_process() {
+    let space = Space::at(&database_url());
+    assert!(order_again_after_a_crash(&space.database()).is_replay());
+}
+
+/// What the shop says when it cannot start.
+fn refusal(name: &str, value: &str) -> String {
+    let mut shop =
+        command("orders").env("PORT", "0").env(name, value).stderr(Stdio::piped()).spawn().unwrap();
     let status = shop.wait().unwrap();
     let mut message = String::new();
     shop.stderr.take().unwrap().read_to_string(&mut message).unwrap();
     assert_eq!(status.code(), Some(1), "{status}");
+    message
+}
+
+#[test]
+fn a_store_that_is_none_is_a_clear_message() {
+    let message = refusal("STORE", "mongo://x");
+    assert!(message.starts_with("STORE can be memory, sqlite:PATH, redis://"), "{message}");
+    assert!(message.contains("not mongo"), "{message}");
+}
+
+#[test]
+fn the_url_of_a_store_which_may_hold_a_password_is_not_printed() {
+    let url = database_url();
+    let more = if url.contains('?') { '&' } else { '?' };
+    let store = format!("{url}{more}application_name=n0t-told");
+    let mut shop = command("orders").env("PORT", "0").env("STORE", store).spawn().unwrap();
+    let said = BufReader::new(shop.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut said = said.inspect(|line| assert!(!line.contains("n0t-told"), "{line}"));
+    let last = said.find(|line| line.starts_with("# Ctrl-C"));
+    shop.kill().unwrap();
+    shop.wait().unwrap();
+    assert!(last.as_ref().is_some_and(|last| last.contains("kept in PostgreSQL")), "{last:?}");
+    for refused in ["mysql://shop:n0t-told@db/shop", "postgres://shop:n0t-told@127.0.0.1:1/shop"] {
+        let message = refusal("STORE", refused);
+        assert!(!message.is_empty() && !message.contains("n0t-told"), "{message}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_message() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let message = refusal("PORT", &port);
     assert!(message.starts_with(&format!("cannot listen on port {port} (")), "{message}");
 }

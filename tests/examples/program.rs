@@ -1,6 +1,7 @@
 //! An example program as a child process.
 
 use std::{
+    collections::BTreeMap,
     env,
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -24,14 +25,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Program {
     /// Starts the program on a free port, and returns when it listens.
     pub(crate) fn start(name: &str) -> Program {
-        let mut child = command(name).env("PORT", "0").spawn().expect("the program starts");
+        Self::start_with(name, &[])
+    }
+
+    /// Like [`start`](Self::start), with these variables in its environment.
+    pub(crate) fn start_with(name: &str, environment: &[(&str, &str)]) -> Program {
+        let mut command = command(name);
+        command.envs(environment.iter().copied());
+        Self::launch(command)
+    }
+
+    /// Like [`start`](Self::start), by this command.
+    pub(crate) fn launch(mut command: Command) -> Program {
+        let mut child = command.env("PORT", "0").spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| Some(line.strip_prefix("Listening on http://")?.to_owned()));
         // Whatever else it prints is read, so that it never stands before a full pipe.
         thread::spawn(move || lines.for_each(drop));
         let Some(address) = url.and_then(|url| url.parse().ok()) else {
             let _ = child.kill();
-            panic!("{name} does not say where it listens: {:?}", child.wait());
+            panic!("{command:?} does not say where it listens: {:?}", child.wait());
         };
         Program { child, address }
     }
@@ -73,15 +86,19 @@ impl Drop for Program {
 
 /// The command that runs the program, with its output piped and its log thrown away.
 pub(crate) fn command(name: &str) -> Command {
-    let mut command = Command::new(build(name));
+    let mut command = Command::new(built(name));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
-/// Builds the program, and returns where it is.
+/// Where the program is, which is built first, once.
+fn built(name: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
 fn build(name: &str) -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let built = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["build", "--package", "idempotent-examples", "--bin", name, "--message-format", "json"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use idempotent_runtime::{Idempotency, ManualClock, MemoryStore};
-use idempotent_tests::{Http1, TestServer};
-
-use crate::{
-    gate::{Gate, keyed, within},
+use idempotent_tests::{
+    Http1, TestServer,
     scripted::{Scripted, Verb},
 };
+
+use crate::gate::{Gate, keyed, within};
 
 const LEASE: Duration = Duration::from_secs(30);
 

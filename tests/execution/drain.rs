@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use idempotent_runtime::{Drained, Idempotency};
-use idempotent_tests::{Http1, Reply};
+use idempotent_tests::{
+    Http1, Reply,
+    scripted::{Fault, Scripted, Verb},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     net::TcpStream,
@@ -11,10 +14,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{
-    gate::{Gate, keyed, within},
-    scripted::{Fault, Scripted, Verb},
-};
+use crate::gate::{Gate, keyed, within};
 
 const LONG: Duration = Duration::from_secs(30);
 

@@ -3,13 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abandoned;
+mod checkpoint;
+mod context;
 mod crowd;
 mod disconnect;
 mod drain;
+mod elsewhere;
 mod flood;
 mod gate;
+mod given_back;
+mod listener;
 mod panics;
-mod scripted;
+mod recall;
+mod reconcile;
+mod resolve;
 mod store_failure;
 mod tracing;
 mod waiting;

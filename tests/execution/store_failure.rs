@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, Responder, post, web};
 use idempotent_runtime::{Idempotency, MemoryStore, OnStoreError, idempotent};
-use idempotent_tests::{Http1, Reply, TestServer};
-use tokio::sync::Semaphore;
-
-use crate::{
-    gate::{Gate, keyed, within},
+use idempotent_tests::{
+    Http1, Reply, TestServer,
     scripted::{Fault, Scripted, Verb},
 };
+use tokio::sync::Semaphore;
+
+use crate::gate::{Gate, keyed, within};
 
 const FOREVER: usize = usize::MAX;
 
@@ -56,10 +56,11 @@ fn is_replay(reply: &Reply) {
 #[tokio::test]
 async fn a_claim_that_fails_executes_nothing_and_leaves_the_key_free() {
     let it = with(OnStoreError::Refuse);
-    it.store.next(Verb::Claim, 2, Fault::Fails);
+    it.store.next(Verb::Claim, FOREVER, Fault::Fails);
     is_unavailable(&it.request().await);
     is_unavailable(&it.request().await);
     assert_eq!(it.gate.effects(), 0);
+    it.store.heal(Verb::Claim);
     is_first(&it.request().await);
     is_replay(&it.request().await);
 }

@@ -1,20 +1,23 @@
 //! Duplicates that come while the first request runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, post, web};
 use futures_util::future::{LocalBoxFuture, join, join_all, select_all};
-use idempotent_runtime::{Idempotency, MemoryStore, idempotent};
-use idempotent_tests::{Http1, Reply, TestServer};
+use idempotent_runtime::{Idempotency, MemoryStore, idempotent, store::Claim};
+use idempotent_tests::{
+    Http1, Reply, TestServer,
+    scripted::{Fault, Scripted, Verb},
+};
 use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
 
-use crate::{
-    gate::{Gate, keyed, within},
-    scripted::{Fault, Scripted, Verb},
-};
+use crate::gate::{Gate, keyed, within};
 
 fn in_memory() -> Idempotency {
     Idempotency::builder().build().unwrap()
@@ -268,4 +271,61 @@ async fn a_handler_that_outlives_its_lease_keeps_its_claim() {
     assert_eq!(answer(first).await.status, 201);
     assert!(Http1::once(another.address(), &request).await.is_replay());
     assert_eq!(gate.effects(), 1);
+}
+
+/// Holds a worker up until it is told to go on.
+struct Blocker {
+    began: Semaphore,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+#[post("/blocking")]
+#[idempotent(wait = "0s")]
+async fn blocking(blocker: web::Data<Blocker>) -> impl Responder {
+    blocker.began.add_permits(1);
+    blocker.go_on.lock().unwrap().recv().unwrap();
+    HttpResponse::Created()
+}
+
+#[tokio::test]
+async fn a_handler_that_blocks_its_worker_keeps_its_claim() {
+    let store = Scripted::new(MemoryStore::new());
+    let (go_on, told) = mpsc::channel();
+    let blocker = web::Data::new(Blocker { began: Semaphore::new(0), go_on: Mutex::new(told) });
+    let process = || {
+        let lease = Duration::from_millis(300);
+        let idempotency = Idempotency::builder().store(store.clone()).lease(lease).build().unwrap();
+        let blocker = blocker.clone();
+        TestServer::start(1, move |app| {
+            app.app_data(idempotency.clone()).app_data(blocker.clone()).service(blocking);
+        })
+    };
+    let (server, another) = (process(), process());
+    let request = keyed("/blocking", "k", "");
+    let first = sent(&server, &request).await;
+    within(blocker.began.acquire()).await.unwrap().forget();
+    store.called(Verb::Renew, 5).await;
+    is_in_progress(&Http1::once(another.address(), &request).await);
+    go_on.send(()).unwrap();
+    assert_eq!(answer(first).await.status, 201);
+    assert!(Http1::once(another.address(), &request).await.is_replay());
+}
+
+#[post("/brief")]
+#[idempotent(wait = "1s")]
+async fn brief() -> impl Responder {
+    HttpResponse::Created()
+}
+
+#[tokio::test]
+async fn a_store_that_wakes_for_nothing_is_not_asked_in_a_tight_loop() {
+    let store = Scripted::saying(|| Ok(Claim::InFlight { lease_left: Duration::from_secs(30) }));
+    store.next(Verb::Changed, usize::MAX, Fault::Fails);
+    let idempotency = Idempotency::builder().store(store.clone()).build().unwrap();
+    let server = TestServer::start(1, move |app| {
+        app.app_data(idempotency.clone()).service(brief);
+    });
+    is_in_progress(&Http1::once(server.address(), &keyed("/brief", "k", "")).await);
+    let claims = store.calls(Verb::Claim);
+    assert!((3..=16).contains(&claims), "{claims} claims in one second of waiting");
 }

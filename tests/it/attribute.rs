@@ -93,6 +93,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
         replay: Replay::All,
         fingerprint: Fingerprint::Raw,
         abandoned: Abandoned::Refuse,
+        transaction: false,
     };
     async fn handler(body: web::Bytes, effects: Effects) -> impl Responder {
         effects.fetch_add(1, SeqCst);

@@ -7,9 +7,10 @@ use actix_web::{
     http::StatusCode,
     web::{self, ServiceConfig},
 };
-use idempotent_runtime::{Idempotency, KeyFormat, idempotent};
+use idempotent_runtime::{Idempotency, KeyFormat, MemoryStore, idempotent};
+use idempotent_tests::scripted::Scripted;
 
-use crate::kit::{Calls, Counting, Effects, Served, serve};
+use crate::kit::{Calls, Effects, Served, serve};
 
 #[idempotent(scope = "resource")]
 async fn strict(body: web::Bytes, effects: Effects) -> impl Responder {
@@ -50,7 +51,7 @@ async fn any_method(effects: Effects) -> impl Responder {
 
 const LIMIT: usize = 1_000;
 
-fn server(store: &Counting) -> Served {
+fn server(store: &Scripted) -> Served {
     let builder = || Idempotency::builder().store(store.clone()).max_request_body(LIMIT);
     let plain = builder().build().unwrap();
     let uuid = builder().key_format(KeyFormat::Uuid).build().unwrap();
@@ -528,7 +529,7 @@ fn numbered(request: &[u8], number: usize) -> Vec<u8> {
 
 #[test]
 fn every_bad_request_gets_its_answer_and_has_no_effect() {
-    let store = Counting::default();
+    let store = Scripted::new(MemoryStore::new());
     let server = server(&store);
     let mut rows = invalid_keys();
     rows.extend(valid_keys());
@@ -544,8 +545,8 @@ fn every_bad_request_gets_its_answer_and_has_no_effect() {
 }
 
 /// What is wrong with a row, if anything.
-fn check(server: &Served, store: &Counting, number: usize, row: &Row) -> Option<String> {
-    let (effects, calls) = (server.effects(), store.calls());
+fn check(server: &Served, store: &Scripted, number: usize, row: &Row) -> Option<String> {
+    let (effects, calls) = (server.effects(), Calls::to(store));
     for before in &row.before {
         server.send(&numbered(before, number));
     }
@@ -557,7 +558,7 @@ fn check(server: &Served, store: &Counting, number: usize, row: &Row) -> Option<
     let code = problem["code"].as_str().zip(problem["retryable"].as_bool());
     let found = (
         (reply.status, code, problem["idempotency_key"].as_str(), reply.is_replay()),
-        (server.effects() - effects, store.calls() - calls),
+        (server.effects() - effects, Calls::to(store) - calls),
     );
     let expected = ((row.status, row.code, row.key, row.replay), (row.effects, row.calls));
     (found != expected).then(|| format!("{}:\n  expected {expected:?}\n  found    {found:?}", row.name))
@@ -565,7 +566,7 @@ fn check(server: &Served, store: &Counting, number: usize, row: &Row) -> Option<
 
 #[test]
 fn a_body_that_is_refused_does_not_become_the_next_request() {
-    let store = Counting::default();
+    let store = Scripted::new(MemoryStore::new());
     let server = server(&store);
     // What would be a body is a request that has an effect.
     let smuggled = numbered(&keyed("/strict", b"smuggled", b""), 1);
@@ -582,7 +583,7 @@ fn a_body_that_is_refused_does_not_become_the_next_request() {
 
 #[test]
 fn a_refused_key_leaves_the_connection_usable_or_says_that_it_does_not() {
-    let store = Counting::default();
+    let store = Scripted::new(MemoryStore::new());
     let server = server(&store);
     let mut connection = server.connect();
     for (number, body) in [&b""[..], b"", b"a body to skip", b""].into_iter().enumerate() {
@@ -600,7 +601,7 @@ fn a_refused_key_leaves_the_connection_usable_or_says_that_it_does_not() {
 
 #[test]
 fn the_connection_may_end_within_a_body_without_a_claim() {
-    let store = Counting::default();
+    let store = Scripted::new(MemoryStore::new());
     let server = server(&store);
     let mut connection = server.connect();
     let half = request("POST", "/strict", &[b"Idempotency-Key: k", b"Content-Length: 10"], b"half");
@@ -608,5 +609,5 @@ fn the_connection_may_end_within_a_body_without_a_claim() {
     drop(connection);
     let whole = request("POST", "/strict", &[b"Idempotency-Key: k", b"Content-Length: 10"], b"half+half!");
     assert_eq!(server.send(&numbered(&whole, 0)).status, 201);
-    assert_eq!((server.effects(), store.calls()), (1, STORED));
+    assert_eq!((server.effects(), Calls::to(&store)), (1, STORED));
 }

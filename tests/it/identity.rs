@@ -7,14 +7,14 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, Responder, error::ErrorForbidden, post, put, web};
 use idempotent_runtime::{Idempotency, MemoryStore, Principal, StoreError, idempotent};
-use idempotent_tests::Reply;
+use idempotent_tests::{Reply, scripted::Scripted};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span,
 };
 
-use crate::kit::{Effects, Scripted, Served, assert_replayed, serve};
+use crate::kit::{Effects, Served, assert_replayed, serve};
 
 #[idempotent]
 async fn endpoint(body: web::Bytes, effects: Effects) -> impl Responder {
@@ -573,7 +573,7 @@ fn no_log_line_holds_a_key_a_principal_or_a_body() {
     let account = format!("X-Account: {}", secrets[3]);
     let body = secrets[2].as_bytes();
     let failing = Idempotency::builder()
-        .store(Scripted(|| Err(StoreError::unavailable("scripted", "the store's own words"))))
+        .store(Scripted::saying(|| Err(StoreError::unavailable("scripted", "the store's own words"))))
         .build()
         .unwrap();
     for idempotency in [Idempotency::builder().build().unwrap(), by_account(), failing] {

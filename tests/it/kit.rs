@@ -1,19 +1,16 @@
-//! What the modules share: a server that counts effects, stores that count calls or say what they are told to.
+//! What the modules share: a server that counts effects, and what a store has been asked.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
 use actix_web::web::{self, ServiceConfig};
-use idempotent_runtime::{
-    Address, Idempotency, MemoryStore, Store, StoreError,
-    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
+use idempotent_runtime::Idempotency;
+use idempotent_tests::{
+    Connection, Reply, TestServer, post,
+    scripted::{Scripted, Verb},
 };
-use idempotent_tests::{Connection, Reply, TestServer, post};
 
 /// How often a handler ran.
 pub(crate) type Effects = web::Data<AtomicUsize>;
@@ -93,20 +90,6 @@ pub(crate) fn assert_replayed(first: &Reply, again: &Reply) {
     assert_eq!(headers(first), headers(again));
 }
 
-/// A memory store that counts what it is asked.
-#[derive(Clone, Default)]
-pub(crate) struct Counting {
-    store: MemoryStore,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    claims: AtomicUsize,
-    stored: AtomicUsize,
-    released: AtomicUsize,
-}
-
 /// Calls to a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
@@ -115,12 +98,12 @@ pub(crate) struct Calls {
     pub(crate) released: usize,
 }
 
-impl Counting {
-    pub(crate) fn calls(&self) -> Calls {
+impl Calls {
+    pub(crate) fn to(store: &Scripted) -> Calls {
         Calls {
-            claims: self.counts.claims.load(SeqCst),
-            stored: self.counts.stored.load(SeqCst),
-            released: self.counts.released.load(SeqCst),
+            claims: store.calls(Verb::Claim),
+            stored: store.calls(Verb::Complete),
+            released: store.calls(Verb::Release),
         }
     }
 }
@@ -134,68 +117,5 @@ impl std::ops::Sub for Calls {
             stored: self.stored - earlier.stored,
             released: self.released - earlier.released,
         }
-    }
-}
-
-impl Store for Counting {
-    fn name(&self) -> &'static str {
-        "counting"
-    }
-
-    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.counts.claims.fetch_add(1, SeqCst);
-        self.store.claim(request).await
-    }
-
-    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
-        self.store.renew(hold, lease).await
-    }
-
-    async fn complete(
-        &self,
-        hold: Hold,
-        record: Record,
-        retention: Retention,
-    ) -> Result<Completion, StoreError> {
-        self.counts.stored.fetch_add(1, SeqCst);
-        self.store.complete(hold, record, retention).await
-    }
-
-    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        self.counts.released.fetch_add(1, SeqCst);
-        self.store.release(hold).await
-    }
-
-    async fn changed(&self, address: Address) {
-        self.store.changed(address).await;
-    }
-}
-
-/// A store that answers every claim in one way.
-pub(crate) struct Scripted(pub(crate) fn() -> Result<Claim, StoreError>);
-
-impl Store for Scripted {
-    fn name(&self) -> &'static str {
-        "scripted"
-    }
-
-    async fn claim(&self, _: ClaimRequest) -> Result<Claim, StoreError> {
-        (self.0)()
-    }
-
-    async fn renew(&self, _: Hold, _: Duration) -> Result<Renewal, StoreError> {
-        Ok(Renewal::Renewed)
-    }
-
-    async fn complete(&self, _: Hold, _: Record, _: Retention) -> Result<Completion, StoreError> {
-        Ok(Completion::Stored)
-    }
-
-    async fn release(&self, _: Hold) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn changed(&self, _: Address) {
-        std::future::pending().await
     }
 }

@@ -12,4 +12,5 @@ mod kit;
 mod refusals;
 mod replay;
 mod settings;
+mod testing;
 mod tidy;

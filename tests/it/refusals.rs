@@ -7,10 +7,10 @@ use idempotent_runtime::{
     Idempotency, IdempotencyBuilder, OnStoreError, ProblemFormat, Refusal, StoreError, idempotent,
     store::{Claim, Record},
 };
-use idempotent_tests::{Reply, post};
+use idempotent_tests::{Reply, post, scripted::Scripted};
 use tokio::sync::Semaphore;
 
-use crate::kit::{Effects, Scripted, Served, serve};
+use crate::kit::{Effects, Served, serve};
 
 #[idempotent(wait = "0s")]
 async fn plain(body: web::Bytes, effects: Effects) -> impl Responder {
@@ -65,7 +65,7 @@ struct Promise {
 }
 
 fn answered(builder: IdempotencyBuilder, claim: fn() -> Result<Claim, StoreError>) -> Reply {
-    let server = start(builder.store(Scripted(claim)), &closed_gate());
+    let server = start(builder.store(Scripted::saying(claim)), &closed_gate());
     let reply = server.post("/plain", &[KEY], b"body");
     assert_eq!(server.effects(), 0);
     reply
@@ -138,7 +138,12 @@ fn promises() -> [Promise; 14] {
         retry_after: true,
         ..never(code, status, title, get)
     };
-    let unreadable: Get = |b| answered(b, || Ok(Claim::Replay(Record::from_bytes(&b"\xff"[..]))));
+    let unreadable: Get = |b| {
+        answered(b, || {
+            let record = Record::from_bytes(&b"\xff"[..]);
+            Ok(Claim::Replay { record, left: Duration::from_secs(1) })
+        })
+    };
     [
         Promise {
             key: false,
@@ -270,8 +275,10 @@ fn a_format_that_sets_retry_after_keeps_its_own() {
 #[test]
 fn what_a_store_says_is_never_sent() {
     for format in [ProblemFormat::Problem, ProblemFormat::Simple] {
-        let server =
-            start(Idempotency::builder().store(Scripted(unavailable)).problem_format(format), &closed_gate());
+        let server = start(
+            Idempotency::builder().store(Scripted::saying(unavailable)).problem_format(format),
+            &closed_gate(),
+        );
         let mut connection = server.connect();
         connection.send(&post("/plain", &[KEY, "Connection: close"], b"body"));
         let sent = connection.rest();
@@ -286,7 +293,7 @@ fn what_a_store_says_is_never_sent() {
 #[test]
 fn a_store_that_fails_is_passed_by_only_if_the_application_says_so() {
     let server = start(
-        Idempotency::builder().store(Scripted(unavailable)).on_store_error(OnStoreError::Execute),
+        Idempotency::builder().store(Scripted::saying(unavailable)).on_store_error(OnStoreError::Execute),
         &closed_gate(),
     );
     for effects in 1..=2 {

@@ -3,6 +3,7 @@
 //! `BLESS=1 cargo test` writes the files of this version anew. A released version's files never change.
 
 use std::{
+    convert::Infallible,
     fs,
     path::PathBuf,
     sync::{
@@ -12,18 +13,22 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpResponse, Responder, post, web};
+use actix_web::{HttpResponse, post, web};
 use idempotent_runtime::{
-    Address, Idempotency, Store, StoreError, idempotent,
+    AbandonedExecution, Address, CheckpointError, Idempotency, IdempotencyContext, Resolution, Store,
+    StoreError, idempotent,
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
 };
 use idempotent_tests::{Connection, Reply, TestServer, post};
 
-/// Keeps the record of what completes, and answers claims with `served` if there is one.
+/// Keeps the records of what completes, and answers claims with `served` if there is one: all of them, or the steps' alone.
 #[derive(Clone, Default)]
 struct Shelf {
     served: Option<Record>,
-    kept: Arc<Mutex<Option<Record>>>,
+    of_steps: bool,
+    took_over: bool,
+    claims: Arc<AtomicUsize>,
+    kept: Arc<Mutex<Vec<(Hold, Record)>>>,
 }
 
 impl Store for Shelf {
@@ -32,15 +37,20 @@ impl Store for Shelf {
     }
 
     async fn claim(&self, _: ClaimRequest) -> Result<Claim, StoreError> {
-        Ok(self.served.clone().map_or(Claim::Won { attempt: 1 }, Claim::Replay))
+        let left = Duration::from_secs(1);
+        let replay = |record| Claim::Replay { record, left };
+        // An execution is claimed before its steps are.
+        let of_execution = self.claims.fetch_add(1, SeqCst) == 0;
+        let served = self.served.clone().filter(|_| !(self.of_steps && of_execution));
+        Ok(served.map_or(Claim::Won { attempt: 1 + u32::from(self.took_over) }, replay))
     }
 
     async fn renew(&self, _: Hold, _: Duration) -> Result<Renewal, StoreError> {
         Ok(Renewal::Renewed)
     }
 
-    async fn complete(&self, _: Hold, record: Record, _: Retention) -> Result<Completion, StoreError> {
-        *self.kept.lock().unwrap() = Some(record);
+    async fn complete(&self, hold: Hold, record: Record, _: Retention) -> Result<Completion, StoreError> {
+        self.kept.lock().unwrap().push((hold, record));
         Ok(Completion::Stored)
     }
 
@@ -53,9 +63,21 @@ impl Store for Shelf {
 
 #[post("/orders")]
 #[idempotent]
-async fn create_order(body: String, effects: web::Data<AtomicUsize>) -> impl Responder {
+async fn create_order(
+    body: String,
+    context: IdempotencyContext,
+    effects: web::Data<AtomicUsize>,
+) -> Result<HttpResponse, CheckpointError<Infallible>> {
+    let step = async {
+        effects.fetch_add(1, SeqCst);
+        Ok((body.clone(), 7))
+    };
+    if body == "step" {
+        let (text, number) = context.checkpoint("charge", step).await?;
+        return Ok(HttpResponse::Ok().body(format!("{text} {number}")));
+    }
     effects.fetch_add(1, SeqCst);
-    match body.as_str() {
+    Ok(match body.as_str() {
         "stream" => HttpResponse::Ok().content_type("text/event-stream").body("data: 1\n\n"),
         "nothing" => HttpResponse::NoContent().finish(),
         _ => HttpResponse::Created()
@@ -63,14 +85,20 @@ async fn create_order(body: String, effects: web::Data<AtomicUsize>) -> impl Res
             .append_header(("Link", "</orders/1>; rel=self"))
             .append_header(("Link", "</orders>; rel=up"))
             .body(&b"{\"id\":1}\xff\x00"[..]),
-    }
+    })
+}
+
+async fn refuse(_: &AbandonedExecution) -> Resolution {
+    Resolution::Refuse
 }
 
 /// What a client is answered that sends `body` to a server with this store, and how often the handler ran.
 fn answer(shelf: &Shelf, body: &[u8]) -> (Reply, usize) {
     let effects = Arc::new(AtomicUsize::new(0));
-    let (idempotency, counted) =
-        (Idempotency::builder().store(shelf.clone()).build().unwrap(), Arc::clone(&effects));
+    let (idempotency, counted) = (
+        Idempotency::builder().store(shelf.clone()).reconcile(refuse).build().unwrap(),
+        Arc::clone(&effects),
+    );
     let server = TestServer::start(1, move |app| {
         app.app_data(idempotency.clone())
             .app_data(web::Data::from(Arc::clone(&counted)))
@@ -88,7 +116,11 @@ fn is_written_as(name: &str, body: &[u8]) {
     let shelf = Shelf::default();
     let (_, effects) = answer(&shelf, body);
     assert_eq!(effects, 1);
-    let kept = shelf.kept.lock().unwrap().take().expect("a record").into_bytes();
+    is_kept_as(name, &shelf);
+}
+
+fn is_kept_as(name: &str, shelf: &Shelf) {
+    let kept = shelf.kept.lock().unwrap().remove(0).1.into_bytes();
     if std::env::var_os("BLESS").is_some() {
         fs::write(file(name), &kept).unwrap();
     }
@@ -115,6 +147,59 @@ fn a_response_without_a_body_is_written_as_it_was_in_version_1() {
 #[test]
 fn a_response_that_is_not_kept_is_written_as_it_was_in_version_1() {
     is_written_as("v1_not_stored.bin", b"stream");
+}
+
+#[test]
+fn a_step_is_written_as_it_was_in_version_1() {
+    is_written_as("v1_step.bin", b"step");
+}
+
+#[test]
+fn an_unknown_outcome_is_written_as_it_was_in_version_1() {
+    let shelf = Shelf { took_over: true, ..Shelf::default() };
+    let (reply, effects) = answer(&shelf, b"order");
+    assert_eq!((reply.code().as_str(), effects), ("outcome_unknown", 0));
+    is_kept_as("v1_unknown.bin", &shelf);
+}
+
+#[test]
+fn an_unknown_outcome_of_version_1_stays_unknown() {
+    is_unknown("refused", fs::read(file("v1_unknown.bin")).unwrap());
+}
+
+#[test]
+fn a_step_lives_where_it_did_in_version_1() {
+    let shelf = Shelf::default();
+    answer(&shelf, b"step");
+    let address = *shelf.kept.lock().unwrap()[0].0.address.as_bytes();
+    let address = address.map(|byte| format!("{byte:02x}")).concat();
+    assert_eq!(address, "5d614917a033b9dc0742ebe14cd942d49b42990b9279886273620cbf7bc8c922");
+}
+
+#[test]
+fn a_step_of_version_1_is_not_run_again() {
+    let record = Record::from_bytes(fs::read(file("v1_step.bin")).unwrap());
+    let shelf = Shelf { served: Some(record), of_steps: true, ..Shelf::default() };
+    let (reply, effects) = answer(&shelf, b"step");
+    assert_eq!((reply.status, reply.text(), effects), (200, "step 7", 0), "{reply:?}");
+}
+
+#[test]
+fn what_is_no_record_of_a_step_is_no_step() {
+    let whole = fs::read(file("v1_step.bin")).unwrap();
+    let of_a_response = fs::read(file("v1_response.bin")).unwrap();
+    for record in [&whole[..whole.len() - 1], &[2][..], &[], &of_a_response] {
+        let served = Some(Record::from_bytes(record.to_vec()));
+        let shelf = Shelf { served, of_steps: true, ..Shelf::default() };
+        let (reply, effects) = answer(&shelf, b"step");
+        assert_eq!((reply.status, effects), (500, 0), "{reply:?}");
+        assert_eq!(reply.text(), "what is recorded of the step cannot be read");
+    }
+}
+
+#[test]
+fn a_record_of_a_step_is_no_response() {
+    is_unknown("a step", fs::read(file("v1_step.bin")).unwrap());
 }
 
 #[test]

@@ -2,7 +2,20 @@
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod clocks;
+mod dropped;
 mod golden;
+mod load;
+mod local;
+mod log;
 mod memory;
+mod postgres;
+mod redis;
+mod requests;
+mod silent;
+mod spaces;
+mod sqlite;
+mod stalls;
+mod times;
 mod wrong;
 mod wrong_store;

@@ -3,9 +3,9 @@
 use std::{future::ready, time::Duration};
 
 use idempotent_runtime::{
-    Address, ManualClock, MemoryStore, RequestFingerprint, Store,
+    Address, ManualClock, MemoryStore, RequestFingerprint, Store, WhenFull,
     conformance::{Subject, check},
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
 };
 use tokio::time::{sleep, timeout};
 
@@ -13,15 +13,17 @@ use tokio::time::{sleep, timeout};
 async fn the_memory_store_conforms() {
     let clock = ManualClock::new();
     let store = MemoryStore::builder().clock(clock.clone()).build();
-    let report = check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000)).await;
+    let report = check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000).resolves()).await;
     report.assert();
-    assert_eq!(report.facts(), 67);
+    assert_eq!(report.facts(), 88);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_memory_store_conforms_by_a_real_clock() {
     let store = MemoryStore::new();
-    check(Subject::new(move || ready(store.clone())).unit(Duration::from_millis(400))).await.assert();
+    check(Subject::new(move || ready(store.clone())).unit(Duration::from_millis(400)).resolves())
+        .await
+        .assert();
 }
 
 #[tokio::test]
@@ -57,4 +59,58 @@ async fn waiting_ends_when_a_full_store_forgets_an_old_claim() {
     clock.advance(Duration::from_secs(3));
     assert_eq!(store.claim(claim(2)).await.unwrap(), Claim::Won { attempt: 1 });
     timeout(Duration::from_secs(5), waiting).await.expect("waiting ends").unwrap();
+}
+
+async fn run(store: &MemoryStore, address: u8, ttl: Duration) {
+    let claim = claim(address);
+    assert_eq!(store.claim(claim).await.unwrap(), Claim::Won { attempt: 1 });
+    let retention = Retention { replay: ttl, remember: Duration::ZERO };
+    let stored = store.complete(claim.hold, Record::from_bytes(vec![1; 1_000]), retention).await.unwrap();
+    assert_eq!(stored, Completion::Stored);
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn what_completed_first_is_evicted_first_wherever_it_lies_and_however_long_it_would_live() {
+    let store = MemoryStore::builder().budget(30_000).when_full(WhenFull::EvictOldest).build();
+    for address in 0..200 {
+        run(&store, address, HOUR * (1 + u32::from(address) * 7 % 5)).await;
+        assert!(store.used_bytes() <= 30_000, "{}", store.used_bytes());
+    }
+    let evicted = u8::try_from(store.evicted()).unwrap();
+    assert!((170..190).contains(&evicted), "{evicted}");
+    for address in evicted..200 {
+        let found = store.claim(claim(address)).await.unwrap();
+        assert!(matches!(found, Claim::Replay { .. }), "{address}: {found:?}");
+    }
+    assert_eq!(store.claim(claim(evicted - 1)).await.unwrap(), Claim::Won { attempt: 1 });
+}
+
+#[tokio::test]
+async fn no_live_entry_is_evicted_while_expired_ones_take_up_room() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().budget(30_000).when_full(WhenFull::EvictOldest).clock(clock.clone());
+    let store = store.build();
+    run(&store, 0, HOUR * 2).await;
+    for address in 1..20 {
+        run(&store, address, HOUR).await;
+    }
+    clock.advance(HOUR);
+    for address in 20..39 {
+        run(&store, address, HOUR).await;
+    }
+    assert_eq!(store.evicted(), 0);
+    assert!(matches!(store.claim(claim(0)).await.unwrap(), Claim::Replay { .. }));
+}
+
+#[tokio::test]
+async fn expired_memory_is_given_back_as_new_keys_come() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    for address in 0..200 {
+        run(&store, address, HOUR).await;
+        clock.advance(HOUR / 10);
+    }
+    assert!(store.used_bytes() < 120 * 1_500, "{}", store.used_bytes());
 }

@@ -13,7 +13,7 @@ async fn facts_failed_by(mistake: Mistake) -> Vec<&'static str> {
     let clock = ManualClock::new();
     let store = WrongStore::new(mistake, clock.clone());
     let subject = Subject::new(move || ready(store.clone())).clock(clock);
-    let report = check(subject.patience(Duration::from_secs(2))).await;
+    let report = check(subject.patience(Duration::from_secs(2)).resolves()).await;
     println!("{report}");
     report.failures().iter().map(|failure| failure.fact).collect()
 }
@@ -53,8 +53,10 @@ async fn a_store_that_completes_without_a_fence_is_overwritten() {
         "an_owner_taken_over_is_told_the_winner",
         "an_owner_is_not_told_of_another_request",
         "waiting_ends_when_a_takeover_completes",
+        "an_owner_whose_claim_was_resolved_is_fenced",
         "one_of_many_claims_takes_over_an_expired_lease",
         "a_late_completion_wins_or_loses_for_all",
+        "a_late_completion_or_a_resolution_wins_for_all",
     ];
     assert_eq!(facts_failed_by(Mistake::UnfencedComplete).await, failed);
 }
@@ -74,6 +76,8 @@ async fn a_store_that_ignores_fingerprints_answers_other_requests() {
         "another_fingerprint_is_reused_once_abandoned",
         "another_fingerprint_is_reused_once_completed",
         "another_fingerprint_is_reused_once_expired",
+        "an_abandoned_claim_is_resolved_with_a_record",
+        "what_is_completed_is_not_resolved_unless_that_record_is_meant",
         "one_of_many_requests_owns_a_vacant_address",
     ];
     assert_eq!(facts_failed_by(Mistake::IgnoresFingerprint).await, failed);
@@ -94,4 +98,36 @@ async fn a_store_that_does_not_know_its_own_token_cannot_repeat_a_claim() {
 async fn a_store_that_is_silent_about_releases_leaves_waiters_asleep() {
     let failed = ["waiting_ends_when_the_claim_is_released", "waiting_that_is_dropped_holds_nothing"];
     assert_eq!(facts_failed_by(Mistake::SilentRelease).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_recalls_what_it_has_not_checked_replays_too_much() {
+    let failed = ["nothing_is_recalled_for_another_request", "nothing_is_recalled_after_it_has_expired"];
+    assert_eq!(facts_failed_by(Mistake::RecallsForGood).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_gives_one_token_twice_is_found_out() {
+    assert_eq!(facts_failed_by(Mistake::OneToken).await, ["no_two_claims_get_the_same_token"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_records_by_hand_for_the_owner_tells_it_that_its_response_is_stored() {
+    let failed = [
+        "an_owner_whose_claim_was_resolved_is_fenced",
+        "a_resolution_repeated_is_done_and_changes_nothing",
+        "a_late_completion_or_a_resolution_wins_for_all",
+    ];
+    assert_eq!(facts_failed_by(Mistake::ResolvesForTheOwner).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_ends_any_record_by_hand_loses_responses() {
+    let failed = [
+        "what_is_completed_is_not_resolved_unless_that_record_is_meant",
+        "an_empty_record_is_resolved_like_any_other",
+        "one_of_many_resolutions_ends_an_expired_claim",
+        "a_late_completion_or_a_resolution_wins_for_all",
+    ];
+    assert_eq!(facts_failed_by(Mistake::ResolvesAnyRecord).await, failed);
 }

@@ -7,9 +7,12 @@ use std::{
 };
 
 use idempotent_runtime::{
-    Address, Clock, ManualClock, Store, StoreError,
+    Address, Clock, ManualClock, RequestFingerprint, Store, StoreError,
     clock::Timestamp,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention},
+    store::{
+        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
+        Retention, Token,
+    },
 };
 use tokio::sync::Notify;
 
@@ -30,6 +33,14 @@ pub(crate) enum Mistake {
     UnrepeatableClaim,
     /// Waiters are not told of a release.
     SilentRelease,
+    /// What is recalled is neither asked which request it is for, nor for how long.
+    RecallsForGood,
+    /// Claims are told apart by nothing.
+    OneToken,
+    /// What is recorded by hand is recorded as the owner's.
+    ResolvesForTheOwner,
+    /// What is completed is ended by hand, whatever is recorded.
+    ResolvesAnyRecord,
 }
 
 #[derive(Clone)]
@@ -73,6 +84,23 @@ impl WrongStore {
 impl Store for WrongStore {
     fn name(&self) -> &'static str {
         "wrong"
+    }
+
+    fn recall(&self, address: Address, _: RequestFingerprint) -> Option<Record> {
+        let entries = self.0.entries.lock().unwrap();
+        match entries.map.get(&address).map(|entry| &entry.state) {
+            Some(State::Completed(record, _)) if self.0.mistake == Mistake::RecallsForGood => {
+                Some(record.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn token(&self) -> Result<Token, StoreError> {
+        match self.0.mistake {
+            Mistake::OneToken => Ok(Token::from_bytes([1; 16])),
+            _ => Token::random().map_err(|error| StoreError::unavailable("wrong", error)),
+        }
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
@@ -123,6 +151,12 @@ impl Store for WrongStore {
         Ok(())
     }
 
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        let answer = self.0.entries.lock().unwrap().resolve(request, &self.0);
+        self.0.changed.notify_waiters();
+        Ok(answer)
+    }
+
     async fn changed(&self, address: Address) {
         loop {
             let changed = self.0.changed.notified();
@@ -166,7 +200,9 @@ impl Entries {
         }
         let repeated = entry.hold.token == request.hold.token && inner.mistake != Mistake::UnrepeatableClaim;
         match entry.state {
-            State::Completed(record, until) if now < until => Claim::Replay(record),
+            State::Completed(record, until) if now < until => {
+                Claim::Replay { record, left: until.since(now) }
+            }
             State::Completed(..) => Claim::Expired,
             State::Abandoned => Claim::Abandoned,
             State::Claimed(until) if now < until && !repeated => {
@@ -212,5 +248,35 @@ impl Entries {
             self.map.remove(&oldest);
         }
         Completion::Stored
+    }
+
+    fn resolve(&mut self, request: ResolveRequest, inner: &Inner) -> Resolve {
+        let now = inner.clock.now();
+        let Some((address, mut entry)) = self.live(request.address, now) else { return Resolve::Vacant };
+        let until = match &entry.state {
+            State::Completed(_, until) if now >= *until => return Resolve::Expired,
+            State::Completed(..) if entry.hold.token == request.token => return Resolve::Done,
+            State::Completed(record, _)
+                if request.instead_of.as_ref() != Some(record)
+                    && inner.mistake != Mistake::ResolvesAnyRecord =>
+            {
+                return Resolve::Completed(record.clone());
+            }
+            State::Completed(_, until) => *until,
+            State::Claimed(until) if now < *until => {
+                return Resolve::Running { lease_left: until.since(now) };
+            }
+            State::Claimed(_) | State::Abandoned => entry.forgotten_at,
+        };
+        let Some(record) = request.outcome else {
+            self.map.remove(&address);
+            return Resolve::Done;
+        };
+        if inner.mistake != Mistake::ResolvesForTheOwner {
+            entry.hold.token = request.token;
+        }
+        entry.state = State::Completed(record, until);
+        self.map.insert(address, entry);
+        Resolve::Done
     }
 }

@@ -27,6 +27,13 @@ impl Http1 {
         Http1 { stream, read: BytesMut::new() }
     }
 
+    /// Connects to a server, if it is there.
+    pub async fn try_open(address: SocketAddr) -> Option<Http1> {
+        let stream = TcpStream::connect(address).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        Some(Http1 { stream, read: BytesMut::new() })
+    }
+
     /// Sends bytes, if the server still takes them.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;

@@ -79,10 +79,15 @@ pub fn post(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 impl Connection {
     /// Connects to a server.
     pub fn open(address: SocketAddr) -> Connection {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Connection { stream, read: Vec::new() }
+        Self::try_open(address).expect("the server is there")
+    }
+
+    /// Connects to a server, if it is there.
+    pub fn try_open(address: SocketAddr) -> Option<Connection> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        stream.set_nodelay(true).ok()?;
+        Some(Connection { stream, read: Vec::new() })
     }
 
     /// The socket, to close it in whatever way.

@@ -8,8 +8,21 @@
 
 pub mod client;
 pub mod http;
+pub mod postgres;
+pub mod postgres_server;
+pub mod proxy;
+pub mod redis;
+pub mod redis_cluster;
+pub mod redis_server;
+pub mod scratch;
+mod script;
+pub mod scripted;
 pub mod server;
+pub mod space;
+pub mod stalls;
+pub mod stores;
 
 pub use client::{Http1, Http2, Http2Exchange};
 pub use http::{Connection, Reply, post};
+pub use scratch::Scratch;
 pub use server::TestServer;

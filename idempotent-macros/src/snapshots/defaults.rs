@@ -18,6 +18,7 @@ pub(crate) async fn create_order(
                 replay: ::idempotent_runtime::__private::Replay::All,
                 fingerprint: ::idempotent_runtime::__private::Fingerprint::Raw,
                 abandoned: ::idempotent_runtime::__private::Abandoned::Refuse,
+                transaction: false,
             }
         },
         __request,

@@ -19,6 +19,7 @@ where R: 'a
                 replay: ::idempotent_runtime::__private::Replay::Success,
                 fingerprint: ::idempotent_runtime::__private::Fingerprint::Function(crate::by_number),
                 abandoned: ::idempotent_runtime::__private::Abandoned::Rerun,
+                transaction: false,
             }
         },
         __request,

@@ -8,8 +8,8 @@ use super::Subject;
 use crate::{
     request::{Address, RequestFingerprint},
     store::{
-        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Store, StoreError,
-        Token,
+        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
+        Retention, Store, StoreError, Token,
     },
 };
 
@@ -107,6 +107,37 @@ impl<S: Store> Desk<S> {
         self.store.release(hold).await.map_err(failed("release"))
     }
 
+    /// Ends the entry of `request` by hand.
+    pub(super) async fn resolve(
+        &self,
+        request: Hold,
+        instead_of: Option<Record>,
+        outcome: Option<Record>,
+    ) -> Result<Resolve, String> {
+        self.resolve_by(hold()?.token, request, instead_of, outcome).await
+    }
+
+    pub(super) async fn resolve_by(
+        &self,
+        token: Token,
+        request: Hold,
+        instead_of: Option<Record>,
+        outcome: Option<Record>,
+    ) -> Result<Resolve, String> {
+        let request = ResolveRequest { address: request.address, token, instead_of, outcome };
+        self.store.resolve(request).await.map_err(failed("resolve"))
+    }
+
+    /// What is replayed of this request without a claim.
+    pub(super) fn recall(&self, request: Hold) -> Option<Record> {
+        self.store.recall(request.address, request.fingerprint)
+    }
+
+    /// A token as the store draws it.
+    pub(super) fn token(&self) -> Result<Token, String> {
+        self.store.token().map_err(failed("token"))
+    }
+
     pub(super) async fn changed(&self, address: Address) {
         self.store.changed(address).await;
     }
@@ -194,6 +225,14 @@ pub(super) fn is<T: PartialEq + Debug>(found: T, wanted: T, what: &str) -> Verdi
         return Ok(());
     }
     Err(format!("{what} was {}, not {}", shown(&found), shown(&wanted)))
+}
+
+/// Holds if `record` is replayed, for at most [`LONG`] more.
+pub(super) fn is_replay(found: Claim, record: Record, what: &str) -> Verdict {
+    match found {
+        Claim::Replay { record: found, left } if left <= LONG && !left.is_zero() => is(found, record, what),
+        other => Err(format!("{what} was {}, not a replay for at most {LONG:?} more", shown(&other))),
+    }
 }
 
 /// Holds if the address is in flight, and its lease as long as it may be.

@@ -58,18 +58,23 @@ pub async fn check<S: Store>(subject: Subject<S>) -> Report {
     if flavor == RuntimeFlavor::CurrentThread {
         report.add("the_suite_runs_on_several_threads", Err("this runtime has one".to_owned()));
     }
+    let (mut alone, mut racing) = (facts::alone(), facts::racing());
+    if subject.can_resolve() {
+        alone.extend(facts::resolving());
+        racing.extend(facts::resolving_at_once());
+    }
     if subject.moves_time_for_all() {
-        for fact in facts::alone().into_iter().chain(facts::racing()) {
+        for fact in alone.into_iter().chain(racing) {
             report.add(fact.name, verdict(start(&fact, &subject)).await);
         }
         return report;
     }
     // Where time passes by itself, facts wait for it together.
-    let started: Vec<_> = facts::alone().iter().map(|fact| (fact.name, start(fact, &subject))).collect();
+    let started: Vec<_> = alone.iter().map(|fact| (fact.name, start(fact, &subject))).collect();
     for (name, running) in started {
         report.add(name, verdict(running).await);
     }
-    for fact in facts::racing() {
+    for fact in racing {
         report.add(fact.name, verdict(start(&fact, &subject)).await);
     }
     report

@@ -16,6 +16,7 @@ pub struct Subject<S> {
     unit: Duration,
     keys: usize,
     patience: Duration,
+    resolves: bool,
 }
 
 enum Time {
@@ -39,6 +40,7 @@ impl<S: 'static> Subject<S> {
             unit: Duration::from_secs(1),
             keys: 32,
             patience: Duration::from_secs(20),
+            resolves: false,
         }
     }
 
@@ -81,6 +83,17 @@ impl<S: 'static> Subject<S> {
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// The store can end entries by hand, so what concerns that is checked too: see [`Store::resolve`](crate::Store::resolve).
+    #[must_use]
+    pub fn resolves(mut self) -> Self {
+        self.resolves = true;
+        self
+    }
+
+    pub(super) fn can_resolve(&self) -> bool {
+        self.resolves
     }
 
     pub(super) fn patience_for_a_call(&self) -> Duration {

@@ -1,4 +1,4 @@
-//! Work that a disconnect cannot drop.
+//! Work that whoever waits for it cannot drop.
 
 use std::pin::Pin;
 
@@ -16,10 +16,20 @@ use crate::poll_once::poll_once;
 /// # Errors
 /// Where the task panicked, or the worker stops.
 pub(crate) async fn detached<T: 'static>(
-    mut work: Pin<Box<impl Future<Output = T> + 'static>>,
+    mut work: Pin<Box<impl Future<Output = T> + ?Sized + 'static>>,
 ) -> Result<T, JoinError> {
     match poll_once(work.as_mut()).await {
         Some(output) => Ok(output),
         None => rt::spawn(work.in_current_span()).await,
+    }
+}
+
+/// The same, from wherever there is a runtime. What nobody waits for any more is dropped when it is done.
+pub(crate) async fn carried<T: Send + 'static>(
+    mut work: Pin<Box<impl Future<Output = T> + Send + 'static>>,
+) -> Result<T, JoinError> {
+    match poll_once(work.as_mut()).await {
+        Some(output) => Ok(output),
+        None => tokio::spawn(work.in_current_span()).await,
     }
 }

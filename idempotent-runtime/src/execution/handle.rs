@@ -1,6 +1,6 @@
 //! Runs the extractors, the handler and its response's body, and catches what panics.
 
-use std::{cell::Cell, panic::AssertUnwindSafe};
+use std::{cell::Cell, panic::AssertUnwindSafe, pin::pin};
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::StatusCode};
 use futures_util::FutureExt;
@@ -16,6 +16,8 @@ pub(crate) enum Handled {
     NeverBegan(HttpResponse),
     /// The handler ran.
     Answered(Captured),
+    /// The handler ran, and panicked: this is what is answered.
+    Panicked(Captured),
 }
 
 /// Runs `handler` on `request`, as actix does, and reads its response's body up to `limit` bytes.
@@ -32,7 +34,7 @@ where
     H::Output: Responder,
 {
     let began = Cell::new(false);
-    let run = async {
+    let run = pin!(async {
         let args = match Args::from_request(&request, &mut payload).await {
             Ok(args) => args,
             Err(error) => return Handled::NeverBegan(HttpResponse::from_error(error)),
@@ -40,14 +42,14 @@ where
         began.set(true);
         let response = handler.call(args).await.respond_to(&request).map_into_boxed_body();
         Handled::Answered(capture(response, limit).await)
-    };
+    });
     let panicked = match AssertUnwindSafe(run).catch_unwind().await {
         Ok(handled) => return handled,
         Err(panicked) => panicked,
     };
     tracing::error!(handler = policy.handler, panic = message(&*panicked), "the handler panicked");
     match began.get() {
-        true => Handled::Answered(Captured::Whole(internal_error(), Some("".into()))),
+        true => Handled::Panicked(Captured::Whole(internal_error(), Some("".into()))),
         false => Handled::NeverBegan(internal_error().set_body("").map_into_boxed_body()),
     }
 }
@@ -56,7 +58,7 @@ fn internal_error() -> HttpResponse<()> {
     HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR).drop_body()
 }
 
-fn message(panicked: &(dyn std::any::Any + Send)) -> &str {
+pub(super) fn message(panicked: &(dyn std::any::Any + Send)) -> &str {
     let text = panicked.downcast_ref::<&str>().copied();
     text.or_else(|| panicked.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

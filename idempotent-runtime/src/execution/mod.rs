@@ -2,25 +2,38 @@
 
 mod complete;
 mod detach;
+mod file;
+mod give_back;
 mod handle;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod in_transaction;
 mod lease;
+mod reconciled;
 mod store_failure;
 
-pub(crate) use detach::detached;
+pub(crate) use detach::{carried, detached};
+pub(crate) use file::{Filed, file};
+pub(crate) use give_back::{GivingBack, give_back, give_back_unknown};
 pub(crate) use handle::{Handled, handle};
-pub(crate) use store_failure::{give_back, give_back_unknown, unprotected};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use in_transaction::execute_in_transaction;
+pub(crate) use reconciled::reconciled;
+pub(crate) use store_failure::unprotected;
 
-use std::pin::pin;
-
-use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use bytes::Bytes;
+use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use crate::{
+    context::Execution,
     flight::{Ending, Lead},
     idempotency::{Executing, Idempotency},
-    policy::{Policy, Replay},
+    observe::{Account, Outcome},
+    policy::{Abandoned, Policy, Replay},
+    request::{Identity, body},
     response::{capture::Captured, record},
-    store::{Hold, Record},
+    store::{ClaimRequest, Hold, OnAbandoned, Record, Retention},
 };
 
 /// What is needed to run a request, once.
@@ -30,7 +43,8 @@ pub(crate) struct Job<H> {
     pub(crate) request: HttpRequest,
     pub(crate) body: Bytes,
     pub(crate) handler: H,
-    pub(crate) hold: Hold,
+    pub(crate) identity: Identity,
+    pub(crate) account: Account,
 }
 
 /// A job whose claim has been won.
@@ -39,60 +53,137 @@ pub(crate) struct Claimed {
     pub(crate) app: Idempotency,
     pub(crate) hold: Hold,
     pub(crate) lead: Lead,
+    /// What is told when the execution has ended.
+    pub(crate) account: Account,
     pub(crate) executing: Executing,
+    /// How long its record will be kept.
+    pub(crate) retention: Retention,
+}
+
+/// What is asked of the store for an execution. One that died in a transaction has left nothing, and is always run again; of any other
+/// the application is asked, if it wants to be.
+pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold) -> ClaimRequest {
+    let on_abandoned = match policy.abandoned {
+        _ if policy.transaction || app.0.settings.reconcile.is_some() => OnAbandoned::Rerun,
+        Abandoned::Refuse => OnAbandoned::Refuse,
+        Abandoned::Rerun => OnAbandoned::Rerun,
+    };
+    ClaimRequest { hold, lease: app.0.settings.lease, on_abandoned, retention: policy.ttl }
 }
 
 /// Runs the handler, records its response and answers with it. The claim has been won.
-pub(crate) async fn execute<H, Args>(job: Job<H>, lead: Lead, executing: Executing) -> HttpResponse
+pub(crate) fn execute<H, Args>(
+    job: Job<H>,
+    execution: Execution,
+    lead: Lead,
+    executing: Executing,
+) -> impl Future<Output = HttpResponse>
 where
     H: actix_web::Handler<Args>,
     Args: actix_web::FromRequest,
     H::Output: actix_web::Responder,
 {
-    let Job { policy, app, request, body, handler, hold } = job;
-    lead.running(hold.fingerprint);
-    let claimed = Claimed { policy, app, hold, lead, executing };
-    let (store, settings) = (claimed.app.0.store.clone(), &claimed.app.0.settings);
-    let work = pin!(handle(&handler, request, Payload::from(body), settings.max_response_body, policy));
-    let handled = lease::kept(store, hold, settings.lease, work).await;
-    match Outcome::of(handled, policy.replay, settings.replay_set_cookie) {
-        Outcome::Recorded(record, response) => complete::stored(claimed, record, response).await,
-        Outcome::Released(response) => Box::pin(claimed.release(response)).await,
+    let Job { policy, app, request, body, handler, account, .. } = job;
+    let claimed = Claimed::begin(policy, app, execution.hold, lead, account, executing);
+    run(claimed, execution, handler, request, body)
+}
+
+/// The same, for an execution that has begun.
+#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+fn run<H, Args>(
+    mut claimed: Claimed,
+    execution: Execution,
+    handler: H,
+    request: HttpRequest,
+    body: Bytes,
+) -> impl Future<Output = HttpResponse>
+where
+    H: actix_web::Handler<Args>,
+    Args: actix_web::FromRequest,
+    H::Output: actix_web::Responder,
+{
+    async move {
+        let Claimed { policy, app, .. } = &claimed;
+        let settings = &app.0.settings;
+        let payload = body::again(body);
+        let handled = handle(&handler, request, payload, settings.max_response_body, policy);
+        let handled = execution.known_to(handled).await;
+        let (ended, fate) = Fate::of(handled, policy.replay, settings.replay_set_cookie);
+        claimed.account.ends(ended);
+        match fate {
+            Fate::Recorded(record, response) => complete::stored(claimed, record, response).await,
+            Fate::Released(response) => Box::pin(claimed.release(response)).await,
+        }
     }
 }
 
 impl Claimed {
-    /// Frees the key, and answers with `response`.
-    async fn release(self, response: HttpResponse) -> HttpResponse {
-        give_back(&self.app, self.hold).await;
+    /// The execution under `hold` begins: others in this process find it running, and its lease is kept.
+    pub(crate) fn begin(
+        policy: &'static Policy,
+        app: Idempotency,
+        hold: Hold,
+        lead: Lead,
+        account: Account,
+        executing: Executing,
+    ) -> Self {
+        lead.running(hold);
+        app.0.keeping.call_once(|| lease::keep_all(&app));
+        let retention = Retention { replay: policy.ttl, remember: app.0.settings.remember_expired };
+        Claimed { policy, app, hold, lead, account, executing, retention }
+    }
+
+    /// Frees the key, and answers with `answer`.
+    pub(crate) async fn release<T>(self, answer: T) -> T {
+        give_back(&self.app, self.policy, self.hold).await;
         self.lead.end(Ending::Released);
-        response
+        answer
+    }
+
+    /// Frees the key in the background. Where a runtime ends there is no time for that: it is left to its lease.
+    pub(crate) fn release_later(self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.release(()).in_current_span());
+        }
     }
 }
 
 /// What becomes of a key, and what its client gets.
-enum Outcome {
+enum Fate {
     /// The record is stored.
     Recorded(Record, HttpResponse),
     /// The key is free again.
     Released(HttpResponse),
 }
 
-impl Outcome {
-    fn of(handled: Handled, replay: Replay, set_cookie: bool) -> Self {
-        match handled {
-            Handled::NeverBegan(response) => Outcome::Released(response),
-            Handled::Answered(captured) if !is_outcome(replay, captured.status()) => {
-                Outcome::Released(captured.into_response())
-            }
-            Handled::Answered(Captured::Whole(head, body)) => {
-                let record = record::of_response(head.status(), head.headers(), set_cookie, body.as_ref());
-                Outcome::Recorded(record, Captured::Whole(head, body).into_response())
-            }
-            Handled::Answered(Captured::Passing(response)) => {
-                Outcome::Recorded(record::of_nothing(), complete::mark_not_stored(response))
-            }
+impl Fate {
+    /// How the handler ended, and what follows from that.
+    fn of(handled: Handled, replay: Replay, set_cookie: bool) -> (Outcome, Self) {
+        let (outcome, captured) = match handled {
+            Handled::NeverBegan(response) => return (Outcome::NeverBegan, Fate::Released(response)),
+            Handled::Panicked(captured) => (Outcome::Panicked, captured),
+            Handled::Answered(captured) => (Outcome::Executed, captured),
+        };
+        if !is_outcome(replay, captured.status()) {
+            return (outcome, Fate::Released(captured.into_response()));
         }
+        let outcome = match captured {
+            Captured::Passing(_) => Outcome::NotStored,
+            Captured::Whole(..) => outcome,
+        };
+        let (record, response) = recorded(captured, set_cookie);
+        (outcome, Fate::Recorded(record, response))
+    }
+}
+
+/// The record of a response, and the response to be sent.
+fn recorded(captured: Captured, set_cookie: bool) -> (Record, HttpResponse) {
+    match captured {
+        Captured::Whole(head, body) => {
+            let record = record::of_response(head.status(), head.headers(), set_cookie, body.as_ref());
+            (record, Captured::Whole(head, body).into_response())
+        }
+        Captured::Passing(response) => (record::of_nothing(), complete::mark_not_stored(response)),
     }
 }
 

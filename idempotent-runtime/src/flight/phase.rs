@@ -1,13 +1,19 @@
 //! Where a flight stands.
 
-use crate::{request::RequestFingerprint, response::Code, store::Record};
+use crate::{
+    request::RequestFingerprint,
+    response::Code,
+    store::{Hold, Record},
+};
 
 // Who moves a flight, and where to. Only its leader does, by value, so it ends exactly once:
 //
 //   claiming ─ the store says won ────────────────▶ running
-//   claiming ─ another node runs it ──────────────▶ elsewhere ─ something changed there, or nobody waits ─▶ ended: released
+//   claiming ─ another node runs it ──────────────▶ elsewhere ─ something changed there ─▶ as the store answers now
+//                                                       └ the leader waits no longer ────▶ ended: released, or settled
 //   claiming ─ the store has a record ────────────▶ ended: completed
 //   claiming ─ the store refuses, or fails ───────▶ ended: settled
+//   claiming ─ the store fails, and the application wants the request run ─▶ unprotected ─▶ ended: settled, or released
 //   running  ─ the store has the response ────────▶ ended: completed
 //   running  ─ the handler never began, or its response is not to be stored ─▶ ended: released
 //   any      ─ the leader is dropped, or fenced ──▶ ended: lost       (panicked, if that is why)
@@ -20,8 +26,10 @@ pub(crate) enum Phase {
     Claiming,
     /// Another node runs the request with this fingerprint; the leader waits for it.
     Elsewhere(RequestFingerprint),
-    /// The leader runs the request with this fingerprint.
-    Running(RequestFingerprint),
+    /// The leader has won this claim, and runs the request.
+    Running(Hold),
+    /// The leader runs the request with this fingerprint, without a claim.
+    Unprotected(RequestFingerprint),
     /// The leader is done.
     Ended(Ending),
 }

@@ -1,9 +1,12 @@
 //! The flights under way in this process.
 
+use std::collections::hash_map;
+
 use super::{Ending, Phase};
 use crate::{
     request::{Address, RequestFingerprint},
-    shards::Shards,
+    shards::{AddressMap, Shards},
+    store::Hold,
     sync::{Arc, AtomicUsize, Ordering},
     watched::{Seat, Watched},
 };
@@ -13,15 +16,46 @@ pub(crate) const FOLLOWERS_PER_FLIGHT: usize = 1024;
 /// How many may wait in this process.
 pub(crate) const WAITERS_PER_PROCESS: usize = 8192;
 
-type Flight = Watched<Phase>;
-
 #[derive(Clone, Debug)]
 pub(crate) struct Flights(Arc<Table>);
 
 #[derive(Debug)]
 struct Table {
-    flights: Shards<Arc<Flight>>,
+    flights: Shards<AddressMap<Flight>>,
     waiters: Arc<AtomicUsize>,
+}
+
+/// A flight under way. Few are ever followed, so what followers wait upon is made when the first of them comes.
+#[derive(Debug)]
+enum Flight {
+    Alone(Phase),
+    Followed(Arc<Watched<Phase>>),
+}
+
+impl Flight {
+    /// What followers wait upon.
+    fn watched(&mut self) -> Arc<Watched<Phase>> {
+        match self {
+            Flight::Followed(watched) => Arc::clone(watched),
+            Flight::Alone(phase) => {
+                let watched = Arc::new(Watched::new(phase.clone()));
+                *self = Flight::Followed(Arc::clone(&watched));
+                watched
+            }
+        }
+    }
+
+    /// The claim under which the request runs, if it does.
+    fn claim(&self) -> Option<Hold> {
+        let claim_of = |phase: &Phase| match phase {
+            Phase::Running(hold) => Some(*hold),
+            _ => None,
+        };
+        match self {
+            Flight::Alone(phase) => claim_of(phase),
+            Flight::Followed(watched) => watched.look(claim_of),
+        }
+    }
 }
 
 /// What a request finds when it enters.
@@ -38,23 +72,44 @@ pub(crate) enum Entry {
 impl Flights {
     /// An empty table; `waiters` counts all who wait in this process, at whichever table.
     pub(crate) fn new(waiters: Arc<AtomicUsize>) -> Self {
-        Flights(Arc::new(Table { flights: Shards::new(), waiters }))
+        Flights(Arc::new(Table { flights: Shards::new(|_| AddressMap::default()), waiters }))
     }
 
     /// Joins the flight at `address`, or starts it.
     pub(crate) fn enter(&self, address: Address) -> Entry {
         let mut shard = self.0.flights.lock(&address);
-        if let Some(flight) = shard.get(&address) {
-            let flight = Arc::clone(flight);
-            drop(shard);
-            return self.follow(&flight).map_or(Entry::Crowded, Entry::Follow);
-        }
-        let flight = Arc::new(Watched::new(Phase::Claiming));
-        shard.insert(address, Arc::clone(&flight));
-        Entry::Lead(Lead { table: Arc::clone(&self.0), flight, address, ended: false })
+        let flight = match shard.entry(address) {
+            hash_map::Entry::Occupied(mut flight) => flight.get_mut().watched(),
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(Flight::Alone(Phase::Claiming));
+                return Entry::Lead(Lead { table: Arc::clone(&self.0), address, ended: false });
+            }
+        };
+        drop(shard);
+        self.follow(&flight).map_or(Entry::Crowded, Entry::Follow)
     }
 
-    fn follow(&self, flight: &Arc<Flight>) -> Option<Follower> {
+    /// The claims of all that runs.
+    pub(crate) fn running(&self) -> Vec<Hold> {
+        let mut running = Vec::new();
+        for shard in self.0.flights.each() {
+            running.extend(shard.values().filter_map(Flight::claim));
+        }
+        running
+    }
+
+    /// Whether this claim's execution runs.
+    pub(crate) fn runs(&self, hold: &Hold) -> bool {
+        let shard = self.0.flights.lock(&hold.address);
+        shard.get(&hold.address).is_some_and(|flight| flight.claim() == Some(*hold))
+    }
+
+    /// How many wait in this process, at whichever table.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.waiters.load(Ordering::Relaxed)
+    }
+
+    fn follow(&self, flight: &Arc<Watched<Phase>>) -> Option<Follower> {
         let place = self.place()?;
         let seat = flight.join(FOLLOWERS_PER_FLIGHT)?;
         Some(Follower { seat, _place: place })
@@ -105,7 +160,6 @@ impl Follower {
 #[derive(Debug)]
 pub(crate) struct Lead {
     table: Arc<Table>,
-    flight: Arc<Flight>,
     address: Address,
     ended: bool,
 }
@@ -113,12 +167,17 @@ pub(crate) struct Lead {
 impl Lead {
     /// Another node runs the request with this fingerprint.
     pub(crate) fn elsewhere(&self, fingerprint: RequestFingerprint) {
-        self.flight.update(Phase::Elsewhere(fingerprint));
+        self.update(Phase::Elsewhere(fingerprint));
     }
 
-    /// This leader runs the request with this fingerprint.
-    pub(crate) fn running(&self, fingerprint: RequestFingerprint) {
-        self.flight.update(Phase::Running(fingerprint));
+    /// This leader has won `hold`, and runs the request.
+    pub(crate) fn running(&self, hold: Hold) {
+        self.update(Phase::Running(hold));
+    }
+
+    /// This leader runs the request with this fingerprint, without a claim.
+    pub(crate) fn unprotected(&self, fingerprint: RequestFingerprint) {
+        self.update(Phase::Unprotected(fingerprint));
     }
 
     /// Ends the flight. Whatever the ending says of the store must have happened.
@@ -126,10 +185,26 @@ impl Lead {
         self.leave(ending);
     }
 
+    fn update(&self, phase: Phase) {
+        let mut shard = self.table.flights.lock(&self.address);
+        let followed = match shard.get_mut(&self.address) {
+            Some(Flight::Followed(watched)) => Arc::clone(watched),
+            Some(alone) => {
+                *alone = Flight::Alone(phase);
+                return;
+            }
+            None => return,
+        };
+        drop(shard);
+        followed.update(phase);
+    }
+
     fn leave(&mut self, ending: Ending) {
         self.ended = true;
-        self.table.flights.lock(&self.address).remove(&self.address);
-        self.flight.update(Phase::Ended(ending));
+        let flight = self.table.flights.lock(&self.address).remove(&self.address);
+        if let Some(Flight::Followed(watched)) = flight {
+            watched.update(Phase::Ended(ending));
+        }
     }
 }
 

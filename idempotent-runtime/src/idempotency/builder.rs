@@ -1,20 +1,25 @@
 //! The settings of an application, checked once.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{LazyLock, Once},
+    time::Duration,
+};
 
 use actix_web::{
     Error, HttpRequest,
     http::{StatusCode, header::HeaderName},
 };
-use tokio::sync::Semaphore;
 
-use super::{Idempotency, Inner, PrincipalOf, RELEASING, Settings};
+use super::{Idempotency, Inner, PrincipalOf, Settings};
 use crate::{
     clock::{Clock, SystemClock},
+    execution::GivingBack,
     flight::Flights,
+    observe::{Audience, Background, Listener},
+    reconcile::{AbandonedExecution, Reconcile, Resolution},
     request::{KeyFormat, Principal},
-    response::{ProblemFormat, refusal::RefusalSettings},
-    store::{MemoryStore, Store, StoreHandle},
+    response::{ProblemFormat, record, refusal::RefusalSettings},
+    store::{LocalCache, MemoryStore, Store, StoreHandle},
     sync::{Arc, AtomicUsize},
 };
 
@@ -50,10 +55,13 @@ pub enum BuildError {
 #[derive(Default)]
 #[must_use = "nothing is set up before `build`"]
 pub struct IdempotencyBuilder {
-    store: Option<StoreHandle>,
+    store: Option<Box<dyn FnOnce(Local) -> StoreHandle>>,
+    local_cache: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
     namespace: String,
     principal: Option<Box<PrincipalOf>>,
+    reconcile: Option<Box<dyn Reconcile>>,
+    listener: Option<Audience>,
     header_name: Option<String>,
     key_format: KeyFormat,
     lease: Option<Duration>,
@@ -77,7 +85,18 @@ const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 impl IdempotencyBuilder {
     /// Where claims and records are kept. Default: a [`MemoryStore`].
     pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(StoreHandle::new(store));
+        self.store = Some(Box::new(|local| handle(store, local)));
+        self
+    }
+
+    /// Keeps up to this many bytes of completed responses in the process's memory too, before the store: replaying one of them costs
+    /// no round trip. Default: none.
+    ///
+    /// A completed response never changes, so a local replay is a true one. An outcome that is not known is asked for each time: somebody may
+    /// [find it out](Idempotency::resolve). No response is replayed locally after the store would have
+    /// let it expire.
+    pub fn local_cache(mut self, bytes: u64) -> Self {
+        self.local_cache = Some(bytes);
         self
     }
 
@@ -99,6 +118,67 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Asked about every execution that died without an outcome, when a retry finds it: did it have its effect, and what is its response?
+    /// Default: nobody is asked, and the endpoint's `abandoned` decides.
+    ///
+    /// ```
+    /// use actix_web::HttpResponse;
+    /// use idempotent_runtime::{AbandonedExecution, Idempotency, Resolution};
+    ///
+    /// # struct Charge { id: String }
+    /// # async fn find_charge(key: &str) -> Result<Option<Charge>, ()> { let _ = key; Ok(None) }
+    /// async fn reconcile(abandoned: &AbandonedExecution) -> Resolution {
+    ///     match find_charge(&abandoned.derive_key("charge")).await {
+    ///         Ok(Some(charge)) => Resolution::Complete(HttpResponse::Created().body(charge.id)),
+    ///         Ok(None) => Resolution::Rerun,
+    ///         Err(_) => Resolution::Refuse,
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
+    /// let idempotency = Idempotency::builder().reconcile(reconcile).build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// It is asked once each time that a claim is taken over, in the execution of the request that found it, whichever `abandoned` says;
+    /// meanwhile the claim is kept and duplicates wait. What is to be run again is run only if the claim still stands then. Where it panics, or takes longer than 30 seconds, nothing is decided: the request is
+    /// `outcome_unknown`, and whoever takes the claim over after its lease asks again.
+    ///
+    /// It is not asked under `transaction`, where an execution that died has left nothing, nor about what was seen abandoned before it was set.
+    /// All processes on one store should have it: one without it ends such a key for good, unless an operator
+    /// [resolves](Idempotency::resolve) it. An execution that only seemed to have died may still be
+    /// at work when this is asked; it cannot record anything, and begins no checkpoint.
+    pub fn reconcile(
+        mut self,
+        reconcile: impl AsyncFn(&AbandonedExecution) -> Resolution + Send + Sync + 'static,
+    ) -> Self {
+        self.reconcile = Some(Box::new(reconcile));
+        self
+    }
+
+    /// Who hears how each request ended. Default: nobody, and then nothing is measured.
+    ///
+    /// ```
+    /// use idempotent_runtime::{Event, Idempotency, Outcome};
+    ///
+    /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
+    /// let idempotency = Idempotency::builder()
+    ///     .listener(|event: &Event<'_>| {
+    ///         if event.outcome == Outcome::KeyReused {
+    ///             eprintln!("{} got a key that was used with another request", event.handler);
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// It is told exactly once of every request that reaches an annotated handler, but for those with a safe method. A listener that panics
+    /// hurts no request. See [`Listener`].
+    pub fn listener(mut self, listener: impl Listener) -> Self {
+        self.listener = Some(Audience::new(listener));
+        self
+    }
+
     /// The header that carries the key. Default: `Idempotency-Key`.
     pub fn header_name(mut self, name: impl Into<String>) -> Self {
         self.header_name = Some(name.into());
@@ -113,8 +193,8 @@ impl IdempotencyBuilder {
 
     /// How long a claim stands without renewal; it is renewed at a third of that. Default: 30 s.
     ///
-    /// A process that dies leaves its keys claimed for as long as this. Renewals are sent from the handler's worker: a handler
-    /// that blocks its worker (a synchronous call outside `web::block`) for two thirds of a lease loses it.
+    /// A process that dies leaves its keys claimed for as long as this. A handler keeps its claim however long it takes, even one
+    /// that blocks its worker.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
@@ -176,7 +256,7 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Where the default store takes the time from. A store that is set has a clock of its own.
+    /// Where the default store and the local cache take the time from. A store that is set has a clock of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
@@ -199,6 +279,8 @@ impl IdempotencyBuilder {
             header_name: self.header_name.take().map_or(Ok(HEADER_NAME), header_name)?,
             namespace: self.namespace,
             principal: self.principal,
+            reconcile: self.reconcile,
+            audience: self.listener.map(Arc::new),
             key_format: self.key_format,
             on_store_error: self.on_store_error,
             remember_expired: self.remember_expired,
@@ -209,11 +291,29 @@ impl IdempotencyBuilder {
             type_base: self.problem_type_base,
             reused_status: reused_status(self.reused_status)?,
         };
-        let store = self.store.unwrap_or_else(|| {
-            let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-            StoreHandle::new(MemoryStore::builder().clock(clock).build())
-        });
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let local = match self.local_cache {
+            Some(0) => return Err(BuildError::Zero("local_cache")),
+            local => local.map(|bytes| (bytes, Arc::clone(&clock))),
+        };
+        let store = match self.store {
+            Some(store) => store(local),
+            None => handle(MemoryStore::builder().clock(clock).build(), local),
+        };
         Ok(assemble(store, settings, refusals))
+    }
+}
+
+/// The bytes of a local cache and its clock, if there is to be one.
+type Local = Option<(u64, Arc<dyn Clock>)>;
+
+fn handle(store: impl Store, local: Local) -> StoreHandle {
+    match local {
+        Some((bytes, clock)) => {
+            let cache = LocalCache::new(store, bytes, clock);
+            StoreHandle::new(cache.keeping(record::is_final))
+        }
+        None => StoreHandle::new(store),
     }
 }
 
@@ -225,7 +325,9 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
         store: store.for_lease(settings.lease),
         flights: Flights::new(Arc::clone(&WAITERS)),
         executions: Arc::default(),
-        releasing: Arc::new(Semaphore::new(RELEASING)),
+        giving_back: GivingBack::default(),
+        background: Background::default(),
+        keeping: Once::new(),
         settings,
         refusals,
     }))
@@ -236,6 +338,8 @@ pub(super) fn process_wide() -> Idempotency {
     let settings = Settings {
         namespace: String::new(),
         principal: None,
+        reconcile: None,
+        audience: None,
         header_name: HEADER_NAME,
         key_format: KeyFormat::Any,
         lease: LEASE,
@@ -275,6 +379,6 @@ fn reused_status(status: Option<StatusCode>) -> Result<StatusCode, BuildError> {
 
 impl std::fmt::Debug for IdempotencyBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IdempotencyBuilder").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("IdempotencyBuilder").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }

@@ -46,6 +46,11 @@ impl Executions {
         Executing(Arc::clone(self))
     }
 
+    /// How many run now.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(SeqCst)
+    }
+
     async fn ended(&self) {
         loop {
             let ended = self.ended.notified();

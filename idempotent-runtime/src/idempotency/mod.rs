@@ -3,24 +3,23 @@
 mod builder;
 mod drain;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Once};
 
 use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
-use tokio::sync::Semaphore;
 
 pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
 pub use drain::{Drained, serve};
 pub(crate) use drain::{Executing, Executions};
 
 use crate::{
+    execution::GivingBack,
     flight::Flights,
+    observe::{Audience, Background},
+    reconcile::Reconcile,
     request::{KeyFormat, Principal},
     response::refusal::RefusalSettings,
     store::StoreHandle,
 };
-
-/// How many claims of unknown fate may wait to be released at a time.
-const RELEASING: usize = 16 * 1024;
 
 pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 
@@ -35,7 +34,10 @@ pub(crate) struct Inner {
     pub(crate) store: StoreHandle,
     pub(crate) flights: Flights,
     pub(crate) executions: Arc<Executions>,
-    pub(crate) releasing: Arc<Semaphore>,
+    pub(crate) giving_back: GivingBack,
+    pub(crate) background: Background,
+    /// Leases are kept from the first execution on.
+    pub(crate) keeping: Once,
     pub(crate) settings: Settings,
     pub(crate) refusals: RefusalSettings,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Inner {
 pub(crate) struct Settings {
     pub(crate) namespace: String,
     pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) reconcile: Option<Box<dyn Reconcile>>,
+    pub(crate) audience: Option<Arc<Audience>>,
     pub(crate) header_name: HeaderName,
     pub(crate) key_format: KeyFormat,
     pub(crate) lease: std::time::Duration,

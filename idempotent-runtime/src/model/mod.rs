@@ -16,7 +16,7 @@ use crate::{response::Code, store::OnAbandoned};
 
 fn config() -> Config {
     let mut config = Config::new();
-    // moka's frames are large in a debug build.
+    // Frames are large in a debug build.
     config.stack_size = 0x2_0000;
     config.silence_warnings = true;
     config

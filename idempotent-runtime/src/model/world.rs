@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use shuttle::future::{block_on, spawn, yield_now};
 
 use crate::{
@@ -179,7 +179,7 @@ impl World {
         assert!(stored.len() <= 1, "two completions were stored");
         let hold = self.hold();
         let kept = match self.claim(hold).await {
-            Claim::Replay(record) => Some(record),
+            Claim::Replay { record, .. } => Some(record),
             _ => None,
         };
         assert_eq!(stored.first(), kept.as_ref().as_ref(), "another record is kept than was stored");
@@ -223,6 +223,9 @@ impl World {
 
     /// A client that leaves waits in vain `patience` times, and then drops what it waits upon.
     async fn answer(&self, process: &Flights, hold: Hold, patience: usize) -> Answer {
+        if let Some(record) = self.0.store.recall(hold.address, hold.fingerprint) {
+            return Answer::Replay(record);
+        }
         loop {
             let lead = match process.enter(hold.address) {
                 Entry::Crowded => return Answer::Refused(Code::InProgress),
@@ -233,11 +236,18 @@ impl World {
                 },
                 Entry::Lead(lead) => lead,
             };
-            // Detached from its client: it does not leave.
+            return self.lead(process, hold, lead).await;
+        }
+    }
+
+    /// Detached from its client: it does not leave.
+    async fn lead(&self, process: &Flights, hold: Hold, mut lead: Lead) -> Answer {
+        loop {
             match self.ask(hold, lead).await {
                 Asked::Answered(answer) => return answer,
-                Asked::Elsewhere(lead, lease_left) => {
-                    self.wait_elsewhere(process, hold, lead, lease_left).await
+                Asked::Elsewhere(waiting, lease_left) => {
+                    self.wait_elsewhere(process, hold, &waiting, lease_left).await;
+                    lead = waiting;
                 }
             }
         }
@@ -246,7 +256,7 @@ impl World {
     async fn ask(&self, hold: Hold, lead: Lead) -> Asked {
         Asked::Answered(match self.claim(hold).await {
             Claim::Won { attempt } => self.execute(hold, lead, attempt).await,
-            Claim::Replay(record) => {
+            Claim::Replay { record, .. } => {
                 lead.end(Ending::Completed(hold.fingerprint, record.clone()));
                 Answer::Replay(record)
             }
@@ -261,7 +271,7 @@ impl World {
 
     async fn execute(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
         self.notes(|notes| notes.last_won = notes.last_won.max(attempt));
-        lead.running(hold.fingerprint);
+        lead.running(hold);
         let act = self.notes(|notes| notes.acts.pop_front().unwrap_or(Act::Complete));
         if act != Act::Release {
             self.notes(|notes| notes.effects.push(attempt));
@@ -300,16 +310,14 @@ impl World {
         }
     }
 
-    async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: Lead, lease_left: Duration) {
+    async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: &Lead, lease_left: Duration) {
         let _place = process.place().unwrap();
         lead.elsewhere(hold.fingerprint);
         let until = self.0.clock.now().after(lease_left);
         let mut sleeper = self.0.time.join(usize::MAX).unwrap();
         let slept = pin!(sleeper.until(|now| (*now >= until).then_some(())));
         let changed = pin!(self.0.store.changed(hold.address));
-        match select(changed, slept).await {
-            Either::Left(_) | Either::Right(_) => lead.end(Ending::Released),
-        }
+        select(changed, slept).await;
     }
 }
 

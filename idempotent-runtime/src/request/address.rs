@@ -1,17 +1,21 @@
 //! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal and the key.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::Method};
+use uuid::Builder;
 
-use super::{Key, PartsHasher, Principal};
+use super::{Identity, Key, PartsHasher, Principal};
 use crate::policy::Scope;
 
 /// The address of a stored entry: 32 bytes that reveal neither the key nor the principal.
 ///
 /// Two requests share an address only if namespace, scope, principal and key are all the same: the parts are
 /// length-prefixed before they are hashed, whatever characters they hold.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address([u8; 32]);
 
 impl Address {
@@ -26,6 +30,15 @@ impl Address {
     }
 }
 
+/// Folded in two before it is hashed: it is a hash already, and is looked up several times a request.
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (low, high) = self.0.split_at(16);
+        let [low, high] = [low, high].map(|half| u128::from_le_bytes(half.try_into().unwrap_or_default()));
+        state.write_u128(low.wrapping_add(high));
+    }
+}
+
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({:02x}{:02x}{:02x}{:02x}…)", self.0[0], self.0[1], self.0[2], self.0[3])
@@ -34,27 +47,55 @@ impl fmt::Debug for Address {
 
 const DOMAIN: u8 = 1;
 
-/// Composes the address of this request's entry.
-pub(crate) fn address(
-    namespace: &str,
-    scope: Scope,
-    target: &Target<'_>,
-    principal: &Principal,
-    key: &Key,
-) -> Address {
+/// Where a key is unique: what the scope makes of a request, or what an operator says of it.
+pub(crate) enum Place<'a> {
+    Endpoint { method: &'a Method, pattern: &'a str },
+    Resource { method: &'a Method, path: &'a str },
+    Global,
+    Group(&'a str),
+}
+
+/// Composes the address of the entry of `key`.
+pub(crate) fn address(namespace: &str, place: &Place<'_>, principal: &Principal, key: &Key) -> Address {
     let mut hasher = PartsHasher::new(DOMAIN);
     hasher.part(namespace.as_bytes());
-    match scope {
-        Scope::Endpoint => hasher.parts(&[b"endpoint", target.method(), target.pattern.as_bytes()]),
-        Scope::Resource => hasher.parts(&[b"resource", target.method(), target.path()]),
-        Scope::Global => hasher.parts(&[b"global"]),
-        Scope::Group(name) => hasher.parts(&[b"group", name.as_bytes()]),
+    match place {
+        Place::Endpoint { method, pattern } => {
+            hasher.parts(&[b"endpoint", method.as_str().as_bytes(), pattern.as_bytes()]);
+        }
+        Place::Resource { method, path } => {
+            hasher.parts(&[b"resource", method.as_str().as_bytes(), path.as_bytes()]);
+        }
+        Place::Global => hasher.parts(&[b"global"]),
+        Place::Group(name) => hasher.parts(&[b"group", name.as_bytes()]),
     }
     match principal.bytes() {
         None => hasher.parts(&[b"anonymous"]),
         Some(bytes) => hasher.parts(&[b"principal", bytes]),
     }
     hasher.part(key.as_bytes());
+    Address(hasher.finish())
+}
+
+/// The domain of what is derived from an address.
+const DERIVED: u8 = 16;
+
+/// A key that stands for `name` at `address`, and at no other, in the form of a UUID of version 8 (RFC 9562). It tells nothing of what the
+/// address was made of.
+pub(crate) fn derived_key(address: Address, name: &str) -> String {
+    let mut hasher = PartsHasher::new(DERIVED);
+    hasher.parts(&[&address.0, name.as_bytes()]);
+    let hash = hasher.finish();
+    Builder::from_custom_bytes(std::array::from_fn(|at| hash[at])).into_uuid().to_string()
+}
+
+/// The domain of the addresses of steps.
+const STEP: u8 = 17;
+
+/// Where the entry of the step `name` lives: apart for every execution's address, every request made there, and every name.
+pub(crate) fn step(execution: Identity, name: &str) -> Address {
+    let mut hasher = PartsHasher::new(STEP);
+    hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
     Address(hasher.finish())
 }
 
@@ -72,6 +113,17 @@ impl<'a> Target<'a> {
             _ => String::new(),
         };
         Target { request, pattern }
+    }
+
+    /// Where a key is unique that this request carries.
+    pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
+        let method = self.request.method();
+        match scope {
+            Scope::Endpoint => Place::Endpoint { method, pattern: &self.pattern },
+            Scope::Resource => Place::Resource { method, path: self.request.path() },
+            Scope::Global => Place::Global,
+            Scope::Group(name) => Place::Group(name),
+        }
     }
 
     fn method(&self) -> &[u8] {

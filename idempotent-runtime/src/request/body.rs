@@ -1,6 +1,10 @@
 //! Reads the whole body before anything is claimed, within a limit of bytes and of time.
 
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use actix_web::{
     dev::Payload,
@@ -8,7 +12,10 @@ use actix_web::{
     http::header::{CONTENT_LENGTH, HeaderMap},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use futures_util::{Stream, stream};
+use tokio::time::timeout;
+
+use crate::poll_once::poll_once;
 
 /// Why a body did not arrive whole.
 #[derive(Debug)]
@@ -31,7 +38,12 @@ pub(crate) async fn read(
     if announced(headers).is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge);
     }
-    tokio::time::timeout(time, collect(payload, limit)).await.unwrap_or(Err(BodyError::Timeout))
+    let mut whole = pin!(collect(payload, limit));
+    // What has arrived already needs no timer.
+    match poll_once(whole.as_mut()).await {
+        Some(read) => read,
+        None => Box::pin(timeout(time, whole)).await.unwrap_or(Err(BodyError::Timeout)),
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -55,5 +67,13 @@ async fn chunk(payload: &mut Payload, room: usize) -> Result<Option<Bytes>, Body
         Ok(Some(chunk)) if chunk.len() > room => Err(BodyError::TooLarge),
         Ok(chunk) => Ok(chunk),
         Err(error) => Err(BodyError::Failed(error)),
+    }
+}
+
+/// A payload that brings `body` once more, for the extractors.
+pub(crate) fn again(body: Bytes) -> Payload {
+    match body.is_empty() {
+        true => Payload::None,
+        false => Payload::Stream { payload: Box::pin(stream::iter([Ok(body)])) },
     }
 }

@@ -66,7 +66,15 @@ pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat
     if lines.next().is_some() {
         return Err(KeyError::Invalid("the header was sent more than once; exactly one is allowed"));
     }
-    let key = parse(line.as_bytes()).map_err(KeyError::Invalid)?;
+    parse_key(line.as_bytes(), format).map_err(KeyError::Invalid)
+}
+
+/// The key that `header` is, the value of such a header.
+///
+/// # Errors
+/// Where it is none; the text says what is wrong and what is allowed.
+pub(crate) fn parse_key(header: &[u8], format: KeyFormat) -> Result<Key, &'static str> {
+    let key = parse(header)?;
     check_format(&key, format)?;
     Ok(key)
 }
@@ -109,10 +117,10 @@ fn sized(text: &str) -> Result<Key, &'static str> {
     }
 }
 
-fn check_format(key: &Key, format: KeyFormat) -> Result<(), KeyError> {
+fn check_format(key: &Key, format: KeyFormat) -> Result<(), &'static str> {
     match format {
         KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_err() => {
-            Err(KeyError::Invalid("the key must be a UUID of 36 characters with hyphens"))
+            Err("the key must be a UUID of 36 characters with hyphens")
         }
         KeyFormat::Uuid | KeyFormat::Any => Ok(()),
     }

@@ -4,10 +4,15 @@ mod address;
 pub(crate) mod body;
 mod digest;
 pub(crate) mod fingerprint;
+mod identity;
 pub(crate) mod key;
+mod name;
 mod principal;
 
-pub(crate) use address::{Target, address};
+pub(crate) use address::{Target, address, derived_key, step};
 pub(crate) use digest::PartsHasher;
+pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
-pub use {address::Address, fingerprint::RequestFingerprint, key::KeyFormat, principal::Principal};
+pub use {
+    address::Address, fingerprint::RequestFingerprint, key::KeyFormat, name::EntryName, principal::Principal,
+};

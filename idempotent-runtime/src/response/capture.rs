@@ -54,7 +54,7 @@ pub(crate) async fn capture(response: HttpResponse, limit: usize) -> Captured {
         BodySize::Sized(length) if length > limit as u64 => Captured::Passing(head.set_body(body)),
         _ => match body.try_into_bytes() {
             Ok(bytes) => Captured::Whole(head, Some(bytes)),
-            Err(body) => buffer(head, body, limit).await,
+            Err(body) => Box::pin(buffer(head, body, limit)).await,
         },
     }
 }

@@ -27,6 +27,9 @@ enum Outcome<'a> {
     #[serde(borrow)]
     Response(Stored<'a>),
     NotStored,
+    #[serde(borrow)]
+    Value(Raw<'a>),
+    Unknown,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,15 +58,13 @@ pub(crate) enum Recorded {
     Response(Replay),
     /// The effect happened; its response is not kept.
     NotStored,
+    /// Whether the effect happened is not known, and never will be.
+    Unknown,
 }
 
 /// A recorded response.
 #[derive(Debug)]
-pub(crate) struct Replay {
-    status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    body: Option<Bytes>,
-}
+pub(crate) struct Replay(HttpResponse);
 
 /// A record that cannot be read: damaged, or of a version this build does not know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,9 +91,19 @@ pub(crate) fn of_response(
     }))
 }
 
-/// The record of an effect whose response is not kept.
+/// The record of a step that has run, with its value.
+pub(crate) fn of_value(value: &[u8]) -> Record {
+    write(&Outcome::Value(Raw(value)))
+}
+
+/// The record of an effect of which nothing else is kept: no response, no value.
 pub(crate) fn of_nothing() -> Record {
     write(&Outcome::NotStored)
+}
+
+/// The record of an execution of which nobody will ever know whether it had its effect.
+pub(crate) fn of_refusal() -> Record {
+    write(&Outcome::Unknown)
 }
 
 /// What cannot be written is a record that cannot be read, so that the request is never run again.
@@ -110,32 +121,58 @@ fn encode(outcome: &Outcome<'_>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads a record. The body is a slice of it.
+/// Reads the record of a request. The body is a slice of it.
 pub(crate) fn read(record: &Record) -> Result<Recorded, Unreadable> {
-    let bytes = record.as_bytes();
-    let (header, content) = bytes.split_at_checked(HEADER).ok_or(Unreadable)?;
+    match outcome(record)? {
+        Outcome::NotStored => Ok(Recorded::NotStored),
+        Outcome::Unknown => Ok(Recorded::Unknown),
+        Outcome::Response(stored) => stored.replay(record.as_bytes()).map(Recorded::Response),
+        Outcome::Value(_) => Err(Unreadable),
+    }
+}
+
+/// Reads the record of a step. `None`: it has run, and its value is not kept.
+pub(crate) fn read_value(record: &Record) -> Result<Option<&[u8]>, Unreadable> {
+    match outcome(record)? {
+        Outcome::NotStored => Ok(None),
+        Outcome::Value(Raw(value)) => Ok(Some(value)),
+        Outcome::Response(_) | Outcome::Unknown => Err(Unreadable),
+    }
+}
+
+/// Whether what the record says is known, so that nobody may ever put another one in its place.
+pub(crate) fn is_final(record: &Record) -> bool {
+    match outcome(record) {
+        Ok(Outcome::Response(stored)) => stored.replay(record.as_bytes()).is_ok(),
+        Ok(Outcome::NotStored | Outcome::Value(_)) => true,
+        Ok(Outcome::Unknown) | Err(_) => false,
+    }
+}
+
+fn outcome(record: &Record) -> Result<Outcome<'_>, Unreadable> {
+    let (header, content) = record.as_bytes().split_at_checked(HEADER).ok_or(Unreadable)?;
     if header[0] != VERSION || header[1..] != crc32fast::hash(content).to_le_bytes() {
         return Err(Unreadable);
     }
     match postcard::take_from_bytes(content) {
-        Ok((Outcome::NotStored, [])) => Ok(Recorded::NotStored),
-        Ok((Outcome::Response(stored), [])) => stored.replay(bytes).map(Recorded::Response),
+        Ok((outcome, [])) => Ok(outcome),
         _ => Err(Unreadable),
     }
 }
 
 impl Stored<'_> {
     fn replay(&self, record: &Bytes) -> Result<Replay, Unreadable> {
-        let header = |(name, Raw(value)): &(&str, Raw<'_>)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            let value = HeaderValue::from_maybe_shared(record.slice_ref(value)).ok()?;
-            Some((name, value))
-        };
-        Ok(Replay {
-            status: StatusCode::from_u16(self.status).map_err(|_| Unreadable)?,
-            headers: self.headers.iter().map(header).collect::<Option<_>>().ok_or(Unreadable)?,
-            body: self.body.as_ref().map(|body| record.slice_ref(body.0)),
-        })
+        let mut response = HttpResponse::new(StatusCode::from_u16(self.status).map_err(|_| Unreadable)?);
+        let headers = response.headers_mut();
+        for (name, Raw(value)) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable)?;
+            let value = HeaderValue::from_maybe_shared(record.slice_ref(value)).map_err(|_| Unreadable)?;
+            headers.append(name, value);
+        }
+        Ok(Replay(match &self.body {
+            Some(Raw(body)) => response.set_body(record.slice_ref(body)).map_into_boxed_body(),
+            None => response,
+        }))
     }
 }
 
@@ -145,15 +182,9 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 impl Replay {
     /// The recorded response again, marked as a replay.
     pub(crate) fn into_response(self) -> HttpResponse {
-        let mut response = HttpResponse::new(self.status);
-        for (name, value) in self.headers {
-            response.headers_mut().append(name, value);
-        }
+        let Replay(mut response) = self;
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        match self.body {
-            Some(body) => response.set_body(body).map_into_boxed_body(),
-            None => response,
-        }
+        response
     }
 }
 

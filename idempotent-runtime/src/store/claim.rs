@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::Record;
 use crate::request::{Address, RequestFingerprint};
 
-/// A fencing token: 128 random bits that tell one claim from every other.
+/// A fencing token: 128 bits that tell one claim from every other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token([u8; 16]);
 
@@ -85,8 +85,13 @@ pub enum Claim {
         /// How long that lease still runs unless it is renewed.
         lease_left: Duration,
     },
-    /// The request has run, and this was recorded.
-    Replay(Record),
+    /// The request has run.
+    Replay {
+        /// What was recorded.
+        record: Record,
+        /// For how long it will still be replayed.
+        left: Duration,
+    },
     /// The key belongs to a request with another fingerprint.
     Reused,
     /// The request has run, its record has expired, and that is remembered.

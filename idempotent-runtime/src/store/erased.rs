@@ -2,15 +2,30 @@
 //!
 //! A call is polled once where it stands. If it is not finished then, it goes on in a task of its own: a statement that
 //! has been sent is executed by the server whether or not somebody waits for it, so no call is ever dropped half-way.
-//! Whoever waits, waits for a bounded time.
+//! Whoever waits, waits for a bounded time, and there is a bound to the calls that nobody waits for any more.
+//!
+//! The memory store is asked to claim and to complete without a future: that is most of what its users wait for.
 
-use std::{fmt, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Store, StoreError};
-use crate::{poll_once::poll_once, request::Address};
+use super::{
+    Claim, ClaimRequest, Completion, Hold, MemoryStore, Record, Renewal, Resolve, ResolveRequest, Retention,
+    Store, StoreError, Token, unanswered::Unanswered,
+};
+use crate::{
+    poll_once::poll_once,
+    request::{Address, RequestFingerprint},
+};
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
@@ -19,10 +34,17 @@ type Answer<T> = Result<T, CallError<T>>;
 
 trait ErasedStore: Send + Sync {
     fn name(&self) -> &'static str;
+    /// The memory store, whose verbs need no future.
+    fn in_memory(&self) -> Option<&MemoryStore>;
+    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record>;
+    fn token(&self) -> Result<Token, StoreError>;
+    fn transactions(&self) -> Option<&(dyn Any + Send + Sync)>;
     fn claim(self: Arc<Self>, request: ClaimRequest) -> Call<Claim>;
+    fn claim_for_transaction(self: Arc<Self>, request: ClaimRequest) -> Call<Claim>;
     fn renew(self: Arc<Self>, hold: Hold, lease: Duration) -> Call<Renewal>;
     fn complete(self: Arc<Self>, hold: Hold, record: Record, retention: Retention) -> Call<Completion>;
     fn release(self: Arc<Self>, hold: Hold) -> Call<()>;
+    fn resolve(self: Arc<Self>, request: ResolveRequest) -> Call<Resolve>;
     fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
@@ -31,8 +53,28 @@ impl<S: Store> ErasedStore for S {
         Store::name(self)
     }
 
+    fn in_memory(&self) -> Option<&MemoryStore> {
+        (self as &dyn Any).downcast_ref()
+    }
+
+    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        Store::recall(self, address, fingerprint)
+    }
+
+    fn token(&self) -> Result<Token, StoreError> {
+        Store::token(self)
+    }
+
+    fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Store::transactions(self)
+    }
+
     fn claim(self: Arc<Self>, request: ClaimRequest) -> Call<Claim> {
         Box::pin(async move { Store::claim(&*self, request).await })
+    }
+
+    fn claim_for_transaction(self: Arc<Self>, request: ClaimRequest) -> Call<Claim> {
+        Box::pin(async move { Store::claim_for_transaction(&*self, request).await })
     }
 
     fn renew(self: Arc<Self>, hold: Hold, lease: Duration) -> Call<Renewal> {
@@ -47,6 +89,10 @@ impl<S: Store> ErasedStore for S {
         Box::pin(async move { Store::release(&*self, hold).await })
     }
 
+    fn resolve(self: Arc<Self>, request: ResolveRequest) -> Call<Resolve> {
+        Box::pin(async move { Store::resolve(&*self, request).await })
+    }
+
     fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move { Store::changed(&*self, address).await })
     }
@@ -57,6 +103,7 @@ impl<S: Store> ErasedStore for S {
 pub(crate) struct StoreHandle {
     store: Arc<dyn ErasedStore>,
     timeout: Duration,
+    unanswered: Unanswered,
 }
 
 impl fmt::Debug for StoreHandle {
@@ -67,10 +114,12 @@ impl fmt::Debug for StoreHandle {
 
 /// How long a caller waits for a store's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// What is said to an operator when calls begin to be refused.
+const SILENT: &str = "the store has answered none of its last thousand calls: until it answers one, it is sent one at a time, and all others are refused";
 
 impl StoreHandle {
     pub(crate) fn new(store: impl Store) -> Self {
-        StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT }
+        StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT, unanswered: Unanswered::default() }
     }
 
     /// Never waits so long for an answer that a lease of this length could not be renewed in time.
@@ -79,25 +128,82 @@ impl StoreHandle {
         self
     }
 
-    pub(crate) fn claim(&self, request: ClaimRequest) -> impl Future<Output = Answer<Claim>> {
-        self.call(Arc::clone(&self.store).claim(request))
+    /// See [`Store::name`].
+    pub(crate) fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    /// The memory store, if it is that.
+    pub(crate) fn in_memory(&self) -> Option<&MemoryStore> {
+        self.store.in_memory()
+    }
+
+    /// See [`Store::recall`]. Where it panics the claim decides.
+    pub(crate) fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        let recalled = catch_unwind(AssertUnwindSafe(|| self.store.recall(address, fingerprint)));
+        recalled.unwrap_or_else(|_| {
+            tracing::error!(store = self.store.name(), "the store panicked when it was to recall a response");
+            None
+        })
+    }
+
+    /// See [`Store::token`].
+    pub(crate) fn token(&self) -> Answer<Token> {
+        self.at_once(|| self.store.token())
+    }
+
+    /// See [`Store::transactions`].
+    pub(crate) fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.store.transactions()
+    }
+
+    /// The answer to a claim, where it takes no waiting to get one.
+    pub(crate) fn claim_now(&self, request: &ClaimRequest) -> Option<Answer<Claim>> {
+        self.store.in_memory().map(|store| self.at_once(|| store.claim_now(request)))
+    }
+
+    pub(crate) fn claim(&self, request: &ClaimRequest) -> impl Future<Output = Answer<Claim>> {
+        self.call(Arc::clone(&self.store).claim(*request))
+    }
+
+    /// See [`Store::claim_for_transaction`].
+    pub(crate) fn claim_for_transaction(
+        &self,
+        request: &ClaimRequest,
+    ) -> impl Future<Output = Answer<Claim>> {
+        self.call(Arc::clone(&self.store).claim_for_transaction(*request))
     }
 
     pub(crate) fn renew(&self, hold: Hold, lease: Duration) -> impl Future<Output = Answer<Renewal>> {
         self.call(Arc::clone(&self.store).renew(hold, lease))
     }
 
+    /// The answer to a completion, where it takes no waiting to get one.
+    pub(crate) fn complete_now(
+        &self,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> Option<Answer<Completion>> {
+        let store = self.store.in_memory()?;
+        Some(self.at_once(|| Ok(store.complete_now(hold, record, retention))))
+    }
+
     pub(crate) fn complete(
         &self,
-        hold: Hold,
-        record: Record,
+        hold: &Hold,
+        record: &Record,
         retention: Retention,
     ) -> impl Future<Output = Answer<Completion>> {
-        self.call(Arc::clone(&self.store).complete(hold, record, retention))
+        self.call(Arc::clone(&self.store).complete(*hold, record.clone(), retention))
     }
 
     pub(crate) fn release(&self, hold: Hold) -> impl Future<Output = Answer<()>> {
         self.call(Arc::clone(&self.store).release(hold))
+    }
+
+    pub(crate) fn resolve(&self, request: &ResolveRequest) -> impl Future<Output = Answer<Resolve>> {
+        self.call(Arc::clone(&self.store).resolve(request.clone()))
     }
 
     pub(crate) async fn changed(&self, address: Address) {
@@ -108,9 +214,20 @@ impl StoreHandle {
         StoreError::unavailable(self.store.name(), "the store panicked")
     }
 
+    fn refused(&self) -> StoreError {
+        StoreError::undone(self.store.name(), "too many calls before have no answer yet")
+    }
+
+    fn at_once<T>(&self, verb: impl FnOnce() -> Result<T, StoreError>) -> Answer<T> {
+        let answer = catch_unwind(AssertUnwindSafe(verb));
+        answer.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed)
+    }
+
     async fn call<T: Send + 'static>(&self, mut call: Call<T>) -> Answer<T> {
+        let Some(_leave) = self.unanswered.leave() else { return Err(CallError::Failed(self.refused())) };
         let mut first = AssertUnwindSafe(call.as_mut()).catch_unwind();
         if let Some(answer) = poll_once(Pin::new(&mut first)).await {
+            self.unanswered.answered();
             return answer.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed);
         }
         Box::pin(self.in_background(call)).await
@@ -118,11 +235,14 @@ impl StoreHandle {
 
     async fn in_background<T: Send + 'static>(&self, call: Call<T>) -> Answer<T> {
         let mut task = tokio::spawn(call);
-        match timeout(self.timeout, &mut task).await {
-            Ok(Ok(answer)) => answer.map_err(CallError::Failed),
-            Ok(Err(_)) => Err(CallError::Failed(self.panicked())),
-            Err(_) => Err(CallError::Pending(PendingCall { store: self.store.name(), task })),
-        }
+        let Ok(ended) = timeout(self.timeout, &mut task).await else {
+            if self.unanswered.left(task.abort_handle()) {
+                tracing::error!(store = self.store.name(), "{SILENT}");
+            }
+            return Err(CallError::Pending(PendingCall { store: self.store.name(), task }));
+        };
+        self.unanswered.answered();
+        ended.unwrap_or_else(|_| Err(self.panicked())).map_err(CallError::Failed)
     }
 }
 
@@ -139,6 +259,21 @@ impl<T> CallError<T> {
     /// Whether the store says that it did nothing, for want of room.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, CallError::Failed(StoreError::Full { .. }))
+    }
+
+    /// Whether the store says that it did nothing.
+    pub(crate) fn did_nothing(&self) -> bool {
+        matches!(self, CallError::Failed(error) if error.did_nothing())
+    }
+}
+
+impl<T> CallError<T> {
+    /// The same for whoever does not wait for the call's end.
+    pub(crate) fn into_error(self) -> StoreError {
+        match self {
+            CallError::Failed(error) => error,
+            CallError::Pending(call) => StoreError::unavailable(call.store, "it did not answer in time"),
+        }
     }
 }
 
@@ -167,8 +302,8 @@ pub(crate) struct PendingCall<T> {
 }
 
 impl<T> PendingCall<T> {
-    /// Waits until the call has ended one way or another: until then, what it asks for may still be done.
-    pub(crate) async fn settled(self) {
-        let _ = self.task.await;
+    /// Waits until the call has ended one way or another: until then, what it asks for may still be done. Its answer, if it brought one.
+    pub(crate) async fn settled(self) -> Option<T> {
+        self.task.await.ok()?.ok()
     }
 }

@@ -13,6 +13,14 @@ pub enum StoreError {
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The store could not be asked, or has refused. Nothing was done, and nothing will be: a claim that fails so needs not be given back.
+    #[error("the {store} store did nothing")]
+    Undone {
+        /// The store's name.
+        store: &'static str,
+        /// What went wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The store has no room for a new key. Nothing was done.
     #[error("the {store} store is full")]
     Full {
@@ -27,8 +35,64 @@ impl StoreError {
         StoreError::Unavailable { store, source: source.into() }
     }
 
+    /// The store called `store` did nothing because of `source`, and will not do it later.
+    pub fn undone(store: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StoreError::Undone { store, source: source.into() }
+    }
+
     /// The store called `store` has no room for a new key.
     pub fn full(store: &'static str) -> Self {
         StoreError::Full { store }
     }
+
+    /// Whether what was asked was not done, and will not be.
+    pub(crate) fn did_nothing(&self) -> bool {
+        !matches!(self, StoreError::Unavailable { .. })
+    }
+}
+
+/// A store could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A name that cannot be that of a table or schema.
+    #[error(
+        "`{name}` cannot be the name of a {what}: it must be 1 to 48 of the characters a to z, 0 to 9 and _, and not begin with a digit"
+    )]
+    Name {
+        /// What it was to name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The store's schema is missing, or of another version than this release works with.
+    #[error(
+        "the schema of the {store} store has version {found}, and this release works with {wanted}: {hint}"
+    )]
+    Schema {
+        /// The store's name.
+        store: &'static str,
+        /// The version that is there; 0 where there is none.
+        found: u32,
+        /// The version that is needed.
+        wanted: u32,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A setting that cannot work.
+    #[error("the {store} store cannot be set up: {why}")]
+    Setting {
+        /// The store's name.
+        store: &'static str,
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
+    /// The server or the file does not answer, or not in a way that can be understood.
+    #[error("the {store} store cannot be reached")]
+    Unreachable {
+        /// The store's name.
+        store: &'static str,
+        /// What went wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
 }

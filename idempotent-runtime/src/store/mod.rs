@@ -1,28 +1,54 @@
-//! Where claims and records live: four atomic verbs and a way to wait.
+//! Where claims and records live: four atomic verbs, one more for an operator, and a way to wait.
 //!
 //! A store keeps one entry per [`Address`]. An entry is vacant, claimed, completed, expired or abandoned, and only
-//! the verbs of [`Store`] move it. There is no way to look without deciding: [`Store::claim`] is the only read.
+//! the verbs of [`Store`] move it. There is no way to look without deciding: [`Store::claim`] is the only read, and, for an operator,
+//! [`Store::resolve`].
 
+mod changes;
 mod claim;
 mod erased;
 mod error;
+mod local;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+mod remote;
+mod resolve;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod unanswered;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisStore, RedisStoreBuilder};
+pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresStore, PostgresStoreBuilder};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use {
     claim::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Renewal, Retention, Token},
-    error::StoreError,
+    error::{SetupError, StoreError},
+    local::LocalCache,
     memory::{MemoryStore, MemoryStoreBuilder, WhenFull},
     record::Record,
+    resolve::{Resolve, ResolveRequest},
 };
 
-use crate::request::Address;
+use std::future::ready;
+
+use crate::request::{Address, RequestFingerprint};
 
 /// Keeps claims and records, so that one request runs at most once.
 ///
 /// Implementations write plain `async fn`. Every verb has to be atomic: of any number of simultaneous claims on a
-/// vacant address exactly one is [`Claim::Won`]. Calls are never dropped half-way, except [`changed`](Store::changed).
+/// vacant address exactly one is [`Claim::Won`]. Calls are never dropped half-way, except [`changed`](Store::changed), and calls that have
+/// been without an answer for a minute where thousands are. A store that leaves a thousand calls in a row without an answer is sent one at a
+/// time until it answers.
 /// The suite in `idempotent_runtime::conformance` (feature `conformance`) checks all of this page against a store.
 pub trait Store: Send + Sync + 'static {
     /// The store's name, for logs.
@@ -33,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
     /// In this order:
     /// 1. A vacant address, or one whose retention has ended: the caller's claim is written, [`Claim::Won`], attempt 1.
     /// 2. Another fingerprint than the entry's: [`Claim::Reused`], whatever state the entry is in.
-    /// 3. Completed: [`Claim::Replay`]. Completed, expired and remembered: [`Claim::Expired`].
+    /// 3. Completed: [`Claim::Replay`], with what is left of its time. Completed, expired and remembered: [`Claim::Expired`].
     /// 4. Claimed with this same token: [`Claim::Won`] again, the lease counted from now.
     /// 5. Claimed, and the lease runs: [`Claim::InFlight`].
     /// 6. Claimed, and the lease has run out: under [`OnAbandoned::Refuse`] the entry becomes abandoned for good and the
@@ -62,6 +88,63 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes the address vacant again, if the hold still stands; else changes nothing.
     fn release(&self, hold: Hold) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends an entry that nobody runs any more, for somebody who knows what became of its request.
+    ///
+    /// In this order:
+    /// 1. A vacant address, or one whose retention has ended: [`Resolve::Vacant`].
+    /// 2. Claimed, and the lease runs: [`Resolve::Running`].
+    /// 3. Completed, expired and remembered: [`Resolve::Expired`]. Completed by this same token: [`Resolve::Done`] again.
+    /// 4. Completed with any other record than `instead_of`: [`Resolve::Completed`], with that record.
+    /// 5. Claimed, and the lease has run out, or abandoned: [`Resolve::Done`]. The outcome is recorded under the entry's fingerprint, and is
+    ///    replayed for as long as the entry would have been remembered; where there is none, the address is vacant.
+    /// 6. Completed with the record `instead_of`: [`Resolve::Done`]. The outcome takes its place, and its time; where there is none, the address is
+    ///    vacant.
+    ///
+    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it decides and writes in one step. A store that
+    /// leaves this as it is cannot end entries by hand, and says so: [`StoreError::Undone`].
+    fn resolve(&self, request: ResolveRequest) -> impl Future<Output = Result<Resolve, StoreError>> + Send {
+        let _ = request;
+        ready(Err(StoreError::undone(
+            self.name(),
+            "this store cannot end an entry by hand: it has no `resolve`",
+        )))
+    }
+
+    /// The response to exactly this request, if this process's memory holds it and its time has not ended.
+    ///
+    /// Every request asks this first. A completed entry never changes until it expires, so what is found is what [`claim`](Store::claim) would
+    /// replay, and costs no claim. Whatever else there is to say is left to `claim`: there is nothing here of another fingerprint, of
+    /// a claim that runs, or of what has expired. Answers at once. A store that keeps no responses in memory leaves this as it is: nothing.
+    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        let _ = (address, fingerprint);
+        None
+    }
+
+    /// A token that no other claim of this store has: 128 random bits, unless the store knows a cheaper way to be sure. Drawn for
+    /// each claim that is to be sent. Where entries outlive the process or are shared, only drawing them one by one is sure.
+    ///
+    /// # Errors
+    /// Where the operating system has no random numbers to give. Nothing is claimed then.
+    fn token(&self) -> Result<Token, StoreError> {
+        Token::random().map_err(|error| StoreError::unavailable(self.name(), error))
+    }
+
+    /// A claim for a transaction of this store's own database, which ends it. It may be lost with whatever has not reached the disk yet: what
+    /// loses the claim loses the transaction too, or the transaction finds that it does not hold. Of no use to other stores: a claim.
+    #[doc(hidden)]
+    fn claim_for_transaction(
+        &self,
+        request: ClaimRequest,
+    ) -> impl Future<Output = Result<Claim, StoreError>> + Send {
+        self.claim(request)
+    }
+
+    /// What a handler's transaction needs to know of a store that can take part in it. Of no use to other stores: nothing.
+    #[doc(hidden)]
+    fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        None
+    }
 
     /// Waits until the entry at `address` may have changed since it was last claimed.
     ///
@@ -95,6 +178,26 @@ impl<S: Store> Store for std::sync::Arc<S> {
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
         (**self).release(hold).await
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        (**self).resolve(request).await
+    }
+
+    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        (**self).recall(address, fingerprint)
+    }
+
+    fn token(&self) -> Result<Token, StoreError> {
+        (**self).token()
+    }
+
+    async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        (**self).claim_for_transaction(request).await
+    }
+
+    fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        (**self).transactions()
     }
 
     async fn changed(&self, address: Address) {

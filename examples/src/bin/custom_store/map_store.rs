@@ -140,7 +140,7 @@ impl Entry {
         }
         match &self.state {
             State::Completed { record, replay_until, .. } if now < *replay_until => {
-                Claim::Replay(record.clone())
+                Claim::Replay { record: record.clone(), left: replay_until.since(now) }
             }
             State::Completed { .. } => Claim::Expired,
             State::Claimed { token, .. } if *token == request.hold.token => {

@@ -1,27 +1,32 @@
 //! A shop whose endpoints are safe to retry: `cargo run -p idempotent-examples --bin orders`.
 //!
+//! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…` or `postgres://…`.
 //! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in `shop.rs`.
 
+mod prometheus;
 mod shop;
+mod store;
 
-use std::{error::Error, time::Duration};
+use std::{env, error::Error, time::Duration};
 
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer, Responder,
     error::{InternalError, JsonPayloadError},
     get, post, web,
 };
-use idempotent_examples::{listen, url};
+use idempotent_examples::{give_up, listen, url};
 use idempotent_runtime::{Idempotency, idempotent, serve};
 use serde_json::json;
 
+use prometheus::Prometheus;
 use shop::{Invalid, NewOrder, NewSubscription, NewTransfer, Shop};
+use store::{fate_of_keys, with_store};
 
 /// A key is one order: sent twice, it makes one.
 #[post("/orders")]
 #[idempotent(ttl = "24h", scope = "endpoint")]
 async fn create_order(order: web::Json<NewOrder>, shop: web::Data<Shop>) -> Result<impl Responder, Invalid> {
-    let order = shop.order(order.into_inner())?;
+    let order = shop.order(order.into_inner()).await?;
     let location = format!("/orders/{}", order.id);
     Ok(HttpResponse::Created().insert_header(("Location", location)).json(order))
 }
@@ -61,26 +66,49 @@ async fn find_order(id: web::Path<usize>, shop: web::Data<Shop>) -> impl Respond
     }
 }
 
+/// For Prometheus: how requests ended, what runs, what the store takes.
+#[get("/metrics")]
+async fn metrics(prometheus: web::Data<Prometheus>, idempotency: web::Data<Idempotency>) -> impl Responder {
+    prometheus.read(&idempotency)
+}
+
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let listener = listen();
-    println!("{}", what_to_try(&url(&listener)));
+    let store = env::var("STORE").unwrap_or("memory".to_owned());
+    let prometheus = Prometheus::install()?;
+    let idempotency = match with_store(&store).await {
+        Ok(builder) => builder.listener(prometheus.listener()).build()?,
+        Err(error) => give_up(error),
+    };
+    println!("{}", what_to_try(&url(&listener), &fate_of_keys(&store)));
 
-    let idempotency = Idempotency::builder().build()?;
-    let shop = web::Data::new(Shop::default());
-    let data = idempotency.clone();
+    let shop = web::Data::new(Shop::new(payment_takes()));
+    let data = web::Data::new(idempotency.clone());
+    let prometheus = web::Data::new(prometheus);
     let app = move || {
         App::new()
             .app_data(data.clone())
             .app_data(shop.clone())
+            .app_data(prometheus.clone())
             .app_data(web::JsonConfig::default().error_handler(bad_json))
-            .service((create_order, create_transfer, create_subscription, list_orders, find_order))
+            .service((create_order, create_transfer, create_subscription, list_orders, find_order, metrics))
     };
     let server = HttpServer::new(app).listen(listener)?.disable_signals().run();
     // SIGTERM and Ctrl-C: no new keys, what runs is finished and recorded, then the end.
     serve(server, idempotency, Duration::from_secs(30)).await?;
     Ok(())
+}
+
+/// How long an order's payment takes: `ORDER_TAKES_MS` milliseconds, or none.
+fn payment_takes() -> Duration {
+    let millis = env::var("ORDER_TAKES_MS").map(|millis| millis.parse());
+    match millis {
+        Ok(Ok(millis)) => Duration::from_millis(millis),
+        Ok(Err(_)) => give_up("ORDER_TAKES_MS has to be a number of milliseconds"),
+        Err(_) => Duration::ZERO,
+    }
 }
 
 /// Errors of the JSON extractor, as JSON. The handler has not begun, so the key stays free for the corrected request.
@@ -90,7 +118,7 @@ fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
     InternalError::from_response(error, response).into()
 }
 
-fn what_to_try(url: &str) -> String {
+fn what_to_try(url: &str, fate_of_keys: &str) -> String {
     format!(
         r#"Listening on {url}
 
@@ -114,7 +142,10 @@ curl -i {url}/accounts/bob/transfers -H 'Idempotency-Key: rent' --json '{{"to":"
 # A key is optional here.
 curl -i {url}/subscriptions --json '{{"email":"alice@example.org"}}'
 
-# Ctrl-C finishes what runs, and ends. The keys are in this process's memory and end with it.
+# What Prometheus reads; examples/grafana-dashboard.json shows it.
+curl {url}/metrics
+
+# Ctrl-C finishes what runs, and ends. {fate_of_keys}
 "#
     )
 }

@@ -1,9 +1,13 @@
 //! The shop itself. Nothing in here knows of idempotency.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 /// What can be ordered, and what a piece costs, in cents.
 const PRICES: [(&str, u64); 3] = [("tea", 450), ("coffee", 790), ("mug", 1250)];
@@ -67,14 +71,23 @@ struct Field {
 
 #[derive(Default)]
 pub(crate) struct Shop {
+    payment_takes: Duration,
     orders: Mutex<Vec<Order>>,
     transfers: Mutex<Vec<Transfer>>,
     subscriptions: Mutex<Vec<Subscription>>,
 }
 
 impl Shop {
-    pub(crate) fn order(&self, order: NewOrder) -> Result<Order, Invalid> {
+    /// A shop whose payments take this long.
+    pub(crate) fn new(payment_takes: Duration) -> Self {
+        Shop { payment_takes, ..Shop::default() }
+    }
+
+    pub(crate) async fn order(&self, order: NewOrder) -> Result<Order, Invalid> {
         let total_cents = total(&order.items)?;
+        if !self.payment_takes.is_zero() {
+            sleep(self.payment_takes).await;
+        }
         Ok(add(&self.orders, |id| Order { id, items: order.items, total_cents }))
     }
 

@@ -1,8 +1,8 @@
 //! What a claim is answered.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use super::super::desk::{Desk, LONG, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
+use super::super::desk::{Desk, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse};
 use crate::{
     request::Address,
     store::{Claim, Completion, Hold, OnAbandoned, Store},
@@ -95,7 +95,7 @@ pub(super) async fn addresses_do_not_touch_each_other<S: Store>(desk: Desk<S>) -
     is(desk.complete(first, &record(b"a")).await?, Completion::Stored, "the first completion")?;
     is_in_flight(desk.claim(retry(second)?).await?, LONG, "a claim on the second address")?;
     desk.release(second).await?;
-    is(desk.claim(retry(first)?).await?, Claim::Replay(record(b"a")), "a claim on the first address")
+    is_replay(desk.claim(retry(first)?).await?, record(b"a"), "a claim on the first address")
 }
 
 pub(super) async fn handles_to_the_same_data_see_the_same<S: Store>(desk: Desk<S>) -> Verdict {
@@ -109,7 +109,7 @@ pub(super) async fn handles_to_the_same_data_see_the_same<S: Store>(desk: Desk<S
         "a completion through another handle",
     )?;
     let third = desk.another().await;
-    is(third.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a claim through a third handle")?;
+    is_replay(third.claim(retry(owner)?).await?, record(b"a"), "a claim through a third handle")?;
     let owner = desk.won().await?;
     other.release(owner).await?;
     let lease = Duration::from_secs(60);
@@ -124,6 +124,15 @@ pub(super) async fn no_claim_is_forgotten_for_newer_ones<S: Store>(desk: Desk<S>
     }
     for owner in owners {
         is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after other keys were claimed")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn no_two_claims_get_the_same_token<S: Store>(desk: Desk<S>) -> Verdict {
+    let (other, mut tokens) = (desk.another().await, HashSet::new());
+    for _ in 0..1_000 {
+        let new = tokens.insert(desk.token()?) && tokens.insert(other.token()?);
+        is(new, true, "whether a token was new")?;
     }
     Ok(())
 }

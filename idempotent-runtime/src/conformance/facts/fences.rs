@@ -1,7 +1,9 @@
 //! What a token is good for, and what it is not.
 
-use super::super::desk::{Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
-use crate::store::{Claim, Completion, Renewal, Store};
+use super::super::desk::{
+    Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
+};
+use crate::store::{Completion, Renewal, Store};
 
 pub(super) async fn a_released_address_is_vacant<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.won().await?;
@@ -31,7 +33,7 @@ pub(super) async fn a_release_of_a_vacant_address_changes_nothing<S: Store>(desk
 pub(super) async fn a_release_after_completion_changes_nothing<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a")).await?;
     desk.release(owner).await?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry after the release")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry after the release")
 }
 
 pub(super) async fn a_renewal_with_another_token_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
@@ -49,7 +51,7 @@ pub(super) async fn a_renewal_of_a_vacant_address_is_fenced<S: Store>(desk: Desk
 pub(super) async fn a_renewal_after_completion_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a")).await?;
     is(desk.renew(owner, LONG).await?, Renewal::Fenced, "a renewal of a completed claim")?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry after it")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry after it")
 }
 
 pub(super) async fn a_completion_with_another_token_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
@@ -57,7 +59,7 @@ pub(super) async fn a_completion_with_another_token_is_fenced<S: Store>(desk: De
     is(desk.complete(retry(owner)?, &record(b"stranger")).await?, FENCED, "a completion with another token")?;
     is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after it")?;
     is(desk.complete(owner, &record(b"owner")).await?, Completion::Stored, "the owner's completion")?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"owner")), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"owner"), "a retry")
 }
 
 pub(super) async fn a_completion_of_a_vacant_address_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
@@ -78,14 +80,14 @@ pub(super) async fn a_completion_repeated_is_stored_and_changes_nothing<S: Store
         Completion::Stored,
         "the completion with another record",
     )?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"first")), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"first"), "a retry")
 }
 
 pub(super) async fn a_completion_after_another_is_told_the_winner<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"winner")).await?;
     let told = desk.complete(retry(owner)?, &record(b"loser")).await?;
     is(told, Completion::Fenced(Some(record(b"winner"))), "a completion after another's")?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"winner")), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"winner"), "a retry")
 }
 
 pub(super) async fn an_owner_taken_over_changes_nothing<S: Store>(desk: Desk<S>) -> Verdict {
@@ -95,7 +97,7 @@ pub(super) async fn an_owner_taken_over_changes_nothing<S: Store>(desk: Desk<S>)
     desk.release(old).await?;
     is_in_flight(desk.rerun(retry(new)?).await?, LONG, "a claim after all this")?;
     is(desk.complete(new, &record(b"new")).await?, Completion::Stored, "the new owner's completion")?;
-    is(desk.claim(retry(new)?).await?, Claim::Replay(record(b"new")), "a retry")
+    is_replay(desk.claim(retry(new)?).await?, record(b"new"), "a retry")
 }
 
 pub(super) async fn an_owner_taken_over_is_told_the_winner<S: Store>(desk: Desk<S>) -> Verdict {
@@ -103,7 +105,7 @@ pub(super) async fn an_owner_taken_over_is_told_the_winner<S: Store>(desk: Desk<
     is(desk.complete(new, &record(b"new")).await?, Completion::Stored, "the new owner's completion")?;
     let told = desk.complete(old, &record(b"old")).await?;
     is(told, Completion::Fenced(Some(record(b"new"))), "the old owner's completion")?;
-    is(desk.claim(retry(new)?).await?, Claim::Replay(record(b"new")), "a retry")
+    is_replay(desk.claim(retry(new)?).await?, record(b"new"), "a retry")
 }
 
 pub(super) async fn an_owner_is_not_told_of_another_request<S: Store>(desk: Desk<S>) -> Verdict {
@@ -118,5 +120,5 @@ pub(super) async fn an_owner_is_not_told_of_another_request<S: Store>(desk: Desk
     )?;
     is(desk.complete(new, &record(b"new")).await?, Completion::Stored, "the new owner's completion")?;
     is(desk.complete(old, &record(b"old")).await?, FENCED, "the old owner's completion after the new one's")?;
-    is(desk.claim(retry(new)?).await?, Claim::Replay(record(b"new")), "the other request's retry")
+    is_replay(desk.claim(retry(new)?).await?, record(b"new"), "the other request's retry")
 }

@@ -1,6 +1,8 @@
 //! What becomes of a claim whose lease runs out.
 
-use super::super::desk::{Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
+use super::super::desk::{
+    Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
+};
 use crate::store::{Claim, Completion, OnAbandoned, Renewal, Store};
 
 pub(super) async fn a_renewed_lease_runs_from_now<S: Store>(desk: Desk<S>) -> Verdict {
@@ -24,7 +26,7 @@ pub(super) async fn an_expired_lease_that_nobody_saw_is_renewed<S: Store>(desk: 
 pub(super) async fn an_expired_lease_that_nobody_saw_is_completed<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.lapsed().await?;
     is(desk.complete(owner, &record(b"late")).await?, Completion::Stored, "the owner's completion")?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"late")), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"late"), "a retry")
 }
 
 pub(super) async fn an_expired_lease_that_nobody_saw_is_released<S: Store>(desk: Desk<S>) -> Verdict {

@@ -4,7 +4,9 @@ mod claims;
 mod fences;
 mod leases;
 mod races;
+mod recalls;
 mod replays;
+mod resolves;
 mod waits;
 
 use futures_util::future::BoxFuture;
@@ -43,7 +45,8 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             another_fingerprint_is_reused_once_expired,
             addresses_do_not_touch_each_other,
             handles_to_the_same_data_see_the_same,
-            no_claim_is_forgotten_for_newer_ones;
+            no_claim_is_forgotten_for_newer_ones,
+            no_two_claims_get_the_same_token;
         replays:
             a_completed_request_is_replayed,
             a_completed_request_is_replayed_to_its_owner,
@@ -95,6 +98,11 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             waiting_ends_when_another_handle_completes,
             waiting_holds_nothing,
             waiting_that_is_dropped_holds_nothing;
+        recalls:
+            nothing_is_recalled_before_it_is_completed,
+            what_is_recalled_is_what_a_claim_replays,
+            nothing_is_recalled_for_another_request,
+            nothing_is_recalled_after_it_has_expired;
     }
 }
 
@@ -108,5 +116,35 @@ pub(super) fn racing<S: Store>() -> Vec<Fact<S>> {
             one_completion_is_replayed_to_all,
             a_late_completion_wins_or_loses_for_all,
             one_of_many_claims_wins_a_released_address;
+    }
+}
+
+/// Facts about stores that can end entries by hand.
+pub(super) fn resolving<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        resolves:
+            nothing_is_resolved_where_nothing_is,
+            nothing_is_resolved_after_its_retention,
+            what_runs_is_not_resolved,
+            an_abandoned_claim_is_resolved_with_a_record,
+            an_abandoned_claim_is_resolved_to_be_vacant,
+            an_expired_lease_that_nobody_saw_is_resolved,
+            an_owner_whose_claim_was_resolved_is_fenced,
+            what_is_resolved_is_kept_as_long_as_it_would_have_been,
+            what_is_completed_is_not_resolved_unless_that_record_is_meant,
+            an_empty_record_is_resolved_like_any_other,
+            a_replaced_record_keeps_the_time_of_the_one_before,
+            what_has_expired_is_not_resolved,
+            a_resolution_repeated_is_done_and_changes_nothing,
+            waiting_ends_when_the_claim_is_resolved;
+    }
+}
+
+/// The same about simultaneous ones.
+pub(super) fn resolving_at_once<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        races:
+            one_of_many_resolutions_ends_an_expired_claim,
+            a_late_completion_or_a_resolution_wins_for_all;
     }
 }

@@ -8,8 +8,10 @@ use tokio::{
 };
 
 use super::super::desk::LONG;
-use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, is_in_flight, record, retry, reuse};
-use crate::store::{Claim, Completion, Hold, Record, Store};
+use super::super::desk::{
+    Desk, FENCED, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
+};
+use crate::store::{Claim, Completion, Hold, Record, Resolve, Store};
 
 const RACERS: usize = 16;
 const HANDLES: usize = 4;
@@ -118,7 +120,7 @@ async fn run<S: Store>(desk: Desk<S>, hold: Hold) -> Result<(bool, Record), Stri
                 yield_now().await;
                 desk.complete(hold, &record(hold.token.as_bytes())).await?;
             }
-            Claim::Replay(record) => return Ok((effect, record)),
+            Claim::Replay { record, .. } => return Ok((effect, record)),
             Claim::InFlight { .. } => desk.prompt(desk.changed(hold.address), "waiting").await?,
             other => return Err(format!("a racer was told {other:?}")),
         }
@@ -138,37 +140,52 @@ pub(super) async fn one_completion_is_replayed_to_all<S: Store>(desk: Desk<S>) -
     Ok(())
 }
 
-/// What came of the owner's late completion, or of somebody else's claim.
-enum Came {
+/// What came of the owner's late completion, or of what a rival did meanwhile.
+enum Came<T> {
     Late(Completion),
-    Claimed(Claim),
+    Rival(T),
+}
+
+/// Lets the owner of a lapsed claim complete while others do what `rival` does, each with a hold of its own. Gives the holds too.
+async fn against_the_owner<S: Store, T: Send + 'static, F>(
+    desk: &Desk<S>,
+    handles: &[Desk<S>],
+    owner: Hold,
+    rival: impl Fn(Desk<S>, Hold) -> F + Copy + Send + Sync + 'static,
+) -> Result<(Vec<Hold>, Vec<Came<T>>), String>
+where
+    F: Future<Output = Result<T, String>> + Send,
+{
+    let mut holds = retries(owner)?;
+    holds[RACERS / 2] = owner;
+    let racer = move |desk: Desk<S>, hold: Hold| async move {
+        if hold.token == owner.token {
+            return desk.complete(hold, &record(b"late")).await.map(Came::Late);
+        }
+        rival(desk, hold).await.map(Came::Rival)
+    };
+    let came = race(desk, handles, holds.clone(), racer).await?;
+    Ok((holds, came))
 }
 
 pub(super) async fn a_late_completion_wins_or_loses_for_all<S: Store>(desk: Desk<S>) -> Verdict {
     let handles = handles(&desk).await;
     for owner in lapsed_keys(&desk).await? {
-        let mut holds = retries(owner)?;
-        holds[RACERS / 2] = owner;
-        let racer = |desk: Desk<S>, hold: Hold| async move {
-            if hold.token == owner.token {
-                return desk.complete(hold, &record(b"late")).await.map(Came::Late);
-            }
-            desk.claim(hold).await.map(Came::Claimed)
-        };
-        let came = race(&desk, &handles, holds, racer).await?;
+        let claim = |desk: Desk<S>, hold: Hold| async move { desk.claim(hold).await };
+        let (_, came) = against_the_owner(&desk, &handles, owner, claim).await?;
         let stored = came.iter().any(|came| matches!(came, Came::Late(Completion::Stored)));
-        let outcome = match stored {
-            true => Claim::Replay(record(b"late")),
-            false => Claim::Abandoned,
+        let is_outcome = |claim, what| match stored {
+            true => is_replay(claim, record(b"late"), what),
+            false => is(claim, Claim::Abandoned, what),
         };
         for came in came {
             match came {
                 Came::Late(Completion::Stored) => {}
                 Came::Late(completion) => is(completion, FENCED, "the late completion")?,
-                Came::Claimed(claim) => is(claim, outcome.clone(), "a claim beside the late completion")?,
+                Came::Rival(claim) => is_outcome(claim, "a claim beside the late completion")?,
             }
         }
-        is(desk.claim(retry(owner)?).await?, outcome, "a claim after the race")?;
+        is_outcome(desk.claim(retry(owner)?).await?, "a claim after the race")?;
     }
     Ok(())
 }
@@ -196,6 +213,63 @@ pub(super) async fn one_of_many_claims_wins_a_released_address<S: Store>(desk: D
             0 => is(desk.claim(retry(owner)?).await?, WON, "a claim after the race")?,
             _ => is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after the race")?,
         }
+    }
+    Ok(())
+}
+
+/// Ends the entry by hand, with the token as the record.
+async fn resolve<S: Store>(desk: Desk<S>, hold: Hold) -> Result<Resolve, String> {
+    desk.resolve_by(hold.token, hold, None, Some(record(hold.token.as_bytes()))).await
+}
+
+/// The record of the one resolution that was done, if one was; the others were all told of it, or of nothing but `lost`.
+fn one_resolved(
+    holds: &[Hold],
+    answers: Vec<(usize, Resolve)>,
+    lost: Option<&Record>,
+) -> Result<Option<Record>, String> {
+    let done: Vec<_> =
+        answers.iter().filter(|(_, answer)| *answer == Resolve::Done).map(|(at, _)| *at).collect();
+    is(done.len(), usize::from(lost.is_none()), "the number of resolutions that were done")?;
+    let winner = done.first().map(|&at| record(holds[at].token.as_bytes()));
+    let others = answers.into_iter().filter(|(_, answer)| *answer != Resolve::Done);
+    for (_, answer) in others {
+        let told = winner.as_ref().or(lost).cloned().map(Resolve::Completed);
+        is(Some(answer), told, "a resolution that came too late")?;
+    }
+    Ok(winner)
+}
+
+pub(super) async fn one_of_many_resolutions_ends_an_expired_claim<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for owner in lapsed_keys(&desk).await? {
+        let holds = retries(owner)?;
+        let answers = race(&desk, &handles, holds.clone(), resolve).await?;
+        let winner = one_resolved(&holds, answers.into_iter().enumerate().collect(), None)?;
+        let replay = desk.claim(retry(owner)?).await?;
+        is_replay(replay, winner.unwrap_or(record(b"")), "a retry after the race")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_late_completion_or_a_resolution_wins_for_all<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for owner in lapsed_keys(&desk).await? {
+        let (mut late, mut answers) = (None, Vec::new());
+        let (holds, came) = against_the_owner(&desk, &handles, owner, resolve).await?;
+        for (at, came) in came.into_iter().enumerate() {
+            match came {
+                Came::Late(completion) => late = Some(completion),
+                Came::Rival(answer) => answers.push((at, answer)),
+            }
+        }
+        let stored = (late == Some(Completion::Stored)).then(|| record(b"late"));
+        let winner = one_resolved(&holds, answers, stored.as_ref())?;
+        if winner.is_some() {
+            is(late, Some(Completion::Fenced(winner.clone())), "the late completion")?;
+        }
+        let outcome = winner.or(stored).unwrap_or(record(b""));
+        is_replay(desk.claim(retry(owner)?).await?, outcome, "a retry after the race")?;
     }
     Ok(())
 }

@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry, reuse};
+use super::super::desk::{Desk, LONG, Verdict, WON, is, is_replay, record, retry, reuse};
 use crate::store::{Claim, Completion, OnAbandoned, Record, Store};
 
 pub(super) async fn a_completed_request_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a response")).await?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a response")), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a response"), "a retry")
 }
 
 pub(super) async fn a_completed_request_is_replayed_to_its_owner<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a response")).await?;
-    is(desk.claim(owner).await?, Claim::Replay(record(b"a response")), "the owner's claim repeated")
+    is_replay(desk.claim(owner).await?, record(b"a response"), "the owner's claim repeated")
 }
 
 pub(super) async fn every_replay_has_the_same_bytes<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a response")).await?;
     for _ in 0..8 {
-        is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a response")), "a retry")?;
+        is_replay(desk.claim(retry(owner)?).await?, record(b"a response"), "a retry")?;
     }
     Ok(())
 }
 
 async fn comes_back<S: Store>(desk: Desk<S>, record: Record) -> Verdict {
     let owner = desk.completed(&record).await?;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record), "a retry")
+    is_replay(desk.claim(retry(owner)?).await?, record, "a retry")
 }
 
 pub(super) async fn a_record_of_no_bytes_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
@@ -46,7 +46,7 @@ pub(super) async fn a_record_is_replayed_until_its_ttl_ends<S: Store>(desk: Desk
     let owner = desk.won().await?;
     desk.complete_for(owner, &record(b"a"), desk.unit() * 2, Duration::ZERO).await?;
     desk.pass(1.0).await;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry within the ttl")
 }
 
 pub(super) async fn the_ttl_counts_from_completion<S: Store>(desk: Desk<S>) -> Verdict {
@@ -54,7 +54,7 @@ pub(super) async fn the_ttl_counts_from_completion<S: Store>(desk: Desk<S>) -> V
     desk.pass(2.0).await;
     desk.complete_for(owner, &record(b"a"), desk.unit() * 2, Duration::ZERO).await?;
     desk.pass(1.0).await;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry within the ttl")
 }
 
 pub(super) async fn an_address_is_vacant_after_the_ttl<S: Store>(desk: Desk<S>) -> Verdict {
@@ -64,14 +64,14 @@ pub(super) async fn an_address_is_vacant_after_the_ttl<S: Store>(desk: Desk<S>) 
     let next = reuse(owner)?;
     is(desk.claim(next).await?, WON, "a claim after the ttl, of another request")?;
     is(desk.complete(next, &record(b"b")).await?, Completion::Stored, "its completion")?;
-    is(desk.claim(retry(next)?).await?, Claim::Replay(record(b"b")), "its retry")
+    is_replay(desk.claim(retry(next)?).await?, record(b"b"), "its retry")
 }
 
 pub(super) async fn a_remembered_record_is_expired_then_vacant<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.won().await?;
     desk.complete_for(owner, &record(b"a"), desk.unit() * 2, desk.unit() * 2).await?;
     desk.pass(1.0).await;
-    is(desk.claim(retry(owner)?).await?, Claim::Replay(record(b"a")), "a retry within the ttl")?;
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry within the ttl")?;
     desk.pass(2.0).await;
     is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after the ttl")?;
     is(desk.rerun(retry(owner)?).await?, Claim::Expired, "a rerun after the ttl")?;
@@ -88,8 +88,8 @@ pub(super) async fn reruns_replay_too<S: Store>(desk: Desk<S>) -> Verdict {
         "the second attempt's completion",
     )?;
     let again = desk.ask(retry(winner)?, LONG, OnAbandoned::Rerun, LONG).await?;
-    is(again, Claim::Replay(record(b"second")), "a retry under rerun")?;
-    is(desk.claim(retry(winner)?).await?, Claim::Replay(record(b"second")), "a retry under refuse")
+    is_replay(again, record(b"second"), "a retry under rerun")?;
+    is_replay(desk.claim(retry(winner)?).await?, record(b"second"), "a retry under refuse")
 }
 
 pub(super) async fn no_record_is_forgotten_for_newer_ones<S: Store>(desk: Desk<S>) -> Verdict {
@@ -98,11 +98,8 @@ pub(super) async fn no_record_is_forgotten_for_newer_ones<S: Store>(desk: Desk<S
         owners.push(desk.completed(&record(b"a")).await?);
     }
     for owner in owners {
-        is(
-            desk.claim(retry(owner)?).await?,
-            Claim::Replay(record(b"a")),
-            "a retry after other keys have completed",
-        )?;
+        let claim = desk.claim(retry(owner)?).await?;
+        is_replay(claim, record(b"a"), "a retry after other keys have completed")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, record, retry};
+use super::super::desk::{Desk, FENCED, Verdict, WON, hold, is, is_replay, record, retry};
 use crate::store::{Claim, Completion, Hold, Store};
 
 pub(super) async fn waiting_ends_at_once_on_a_vacant_address<S: Store>(desk: Desk<S>) -> Verdict {
@@ -25,14 +25,14 @@ pub(super) async fn waiting_ends_at_once_on_an_abandoned_address<S: Store>(desk:
 }
 
 /// Starts waiting, and gives it the time to begin.
-async fn waiting<S: Store>(desk: &Desk<S>, owner: Hold) -> JoinHandle<()> {
+pub(super) async fn waiting<S: Store>(desk: &Desk<S>, owner: Hold) -> JoinHandle<()> {
     let desk = desk.clone();
     let waiting = tokio::spawn(async move { desk.changed(owner.address).await });
     sleep(Duration::from_millis(20)).await;
     waiting
 }
 
-async fn ended<S: Store>(desk: &Desk<S>, waiting: JoinHandle<()>) -> Verdict {
+pub(super) async fn ended<S: Store>(desk: &Desk<S>, waiting: JoinHandle<()>) -> Verdict {
     desk.prompt(waiting, "waiting").await?.map_err(|panicked| panicked.to_string())
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn waiting_holds_nothing<S: Store>(desk: Desk<S>) -> Verdict {
     let other =
         desk.prompt(desk.completed(&record(b"b")), "another key's execution beside the waiters").await??;
     let replay = desk.prompt(desk.claim(retry(other)?), "another key's retry beside the waiters").await??;
-    is(replay, Claim::Replay(record(b"b")), "another key's retry")?;
+    is_replay(replay, record(b"b"), "another key's retry")?;
     desk.prompt(desk.complete(owner, &record(b"a")), "the completion that they wait for").await??;
     for waiter in waiters {
         ended(&desk, waiter).await?;

@@ -1,211 +1,212 @@
-//! Completed responses, in moka: weighed in bytes, each with its own expiry.
+//! One shard's completed requests, and when each has to go.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use foldhash::quality::RandomState;
-use moka::{
-    Expiry,
-    notification::RemovalCause,
-    ops::compute::{CompResult, Op},
-    policy::EvictionPolicy,
-    sync::Cache,
-};
+use super::{budget::Budget, entry::Entry, order::Order};
+use crate::{clock::Timestamp, request::Address, shards::AddressMap};
 
-use super::budget::{Budget, ENTRY};
-use crate::{
-    clock::{Clock, SystemClock, Timestamp},
-    request::{Address, RequestFingerprint},
-    store::{Completion, Hold, Record, Retention, Token},
-    sync::{Arc, AtomicBool, AtomicU64, Ordering},
-};
+const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
 
-/// One cache for both, so that they share one budget and one order of eviction.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    Response(Address),
-    Expired(Address),
-}
+/// Below this many entries a map keeps its size.
+const SMALL: usize = 64;
 
-#[derive(Clone)]
-pub(super) struct Stored {
-    // One allocation of just this length, however often it is shared.
-    record: Arc<[u8]>,
-    fingerprint: RequestFingerprint,
-    token: Token,
-    expires_at: Timestamp,
-}
-
-impl Stored {
-    fn new(hold: &Hold, record: &[u8], expires_at: Timestamp) -> Self {
-        Stored { record: record.into(), fingerprint: hold.fingerprint, token: hold.token, expires_at }
-    }
-
-    fn bytes(&self) -> u64 {
-        ENTRY + self.record.len() as u64
-    }
-
-    pub(super) fn into_record(self) -> Record {
-        Record::from_bytes(Bytes::from_owner(self.record))
-    }
-}
-
-/// What is known of a completed request.
-pub(super) enum Found {
-    Response(Stored),
-    Expired(Stored),
-}
-
-impl Found {
-    pub(super) fn fingerprint(&self) -> RequestFingerprint {
-        let (Found::Response(stored) | Found::Expired(stored)) = self;
-        stored.fingerprint
-    }
-}
-
+// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of them. `due` is mostly
+// appended to: entries of one ttl become due in the order in which they complete.
+#[derive(Debug)]
 pub(super) struct Completed {
-    cache: Cache<Key, Stored, RandomState>,
-    budget: Arc<Budget>,
-    remembers: AtomicBool,
-    swept_lead: AtomicU64,
+    // A map of pointers is small beside what they point to, and cheap to grow.
+    entries: AddressMap<Box<Entry>>,
+    due: BTreeMap<(Timestamp, u64), Address>,
+    // Nothing is due before.
+    nothing_due_before: Timestamp,
+    order: Option<Order>,
 }
 
 impl Completed {
-    pub(super) fn new(budget: &Arc<Budget>, clock: Arc<dyn Clock>) -> Self {
-        let listener = {
-            let budget = Arc::clone(budget);
-            move |key: std::sync::Arc<Key>, stored: Stored, cause| forget(&budget, *key, &stored, cause)
-        };
-        let builder = Cache::builder()
-            .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(listener)
-            .expire_after(KeptFor(clock));
-        let builder = match budget.evicts_beyond() {
-            Some(limit) => builder
-                .max_capacity(limit)
-                .weigher(|_, stored: &Stored| u32::try_from(stored.bytes()).unwrap_or(u32::MAX)),
-            None => builder,
-        };
-        Completed {
-            cache: builder.build_with_hasher(RandomState::default()),
-            budget: Arc::clone(budget),
-            remembers: AtomicBool::new(false),
-            swept_lead: AtomicU64::new(0),
+    /// Where the oldest entries make room for new ones there is an `order`.
+    pub(super) fn new(order: Option<Order>) -> Self {
+        Completed { entries: AddressMap::default(), due: BTreeMap::new(), nothing_due_before: NEVER, order }
+    }
+
+    /// The entry at `address`, whether or not it still says something.
+    pub(super) fn get(&self, address: &Address) -> Option<&Entry> {
+        self.entries.get(address).map(|entry| &**entry)
+    }
+
+    /// The entry at `address`, if it still says something.
+    pub(super) fn find(&self, address: &Address, now: Timestamp) -> Option<&Entry> {
+        self.get(address).filter(|entry| entry.is_kept(now))
+    }
+
+    /// Puts an entry in the place of one that says nothing any more, if there is one.
+    pub(super) fn insert(&mut self, address: Address, entry: Box<Entry>, budget: &Budget) {
+        self.set_due(&address, &entry);
+        if let Some(order) = &mut self.order {
+            order.insert(entry.serial, address);
+        }
+        if let Some(replaced) = self.entries.insert(address, entry) {
+            self.forget(&replaced, budget);
         }
     }
 
-    /// Must be called with the address's shard locked.
-    pub(super) fn find(&self, address: Address, now: Timestamp) -> Option<Found> {
-        let live = |key| self.peek(key).filter(|stored| now < stored.expires_at);
-        if let Some(stored) = live(Key::Response(address)) {
-            return Some(Found::Response(stored));
-        }
-        if !self.remembers.load(Ordering::Relaxed) {
-            return None;
-        }
-        live(Key::Expired(address)).map(Found::Expired)
+    fn set_due(&mut self, address: &Address, entry: &Entry) {
+        self.nothing_due_before = self.nothing_due_before.min(entry.due());
+        self.due.insert((entry.due(), entry.serial), *address);
     }
 
-    /// What to tell a hold whose address is not claimed. Must be called with the address's shard locked.
-    pub(super) fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
-        match self.find(hold.address, now) {
-            Some(Found::Response(stored)) if stored.token == hold.token => Completion::Stored,
-            Some(Found::Response(stored)) if stored.fingerprint == hold.fingerprint => {
-                Completion::Fenced(Some(stored.into_record()))
-            }
-            _ => Completion::Fenced(None),
-        }
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// Must be called with the address's shard locked.
-    pub(super) fn insert(&self, hold: &Hold, record: &Record, retention: Retention, now: Timestamp) {
-        let expires_at = now.after(retention.replay);
-        if !retention.remember.is_zero() {
-            self.remembers.store(true, Ordering::Relaxed);
-            let forgotten_at = expires_at.after(retention.remember);
-            self.put(Key::Expired(hold.address), Stored::new(hold, &[], forgotten_at));
-        }
-        self.put(Key::Response(hold.address), Stored::new(hold, record.as_bytes(), expires_at));
+    pub(super) fn remove(&mut self, address: &Address, budget: &Budget) -> Option<Box<Entry>> {
+        let entry = self.entries.remove(address)?;
+        self.forget(&entry, budget);
+        self.shrink();
+        Some(entry)
     }
 
-    fn put(&self, key: Key, stored: Stored) {
-        self.budget.add(stored.bytes());
-        self.cache.insert(key, stored);
-        // moka evicts in batches, now and then; a budget is kept at once.
-        if self.budget.evicts_beyond().is_some_and(|limit| self.budget.used() > limit) {
-            self.cache.run_pending_tasks();
+    /// An entry is no more.
+    fn forget(&mut self, entry: &Entry, budget: &Budget) {
+        self.due.remove(&(entry.due(), entry.serial));
+        if let Some(order) = &mut self.order {
+            order.remove(entry.serial);
+        }
+        budget.give_back(entry.bytes());
+    }
+
+    /// A map that is mostly empty gives its memory back.
+    fn shrink(&mut self) {
+        let (entries, room) = (self.entries.len(), self.entries.capacity());
+        if room > SMALL && entries < room / 8 {
+            self.entries.shrink_to(entries * 2);
         }
     }
 
-    /// Looks without making an old entry young again: the oldest are the first to be evicted, replayed or not.
-    fn peek(&self, key: Key) -> Option<Stored> {
-        if self.budget.evicts_beyond().is_none() {
-            return self.cache.get(&key);
-        }
-        match self.cache.entry(key).and_compute_with(|_| Op::Nop) {
-            CompResult::Unchanged(entry) => Some(entry.into_value()),
-            _ => None,
-        }
-    }
-
-    /// Gives back what has expired. `lock` locks an address's shard.
-    ///
-    /// moka drops expired entries by the machine's clock. Where the store's clock has run ahead of it, they are
-    /// looked for, one by one and each under its lock, since an address may be in use again.
-    pub(super) fn reclaim<G>(&self, now: Timestamp, lock: impl Fn(Address) -> G) {
-        let lead = now.since(SystemClock.now()).as_secs();
-        if self.swept_lead.swap(lead, Ordering::Relaxed) < lead {
-            let overdue = |(_, stored): &(_, Stored)| stored.expires_at <= now;
-            let keys: Vec<Key> = self.cache.iter().filter(overdue).map(|(key, _)| *key).collect();
-            for key in keys {
-                let (Key::Response(address) | Key::Expired(address)) = key;
-                let _locked = lock(address);
-                if self.peek(key).is_some_and(|stored| stored.expires_at <= now) {
-                    self.cache.invalidate(&key);
+    /// Drops what is over, `most` records or entries at most. How many it dropped.
+    pub(super) fn expire(&mut self, now: Timestamp, most: usize, budget: &Budget) -> usize {
+        let mut dropped = 0;
+        while dropped < most && self.nothing_due_before <= now {
+            let first = self.due.first_key_value().map(|((due, _), address)| (*due, *address));
+            match first {
+                Some((due, address)) if due <= now => {
+                    self.end(&address, now, budget);
+                    dropped += 1;
                 }
+                later => self.nothing_due_before = later.map_or(NEVER, |(due, _)| due),
             }
         }
-        self.cache.run_pending_tasks();
+        dropped
+    }
+
+    /// An entry is due: all of it goes, or its record where it is remembered that it has expired.
+    fn end(&mut self, address: &Address, now: Timestamp, budget: &Budget) {
+        let Some(entry) = self.entries.get_mut(address).filter(|entry| entry.is_kept(now)) else {
+            self.remove(address, budget);
+            return;
+        };
+        self.due.remove(&(entry.due(), entry.serial));
+        budget.give_back(entry.drop_record());
+        self.due.insert((entry.due(), entry.serial), *address);
+    }
+
+    /// Drops the entry with this serial number, if it is still this shard's oldest.
+    pub(super) fn evict(&mut self, serial: u64, now: Timestamp, budget: &Budget) {
+        let Some(address) = self.order.as_ref().and_then(|order| order.first_if(serial)) else { return };
+        if self.remove(&address, budget).is_some_and(|entry| entry.is_live(now)) {
+            budget.count_eviction();
+        }
     }
 }
 
-fn forget(budget: &Budget, key: Key, stored: &Stored, cause: RemovalCause) {
-    budget.give_back(stored.bytes());
-    if cause == RemovalCause::Size && matches!(key, Key::Response(_)) {
-        budget.count_eviction();
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        request::RequestFingerprint,
+        store::{
+            Hold, Record, Retention, Token, WhenFull,
+            memory::{budget::ENTRY, order::Oldest},
+        },
+        sync::Arc,
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn hold(address: u8) -> Hold {
+        Hold {
+            address: Address::from_bytes([address; 32]),
+            token: Token::from_bytes([1; 16]),
+            fingerprint: RequestFingerprint::from_bytes([2; 32]),
+        }
     }
-}
 
-/// Tells moka how long an entry is kept, from when it was last written.
-struct KeptFor(Arc<dyn Clock>);
-
-impl KeptFor {
-    fn left(&self, stored: &Stored) -> Option<Duration> {
-        Some(stored.expires_at.since(self.0.now()))
-    }
-}
-
-impl Expiry<Key, Stored> for KeptFor {
-    fn expire_after_create(&self, _: &Key, stored: &Stored, _: Instant) -> Option<Duration> {
-        self.left(stored)
+    fn retention(number: u32) -> Retention {
+        Retention { replay: SECOND * (1 + number * 7 % 13), remember: SECOND * (number * 5 % 3) }
     }
 
-    fn expire_after_update(
-        &self,
-        _: &Key,
-        stored: &Stored,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        self.left(stored)
+    /// How many entries there are, if every index says so too.
+    fn len(completed: &Completed) -> usize {
+        let (entries, order) = (completed.entries.len(), completed.order.as_ref().unwrap().len());
+        assert_eq!((completed.due.len(), order), (entries, entries));
+        entries
     }
-}
 
-impl fmt::Debug for Completed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Completed").field("entries", &self.cache.entry_count()).finish_non_exhaustive()
+    fn churn() {
+        let budget = Budget::new(u64::MAX, WhenFull::EvictOldest);
+        let oldest = Arc::new(Oldest::new());
+        let mut completed = Completed::new(Some(Order::new(&oldest, 3)));
+        let mut now = Timestamp::from_millis(0);
+        for number in 0..2_000_u32 {
+            let hold = hold(u8::try_from(number * 3 % 101).unwrap());
+            completed.expire(now, 2, &budget);
+            if completed.find(&hold.address, now).is_none() {
+                let mut entry = Entry::new(&hold, &Record::from_bytes(vec![0; 10]), retention(number), now);
+                entry.serial = number.into();
+                assert!(budget.reserve_claim());
+                budget.complete_claim(entry.bytes());
+                completed.insert(hold.address, Box::new(entry), &budget);
+            }
+            if number % 10 == 0 {
+                completed.evict(oldest.of_all().unwrap().1, now, &budget);
+            }
+            let count = len(&completed);
+            assert!(count < 60, "{count}");
+            assert!(budget.used() <= count as u64 * (ENTRY + 10));
+            now = now.after(SECOND / 5);
+        }
+        assert!(budget.evicted() > 0);
+        completed.expire(now.after(SECOND * 60), usize::MAX, &budget);
+        assert_eq!((len(&completed), budget.used(), oldest.of_all()), (0, 0, None));
+        assert!(completed.entries.capacity() < 200);
+    }
+
+    #[test]
+    fn no_index_and_no_byte_is_left_behind_under_churn_with_mixed_ttls() {
+        shuttle::check_random(churn, 1);
+    }
+
+    #[test]
+    fn a_remembered_entry_gives_its_record_back_when_it_expires_and_the_rest_later() {
+        shuttle::check_random(
+            || {
+                let budget = Budget::new(u64::MAX, WhenFull::Refuse);
+                let mut completed = Completed::new(None);
+                let (hold, start) = (hold(1), Timestamp::from_millis(1));
+                let retention = Retention { replay: SECOND, remember: SECOND };
+                let entry = Entry::new(&hold, &Record::from_bytes(vec![0; 100]), retention, start);
+                assert!(budget.reserve_claim());
+                budget.complete_claim(entry.bytes());
+                completed.insert(hold.address, Box::new(entry), &budget);
+                assert_eq!(budget.used(), ENTRY + 100);
+                completed.expire(start.after(SECOND), 1, &budget);
+                assert_eq!(budget.used(), ENTRY);
+                assert!(completed.find(&hold.address, start.after(SECOND)).is_some());
+                completed.expire(start.after(SECOND * 2), 1, &budget);
+                assert_eq!(budget.used(), 0);
+            },
+            1,
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     clock::Timestamp,
     request::RequestFingerprint,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Resolve, Token},
     sync::Arc,
     watched::Watched,
 };
@@ -69,6 +69,17 @@ impl Slot {
                 Claim::InFlight { lease_left: self.lease_until.since(now) }
             }
             State::Claimed(_) => self.lapse(request, now),
+        }
+    }
+
+    /// Which request a resolution ends here, and for how long it is remembered; or why it ends none.
+    pub(super) fn resolvable(&self, now: Timestamp) -> Result<(RequestFingerprint, Duration), Resolve> {
+        match self.state {
+            _ if !self.is_remembered(now) => Err(Resolve::Vacant),
+            State::Claimed(_) if now < self.lease_until => {
+                Err(Resolve::Running { lease_left: self.lease_until.since(now) })
+            }
+            _ => Ok((self.fingerprint, self.lease_until.after(self.retention).since(now))),
         }
     }
 

@@ -1,0 +1,51 @@
+//! The payment service, as the shop sees it.
+
+use std::fmt;
+
+use actix_web::{Error, error::ErrorBadGateway};
+use awc::Client;
+use serde::{Deserialize, Serialize};
+
+/// What a customer is to be charged, and for what.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct NewCharge {
+    pub(crate) order: String,
+    pub(crate) cents: u32,
+}
+
+/// What a customer has been charged.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Charge {
+    pub(crate) id: String,
+    pub(crate) order: String,
+    pub(crate) cents: u32,
+}
+
+/// A client of the payment service.
+pub(crate) struct Payments {
+    http: Client,
+    charges: String,
+}
+
+impl Payments {
+    /// A client of the service at `url`.
+    pub(crate) fn at(url: &str) -> Payments {
+        Payments { http: Client::default(), charges: format!("{url}/charges") }
+    }
+
+    /// Charges a customer. With a `key` that it knows the service charges nobody: it returns the charge that it has made.
+    ///
+    /// Any failure is a 502, which says nothing of whether the customer has been charged: try again, with the same key.
+    pub(crate) async fn charge(&self, key: &str, new: &NewCharge) -> Result<Charge, Error> {
+        let request = self.http.post(&self.charges).insert_header(("Idempotency-Key", key));
+        let mut response = request.send_json(new).await.map_err(failed)?;
+        if !response.status().is_success() {
+            return Err(failed(response.status()));
+        }
+        response.json().await.map_err(failed)
+    }
+}
+
+fn failed(why: impl fmt::Display) -> Error {
+    ErrorBadGateway(format!("no charge from the payment service: {why}"))
+}

@@ -1,0 +1,150 @@
+//! The shop. `PROVIDER` says where the payment service is (`http://127.0.0.1:8081`), `STORE` where orders and idempotency keys are
+//! (`sqlite:PATH`, by default a file in the temporary directory), `SAVING_TAKES_MS` how long the shop takes between its two effects.
+
+use std::{env, error::Error, process, time::Duration};
+
+use actix_web::{App, HttpResponse, HttpServer, Responder, error::ErrorServiceUnavailable, get, post, web};
+use idempotent_examples::{give_up, listen, url};
+use idempotent_runtime::{Idempotency, IdempotencyContext, SqliteStore, idempotent, serve};
+use serde::{Deserialize, Serialize};
+use sqlx::{
+    Executor, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+};
+use tokio::time::sleep;
+
+use crate::payments::{NewCharge, Payments};
+
+#[derive(Deserialize)]
+struct NewOrder {
+    item: String,
+    cents: u32,
+}
+
+/// An order that is paid.
+#[derive(Serialize)]
+struct Order {
+    id: String,
+    item: String,
+    cents: u32,
+    charge: String,
+}
+
+/// Charges the customer, then saves the order.
+///
+/// If the process dies on the way, a retry runs all of this again (`abandoned = "rerun"`), and a 5xx is tried again too
+/// (`replay = "final"`). That is harmless because both effects have a key that is the same on every attempt: the payment service
+/// returns the charge that it has made, and a row that is there already stays the only one.
+#[post("/orders")]
+#[idempotent(ttl = "24h", scope = "endpoint", abandoned = "rerun", replay = "final")]
+async fn create_order(
+    new: web::Json<NewOrder>,
+    context: IdempotencyContext,
+    payments: web::Data<Payments>,
+    shop: web::Data<Shop>,
+) -> actix_web::Result<impl Responder> {
+    let NewOrder { item, cents } = new.into_inner();
+    let id = context.derive_key("order");
+
+    let charge = NewCharge { order: id.clone(), cents };
+    let charge = payments.charge(&context.derive_key("charge"), &charge).await?;
+
+    // A shop that dies here has charged a customer, and knows of no order.
+    sleep(shop.saving_takes).await;
+
+    let order = Order { id, item, cents, charge: charge.id };
+    shop.save(&order).await.map_err(no_database)?;
+    Ok(HttpResponse::Created().json(order))
+}
+
+#[get("/orders")]
+async fn list_orders(shop: web::Data<Shop>) -> actix_web::Result<impl Responder> {
+    Ok(web::Json(shop.all().await.map_err(no_database)?))
+}
+
+/// A 503, after which the client tries again.
+fn no_database(_: sqlx::Error) -> actix_web::Error {
+    ErrorServiceUnavailable("the shop's database does not answer")
+}
+
+struct Shop {
+    orders: SqlitePool,
+    saving_takes: Duration,
+}
+
+impl Shop {
+    async fn save(&self, Order { id, item, cents, charge }: &Order) -> sqlx::Result<()> {
+        let insert =
+            "INSERT INTO orders (id, item, cents, charge) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        sqlx::query(insert).bind(id).bind(item).bind(cents).bind(charge).execute(&self.orders).await?;
+        Ok(())
+    }
+
+    async fn all(&self) -> sqlx::Result<Vec<Order>> {
+        let select = sqlx::query_as("SELECT id, item, cents, charge FROM orders ORDER BY rowid");
+        let orders = select.fetch_all(&self.orders).await?.into_iter();
+        Ok(orders.map(|(id, item, cents, charge)| Order { id, item, cents, charge }).collect())
+    }
+}
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS orders \
+     (id text PRIMARY KEY, item text NOT NULL, cents integer NOT NULL, charge text NOT NULL)";
+
+/// How long a retry waits after a crash, at most. Short, so that nobody who tries this has to wait.
+const LEASE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
+    let orders = open().await.unwrap_or_else(|error| give_up(error));
+    let store = SqliteStore::new(orders.clone()).await?;
+    let idempotency = Idempotency::builder().store(store).lease(LEASE).build()?;
+    let listener = listen();
+    println!("{}", what_to_try(&url(&listener)));
+
+    let provider = env::var("PROVIDER").unwrap_or("http://127.0.0.1:8081".to_owned());
+    let (data, shop) = (idempotency.clone(), web::Data::new(Shop { orders, saving_takes: saving_takes() }));
+    let app = move || {
+        App::new()
+            .app_data(data.clone())
+            .app_data(shop.clone())
+            .app_data(web::Data::new(Payments::at(&provider)))
+            .service((create_order, list_orders))
+    };
+    let server = HttpServer::new(app).listen(listener)?.disable_signals().run();
+    serve(server, idempotency, Duration::from_secs(30)).await?;
+    Ok(())
+}
+
+/// Opens the file that `STORE` names.
+async fn open() -> Result<SqlitePool, Box<dyn Error>> {
+    let store = env::var("STORE")
+        .unwrap_or_else(|_| format!("sqlite:{}", env::temp_dir().join("idempotent-charge.db").display()));
+    let path = store.strip_prefix("sqlite:").ok_or("STORE can be sqlite:PATH")?;
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?;
+    pool.execute(TABLE).await?;
+    Ok(pool)
+}
+
+fn saving_takes() -> Duration {
+    let millis = env::var("SAVING_TAKES_MS").unwrap_or("0".to_owned());
+    let millis =
+        millis.parse().unwrap_or_else(|_| give_up("SAVING_TAKES_MS has to be a number of milliseconds"));
+    Duration::from_millis(millis)
+}
+
+fn what_to_try(url: &str) -> String {
+    format!(
+        r#"Listening on {url}
+
+# An order. Run the line again: the same order, and no other charge.
+curl -i {url}/orders -H 'Idempotency-Key: tea-for-alice' --json '{{"item":"tea","cents":450}}'
+
+# The orders that are paid.
+curl {url}/orders
+
+# To see it die between the charge and the order, start it with SAVING_TAKES_MS=20000, and while an order is under way:
+kill -9 {}
+"#,
+        process::id()
+    )
+}

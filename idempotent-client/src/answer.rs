@@ -1,0 +1,62 @@
+use http::Extensions;
+use reqwest::{Request, Response, ResponseBuilderExt, Url};
+use reqwest_middleware::{Next, Result};
+
+/// Up to this length in bytes an answer is read before it is handed over.
+const WHOLE: u64 = 1 << 20;
+
+/// What came of a try, and its body where that was read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    head: http::Response<()>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Whole(Vec<u8>),
+    Passing(reqwest::Body),
+}
+
+impl Answer {
+    /// Sends `request`, and reads the answer whole where it is of a known and moderate length. An answer that is cut off is an error.
+    pub(crate) async fn to(request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Answer> {
+        let response = next.run(request, extensions).await?;
+        let is_short = response.content_length().is_some_and(|length| length <= WHOLE);
+        let url = response.url().clone();
+        let (mut parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+        parts.extensions.extend(of(url));
+        let body = if is_short { Body::Whole(read(body).await?) } else { Body::Passing(body) };
+        Ok(Answer { head: http::Response::from_parts(parts, ()), body })
+    }
+
+    pub(crate) fn head(&self) -> &http::Response<()> {
+        &self.head
+    }
+
+    /// The body, where it was read.
+    pub(crate) fn body(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Whole(bytes) => Some(bytes),
+            Body::Passing(_) => None,
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let body = match self.body {
+            Body::Whole(bytes) => bytes.into(),
+            Body::Passing(body) => body,
+        };
+        Response::from(self.head.map(|()| body))
+    }
+}
+
+/// What reqwest finds the URL of a response by that it is given.
+fn of(url: Url) -> Extensions {
+    let carrier = http::Response::builder().url(url).body(());
+    carrier.map(|carrier| carrier.into_parts().0.extensions).unwrap_or_default()
+}
+
+async fn read(body: reqwest::Body) -> reqwest::Result<Vec<u8>> {
+    Ok(Response::from(http::Response::new(body)).bytes().await?.into())
+}

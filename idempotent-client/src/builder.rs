@@ -1,0 +1,74 @@
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderName;
+
+use crate::{
+    Idempotent, Journal,
+    journal::Erased,
+    schedule::{Bounds, Pauses},
+};
+
+/// The settings of [`Idempotent`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(crate) header: HeaderName,
+    pub(crate) journal: Option<Arc<dyn Erased>>,
+    pub(crate) bounds: Bounds,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let pauses = Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
+        let (within, each) = (Duration::from_secs(60), Duration::from_secs(30));
+        Builder {
+            header: HeaderName::from_static("idempotency-key"),
+            journal: None,
+            bounds: Bounds { tries: 8, within, each, pauses },
+        }
+    }
+}
+
+impl Builder {
+    /// The header that holds the key; `Idempotency-Key` by default.
+    pub fn header_name(mut self, name: HeaderName) -> Self {
+        self.header = name;
+        self
+    }
+
+    /// Where the keys of requests with an [`Operation`](crate::Operation) are kept; nowhere by default, and such requests are then an error.
+    pub fn journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// How often a request is sent at most, the first time included; 8 by default. 0 counts as 1.
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.bounds.tries = tries;
+        self
+    }
+
+    /// How long tries and pauses may take together; 60 s by default. A pause that would pass it is not begun.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.bounds.within = time;
+        self
+    }
+
+    /// How long one try may take; 30 s by default. It should be longer than the server's `wait`.
+    pub fn try_timeout(mut self, time: Duration) -> Self {
+        self.bounds.each = time;
+        self
+    }
+
+    /// The pause after the first try and the longest of those after it; 100 ms and 10 s by default.
+    ///
+    /// Each is twice as long as the one before, less up to a half at random, and longer where `Retry-After` says so.
+    pub fn pauses(mut self, first: Duration, longest: Duration) -> Self {
+        self.bounds.pauses = Pauses { first, longest };
+        self
+    }
+
+    /// The middleware.
+    pub fn build(self) -> Idempotent {
+        Idempotent::new(self)
+    }
+}

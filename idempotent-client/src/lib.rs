@@ -1,0 +1,54 @@
+//! Calls that may be lost, repeated until they are answered, with one effect each.
+//!
+//! A POST that timed out may have been carried out. Sent again with the same `Idempotency-Key`, it is carried out once, whoever lost what: the
+//! server ([idempotent-runtime], or any that follows the IETF draft) replays what it answered first. [`Idempotent`] is a [`reqwest_middleware`]
+//! that does the client's part.
+//!
+//! 1. Each POST and PATCH gets a key, a UUIDv7 as an RFC 8941 string, unless the request already has one. Other methods pass untouched.
+//! 2. What is worth another try is sent again with that key: what the server calls `retryable`; 408, 425, 429, 502, 503 and 504 without a problem;
+//!    409 with a `Retry-After`; connections that are refused or break, tries that take too long, answers that are cut off.
+//! 3. `key_reused`, `key_missing`, `key_invalid`, `outcome_unknown`, `response_not_stored`, `key_expired` and replays are never tried again.
+//! 4. Pauses grow, are jittered and never shorter than `Retry-After`. Tries and time are bounded; what came of the last try is the caller's.
+//! 5. A key can be kept on disk before the first send, so that a client that is restarted goes on with it: [`Operation`] and [`Journal`].
+//!
+//! ```no_run
+//! use idempotent_client::{BoxError, FileJournal, Idempotent, Journal, Operation};
+//! use reqwest_middleware::ClientBuilder;
+//!
+//! # async fn order() -> Result<(), BoxError> {
+//! let journal = FileJournal::open("/var/lib/shop/keys")?;
+//! let idempotent = Idempotent::builder().journal(journal.clone()).build();
+//! let client = ClientBuilder::new(reqwest::Client::new()).with(idempotent).build();
+//!
+//! let order = client.post("http://localhost:8080/orders").body(r#"{"sku":"tea"}"#).header("content-type", "application/json");
+//! let answer = order.with_extension(Operation::named("order-42")).send().await?;
+//! println!("{}", answer.status());
+//! // The answer is in safe hands: what is called order-42 after this is another order.
+//! journal.forget("order-42").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to know
+//!
+//! - A body that can't be cloned (a stream) is sent once: with a key, without a bound on its time, and whatever comes of it is the caller's.
+//!   Send it again yourself with the same key, from an [`Operation`] or set by hand.
+//! - An answer of up to 1 MiB whose length is known is read whole before the caller gets it, so that one cut off half-way is a lost answer, and
+//!   asked for again. A longer one, or one of unknown length, is handed over as it comes.
+//! - Each POST is an effect of its own. An application that itself repeats a call after an error names it by an [`Operation`], or sets the header.
+//! - Put this middleware outside of others that retry, or leave those out: each would multiply the tries of the other.
+//!
+//! [idempotent-runtime]: https://docs.rs/idempotent-runtime
+
+mod answer;
+mod builder;
+mod journal;
+mod middleware;
+mod operation;
+mod schedule;
+mod verdict;
+
+pub use builder::Builder;
+pub use journal::{BoxError, FileJournal, Journal};
+pub use middleware::Idempotent;
+pub use operation::Operation;

@@ -1,0 +1,98 @@
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use reqwest_middleware::{Error, Result};
+use serde::Deserialize;
+
+use crate::{answer::Answer, schedule::TimedOut};
+
+/// Problems that another try with the same key can't mend, whatever else is said of them.
+const FINAL: [&str; 6] =
+    ["key_reused", "key_missing", "key_invalid", "outcome_unknown", "response_not_stored", "key_expired"];
+/// Problems that pass, whether they say so or not.
+const PASSING: [&str; 5] =
+    ["in_progress", "store_unavailable", "store_full", "shutting_down", "body_timeout"];
+/// Statuses of gateways and limiters, which know of no key.
+const WORTH_ANOTHER: [u16; 6] = [408, 425, 429, 502, 503, 504];
+
+/// What is to be done after a try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing: the caller gets it.
+    Final,
+    /// The same request again, not before this has passed.
+    Again { after: Option<Duration> },
+}
+
+/// The members of problem details (RFC 9457) that matter here.
+#[derive(Deserialize)]
+struct Problem {
+    code: Option<String>,
+    retryable: Option<bool>,
+}
+
+impl Verdict {
+    pub(crate) fn on(answer: &Result<Answer>) -> Verdict {
+        match answer {
+            Ok(answer) if is_worth_another(answer) => {
+                Verdict::Again { after: retry_after(answer.head().headers()) }
+            }
+            Err(error) if is_lost(error) => Verdict::Again { after: None },
+            _ => Verdict::Final,
+        }
+    }
+}
+
+fn is_worth_another(answer: &Answer) -> bool {
+    let (status, headers) = (answer.head().status(), answer.head().headers());
+    if is(headers, "idempotent-replayed", "true") || is(headers, "idempotency-stored", "false") {
+        return false;
+    }
+    let problem = problem(answer);
+    let told = problem.as_ref().and_then(Problem::is_retryable);
+    told.unwrap_or_else(|| by_status(status, headers))
+}
+
+impl Problem {
+    fn is_retryable(&self) -> Option<bool> {
+        match self.code.as_deref() {
+            Some(code) if FINAL.contains(&code) => Some(false),
+            Some(code) if PASSING.contains(&code) => Some(true),
+            _ => self.retryable,
+        }
+    }
+}
+
+fn problem(answer: &Answer) -> Option<Problem> {
+    let media_type = answer.head().headers().get("content-type")?.to_str().ok()?.split(';').next()?;
+    let is_problem = media_type.trim().eq_ignore_ascii_case("application/problem+json");
+    is_problem.then(|| serde_json::from_slice(answer.body()?).ok())?
+}
+
+/// A conflict that says when to come back is an execution still under way.
+fn by_status(status: StatusCode, headers: &HeaderMap) -> bool {
+    WORTH_ANOTHER.contains(&status.as_u16())
+        || (status == StatusCode::CONFLICT && headers.contains_key(RETRY_AFTER))
+}
+
+fn is(headers: &HeaderMap, name: &str, value: &str) -> bool {
+    headers.get(name).is_some_and(|found| found == value)
+}
+
+/// Whether a try failed on its way or on the way back, as opposed to a request that can't be sent.
+fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::Reqwest(error) => !(error.is_builder() || error.is_redirect() || error.is_status()),
+        Error::Middleware(error) => error.is::<TimedOut>(),
+    }
+}
+
+/// Seconds, or a date, which may have passed.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}

@@ -1,0 +1,59 @@
+//! A step that runs once per key, and whose result every later attempt gets.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    CheckpointError, CheckpointFailure, Inner,
+    turn::{Running, Turn},
+    value,
+};
+use crate::execution::Filed;
+
+// A step is an entry of its own in the store, at an address that is made of its execution's address and fingerprint and of its name. The
+// store's verbs move it as they move any other, so it survives what the store survives:
+//
+//   vacant ─ claimed, and the execution's claim stands ──▶ running ─ Ok ──────────────────────▶ recorded   every later attempt gets it
+//     ▲                                                     │  │ └─ Err, panicked, dropped ───▶ vacant     the next attempt runs it
+//     └─ claimed, but the execution has lost its claim      │  └─ its process died, and the lease has run out ─▶ running, elsewhere
+//                                                           └─ renewed like any lease: the step leads a flight
+//
+// An attempt that finds it running waits until it is not, or its lease has run out, and claims again. The execution's claim is looked at
+// last, after the step's has been won: between the look and the step is nothing that takes time.
+pub(super) async fn checkpoint<T, E>(
+    of: &Inner,
+    name: &str,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, CheckpointError<E>>
+where
+    T: Serialize + DeserializeOwned,
+{
+    of.steps.take(name)?;
+    let running = match Turn::come(of, name).await? {
+        Turn::Ours(running) => running,
+        Turn::Over(record) => return Ok(value::read(&record)?),
+    };
+    match step.await {
+        Ok(value) => Ok(recorded(running, &value, name).await?),
+        Err(error) => {
+            running.given_up().await;
+            Err(CheckpointError::Step(error))
+        }
+    }
+}
+
+/// Records the value, and gives it as it is recorded; or as somebody else has recorded it meanwhile.
+async fn recorded<T>(running: Running, value: &T, name: &str) -> Result<T, CheckpointFailure>
+where
+    T: Serialize + DeserializeOwned,
+{
+    let (record, written) = value::written(value);
+    let filed = running.over(record.clone()).await;
+    if let Err(failure) = &written {
+        tracing::error!(%failure, checkpoint = name, "a step has run, and its value is not recorded");
+    }
+    match filed {
+        Filed::Fenced(Some(winner)) => value::read(&winner),
+        Filed::Fenced(None) => Err(CheckpointFailure::Fenced),
+        Filed::Stored | Filed::Late => written.and_then(|()| value::read(&record)),
+    }
+}

@@ -1,0 +1,45 @@
+//! The execution that runs, as its extractors and its handler may know it.
+
+use std::cell::OnceCell;
+
+use super::IdempotencyContext;
+use crate::{policy::Policy, store::Hold};
+
+tokio::task_local! {
+    /// What runs: known to nobody where no key protects the request.
+    static RUNNING: Running;
+}
+
+struct Running {
+    execution: Execution,
+    /// What the extractors give, made for the first of them.
+    context: OnceCell<IdempotencyContext>,
+}
+
+/// One execution under a claim.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    pub(crate) policy: &'static Policy,
+    pub(crate) hold: Hold,
+    pub(crate) attempt: u32,
+}
+
+impl Execution {
+    /// `work`, which may ask for the context of this execution.
+    pub(crate) fn known_to<W: Future>(self, work: W) -> impl Future<Output = W::Output> {
+        RUNNING.scope(Running { execution: self, context: OnceCell::new() }, work)
+    }
+}
+
+/// The context of what runs, which `make` makes if it is the first that is asked for.
+pub(super) fn context(
+    make: impl FnOnce(Execution) -> Option<IdempotencyContext>,
+) -> Option<IdempotencyContext> {
+    let found = |running: &Running| {
+        if running.context.get().is_none() {
+            let _ = running.context.set(make(running.execution)?);
+        }
+        running.context.get().cloned()
+    };
+    RUNNING.try_with(found).ok().flatten()
+}

@@ -1,0 +1,171 @@
+//! What a handler may know of the execution that it is.
+
+mod checkpoint;
+mod error;
+mod execution;
+mod steps;
+mod turn;
+mod value;
+
+use std::{
+    fmt,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpRequest, ResponseError, dev::Payload, http::StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::error::{CheckpointError, CheckpointFailure};
+pub(crate) use self::execution::Execution;
+use self::steps::Steps;
+use crate::{
+    idempotency::Idempotency,
+    request::{self, Key},
+};
+
+/// The execution that a handler is: an extractor for any annotated handler.
+///
+/// ```
+/// use actix_web::{HttpResponse, Responder, post};
+/// use idempotent_runtime::{IdempotencyContext, idempotent};
+///
+/// #[post("/orders")]
+/// #[idempotent]
+/// async fn create_order(context: IdempotencyContext) -> impl Responder {
+///     // Sent to the payment service as its own idempotency key: however often this handler runs, it charges once.
+///     let key = context.derive_key("charge");
+///     HttpResponse::Created().body(key)
+/// }
+/// # let _ = actix_web::App::new().service(create_order);
+/// ```
+///
+/// # Errors
+/// Where no key protects the request (there is none and `required = false`, the method is a safe one, the store failed and
+/// `on_store_error` says to execute, or the handler is not annotated), extracting it is a 500 that says so;
+/// `Option<IdempotencyContext>` is `None`.
+#[derive(Clone)]
+pub struct IdempotencyContext(Arc<Inner>);
+
+struct Inner {
+    key: Key,
+    execution: Execution,
+    app: Idempotency,
+    steps: Steps,
+}
+
+impl IdempotencyContext {
+    /// The client's key, decoded. Not for logs, nor for other services: see [`derive_key`](Self::derive_key).
+    pub fn key(&self) -> &str {
+        self.0.key.as_str()
+    }
+
+    /// Which execution of the key this is: 1, or one more for every earlier one that was abandoned and taken over.
+    pub fn attempt(&self) -> u32 {
+        self.0.execution.attempt
+    }
+
+    /// A key for a call to another service: the same on every attempt, and another one for every `name`, key, principal, scope and
+    /// namespace.
+    ///
+    /// 36 characters in the form of a UUID (version 8, RFC 9562), which services that take an idempotency key accept. Made by SHA-256
+    /// from the address of the entry, so it tells nobody the client's key or the principal.
+    pub fn derive_key(&self, name: &str) -> String {
+        request::derived_key(self.0.execution.hold.address, name)
+    }
+
+    /// Runs `step` once per key, and gives its recorded result on every later attempt: a recovery point.
+    ///
+    /// A later attempt comes after one that died (under `abandoned = "rerun"`), or after one whose answer has freed the key (under
+    /// `replay = "final"` and `"success"`). It does not poll `step`; it gets the value that an earlier one made. Only `Ok` is
+    /// recorded: after an `Err`, a panic, or a step that was dropped half-way, the next attempt runs it again.
+    ///
+    /// The value is recorded before this returns. Every attempt gets it as it was recorded, read back from JSON, the first one too.
+    ///
+    /// ```
+    /// # use actix_web::{HttpResponse, Responder, ResponseError, post};
+    /// # use serde::{Deserialize, Serialize};
+    /// use idempotent_runtime::{CheckpointError, IdempotencyContext, idempotent};
+    ///
+    /// # #[derive(Deserialize, Serialize)] struct Charge { id: String }
+    /// # #[derive(Debug)] struct Declined;
+    /// # impl std::fmt::Display for Declined {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("declined") }
+    /// # }
+    /// # impl ResponseError for Declined {}
+    /// # async fn charge(key: &str, cents: u64) -> Result<Charge, Declined> { Ok(Charge { id: key.into() }) }
+    /// #[post("/orders")]
+    /// #[idempotent(abandoned = "rerun", replay = "final")]
+    /// async fn create_order(context: IdempotencyContext) -> Result<impl Responder, CheckpointError<Declined>> {
+    ///     let key = context.derive_key("charge");
+    ///     let paid: Charge = context.checkpoint("charge", async { charge(&key, 4_200).await }).await?;
+    ///     // Whoever dies from here on: the next attempt begins here, with the same charge.
+    ///     Ok(HttpResponse::Created().body(paid.id))
+    /// }
+    /// # let _ = actix_web::App::new().service(create_order);
+    /// ```
+    ///
+    /// # What to know
+    ///
+    /// - A step whose process dies while it runs is run again: nobody knows how far it came. A [derived key](Self::derive_key) tells the
+    ///   service on the other side that it is the same call.
+    /// - A step is found again for as long as the key's `ttl`, twice, and a lease, counted from when it was recorded: by every attempt, if the
+    ///   one that recorded it lived no longer than a ttl. A request that comes later than its ttl is a new execution, and yet
+    ///   finds the steps that are still kept. Of a body that is not the same it finds none.
+    /// - A memory store that makes room by forgetting (`WhenFull::EvictOldest`) forgets steps too.
+    /// - Under `transaction` a step is recorded at once too, on a connection of the store's: it stands for an effect outside the database, which no
+    ///   rollback takes back. With SQLite it is an error while the handler has an `IdempotentTx`, since the file has one writer. Under
+    ///   `SERIALIZABLE` and `REPEATABLE READ` let the steps come before the first statement: after it they cost an attempt more, answered 503.
+    /// - Concurrent steps are fine. A name stands for one step of an execution; to try a step again, loop inside it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Step`] is the step's own error. Any other is a [`CheckpointFailure`], which says whether the step has run.
+    ///
+    /// Both turn into an answer with `?`, which is recorded like any other answer of a handler's, unless `replay` says otherwise.
+    pub async fn checkpoint<T, E>(
+        &self,
+        name: &str,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CheckpointError<E>>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        checkpoint::checkpoint(&self.0, name, step).await
+    }
+}
+
+/// No key protects the request.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no idempotency key protects this request, so it has no IdempotencyContext; extract Option<IdempotencyContext> instead"
+)]
+struct Unprotected;
+
+impl ResponseError for Unprotected {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+}
+
+impl FromRequest for IdempotencyContext {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = execution::context(|execution| of(request, execution));
+        ready(context.ok_or_else(|| Unprotected.into()))
+    }
+}
+
+fn of(request: &HttpRequest, execution: Execution) -> Option<IdempotencyContext> {
+    let app = Idempotency::of(request).clone();
+    let settings = &app.0.settings;
+    let key = request::read_key(request.headers(), &settings.header_name, settings.key_format).ok()?;
+    Some(IdempotencyContext(Arc::new(Inner { key, execution, app, steps: Steps::default() })))
+}
+
+impl fmt::Debug for IdempotencyContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyContext").field("execution", &self.0.execution).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+//! The names of an execution's steps.
+
+use super::CheckpointFailure;
+use crate::sync::{Mutex, lock};
+
+/// How many steps an execution may have.
+const MOST: usize = 32;
+/// The longest name of a step, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// The steps that an execution has come to, by their names. Most have none, and none is no allocation.
+#[derive(Debug, Default)]
+pub(super) struct Steps(Mutex<Vec<String>>);
+
+impl Steps {
+    /// Takes note of a step.
+    ///
+    /// # Errors
+    /// Where there may not be one of this name, or not one more.
+    pub(super) fn take(&self, name: &str) -> Result<(), CheckpointFailure> {
+        let length = name.chars().count();
+        if !(1..=LONGEST_NAME).contains(&length) {
+            return Err(CheckpointFailure::Name { length });
+        }
+        let mut names = lock(&self.0);
+        if names.iter().any(|known| known == name) {
+            return Err(CheckpointFailure::Twice { name: name.to_owned() });
+        }
+        if names.len() == MOST {
+            return Err(CheckpointFailure::TooMany);
+        }
+        names.push(name.to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Whose turn it is to run a step.
+
+use std::{fmt::Display, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::{CheckpointFailure, Inner};
+use crate::{
+    execution::{Claimed, Filed, carried, file, give_back_unknown},
+    flight::{Ending, Entry, Lead},
+    idempotency::{Executing, Idempotency},
+    observe::Account,
+    pace::Pace,
+    policy::Policy,
+    request::{self, Identity},
+    store::{Changes, Claim, ClaimRequest, Hold, OnAbandoned, Record, Renewal, Retention},
+};
+
+/// Pauses between two looks at a flight that nobody else may wait for.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// What has become of a step.
+pub(super) enum Turn {
+    /// It is to be run, here and now.
+    Ours(Running),
+    /// It has run, and this was recorded.
+    Over(Record),
+}
+
+/// A step that runs. Unless its end is told, its claim is given back.
+pub(super) struct Running(Option<Claimed>);
+
+impl Turn {
+    /// Waits until the step `name` of this execution has run, or is to be run here.
+    ///
+    /// Goes on by itself where nobody waits for it any more, and then gives back what it has claimed.
+    pub(super) async fn come(of: &Inner, name: &str) -> Result<Turn, CheckpointFailure> {
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
+        if crate::transaction::Slot::keeps_the_store_from_writing() {
+            return Err(CheckpointFailure::InTransaction);
+        }
+        let Inner { execution, app, .. } = of;
+        let Hold { address, fingerprint, .. } = execution.hold;
+        let address = request::step(Identity { address, fingerprint }, name);
+        let token = app.0.store.token().map_err(|error| unavailable(execution.policy, &error))?;
+        let asking = Asking {
+            policy: execution.policy,
+            app: app.clone(),
+            execution: execution.hold,
+            step: Hold { address, token, fingerprint },
+            executing: app.0.executions.count(),
+        };
+        carried(Box::pin(asking.turn())).await.unwrap_or(Err(CheckpointFailure::Unavailable))
+    }
+}
+
+/// What it takes to ask whose turn it is.
+struct Asking {
+    policy: &'static Policy,
+    app: Idempotency,
+    execution: Hold,
+    step: Hold,
+    executing: Executing,
+}
+
+impl Asking {
+    /// Leads the step's flight, or waits for whoever does: an earlier attempt of this process, which has not ended with its handler.
+    async fn turn(self) -> Result<Turn, CheckpointFailure> {
+        let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
+            match self.app.0.flights.enter(self.step.address) {
+                Entry::Lead(lead) => return self.claim(lead).await,
+                Entry::Follow(mut follower) => {
+                    if let Ending::Completed(_, record) = follower.ended().await {
+                        return Ok(Turn::Over(record));
+                    }
+                }
+                Entry::Crowded => sleep(pace.pause()).await,
+            }
+        }
+    }
+
+    /// Claims the step, as often as it is found running elsewhere.
+    async fn claim(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
+        let mut changes = Changes::default();
+        loop {
+            match self.app.0.store.claim(&self.request()).await {
+                Ok(Claim::Won { .. }) => return self.won(lead).await,
+                Ok(Claim::Replay { record, .. }) => {
+                    lead.end(Ending::Completed(self.step.fingerprint, record.clone()));
+                    return Ok(Turn::Over(record));
+                }
+                Ok(Claim::InFlight { lease_left }) => {
+                    let changed = changes.next(&self.app.0.store, self.step.address);
+                    // Where nothing has changed, the lease has run out.
+                    let _ = timeout(lease_left, changed).await;
+                }
+                Ok(Claim::Reused | Claim::Expired | Claim::Abandoned) => {
+                    return Err(CheckpointFailure::Unreadable);
+                }
+                Err(error) if error.is_full() => return Err(CheckpointFailure::Full),
+                Err(error) => {
+                    let failure = unavailable(self.policy, &error);
+                    if !error.did_nothing() {
+                        give_back_unknown(&self.app, self.request(), error);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    fn request(&self) -> ClaimRequest {
+        ClaimRequest {
+            hold: self.step,
+            lease: self.app.0.settings.lease,
+            on_abandoned: OnAbandoned::Rerun,
+            retention: self.retention(),
+        }
+    }
+
+    /// A key whose execution died is remembered for a lease and a ttl. The rest is for what that execution did after the step.
+    fn retention(&self) -> Duration {
+        self.policy.ttl.saturating_mul(2).saturating_add(self.app.0.settings.lease)
+    }
+
+    /// Looks whether the execution's own claim stands: one that has lost it begins nothing new.
+    async fn won(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
+        let retention = Retention { replay: self.retention(), remember: Duration::ZERO };
+        let Asking { policy, app, execution, step, executing } = self;
+        let lease = app.0.settings.lease;
+        let renewal = app.0.store.renew(execution, lease);
+        let claimed = Claimed::begin(policy, app.clone(), step, lead, Account::default(), executing);
+        let running = Running(Some(Claimed { retention, ..claimed }));
+        let failure = match renewal.await {
+            Ok(Renewal::Renewed) => return Ok(Turn::Ours(running)),
+            Ok(Renewal::Fenced) => CheckpointFailure::Fenced,
+            Err(error) => unavailable(policy, &error),
+        };
+        running.given_up().await;
+        Err(failure)
+    }
+}
+
+fn unavailable(policy: &Policy, error: &impl Display) -> CheckpointFailure {
+    tracing::error!(%error, handler = policy.handler, "the store failed at a checkpoint");
+    CheckpointFailure::Unavailable
+}
+
+impl Running {
+    /// Records that the step has run. Goes on by itself where nobody waits for it any more.
+    pub(super) async fn over(mut self, record: Record) -> Filed {
+        let Some(claimed) = self.0.take() else { return Filed::Late };
+        carried(Box::pin(file(claimed, record))).await.unwrap_or(Filed::Late)
+    }
+
+    /// Lets the step be run again.
+    pub(super) async fn given_up(mut self) {
+        if let Some(claimed) = self.0.take() {
+            let _ = carried(Box::pin(claimed.release(()))).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(claimed) = self.0.take() {
+            claimed.release_later();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! An execution whose handler's rows, claim and response commit together.
+
+use std::time::Duration;
+
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, http::StatusCode};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Claimed, Fate, Handled, Job, claim_request, complete,
+    file::{self, Filed},
+    give_back_unknown, handle,
+};
+use crate::{
+    context::Execution,
+    flight::{Ending, Lead},
+    idempotency::Executing,
+    pace::Pace,
+    policy::Replay,
+    request::body,
+    response::{Code, Reason, capture::Captured},
+    store::{Claim, Completion, Record},
+    transaction::{Failure, Left, Open, Slot, TransactionError},
+};
+
+// The claim has been won and is committed: whoever else comes finds it, and waits without a connection. From there:
+//
+//   handler ─ never began, panics, answers 5xx, 408, 425, 429 ─▶ rolled back ─▶ released: the next attempt runs
+//           ─ answers 4xx ─▶ rolled back ─▶ its response is stored by itself
+//           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands ─▶ commit ─┬─ done ──────▶ completed
+//                                   ├ the claim is lost ─▶ rolled back: the winner answers  ├─ refused ──▶ released
+//                                   └ it fails ──────────▶ rolled back, released            └─ no answer ─▶ the store is asked, by token:
+//                                                                                              completed, or claimed still: released
+// Whoever dies on the way leaves a claim whose lease runs out, and nothing else: the request is run again.
+/// Runs the handler, and answers with its response or says why nothing was kept. The claim has been won.
+pub(crate) async fn execute_in_transaction<H, Args>(
+    job: Job<H>,
+    execution: Execution,
+    lead: Lead,
+    executing: Executing,
+) -> Result<HttpResponse, Reason>
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    let Job { policy, app, request, body, handler, account, .. } = job;
+    let mut claimed = Claimed::begin(policy, app, execution.hold, lead, account, executing);
+    let settings = &claimed.app.0.settings;
+    let slot = Slot::new(claimed.app.0.store.clone());
+    let handled = handle(&handler, request, body::again(body), settings.max_response_body, policy);
+    let handled = slot.known_to(execution.known_to(handled)).await;
+    let may_succeed_later = may_succeed_later(&handled);
+    let left = slot.close();
+    let (ended, fate) = Fate::of(handled, Replay::Final, settings.replay_set_cookie);
+    claimed.account.ends(ended);
+    match fate {
+        Fate::Released(response) => {
+            let is_lost = roll_back(left).await.is_err();
+            if is_lost || may_succeed_later {
+                return rolled_back(claimed).await;
+            }
+            claimed.release(Ok(response)).await
+        }
+        Fate::Recorded(record, response) if keeps_rows(response.status()) => {
+            end_with_rows(claimed, left, record, response).await
+        }
+        Fate::Recorded(record, response) => {
+            let _ = roll_back(left).await;
+            Ok(complete::stored(claimed, record, response).await)
+        }
+    }
+}
+
+/// Whether the rows of a handler that answers with this status are kept.
+fn keeps_rows(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
+}
+
+const ROLLED_BACK: Reason = Reason {
+    code: Code::StoreUnavailable,
+    detail: Some(
+        "The transaction met with a conflict or lost its database. Nothing of it was kept: retry with the same key.",
+    ),
+};
+
+async fn rolled_back(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
+    claimed.account.refused(ROLLED_BACK.code);
+    claimed.release(Err(ROLLED_BACK)).await
+}
+
+const NOT_KNOWN_YET: Reason = Reason {
+    code: Code::StoreUnavailable,
+    detail: Some(
+        "Whether the request took effect is not known yet. Retry with the same key: it takes effect once at most.",
+    ),
+};
+
+/// Whether what the handler answers is the database's refusal of this moment.
+fn may_succeed_later(handled: &Handled) -> bool {
+    let error = match handled {
+        Handled::NeverBegan(response) | Handled::Answered(Captured::Passing(response)) => response.error(),
+        Handled::Answered(Captured::Whole(head, _)) => head.error(),
+        Handled::Panicked(_) => None,
+    };
+    let failed = error.and_then(|error| error.as_error::<TransactionError>());
+    failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
+}
+
+/// Takes back what the handler has done.
+async fn roll_back(left: Left) -> Result<(), sqlx::Error> {
+    let Left::Open(mut open) = left else { return Ok(()) };
+    let rolled_back = open.rollback().await;
+    if let Err(error) = &rolled_back {
+        tracing::warn!(%error, "a transaction could not be rolled back: its connection is closed");
+    }
+    rolled_back
+}
+
+async fn end_with_rows(
+    claimed: Claimed,
+    left: Left,
+    record: Record,
+    response: HttpResponse,
+) -> Result<HttpResponse, Reason> {
+    match left {
+        Left::Nothing => Ok(complete::stored(claimed, record, response).await),
+        Left::Open(open) => commit(claimed, open, record, response).await,
+        Left::Lent => {
+            tracing::error!(
+                handler = claimed.policy.handler,
+                "the handler has ended and its IdempotentTx has not: nothing is committed"
+            );
+            claimed.release(Ok(internal_error())).await
+        }
+    }
+}
+
+async fn commit(
+    mut claimed: Claimed,
+    mut open: Box<dyn Open>,
+    record: Record,
+    response: HttpResponse,
+) -> Result<HttpResponse, Reason> {
+    claimed.account.asks();
+    match open.write(&claimed.hold, &record, claimed.retention).await {
+        Ok(Completion::Stored) => {}
+        Ok(lost) => {
+            let _ = roll_back(Left::Open(open)).await;
+            return lost_to_another(claimed, record, lost);
+        }
+        Err(error) => {
+            let _ = roll_back(Left::Open(open)).await;
+            return refused(claimed, error).await;
+        }
+    }
+    match open.commit().await {
+        Ok(()) => Ok(file::end(claimed, record, Completion::Stored).answer(response)),
+        Err(error) if error.as_database_error().is_some() && Failure::of(&error) != Failure::Unavailable => {
+            let _ = roll_back(Left::Open(open)).await;
+            refused(claimed, error).await
+        }
+        Err(error) => {
+            tracing::warn!(%error, handler = claimed.policy.handler, "a commit was not acknowledged: asking the store");
+            // Closed: what has not reached the database will not.
+            drop(open);
+            in_doubt(claimed, record, response).await
+        }
+    }
+}
+
+/// Answers with what somebody else has recorded, who has taken the claim over. What the handler says did not happen.
+fn lost_to_another(claimed: Claimed, record: Record, lost: Completion) -> Result<HttpResponse, Reason> {
+    match file::end(claimed, record, lost) {
+        Filed::Fenced(winner) => winner.and_then(complete::replay).ok_or(Code::InProgress.into()),
+        Filed::Stored | Filed::Late => Err(Code::InProgress.into()),
+    }
+}
+
+/// The database has refused to keep the rows.
+async fn refused(claimed: Claimed, error: sqlx::Error) -> Result<HttpResponse, Reason> {
+    tracing::error!(%error, handler = claimed.policy.handler, "a handler's transaction was not committed");
+    match Failure::of(&error) {
+        Failure::Conflict | Failure::Unavailable => rolled_back(claimed).await,
+        Failure::Other => claimed.release(Ok(internal_error())).await,
+    }
+}
+
+fn internal_error() -> HttpResponse {
+    HttpResponse::InternalServerError().finish()
+}
+
+/// How long the client waits to hear whether its request took effect.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
+
+/// Asks the store whether the commit was carried out: the record is there, or the claim still is. While neither can be told, because the
+/// commit is under way, the store waits for it.
+async fn in_doubt(
+    mut claimed: Claimed,
+    record: Record,
+    response: HttpResponse,
+) -> Result<HttpResponse, Reason> {
+    let (until, mut pace) = (Instant::now() + PATIENCE, Pace::new(PAUSES.0, PAUSES.1));
+    let request = claim_request(claimed.policy, &claimed.app, claimed.hold);
+    loop {
+        match claimed.app.0.store.claim(&request).await {
+            Ok(Claim::Replay { record: found, .. }) if found == record => {
+                return Ok(file::end(claimed, record, Completion::Stored).answer(response));
+            }
+            Ok(Claim::Won { .. }) => return rolled_back(claimed).await,
+            Ok(_) => return lost_to_another(claimed, record, Completion::Fenced(None)),
+            Err(error) if Instant::now() < until => {
+                tracing::warn!(%error, handler = claimed.policy.handler, "a commit is in doubt, asking again");
+            }
+            Err(error) => {
+                give_back_unknown(&claimed.app, request, error);
+                claimed.account.refused(NOT_KNOWN_YET.code);
+                claimed.lead.end(Ending::Lost);
+                return Err(NOT_KNOWN_YET);
+            }
+        }
+        sleep(pace.pause()).await;
+    }
+}

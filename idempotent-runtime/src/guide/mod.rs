@@ -1,0 +1,30 @@
+//! The guide: what to decide for an endpoint that must not run twice, and what happens then. Nothing in here is code.
+//!
+#![doc = include_str!("guide.md")]
+
+#[doc = include_str!("scope_and_principal.md")]
+pub mod scope_and_principal {}
+
+#[doc = include_str!("fingerprints.md")]
+pub mod fingerprints {}
+
+#[doc = include_str!("stored_responses.md")]
+pub mod stored_responses {}
+
+#[doc = include_str!("crash_and_shutdown.md")]
+pub mod crash_and_shutdown {}
+
+#[doc = include_str!("stores.md")]
+pub mod stores {}
+
+#[doc = include_str!("exactly_once.md")]
+pub mod exactly_once {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("operating.md")]
+pub mod operating {}
+
+#[doc = include_str!("migrating.md")]
+pub mod migrating {}

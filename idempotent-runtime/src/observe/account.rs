@@ -1,0 +1,162 @@
+//! The account of one request, kept while it runs and told when it has ended.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, http::Method};
+use tokio::time::Instant;
+
+use super::{Audience, Event, Outcome};
+use crate::{
+    policy::Policy,
+    request::Address,
+    response::{Code, Reason},
+};
+
+/// What is to be told of a request, if anybody listens. It is told when it is dropped, with the outcome that was written last.
+#[derive(Default)]
+pub(crate) struct Account(Option<Box<Facts>>);
+
+struct Facts {
+    audience: Arc<Audience>,
+    policy: &'static Policy,
+    method: Method,
+    route: Option<String>,
+    opened: Instant,
+    outcome: Outcome,
+    code: Option<Code>,
+    address: Option<Address>,
+    attempt: Option<u32>,
+    waiting: Option<Instant>,
+    waited: Duration,
+    asking: Option<Instant>,
+    claim: Duration,
+    completion: Duration,
+}
+
+impl Account {
+    /// Begins with the request. Until more is known its client may leave.
+    pub(crate) fn open(
+        audience: Option<&Arc<Audience>>,
+        policy: &'static Policy,
+        request: &HttpRequest,
+    ) -> Self {
+        Account(audience.map(|audience| Box::new(Facts::new(Arc::clone(audience), policy, request))))
+    }
+
+    /// Leaves nothing to be told here.
+    pub(crate) fn take(&mut self) -> Account {
+        std::mem::take(self)
+    }
+
+    pub(crate) fn is_at(&mut self, address: Address) {
+        self.note(|facts| facts.address = Some(address));
+    }
+
+    pub(crate) fn ends(&mut self, outcome: Outcome) {
+        self.note(|facts| (facts.outcome, facts.code) = (outcome, None));
+    }
+
+    pub(crate) fn refused(&mut self, code: Code) {
+        self.note(|facts| (facts.outcome, facts.code) = (code.into(), Some(code)));
+    }
+
+    /// The answer was there already, or somebody else gave it.
+    pub(crate) fn answered(&mut self, answer: &Result<HttpResponse, Reason>) {
+        match answer {
+            Ok(_) => self.note(|facts| facts.outcome = facts.replayed()),
+            Err(reason) => self.refused(reason.code),
+        }
+    }
+
+    /// The request waits for another execution, from now on.
+    pub(crate) fn waits(&mut self) {
+        self.note(|facts| facts.waiting = facts.waiting.or_else(|| Some(Instant::now())));
+    }
+
+    /// The request has won its claim. If it ends without a word, nobody knows how.
+    pub(crate) fn begins(&mut self, attempt: u32) {
+        self.note(|facts| {
+            facts.waits_no_longer();
+            (facts.outcome, facts.attempt) = (Outcome::Abandoned, Some(attempt));
+        });
+    }
+
+    /// A call to the store begins.
+    pub(crate) fn asks(&mut self) {
+        self.note(|facts| facts.asking = Some(Instant::now()));
+    }
+
+    /// The store has answered a claim, or failed to.
+    pub(crate) fn claimed(&mut self) {
+        self.note(|facts| {
+            let asked_for = facts.asked_for();
+            facts.claim += asked_for;
+        });
+    }
+
+    /// The store has recorded the response, or failed to.
+    pub(crate) fn completed(&mut self) {
+        self.note(|facts| {
+            let asked_for = facts.asked_for();
+            facts.completion += asked_for;
+        });
+    }
+
+    fn note(&mut self, note: impl FnOnce(&mut Facts)) {
+        if let Some(facts) = &mut self.0 {
+            note(facts);
+        }
+    }
+}
+
+impl Facts {
+    fn new(audience: Arc<Audience>, policy: &'static Policy, request: &HttpRequest) -> Self {
+        Facts {
+            audience,
+            policy,
+            method: request.method().clone(),
+            route: request.match_pattern(),
+            opened: Instant::now(),
+            outcome: Outcome::Left,
+            code: None,
+            address: None,
+            attempt: None,
+            waiting: None,
+            waited: Duration::ZERO,
+            asking: None,
+            claim: Duration::ZERO,
+            completion: Duration::ZERO,
+        }
+    }
+
+    fn replayed(&self) -> Outcome {
+        if self.waiting.is_some() { Outcome::Joined } else { Outcome::Replayed }
+    }
+
+    fn waits_no_longer(&mut self) {
+        self.waited += self.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    fn asked_for(&mut self) -> Duration {
+        self.asking.take().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl Drop for Facts {
+    fn drop(&mut self) {
+        self.waits_no_longer();
+        self.audience.tell(&Event {
+            handler: self.policy.handler,
+            method: &self.method,
+            route: self.route.as_deref(),
+            outcome: self.outcome,
+            code: self.code,
+            attempt: self.attempt,
+            key: self.address.map(Into::into),
+            took: self.opened.elapsed(),
+            waited: self.waited,
+            claim: self.claim,
+            completion: self.completion,
+        });
+    }
+}

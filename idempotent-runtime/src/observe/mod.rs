@@ -1,0 +1,20 @@
+//! What an application may hear of its requests: one event each, told when the request has ended.
+//!
+//! The account of a request goes where the request goes: with the future that answers it, and then with its execution. It is
+//! told when it is dropped, so whoever hangs up, panics or dies on the way, there is one event and not two. Without a listener it is nothing.
+
+mod account;
+mod event;
+mod listener;
+mod outcome;
+mod sample;
+mod sampling;
+
+pub(crate) use account::Account;
+pub use event::{Event, KeyHash};
+pub(crate) use listener::Audience;
+pub use listener::Listener;
+pub use outcome::Outcome;
+pub(crate) use sample::Background;
+pub use sample::{MemoryUse, Sample};
+pub(crate) use sampling::Sampling;

@@ -1,0 +1,21 @@
+//! Telling what goes on, beside the thread that keeps the leases: no listener may hold that up.
+
+use std::sync::Arc;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::idempotency::Inner;
+
+/// Tells one application's listener, on a thread that may block. A listener that has not done with a sample misses the next ones.
+#[derive(Default)]
+pub(crate) struct Sampling(Option<JoinHandle<()>>);
+
+impl Sampling {
+    pub(crate) fn tell(&mut self, app: &Inner) {
+        let Some(audience) = &app.settings.audience else { return };
+        if self.0.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (audience, sample) = (Arc::clone(audience), app.sample());
+            self.0 = Some(spawn_blocking(move || audience.sampled(&sample)));
+        }
+    }
+}

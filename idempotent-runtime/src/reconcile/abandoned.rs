@@ -1,0 +1,77 @@
+//! What is known of an execution that died.
+
+use std::fmt;
+
+use actix_web::{HttpRequest, http::Method};
+use bytes::Bytes;
+
+use crate::{
+    context::Execution,
+    request::{self, Key},
+};
+
+/// An execution that died without an outcome, as far as it is known: through the retry that has found it.
+///
+/// The retry is the same request as far as the endpoint's scope and fingerprint can tell: the same key, by the same caller, with the same
+/// body unless a fingerprint function says otherwise.
+pub struct AbandonedExecution {
+    pub(crate) execution: Execution,
+    pub(crate) key: Key,
+    pub(crate) request: HttpRequest,
+    pub(crate) body: Bytes,
+}
+
+impl AbandonedExecution {
+    /// The handler, by its module path and name.
+    pub fn handler(&self) -> &'static str {
+        self.execution.policy.handler
+    }
+
+    /// The client's key, decoded. Not for logs, nor for other services.
+    pub fn key(&self) -> &str {
+        self.key.as_str()
+    }
+
+    /// How many attempts have been made. The last of them is this one; those before it were found abandoned too.
+    ///
+    /// A takeover that came to no end counts, whether its handler began or not: the process died, or this was asked and brought no answer.
+    pub fn attempt(&self) -> u32 {
+        self.execution.attempt - 1
+    }
+
+    /// The key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has given the handler for `name`.
+    pub fn derive_key(&self, name: &str) -> String {
+        request::derived_key(self.execution.hold.address, name)
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    /// The request's path.
+    pub fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// The request's body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The retry, with its headers and the application's data. Its payload has been read: see [`body`](Self::body).
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+}
+
+/// Without key and body.
+impl fmt::Debug for AbandonedExecution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbandonedExecution")
+            .field("handler", &self.handler())
+            .field("attempt", &self.attempt())
+            .field("address", &self.execution.hold.address)
+            .finish_non_exhaustive()
+    }
+}

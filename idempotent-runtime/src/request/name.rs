@@ -1,0 +1,101 @@
+//! The name of an entry, as an operator knows it.
+
+use std::fmt;
+
+use actix_web::http::Method;
+
+use super::{
+    Address, Principal,
+    address::{Place, address},
+    key::{KeyFormat, parse_key},
+};
+
+/// Names the entry of a key by what its address is made of: the endpoint's scope, who called, and the key.
+///
+/// The rest is the [`Idempotency`](crate::Idempotency)'s own: its namespace, and what its keys look like. A key is written as a client writes it in
+/// the header, quoted or bare. Of `fingerprint` nothing is asked: a key belongs to one request.
+///
+/// ```
+/// use actix_web::http::Method;
+/// use idempotent_runtime::{EntryName, Principal};
+///
+/// // #[post("/accounts/{id}/transfers")] #[idempotent(scope = "endpoint")], and the application's principal is the account's owner.
+/// let transfer = EntryName::endpoint(Method::POST, "/accounts/{id}/transfers", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+/// let transfer = transfer.principal(Principal::new("customer:42"));
+/// # let _ = transfer;
+/// ```
+#[derive(Clone)]
+pub struct EntryName {
+    place: Named,
+    principal: Principal,
+    key: String,
+}
+
+#[derive(Clone, Debug)]
+enum Named {
+    Endpoint(Method, String),
+    Resource(Method, String),
+    Global,
+    Group(String),
+}
+
+impl EntryName {
+    /// An entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the prefixes of the scopes that it is in: what
+    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives.
+    pub fn endpoint(method: Method, pattern: impl Into<String>, key: impl Into<String>) -> Self {
+        Self::new(Named::Endpoint(method, pattern.into()), key)
+    }
+
+    /// An entry of `scope = "resource"`. `path` is the request's, as it was sent, without the query.
+    pub fn resource(method: Method, path: impl Into<String>, key: impl Into<String>) -> Self {
+        Self::new(Named::Resource(method, path.into()), key)
+    }
+
+    /// An entry of `scope = "global"`.
+    pub fn global(key: impl Into<String>) -> Self {
+        Self::new(Named::Global, key)
+    }
+
+    /// An entry of `scope = "group:NAME"`, where `group` is the `NAME`.
+    pub fn group(group: impl Into<String>, key: impl Into<String>) -> Self {
+        Self::new(Named::Group(group.into()), key)
+    }
+
+    fn new(place: Named, key: impl Into<String>) -> Self {
+        EntryName { place, principal: Principal::anonymous(), key: key.into() }
+    }
+
+    /// Who has called, where the application's [`principal`](crate::IdempotencyBuilder::principal) tells that. Otherwise nobody in particular.
+    #[must_use]
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// Where the entry lives.
+    ///
+    /// # Errors
+    /// Where the key is not one; the text says what is wrong and what is allowed.
+    pub(crate) fn address(&self, namespace: &str, format: KeyFormat) -> Result<Address, &'static str> {
+        let key = parse_key(self.key.as_bytes(), format)?;
+        Ok(address(namespace, &self.place.place(), &self.principal, &key))
+    }
+}
+
+impl Named {
+    fn place(&self) -> Place<'_> {
+        match self {
+            Named::Endpoint(method, pattern) => Place::Endpoint { method, pattern },
+            Named::Resource(method, path) => Place::Resource { method, path },
+            Named::Global => Place::Global,
+            Named::Group(name) => Place::Group(name),
+        }
+    }
+}
+
+/// Without key and principal.
+impl fmt::Debug for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryName").field("place", &self.place).finish_non_exhaustive()
+    }
+}

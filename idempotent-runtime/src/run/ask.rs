@@ -1,0 +1,196 @@
+//! Asks the store whether the request may run, and does what it says.
+
+use std::time::Duration;
+
+use actix_web::{FromRequest, Handler, HttpResponse, Responder};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use super::replay;
+use crate::{
+    context::Execution,
+    execution::{self, Job},
+    flight::{Ending, Follower, Lead},
+    idempotency::{Executing, OnStoreError},
+    request::Identity,
+    response::{Code, Reason},
+    store::{CallError, Claim, ClaimRequest, Hold},
+};
+
+/// What comes of asking for an answer.
+pub(super) enum Asked<H> {
+    Answered(Result<HttpResponse, Reason>),
+    /// The request is run, or asked for, in this process.
+    Here(Box<Job<H>>, Follower),
+    /// Another node runs the request, for as long as its lease does.
+    Elsewhere(Box<Job<H>>, Lead, Duration),
+}
+
+/// What there is to do about a request.
+pub(super) enum Told<H> {
+    /// Nothing any more.
+    Known(Asked<H>),
+    /// This, to its end.
+    Work(LocalBoxFuture<'static, Asked<H>>),
+}
+
+/// A request for which a claim is sent.
+struct Claiming<H> {
+    job: Job<H>,
+    hold: Hold,
+    lead: Lead,
+    executing: Executing,
+}
+
+/// Asks the store for a claim. One that is answered at once cannot be dropped half-way, and needs no future.
+pub(super) fn ask<H, Args>(mut job: Job<H>, lead: Lead) -> Told<H>
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder,
+{
+    let executing = job.app.0.executions.count();
+    let Identity { address, fingerprint } = job.identity;
+    job.account.asks();
+    let claiming = match job.app.0.store.token() {
+        Ok(token) => Claiming { job, hold: Hold { address, token, fingerprint }, lead, executing },
+        Err(error) => {
+            tracing::error!(%error, handler = job.policy.handler, "there is no token for a claim");
+            return settled(job, lead, Code::StoreUnavailable);
+        }
+    };
+    match claiming.job.app.0.store.claim_now(&claiming.request()) {
+        Some(claim) => claiming.told(claim),
+        None => Told::Work(Box::pin(claiming.ask())),
+    }
+}
+
+/// The store's answer holds for all who wait with the same request.
+fn settled<H>(mut job: Job<H>, lead: Lead, code: Code) -> Told<H> {
+    job.account.refused(code);
+    lead.end(Ending::Settled(job.identity.fingerprint, code));
+    Told::Known(Asked::Answered(Err(code.into())))
+}
+
+impl<H> Claiming<H> {
+    fn request(&self) -> ClaimRequest {
+        execution::claim_request(self.job.policy, &self.job.app, self.hold)
+    }
+
+    async fn ask<Args>(self) -> Asked<H>
+    where
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder,
+    {
+        let store = &self.job.app.0.store;
+        let claim = match self.job.policy.transaction {
+            true => store.claim_for_transaction(&self.request()).await,
+            false => store.claim(&self.request()).await,
+        };
+        match self.told(claim) {
+            Told::Known(asked) => asked,
+            Told::Work(work) => work.await,
+        }
+    }
+
+    fn told<Args>(self, claim: Result<Claim, CallError<Claim>>) -> Told<H>
+    where
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder,
+    {
+        let Claiming { mut job, hold, lead, executing } = self;
+        job.account.claimed();
+        match claim {
+            Ok(Claim::Won { attempt }) if executing.is_draining() => {
+                Told::Work(Box::pin(given_back(job, hold, attempt, lead, executing).map(Asked::Answered)))
+            }
+            Ok(Claim::Won { attempt }) => {
+                let won = Execution { policy: job.policy, hold, attempt };
+                execution(job, won, lead, executing)
+            }
+            Ok(Claim::Replay { record, .. }) => {
+                let answer = replay(&record);
+                job.account.answered(&answer);
+                lead.end(Ending::Completed(hold.fingerprint, record));
+                Told::Known(Asked::Answered(answer))
+            }
+            Ok(Claim::InFlight { lease_left }) => {
+                Told::Known(Asked::Elsewhere(Box::new(job), lead, lease_left))
+            }
+            Ok(Claim::Reused) => settled(job, lead, Code::KeyReused),
+            Ok(Claim::Expired) => settled(job, lead, Code::KeyExpired),
+            Ok(Claim::Abandoned) => settled(job, lead, Code::OutcomeUnknown),
+            Err(error) if error.is_full() => settled(job, lead, Code::StoreFull),
+            Err(error) => {
+                let failed = store_failed(job, hold, lead, executing, error);
+                Told::Work(Box::pin(failed.map(Asked::Answered)))
+            }
+        }
+    }
+}
+
+/// The work of a request that has won its claim.
+fn execution<H, Args>(mut job: Job<H>, execution: Execution, lead: Lead, executing: Executing) -> Told<H>
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder,
+{
+    job.account.begins(execution.attempt);
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    if job.policy.transaction {
+        let run = execution::execute_in_transaction(job, execution, lead, executing);
+        return Told::Work(Box::pin(run.map(Asked::Answered)));
+    }
+    if execution.attempt > 1 && job.app.0.settings.reconcile.is_some() {
+        let run = execution::reconciled(job, execution, lead, executing);
+        return Told::Work(Box::pin(run.map(Asked::Answered)));
+    }
+    let run = execution::execute(job, execution, lead, executing);
+    Told::Work(Box::pin(run.map(|response| Asked::Answered(Ok(response)))))
+}
+
+/// Gives back what has been claimed: the server is shutting down. What was taken over from an execution that died is left to its lease, or
+/// the next attempt would not be told.
+async fn given_back<H>(
+    mut job: Job<H>,
+    hold: Hold,
+    attempt: u32,
+    lead: Lead,
+    _executing: Executing,
+) -> Result<HttpResponse, Reason> {
+    job.account.refused(Code::ShuttingDown);
+    if attempt == 1 {
+        execution::give_back(&job.app, job.policy, hold).await;
+    }
+    lead.end(Ending::Settled(hold.fingerprint, Code::ShuttingDown));
+    Err(Code::ShuttingDown.into())
+}
+
+async fn store_failed<H, Args>(
+    mut job: Job<H>,
+    hold: Hold,
+    lead: Lead,
+    executing: Executing,
+    error: CallError<Claim>,
+) -> Result<HttpResponse, Reason>
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    tracing::error!(%error, handler = job.policy.handler, "the store failed at a claim");
+    if !error.did_nothing() {
+        let request = execution::claim_request(job.policy, &job.app, hold);
+        execution::give_back_unknown(&job.app, request, error);
+    }
+    let code = match job.app.0.settings.on_store_error {
+        OnStoreError::Refuse => Code::StoreUnavailable,
+        OnStoreError::Execute if executing.is_draining() => Code::ShuttingDown,
+        OnStoreError::Execute => return Ok(execution::unprotected(job, lead).await),
+    };
+    job.account.refused(code);
+    lead.end(Ending::Settled(hold.fingerprint, code));
+    Err(code.into())
+}

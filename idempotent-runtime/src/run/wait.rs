@@ -1,0 +1,126 @@
+//! Waits for those who run the request: in this process, or on another node.
+
+use std::time::Duration;
+
+use actix_web::{FromRequest, Handler, HttpResponse, Responder};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{
+    ask::{Asked, ask},
+    done, enter, replay,
+};
+use crate::{
+    execution::Job,
+    flight::{Ending, Follower, Lead, Phase},
+    policy::Policy,
+    request::RequestFingerprint,
+    response::{Code, Reason},
+    store::Changes,
+};
+
+/// Waits for those who run the request, and asks again when they are done and have left no answer.
+pub(super) async fn wait<H, Args>(policy: &Policy, mut asked: Asked<H>) -> Result<HttpResponse, Reason>
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder,
+{
+    let mut deadline = Deadline { wait: policy.wait, at: None };
+    let mut changes = Changes::default();
+    loop {
+        let told = match asked {
+            Asked::Answered(answer) => return answer,
+            Asked::Here(mut job, follower) => {
+                job.account.waits();
+                match follow(follower, job.identity.fingerprint, &mut deadline).await.transpose() {
+                    Some(answer) => {
+                        job.account.answered(&answer);
+                        return answer;
+                    }
+                    None => enter(*job),
+                }
+            }
+            // It goes on leading: those who follow it need not be woken for what is not an answer yet, and do not ask each for itself.
+            Asked::Elsewhere(mut job, lead, lease_left) => {
+                job.account.waits();
+                let lead = wait_elsewhere(&job, lead, lease_left, &mut deadline, &mut changes).await;
+                let lead = lead.inspect_err(|reason| job.account.refused(reason.code))?;
+                ask(*job, lead)
+            }
+        };
+        asked = done(told).await?;
+    }
+}
+
+/// When a duplicate stops waiting: its policy's `wait` after it first had to.
+struct Deadline {
+    wait: Duration,
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// The deadline, unless it has passed.
+    fn left(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let at = *self.at.get_or_insert(now + self.wait);
+        (now < at).then_some(at)
+    }
+}
+
+/// Waits for the flight's end. `None` where the store has to be asked.
+async fn follow(
+    mut follower: Follower,
+    fingerprint: RequestFingerprint,
+    deadline: &mut Deadline,
+) -> Result<Option<HttpResponse>, Reason> {
+    let ending = match follower.claimed().await {
+        Phase::Ended(ending) => ending,
+        Phase::Running(running) if running.fingerprint != fingerprint => {
+            return Err(Code::KeyReused.into());
+        }
+        Phase::Unprotected(running) | Phase::Elsewhere(running) if running != fingerprint => {
+            return Err(Code::KeyReused.into());
+        }
+        _ => {
+            let at = deadline.left().ok_or(Code::InProgress)?;
+            timeout_at(at, follower.ended()).await.map_err(|_| Code::InProgress)?
+        }
+    };
+    match ending {
+        Ending::Completed(completed, _) if completed != fingerprint => Err(Code::KeyReused.into()),
+        Ending::Completed(_, record) => replay(&record).map(Some),
+        Ending::Settled(settled, code) if settled == fingerprint => Err(code.into()),
+        Ending::Settled(..) | Ending::Released | Ending::Lost | Ending::Panicked => Ok(None),
+    }
+}
+
+/// Waits until the other node's claim may have changed; gives the flight back, to ask again. This future may be dropped: it holds
+/// the flight and a place, no claim.
+async fn wait_elsewhere<H>(
+    job: &Job<H>,
+    lead: Lead,
+    lease_left: Duration,
+    deadline: &mut Deadline,
+    changes: &mut Changes,
+) -> Result<Lead, Reason> {
+    let Some(at) = deadline.left() else {
+        // Those who follow do not wait either, where none of them may: they need not ask one after the other.
+        let waitless = job.policy.wait.is_zero();
+        lead.end(if waitless {
+            Ending::Settled(job.identity.fingerprint, Code::InProgress)
+        } else {
+            Ending::Released
+        });
+        return Err(Code::InProgress.into());
+    };
+    let _place = job.app.0.flights.place().ok_or(Code::InProgress)?;
+    lead.elsewhere(job.identity.fingerprint);
+    let changed = changes.next(&job.app.0.store, job.identity.address);
+    match timeout_at(at, timeout(lease_left, changed)).await {
+        Ok(_) => Ok(lead),
+        Err(_) => {
+            lead.end(Ending::Released);
+            Err(Code::InProgress.into())
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! How long a response is replayed: until one of two clocks says that its time has ended.
+
+use std::time::Duration;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    sync::Arc,
+};
+
+/// The clock that was given, and the wall clock.
+#[derive(Clone)]
+pub(super) struct Clocks {
+    pub(super) given: Arc<dyn Clock>,
+    pub(super) wall: Arc<dyn Clock>,
+}
+
+/// What both show.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    given: Timestamp,
+    wall: Timestamp,
+}
+
+impl Clocks {
+    pub(super) fn now(&self) -> Moment {
+        Moment { given: self.given.now(), wall: self.wall.now() }
+    }
+}
+
+impl Moment {
+    pub(super) fn after(self, duration: Duration) -> Self {
+        Moment { given: self.given.after(duration), wall: self.wall.after(duration) }
+    }
+
+    /// How long it is from `earlier` until this moment, by the clock that shows less.
+    pub(super) fn since(self, earlier: Moment) -> Duration {
+        self.given.since(earlier.given).min(self.wall.since(earlier.wall))
+    }
+}

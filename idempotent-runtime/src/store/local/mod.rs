@@ -1,0 +1,264 @@
+//! Completed responses of any store, in this process's memory too.
+
+mod clocks;
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use foldhash::quality::RandomState;
+use moka::{Expiry, policy::EvictionPolicy, sync::Cache};
+
+use self::clocks::{Clocks, Moment};
+use super::{
+    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, Store,
+    StoreError, Token,
+};
+use crate::{
+    clock::{Clock, WallClock},
+    request::{Address, RequestFingerprint},
+    sync::Arc,
+};
+
+/// Bytes of bookkeeping that an entry takes up beside its record.
+const ENTRY: usize = 400;
+
+/// How many completions may be tried again at a time before the oldest of them is forgotten.
+const COMPLETING: u64 = 64 * 1024;
+
+/// Replays completed responses from memory where it can, and asks the store where it cannot.
+///
+/// Entries are immutable once they are completed, so a local replay is a true one. Claims always reach the store. What
+/// a store is made to forget before its time is replayed here until its time ends. One record alone may be replaced by hand, the one that says
+/// that nothing is known: [`local_cache`](crate::IdempotencyBuilder::local_cache) does not keep it.
+///
+/// A response's time is counted by two clocks, and ends here by whichever is first: a monotonic clock may stand still while the machine
+/// is suspended, and the wall clock may be set back. Only both at once, a suspension that the wall clock does not show, would prolong it.
+pub struct LocalCache<S> {
+    store: S,
+    clocks: Clocks,
+    responses: Cache<Address, Response, RandomState>,
+    // When a completion was first tried: the store may count a response's time from then, whichever try it answers.
+    completing: Cache<Token, Moment, RandomState>,
+    keeps: fn(&Record) -> bool,
+}
+
+#[derive(Clone)]
+struct Response {
+    record: Record,
+    fingerprint: RequestFingerprint,
+    expires_at: Moment,
+}
+
+impl<S> LocalCache<S> {
+    /// Keeps at most `bytes` of the responses of `store`, and counts their time by `clock` and by the wall clock.
+    pub fn new(store: S, bytes: u64, clock: impl Clock) -> Self {
+        Self::with_clocks(store, bytes, Clocks { given: Arc::new(clock), wall: Arc::new(WallClock) })
+    }
+
+    fn with_clocks(store: S, bytes: u64, clocks: Clocks) -> Self {
+        let responses = Cache::builder()
+            .eviction_policy(EvictionPolicy::lru())
+            .max_capacity(bytes)
+            .weigher(|_, response: &Response| response.bytes())
+            .expire_after(KeptFor(clocks.clone()))
+            .build_with_hasher(RandomState::default());
+        let completing = Cache::builder().max_capacity(COMPLETING).build_with_hasher(RandomState::default());
+        LocalCache { store, clocks, responses, completing, keeps: |_| true }
+    }
+
+    /// Keeps those records only.
+    pub(crate) fn keeping(self, keeps: fn(&Record) -> bool) -> Self {
+        LocalCache { keeps, ..self }
+    }
+
+    /// The response kept for `address`, and for how long it is replayed.
+    fn live(&self, address: &Address) -> Option<(Response, Duration)> {
+        let response = self.responses.get(address)?;
+        let left = response.expires_at.since(self.clocks.now());
+        (!left.is_zero()).then_some((response, left))
+    }
+
+    fn find(&self, hold: &Hold) -> Option<Claim> {
+        let (Response { record, fingerprint, .. }, left) = self.live(&hold.address)?;
+        Some(if fingerprint == hold.fingerprint { Claim::Replay { record, left } } else { Claim::Reused })
+    }
+
+    /// What is kept for `hold`, or else what the store answers to `claim`.
+    async fn claim_by(
+        &self,
+        hold: Hold,
+        claim: impl Future<Output = Result<Claim, StoreError>>,
+    ) -> Result<Claim, StoreError> {
+        if let Some(claim) = self.find(&hold) {
+            return Ok(claim);
+        }
+        let asked = self.clocks.now();
+        let claim = claim.await?;
+        if let Claim::Replay { record, left } = &claim {
+            self.keep(&hold, record.clone(), asked.after(*left));
+        }
+        Ok(claim)
+    }
+
+    fn keep(&self, hold: &Hold, record: Record, expires_at: Moment) {
+        if (self.keeps)(&record) {
+            let response = Response { record, fingerprint: hold.fingerprint, expires_at };
+            self.responses.insert(hold.address, response);
+        }
+    }
+}
+
+impl<S: Store> Store for LocalCache<S> {
+    fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.claim_by(request.hold, self.store.claim(request)).await
+    }
+
+    async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.claim_by(request.hold, self.store.claim_for_transaction(request)).await
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
+        self.store.renew(hold, lease).await
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        let first_tried = self.completing.get_with(hold.token, || self.clocks.now());
+        let completion = self.store.complete(hold, record.clone(), retention).await?;
+        self.completing.invalidate(&hold.token);
+        // A completion repeated with another record is told that one is stored: the first.
+        if completion == Completion::Stored && self.find(&hold).is_none() {
+            self.keep(&hold, record, first_tried.after(retention.replay));
+        }
+        Ok(completion)
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        self.store.release(hold).await
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        let address = request.address;
+        let resolve = self.store.resolve(request).await;
+        // Also where it failed: it may have been done.
+        self.responses.invalidate(&address);
+        resolve
+    }
+
+    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        self.live(&address)
+            .filter(|(response, _)| response.fingerprint == fingerprint)
+            .map(|(response, _)| response.record)
+            .or_else(|| self.store.recall(address, fingerprint))
+    }
+
+    fn token(&self) -> Result<Token, StoreError> {
+        self.store.token()
+    }
+
+    fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        self.store.transactions()
+    }
+
+    async fn changed(&self, address: Address) {
+        self.store.changed(address).await;
+    }
+}
+
+impl Response {
+    fn bytes(&self) -> u32 {
+        u32::try_from(ENTRY + self.record.as_bytes().len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Tells moka when to give an entry's memory back. Whether it has expired is asked of the clock.
+struct KeptFor(Clocks);
+
+impl Expiry<Address, Response> for KeptFor {
+    fn expire_after_create(&self, _: &Address, response: &Response, _: Instant) -> Option<Duration> {
+        Some(response.expires_at.since(self.0.now()))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Address,
+        response: &Response,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(response.expires_at.since(self.0.now()))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for LocalCache<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalCache")
+            .field("store", &self.store)
+            .field("responses", &self.responses.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::ManualClock, store::OnAbandoned};
+
+    const TTL: Duration = Duration::from_secs(60);
+
+    /// A store that remembers nothing.
+    struct Forgetful;
+
+    impl Store for Forgetful {
+        fn name(&self) -> &'static str {
+            "forgetful"
+        }
+
+        async fn claim(&self, _: ClaimRequest) -> Result<Claim, StoreError> {
+            Ok(Claim::Won { attempt: 1 })
+        }
+
+        async fn renew(&self, _: Hold, _: Duration) -> Result<Renewal, StoreError> {
+            Ok(Renewal::Renewed)
+        }
+
+        async fn complete(&self, _: Hold, _: Record, _: Retention) -> Result<Completion, StoreError> {
+            Ok(Completion::Stored)
+        }
+
+        async fn release(&self, _: Hold) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn changed(&self, _: Address) {}
+    }
+
+    #[tokio::test]
+    async fn a_response_ends_by_the_wall_clock_where_the_other_stood_still() {
+        let wall = ManualClock::new();
+        let clocks = Clocks { given: Arc::new(ManualClock::new()), wall: Arc::new(wall.clone()) };
+        let cache = LocalCache::with_clocks(Forgetful, 1 << 20, clocks);
+        let hold = Hold {
+            address: Address::from_bytes([1; 32]),
+            token: Token::from_bytes([1; 16]),
+            fingerprint: RequestFingerprint::from_bytes([2; 32]),
+        };
+        let retention = Retention { replay: TTL, remember: Duration::ZERO };
+        cache.complete(hold, Record::from_bytes(&b"done"[..]), retention).await.unwrap();
+        let request = ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL };
+        assert!(matches!(cache.claim(request).await, Ok(Claim::Replay { left: TTL, .. })));
+        wall.advance(TTL);
+        assert_eq!(cache.recall(hold.address, hold.fingerprint), None);
+        assert!(matches!(cache.claim(request).await, Ok(Claim::Won { .. })));
+    }
+}

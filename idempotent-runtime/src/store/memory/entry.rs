@@ -1,0 +1,114 @@
+//! A completed request: replayed for a while, then perhaps remembered as expired.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::budget::ENTRY;
+use crate::{
+    clock::Timestamp,
+    request::RequestFingerprint,
+    store::{Claim, Completion, Hold, Record, Resolve, ResolveRequest, Retention, Token},
+};
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    // Only this entry's record, in an allocation of its length; `None` once it has expired.
+    record: Option<Bytes>,
+    fingerprint: RequestFingerprint,
+    token: Token,
+    replayed_until: Timestamp,
+    remembered_until: Timestamp,
+    // Which completion of the store it was.
+    pub(super) serial: u64,
+}
+
+impl Entry {
+    pub(super) fn new(hold: &Hold, record: &Record, retention: Retention, now: Timestamp) -> Self {
+        let replayed_until = now.after(retention.replay);
+        Entry {
+            record: Some(Bytes::copy_from_slice(record.as_bytes())),
+            fingerprint: hold.fingerprint,
+            token: hold.token,
+            replayed_until,
+            remembered_until: replayed_until.after(retention.remember),
+            serial: 0,
+        }
+    }
+
+    /// What it counts for in the budget.
+    pub(super) fn bytes(&self) -> u64 {
+        ENTRY + self.record_bytes()
+    }
+
+    fn record_bytes(&self) -> u64 {
+        self.record.as_ref().map_or(0, |record| record.len() as u64)
+    }
+
+    /// When it has to be looked at next: to drop its record, or all of it.
+    pub(super) fn due(&self) -> Timestamp {
+        if self.record.is_some() { self.replayed_until } else { self.remembered_until }
+    }
+
+    /// Whether it still says something: its record, or that it has expired.
+    pub(super) fn is_kept(&self, now: Timestamp) -> bool {
+        now < self.remembered_until
+    }
+
+    /// Whether its record is replayed.
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        self.live(now).is_some()
+    }
+
+    /// Its record, and for how long it is replayed.
+    fn live(&self, now: Timestamp) -> Option<(Record, Duration)> {
+        let record = self.record.as_ref().filter(|_| now < self.replayed_until)?;
+        Some((Record::from_bytes(record.clone()), self.replayed_until.since(now)))
+    }
+
+    /// Its record, if this is the request that it is replayed to.
+    pub(super) fn recall(&self, fingerprint: RequestFingerprint, now: Timestamp) -> Option<Record> {
+        self.live(now).filter(|_| self.fingerprint == fingerprint).map(|(record, _)| record)
+    }
+
+    /// Drops the record, which has expired. How many bytes that frees.
+    pub(super) fn drop_record(&mut self) -> u64 {
+        let bytes = self.record_bytes();
+        self.record = None;
+        bytes
+    }
+
+    /// Decides a claim on this entry, which is kept.
+    pub(super) fn claim(&self, hold: &Hold, now: Timestamp) -> Claim {
+        if self.fingerprint != hold.fingerprint {
+            return Claim::Reused;
+        }
+        self.live(now).map_or(Claim::Expired, |(record, left)| Claim::Replay { record, left })
+    }
+
+    /// What to tell a hold that wants to complete what is completed.
+    pub(super) fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
+        match self.live(now) {
+            Some(_) if self.token == hold.token => Completion::Stored,
+            Some((record, _)) if self.fingerprint == hold.fingerprint => Completion::Fenced(Some(record)),
+            _ => Completion::Fenced(None),
+        }
+    }
+
+    /// Whether a resolution may replace this entry, which is kept; or what it is answered.
+    pub(super) fn resolvable(&self, request: &ResolveRequest, now: Timestamp) -> Result<(), Resolve> {
+        match self.live(now) {
+            None => Err(Resolve::Expired),
+            Some(_) if self.token == request.token => Err(Resolve::Done),
+            Some((record, _)) if request.instead_of.as_ref() != Some(&record) => {
+                Err(Resolve::Completed(record))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The same request's entry with another record, for as long.
+    pub(super) fn with(&self, record: &Record, token: Token, serial: u64) -> Self {
+        Entry { record: Some(Bytes::copy_from_slice(record.as_bytes())), token, serial, ..*self }
+    }
+}

@@ -1,0 +1,77 @@
+//! Ending an entry by hand, under the lock of its shard like every verb.
+
+use std::{collections::hash_map, time::Duration};
+
+use super::{
+    entry::Entry,
+    slot::Slot,
+    verbs::{Memory, Shard},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    store::{Hold, Resolve, ResolveRequest, Retention},
+    sync::Ordering,
+};
+
+impl Memory {
+    /// See [`Store::resolve`](crate::Store::resolve).
+    pub(super) fn resolve(&self, request: &ResolveRequest) -> Resolve {
+        let mut guard = self.shards.lock(&request.address);
+        let now = self.clock.now();
+        match self.end(&mut guard, request, now) {
+            Ok(slot) => {
+                self.leave(guard, now);
+                slot.iter().for_each(Slot::wake);
+                Resolve::Done
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// Ends the entry, and gives the claim that it was, if it was one.
+    fn end(
+        &self,
+        shard: &mut Shard,
+        request: &ResolveRequest,
+        now: Timestamp,
+    ) -> Result<Option<Slot>, Resolve> {
+        let slot = match shard.claims.entry(request.address) {
+            hash_map::Entry::Occupied(slot) => slot,
+            hash_map::Entry::Vacant(_) => return self.replace(shard, request, now).map(|()| None),
+        };
+        let (fingerprint, left) = slot.get().resolvable(now)?;
+        match &request.outcome {
+            None => self.budget.end_claim(),
+            Some(record) => {
+                let hold = Hold { address: request.address, token: request.token, fingerprint };
+                let retention = Retention { replay: left, remember: Duration::ZERO };
+                let mut entry = Box::new(Entry::new(&hold, record, retention, now));
+                entry.serial = self.serial();
+                self.budget.complete_claim(entry.bytes());
+                shard.completed.insert(request.address, entry, &self.budget);
+            }
+        }
+        Ok(Some(slot.remove()))
+    }
+
+    /// Puts the outcome in the place of what is completed.
+    fn replace(&self, shard: &mut Shard, request: &ResolveRequest, now: Timestamp) -> Result<(), Resolve> {
+        let entry = shard.completed.find(&request.address, now).ok_or(Resolve::Vacant)?;
+        entry.resolvable(request, now)?;
+        match &request.outcome {
+            None => {
+                shard.completed.remove(&request.address, &self.budget);
+            }
+            Some(record) => {
+                let entry = Box::new(entry.with(record, request.token, self.serial()));
+                self.budget.take(entry.bytes());
+                shard.completed.insert(request.address, entry, &self.budget);
+            }
+        }
+        Ok(())
+    }
+
+    fn serial(&self) -> u64 {
+        self.completions.fetch_add(1, Ordering::Relaxed)
+    }
+}

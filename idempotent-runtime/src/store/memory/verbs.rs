@@ -1,0 +1,228 @@
+//! What the store's verbs do: each is decided under the lock of one shard.
+
+use std::{collections::hash_map, hash::BuildHasher, time::Duration};
+
+use foldhash::quality::RandomState;
+
+use super::{
+    WhenFull,
+    budget::Budget,
+    completed::Completed,
+    entry::Entry,
+    order::{Oldest, Order},
+    slot::Slot,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::{Address, RequestFingerprint},
+    shards::{AddressMap, SHARDS, Shards},
+    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Token},
+    sync::{Arc, AtomicU64, MutexGuard, Ordering},
+    watched::Watched,
+};
+
+/// How often, by the store's clock, a full store looks everywhere for what has expired.
+const RECLAIM_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How many expired entries a claim or a completion drops on its way. A new key is both, so more goes than comes.
+const A_FEW: usize = 2;
+
+/// How many expired entries are dropped while a shard is locked.
+const BATCH: usize = 256;
+
+// What `claims` says of an address (claimed, abandoned) counts; only an entry that says nothing any more may lie in
+// `completed` beside it. An address moves only while its shard is locked, and nobody holds two locks:
+//
+//   vacant    ─ claim ─────────▶ claimed      a slot is inserted, its bookkeeping reserved from the budget
+//   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot removed, then waiters are woken
+//   claimed   ─ release ───────▶ vacant       the slot is removed, then waiters are woken
+//   claimed   ─ seen expired ──▶ abandoned, or claimed by the taker with another token
+//   claimed, its lease over, or abandoned ─ resolve ─▶ completed or vacant, as by the claim's owner; see resolve.rs
+//   completed ─ ttl ───────────▶ expired      where that is remembered; what the clock says counts, not when memory is freed
+//   completed, expired ────────▶ vacant       in time, or to make room
+pub(super) struct Memory {
+    pub(super) shards: Shards<Shard>,
+    oldest: Arc<Oldest>,
+    pub(super) completions: AtomicU64,
+    tokens: AtomicU64,
+    secret: RandomState,
+    pub(super) budget: Budget,
+    pub(super) clock: Arc<dyn Clock>,
+    reclaimed: AtomicU64,
+}
+
+// Claims are apart: there are few of them, so they stay in the processor's caches however many responses are kept.
+pub(super) struct Shard {
+    pub(super) claims: AddressMap<Slot>,
+    pub(super) completed: Completed,
+}
+
+impl Memory {
+    pub(super) fn new(limit: u64, when_full: WhenFull, clock: Arc<dyn Clock>) -> Self {
+        let oldest = Arc::new(Oldest::new());
+        let shard = |index| {
+            let order = (when_full == WhenFull::EvictOldest).then(|| Order::new(&oldest, index));
+            Shard { claims: AddressMap::default(), completed: Completed::new(order) }
+        };
+        Memory {
+            shards: Shards::new(shard),
+            oldest: Arc::clone(&oldest),
+            completions: AtomicU64::new(0),
+            tokens: AtomicU64::new(0),
+            secret: RandomState::default(),
+            budget: Budget::new(limit, when_full),
+            clock,
+            reclaimed: AtomicU64::new(0),
+        }
+    }
+
+    /// `None` where the address is vacant and the budget is used up.
+    pub(super) fn claim(&self, request: &ClaimRequest) -> Option<Claim> {
+        if let Some(claim) = self.try_claim(request) {
+            return Some(claim);
+        }
+        self.reclaim(self.clock.now());
+        self.try_claim(request)
+    }
+
+    fn try_claim(&self, request: &ClaimRequest) -> Option<Claim> {
+        let address = request.hold.address;
+        let mut guard = self.shards.lock(&address);
+        // Asked under the lock, so that no claim is older than the one before it: no lease has more left than its length.
+        let now = self.clock.now();
+        let shard = &mut *guard;
+        let vacant = match shard.claims.entry(address) {
+            hash_map::Entry::Occupied(mut slot) => return Some(slot.get_mut().claim(request, now)),
+            hash_map::Entry::Vacant(vacant) => vacant,
+        };
+        if let Some(entry) = shard.completed.find(&address, now) {
+            return Some(entry.claim(&request.hold, now));
+        }
+        if !self.budget.reserve_claim() {
+            return None;
+        }
+        vacant.insert(Slot::new(request, now));
+        self.leave(guard, now);
+        Some(Claim::Won { attempt: 1 })
+    }
+
+    /// The record of exactly this request, if it is replayed.
+    pub(super) fn recall(&self, address: &Address, fingerprint: RequestFingerprint) -> Option<Record> {
+        let shard = self.shards.lock(address);
+        // The time is asked where there is an entry: a first execution does without. An entry that has expired meanwhile
+        // may lie beside a claim, and the claim counts.
+        let record = shard.completed.get(address)?.recall(fingerprint, self.clock.now())?;
+        (!shard.claims.contains_key(address)).then_some(record)
+    }
+
+    /// A token that no other claim of this store has: its number, and bits that nobody outside can know. What copies the process
+    /// copies its entries with it, so nobody else counts for them.
+    pub(super) fn token(&self) -> Token {
+        let number = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.secret.hash_one(number).to_be_bytes());
+        Token::from_bytes(bytes)
+    }
+
+    pub(super) fn renew(&self, hold: &Hold, lease: Duration) -> Renewal {
+        let now = self.clock.now();
+        let mut shard = self.shards.lock(&hold.address);
+        match shard.held(hold) {
+            Some(slot) => {
+                slot.lease(now, lease);
+                Renewal::Renewed
+            }
+            None => Renewal::Fenced,
+        }
+    }
+
+    pub(super) fn complete(&self, hold: &Hold, record: &Record, retention: Retention) -> Completion {
+        let now = self.clock.now();
+        let mut entry = Box::new(Entry::new(hold, record, retention, now));
+        let mut guard = self.shards.lock(&hold.address);
+        let shard = &mut *guard;
+        let slot = match shard.claims.entry(hold.address) {
+            hash_map::Entry::Occupied(slot) if slot.get().is_held_by(hold) => slot,
+            hash_map::Entry::Occupied(_) => return Completion::Fenced(None),
+            hash_map::Entry::Vacant(_) => {
+                let entry = shard.completed.find(&hold.address, now);
+                return entry.map_or(Completion::Fenced(None), |entry| entry.verdict_on(hold, now));
+            }
+        };
+        entry.serial = self.completions.fetch_add(1, Ordering::Relaxed);
+        self.budget.complete_claim(entry.bytes());
+        shard.completed.insert(hold.address, entry, &self.budget);
+        let slot = slot.remove();
+        self.leave(guard, now);
+        slot.wake();
+        Completion::Stored
+    }
+
+    pub(super) fn release(&self, hold: &Hold) {
+        let mut shard = self.shards.lock(&hold.address);
+        if shard.held(hold).is_none() {
+            return;
+        }
+        let slot = shard.claims.remove(&hold.address);
+        drop(shard);
+        self.budget.end_claim();
+        slot.iter().for_each(Slot::wake);
+    }
+
+    /// What changes when the claim on `address` ends, if it is claimed.
+    pub(super) fn watch(&self, address: &Address) -> Option<Arc<Watched<bool>>> {
+        self.shards.lock(address).claims.get_mut(address)?.watch()
+    }
+
+    /// Leaves a shard to which something was added: drops a little of what has expired there, and keeps the budget where
+    /// the oldest entries make room for new ones.
+    pub(super) fn leave(&self, mut shard: MutexGuard<'_, Shard>, now: Timestamp) {
+        shard.completed.expire(now, A_FEW, &self.budget);
+        drop(shard);
+        if self.budget.wants_eviction() {
+            self.reclaim(now);
+            self.evict(now);
+        }
+    }
+
+    /// Drops the entries that completed first, until the budget is kept or there is none left.
+    fn evict(&self, now: Timestamp) {
+        while self.budget.wants_eviction() {
+            let Some((shard, serial)) = self.oldest.of_all() else { return };
+            self.shards.lock_at(shard).completed.evict(serial, now, &self.budget);
+        }
+    }
+
+    /// Drops everything that has expired.
+    fn reclaim(&self, now: Timestamp) {
+        let last = Timestamp::from_millis(self.reclaimed.load(Ordering::Relaxed));
+        if now.since(last) < RECLAIM_INTERVAL {
+            return;
+        }
+        self.reclaimed.store(now.as_millis(), Ordering::Relaxed);
+        for index in 0..SHARDS {
+            self.shards.lock_at(index).forget_claims(now, &self.budget);
+            while self.shards.lock_at(index).completed.expire(now, BATCH, &self.budget) == BATCH {}
+        }
+    }
+}
+
+impl Shard {
+    /// The claim of `hold`, if it stands.
+    fn held(&mut self, hold: &Hold) -> Option<&mut Slot> {
+        self.claims.get_mut(&hold.address).filter(|slot| slot.is_held_by(hold))
+    }
+
+    /// Drops the claims whose retention has ended.
+    fn forget_claims(&mut self, now: Timestamp, budget: &Budget) {
+        self.claims.retain(|_, slot| {
+            let keep = slot.is_remembered(now);
+            if !keep {
+                budget.end_claim();
+                slot.wake();
+            }
+            keep
+        });
+    }
+}

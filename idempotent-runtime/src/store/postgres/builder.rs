@@ -1,0 +1,142 @@
+//! How a store is set up.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::PgPool;
+
+use super::{
+    Inner, NAME, PostgresStore, calls::Call, durability, lanes::Lanes, link::Link, migrate, names::Names,
+    sweep::Sweeper, transaction::Transactions, trips::Carrier, wake::Notifications,
+};
+use crate::{
+    request::Address,
+    store::{
+        SetupError,
+        remote::{Tasks, Wakes},
+    },
+};
+
+/// How many statements are under way at a time, unless the pool has fewer connections.
+const LANES: usize = 4;
+
+/// Settings of a [`PostgresStore`].
+#[derive(Clone, Debug)]
+#[must_use = "settings make a store when they are built"]
+pub struct PostgresStoreBuilder {
+    pool: PgPool,
+    schema: String,
+    table: String,
+    migrate_at_start: bool,
+    lanes: usize,
+    sweep_every: Duration,
+}
+
+impl PostgresStoreBuilder {
+    pub(super) fn new(pool: PgPool) -> Self {
+        let lanes = LANES.min(pool.options().get_max_connections() as usize).max(1);
+        PostgresStoreBuilder {
+            pool,
+            schema: "idempotent".to_owned(),
+            table: "keys".to_owned(),
+            migrate_at_start: true,
+            lanes,
+            sweep_every: Duration::from_secs(60),
+        }
+    }
+
+    /// The schema that holds the keys; `idempotent` if not set. Made by the migration if it is missing.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// The table that holds the keys, and what the names of its index, functions and version table begin with; `keys` if
+    /// not set.
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// Whether [`build`](Self::build) migrates, which it does if not told otherwise. If not, a schema that
+    /// is missing or of another version is an error.
+    pub fn migrate_at_start(mut self, migrates: bool) -> Self {
+        self.migrate_at_start = migrates;
+        self
+    }
+
+    /// How many statements may be under way at a time, each on a connection of the store's own; 4 if not set, or as many as the pool
+    /// may have connections if that is fewer. Calls that arrive while all are under way share the next one.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// How often the rows of forgotten keys are looked for; once a minute if not set.
+    pub fn sweep_every(mut self, interval: Duration) -> Self {
+        self.sweep_every = interval;
+        self
+    }
+
+    /// Brings the schema up to what this release works with, and does nothing else. For deployments that migrate as another
+    /// user, or as a step of their own. Any number of nodes may do so at once.
+    ///
+    /// # Errors
+    /// A name that cannot be one, a schema of a newer release, or a server that does not answer or refuses.
+    pub async fn migrate(self) -> Result<(), SetupError> {
+        let names = Names::new(&self.schema, &self.table)?;
+        migrate::migrate(&Link::new(self.pool), &names).await
+    }
+
+    /// The store. Its tasks run on the present runtime until the last clone is dropped.
+    ///
+    /// # Errors
+    /// A setting that cannot work, a schema that is missing or of another version, or a server that does not answer or
+    /// refuses.
+    pub async fn build(self) -> Result<PostgresStore, SetupError> {
+        let names = self.checked()?;
+        let transactions = Transactions::new(self.pool.clone(), &names);
+        let link = Arc::new(Link::new(self.pool));
+        if self.migrate_at_start {
+            migrate::migrate(&link, &names).await?;
+        } else {
+            migrate::check(&link, &names).await?;
+        }
+        durability::warn(&link).await?;
+        Ok(start(link, names, transactions, self.lanes, self.sweep_every).await)
+    }
+
+    fn checked(&self) -> Result<Names, SetupError> {
+        if self.lanes == 0 {
+            return Err(setting("it needs at least one lane"));
+        }
+        if self.sweep_every.is_zero() {
+            return Err(setting("the pause between sweeps must be longer than nothing"));
+        }
+        Names::new(&self.schema, &self.table)
+    }
+}
+
+fn setting(why: &str) -> SetupError {
+    SetupError::Setting { store: NAME, why: why.to_owned() }
+}
+
+async fn start(
+    link: Arc<Link>,
+    names: Names,
+    transactions: Transactions,
+    lanes: usize,
+    sweep_every: Duration,
+) -> PostgresStore {
+    let calls = Lanes::start(Carrier::new(Arc::clone(&link), &names), lanes);
+    let sweeper = Sweeper::new(Arc::clone(&link), &names);
+    let looking = calls.clone();
+    let look = move |address| still_claimed(looking.clone(), address);
+    let wakes = Wakes::start(NAME, Notifications { link, names }, look).await;
+    let tasks = Tasks::new([tokio::spawn(sweeper.clone().every(sweep_every))]);
+    PostgresStore(Arc::new(Inner { calls, wakes, sweeper, transactions, _tasks: tasks }))
+}
+
+/// Whether an address is claimed, if that can be known now.
+async fn still_claimed(calls: Lanes, address: Address) -> Option<bool> {
+    calls.call(Call::look(address)).await.ok().map(|answer| answer.is_claimed())
+}

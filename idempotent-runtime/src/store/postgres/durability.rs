@@ -1,0 +1,35 @@
+//! Says loudly what the server's settings may cost.
+
+use sqlx::{Connection, PgConnection};
+
+use super::{NAME, link::Link, migrate};
+use crate::store::SetupError;
+
+const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes')";
+
+/// Warns where the server may lose what it has acknowledged.
+pub(super) async fn warn(link: &Link) -> Result<(), SetupError> {
+    let mut connection = link.connect().await.map_err(migrate::unreachable)?;
+    let (synchronous_commit, fsync, full_page_writes) = read(&mut connection).await?;
+    let _ = connection.close().await;
+    if synchronous_commit == "off" {
+        tracing::warn!(
+            store = NAME,
+            "synchronous_commit is off: a crash of the server loses claims and responses of the last moments, and their \
+             requests run again"
+        );
+    }
+    if fsync == "off" || full_page_writes == "off" {
+        tracing::warn!(
+            store = NAME,
+            fsync,
+            full_page_writes,
+            "a crash of the server's machine may damage the keys, and requests run again"
+        );
+    }
+    Ok(())
+}
+
+async fn read(connection: &mut PgConnection) -> Result<(String, String, String), SetupError> {
+    sqlx::query_as(SETTINGS).fetch_one(connection).await.map_err(migrate::failed)
+}

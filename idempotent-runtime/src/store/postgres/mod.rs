@@ -1,0 +1,226 @@
+//! A PostgreSQL table: many machines, one server.
+
+mod builder;
+mod calls;
+mod durability;
+mod lanes;
+mod link;
+mod migrate;
+mod names;
+mod sweep;
+mod transaction;
+mod trips;
+mod wake;
+
+use std::{any::Any, fmt, sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use self::builder::PostgresStoreBuilder;
+use self::{
+    calls::{Answer, Call},
+    lanes::Lanes,
+    sweep::Sweeper,
+    transaction::Transactions,
+};
+use super::{
+    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
+    Store, StoreError,
+    remote::{Tasks, Wakes},
+};
+use crate::request::Address;
+
+const NAME: &str = "postgres";
+
+/// Keeps claims and records in a PostgreSQL table, for any number of machines. Clones share everything.
+///
+/// ```no_run
+/// use idempotent_runtime::{Idempotency, PostgresStore};
+/// use sqlx::PgPool;
+///
+/// # async fn set_up() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = PgPool::connect("postgres://app@db.internal/shop").await?;
+/// let idempotency = Idempotency::builder().store(PostgresStore::new(pool).await?).build()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What it does
+///
+/// A claim is an insertion under a primary key, so of any number of nodes that claim one address PostgreSQL lets one
+/// insert. Each call is one round trip: one call of a function, which is one transaction that the server begins and ends. No
+/// client holds a transaction open, so one that dies leaves none behind.
+///
+/// A lone call is sent at once. Calls that arrive while others are under way share the next statement, and its commit: under load a
+/// commit's cost is divided among many requests. A row that somebody else has locked (a transaction of a person's, a commit that hangs)
+/// fails its own calls after a second or so, with nothing done: others wait for it for a tenth of a second, once. Anything else that
+/// makes a statement fail fails all the calls it carries. A statement carries and answers with about 4 MiB of records, or one longer record.
+///
+/// A duplicate on another node waits for a notification (`LISTEN`/`NOTIFY`) and holds no connection. Where
+/// notifications are cut the store looks at what is waited for, once each half second or so whatever number of requests waits.
+///
+/// # Connections
+///
+/// The store makes connections of its own, with the options of the pool it is given: one for notifications and at most one a lane
+/// ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one more for rows that others have locked, one for the claims of
+/// transactions, and one while it sweeps. It takes none out of the pool: handlers that hold all of them must not keep their own
+/// leases from being renewed. A pool's `after_connect` hooks are not run on the store's connections.
+///
+/// Each connection needs a session of its own on the server, for its prepared statements and settings: behind a pooler like PgBouncer
+/// use session mode, not transaction mode. Connections are encrypted only if sqlx is built with TLS, which is a feature of the application's own
+/// sqlx dependency (`tls-rustls` or `tls-native-tls`).
+///
+/// # What it guarantees
+///
+/// - *The server restarts or crashes*: nothing acknowledged is lost, with PostgreSQL's own defaults (`fsync`, `full_page_writes` and
+///   `synchronous_commit` on). Where they are off the store says so in the log when it starts, and the last
+///   claims and responses may be lost, so that their requests run again. While the server is away, requests are refused
+///   with `store_unavailable`; the first call after its return succeeds, without a restart.
+/// - *The server stands still in its commits* (a synchronous standby is missing, a disk hangs): requests are refused with
+///   `store_unavailable` after two seconds. What they have written is seen by nobody and lands when the server goes on; the store's
+///   nodes then give it back, and the keys are free. Where that lasts longer than a lease, a retry may be there first, and
+///   its key is `outcome_unknown`, although nothing ran.
+/// - *Its disk is full*: new keys are refused with `store_full`, those that are there are replayed, renewed and completed as far as their rows
+///   find room. Where there is none left for the server's log, PostgreSQL stops: that is a crash.
+/// - *A node crashes*: its claims end with their leases; the `abandoned` policy decides what a retry gets.
+/// - *Failover*: what a synchronous standby has confirmed survives. With asynchronous replication the claims and responses
+///   that the standby had not received are lost, and their requests may run again.
+/// - *Eviction*: none. A key is forgotten when its time has ended, and its row is deleted later, in batches, by one
+///   node at a time.
+/// - *Clocks*: only the database server's clock counts, so those of the nodes may differ. A server whose clock is set forward ends
+///   leases early; while a handler runs its claim is then seen as abandoned.
+///
+/// Claims are decided under `READ COMMITTED`, which the store's connections are set to; the functions refuse any other
+/// isolation.
+///
+/// # The schema
+///
+/// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise, and need no privilege to create
+/// anything where nothing is to be done. [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
+/// `src/store/postgres/migrations`. A row takes up about 150 bytes beside its record and its places in two indexes.
+#[derive(Clone)]
+pub struct PostgresStore(Arc<Inner>);
+
+struct Inner {
+    calls: Lanes,
+    wakes: Wakes,
+    sweeper: Sweeper,
+    transactions: Transactions,
+    _tasks: Tasks,
+}
+
+impl PostgresStore {
+    /// A store in the database of `pool`, in the table `idempotent.keys`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// A schema of another version, or a server that does not answer or refuses.
+    pub async fn new(pool: PgPool) -> Result<Self, SetupError> {
+        Self::builder(pool).build().await
+    }
+
+    /// A store in the database that `url` names: `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new), and a URL that is not one.
+    pub async fn connect(url: &str) -> Result<Self, SetupError> {
+        let options: PgConnectOptions = url.parse().map_err(migrate::unreachable)?;
+        Self::new(PgPoolOptions::new().connect_lazy_with(options)).await
+    }
+
+    /// A store with other settings.
+    pub fn builder(pool: PgPool) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::new(pool)
+    }
+
+    /// Deletes the rows of forgotten keys and drops expired records now, and gives their number; 0 where another node is at
+    /// it. The store does so by itself from time to time.
+    ///
+    /// # Errors
+    /// Where the server does not answer or refuses.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        let sweeper = self.0.sweeper.clone();
+        let swept = tokio::spawn(async move { sweeper.sweep().await }).await;
+        swept.unwrap_or_else(|error| Err(StoreError::unavailable(NAME, error)))
+    }
+
+    /// How often the store has looked so far whether a claim still stands: every few seconds for each that is waited for, and more
+    /// often only while notifications are down.
+    pub fn polls(&self) -> u64 {
+        self.0.wakes.looks()
+    }
+
+    async fn claimed(&self, claim: Call) -> Result<Claim, StoreError> {
+        let bell = self.0.wakes.listen(claim.hold.address);
+        let claim = self.call(claim).await?.into_claim()?;
+        self.0.wakes.claimed(bell, &claim);
+        Ok(claim)
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
+        self.0.calls.call(call).await
+    }
+
+    /// Whether the address is claimed, as far as one can know: where the store cannot say now, the poller finds out later.
+    async fn may_be_claimed(&self, address: Address) -> bool {
+        self.call(Call::look(address)).await.map_or(true, |answer| answer.is_claimed())
+    }
+}
+
+impl Store for PostgresStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.claimed(Call::claim(request)).await
+    }
+
+    async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.claimed(Call { durable: false, ..Call::claim(request) }).await
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
+        self.call(Call::renew(hold, lease)).await?.into_renewal()
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        let completion = self.call(Call::complete(hold, record, retention)).await?.into_completion()?;
+        self.0.wakes.ring(hold.address);
+        Ok(completion)
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        self.call(Call::release(hold)).await?;
+        self.0.wakes.ring(hold.address);
+        Ok(())
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        let address = request.address;
+        let resolve = self.call(Call::resolve(request)).await?.into_resolve()?;
+        self.0.wakes.ring(address);
+        Ok(resolve)
+    }
+
+    fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(&self.0.transactions)
+    }
+
+    async fn changed(&self, address: Address) {
+        self.0.wakes.changed(address, self.may_be_claimed(address)).await;
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("wakes", &self.0.wakes).finish_non_exhaustive()
+    }
+}

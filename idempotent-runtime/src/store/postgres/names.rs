@@ -1,0 +1,72 @@
+//! Where the keys are, and the SQL that is made from it.
+
+use crate::store::{SetupError, remote::checked};
+
+/// The longest name of a channel, in bytes.
+const LONGEST_CHANNEL: usize = 63;
+
+/// The names of a store's schema and table, checked, and what is made from them.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) schema: String,
+    pub(super) table: String,
+    /// Where changes are notified. A database has one name space for all its channels.
+    pub(super) channel: String,
+}
+
+impl Names {
+    pub(super) fn new(schema: &str, table: &str) -> Result<Self, SetupError> {
+        let (schema, table) = (checked("schema", schema)?, checked("table", table)?);
+        let channel = channel(&schema, &table);
+        Ok(Names { schema, table, channel })
+    }
+
+    /// `template` with these names in the places of `{schema}`, `{table}` and `{channel}`. Words of SQL are names like any other: the
+    /// schema is quoted, and behind its point a table need not be.
+    pub(super) fn fill(&self, template: &str) -> String {
+        template
+            .replace("{schema}", &format!("\"{}\"", self.schema))
+            .replace("{table}", &self.table)
+            .replace("{channel}", &self.channel)
+    }
+}
+
+/// Long names share channels, if it has to be: a waiter who is woken for nothing looks and waits on.
+fn channel(schema: &str, table: &str) -> String {
+    let full = format!("{schema}.{table}");
+    if full.len() <= LONGEST_CHANNEL {
+        return full;
+    }
+    let sum = crc32fast::hash(full.as_bytes());
+    format!("{}.{sum:08x}", &schema[..schema.len().min(LONGEST_CHANNEL - 9)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_take_their_places_in_the_sql() {
+        let names = Names::new("payments", "keys").unwrap();
+        assert_eq!(
+            names.fill("{schema}.{table}_calls '{channel}'"),
+            "\"payments\".keys_calls 'payments.keys'"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_have_a_channel() {
+        let longest = "x".repeat(48);
+        let names = Names::new(&longest, &longest).unwrap();
+        assert!(names.channel.len() <= LONGEST_CHANNEL, "{}", names.channel);
+        assert_ne!(names.channel, Names::new(&longest, "keys").unwrap().channel);
+    }
+
+    #[test]
+    fn a_name_that_is_not_one_is_an_error() {
+        for name in ["", "Keys", "1st", "a b", "a;drop table x", "\"", &"x".repeat(49)] {
+            assert!(Names::new("idempotent", name).is_err(), "{name}");
+            assert!(Names::new(name, "keys").is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Deletes what is forgotten, in small batches, by one node at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    NAME,
+    link::{Link, timed_out},
+    names::Names,
+};
+use crate::{pace::Pace, store::StoreError};
+
+/// Rows that one statement deletes, and the pause after it.
+const BATCH: i32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long one statement may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sweeps one table.
+#[derive(Clone, Debug)]
+pub(super) struct Sweeper {
+    link: Arc<Link>,
+    sql: Arc<str>,
+}
+
+impl Sweeper {
+    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
+        Sweeper { link, sql: names.fill("SELECT {schema}.{table}_sweep($1)").into() }
+    }
+
+    /// Sweeps again and again, for as long as it is polled.
+    pub(super) async fn every(self, interval: Duration) {
+        loop {
+            // Nodes that started together do not sweep together.
+            sleep(Pace::new(interval, interval).pause()).await;
+            match self.sweep().await {
+                Ok(rows) => tracing::debug!(store = NAME, rows, "swept"),
+                Err(error) => tracing::warn!(store = NAME, %error, "cannot sweep; will try again"),
+            }
+        }
+    }
+
+    /// Sweeps until nothing is due, or another node sweeps. Gives the number of rows.
+    pub(super) async fn sweep(&self) -> Result<u64, StoreError> {
+        self.pass().await.map_err(|error| StoreError::unavailable(NAME, error))
+    }
+
+    async fn pass(&self) -> Result<u64, sqlx::Error> {
+        let mut connection = self.link.connect().await?;
+        let mut swept = 0;
+        loop {
+            let batch = sqlx::query_scalar(AssertSqlSafe(Arc::clone(&self.sql))).bind(BATCH);
+            let batch = timeout(PATIENCE, batch.fetch_one(&mut connection)).await;
+            let rows: Option<i64> = batch.unwrap_or_else(|_| Err(timed_out("sweeping")))?;
+            let rows = rows.unwrap_or_default();
+            swept += rows.unsigned_abs();
+            if rows < i64::from(BATCH) {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        let _ = connection.close().await;
+        Ok(swept)
+    }
+}

@@ -1,0 +1,177 @@
+//! Trips to the server: many calls in one statement, on whichever connection is free.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, PgConnection,
+    postgres::{PgDatabaseError, PgRow, PgSeverity},
+};
+use tokio::time::timeout;
+
+use super::{
+    NAME,
+    calls::{Answer, Call},
+    link::{InUse, Link, timed_out},
+    names::Names,
+};
+use crate::store::StoreError;
+
+/// How long a statement may take; the server gives it up a little earlier.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many bytes of records go in one statement, unless one record alone is longer. Not many more come back.
+const MOST_BYTES: usize = 4 << 20;
+
+const SQL: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+/// What becomes of calls that are sent in one statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sent {
+    /// All are done, or none.
+    Together,
+    /// Each is done or not, and waits so long for a row that somebody else has locked.
+    Apart(Duration),
+}
+
+/// Why a statement brought no answers.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// One of the calls cannot be done, and this would be its answer. Nothing was done.
+    OfOne(Answer),
+    /// Anything else.
+    Store(StoreError),
+}
+
+/// Carries calls to the server.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    link: Arc<Link>,
+    sql: Arc<str>,
+}
+
+impl Carrier {
+    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
+        Carrier { link, sql: names.fill(SQL).into() }
+    }
+
+    /// The answers to the first of `calls`, in their order: at least one, and as many as the server gives at once. `calls` are in the order
+    /// of their addresses.
+    pub(super) async fn carry(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
+        // What fails before a statement is sent has done nothing.
+        let InUse { connection, used_before } = self.link.take().await.map_err(undone)?;
+        match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
+            Ok(Err(error)) if used_before && has_gone(&error) => self.carry_anew(calls, sent).await,
+            Ok(answers) => answers.map_err(failed),
+            Err(_) => Err(unknown(timed_out("the statement"))),
+        }
+    }
+
+    /// A connection that has been idle may be dead without anybody knowing. Every call may be repeated, by its token. Whatever goes wrong
+    /// now, even a lock that is not to be had, says nothing of what the dead connection has carried.
+    async fn carry_anew(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
+        self.link.forget();
+        let connection = self.link.connect_for_calls().await.map_err(unknown)?;
+        match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
+            Ok(Ok(answers)) if answers.iter().any(Answer::did_nothing) => Err(Failure::Store(
+                StoreError::unavailable(NAME, "a connection was lost, and a row cannot be written"),
+            )),
+            Ok(answers) => answers.map_err(unknown),
+            Err(_) => Err(unknown(timed_out("the statement"))),
+        }
+    }
+
+    async fn ask(
+        &self,
+        mut connection: PgConnection,
+        calls: &[&Call],
+        sent: Sent,
+    ) -> Result<Vec<Answer>, sqlx::Error> {
+        let rows = self.query(&mut connection, calls, sent).await?;
+        let answers = in_order(calls.len(), &rows)?;
+        self.link.put(connection);
+        Ok(answers)
+    }
+
+    async fn query(
+        &self,
+        connection: &mut PgConnection,
+        calls: &[&Call],
+        sent: Sent,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        sqlx::query(AssertSqlSafe(Arc::clone(&self.sql)))
+            .bind(column(calls, |call| call.verb))
+            .bind(column(calls, |call| &call.hold.address.as_bytes()[..]))
+            .bind(column(calls, |call| &call.hold.token.as_bytes()[..]))
+            .bind(column(calls, |call| &call.hold.fingerprint.as_bytes()[..]))
+            .bind(column(calls, |call| call.first))
+            .bind(column(calls, |call| call.second))
+            .bind(column(calls, |call| call.rerun))
+            .bind(column(calls, |call| &call.record[..]))
+            .bind(match sent {
+                Sent::Together => None,
+                Sent::Apart(wait) => Some(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)),
+            })
+            .bind(calls.iter().any(|call| call.durable))
+            .fetch_all(connection)
+            .await
+    }
+}
+
+fn column<'a, T>(calls: &[&'a Call], of: impl Fn(&'a Call) -> T) -> Vec<T> {
+    calls.iter().map(|call| of(call)).collect()
+}
+
+/// How many of `calls` go in one statement: at least one.
+pub(super) fn fitting<'a>(calls: impl Iterator<Item = &'a Call>) -> usize {
+    let mut bytes = 0;
+    let fits = |call: &&Call| {
+        bytes += call.record.len();
+        bytes <= MOST_BYTES
+    };
+    calls.take_while(fits).count().max(1)
+}
+
+fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Answer>, sqlx::Error> {
+    let mut answers = rows.iter().map(Answer::read).collect::<Result<Vec<_>, _>>()?;
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    let in_order = answers.iter().zip(1..).all(|((place, _), wanted)| *place == wanted);
+    if !in_order || !(1..=calls).contains(&answers.len()) {
+        return Err(sqlx::Error::Protocol("the server left calls without an answer".to_owned()));
+    }
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// Whether the connection is gone, or the server about to go or not the one that writes any more.
+fn has_gone(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "25006"),
+        _ => false,
+    }
+}
+
+fn undone(error: sqlx::Error) -> Failure {
+    Failure::Store(StoreError::undone(NAME, error))
+}
+
+fn unknown(error: sqlx::Error) -> Failure {
+    Failure::Store(StoreError::unavailable(NAME, error))
+}
+
+/// What a statement has done that ended so. The server takes back what it calls an error; where it ends the connection, or nothing comes
+/// from it, it may have committed.
+fn failed(error: sqlx::Error) -> Failure {
+    let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    match refusal.map(|refusal| (refusal.severity(), refusal.code())) {
+        // lock_not_available, deadlock_detected
+        Some((_, "55P03" | "40P01")) => Failure::OfOne(Answer::locked()),
+        // disk_full
+        Some((PgSeverity::Error, "53100")) => {
+            tracing::error!(store = NAME, %error, "the server has no room for another row");
+            Failure::OfOne(Answer::full())
+        }
+        Some((PgSeverity::Error, _)) => undone(error),
+        _ => unknown(error),
+    }
+}

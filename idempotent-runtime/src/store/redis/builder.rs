@@ -1,0 +1,198 @@
+//! How a store is set up.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{
+    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, cluster::ClusterClient,
+};
+
+use super::{
+    Inner, NAME, RedisStore, cluster, durability,
+    link::Link,
+    replicas::{self, Replicas},
+    scripts::Scripts,
+    wake::Notifications,
+    words::Names,
+};
+use crate::store::{
+    SetupError,
+    remote::{Wakes, checked},
+};
+
+/// The longest that replicas may take to acknowledge: a call is given up after two seconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Settings of a [`RedisStore`].
+#[derive(Clone, Debug)]
+#[must_use = "settings make a store when they are built"]
+pub struct RedisStoreBuilder {
+    server: Server,
+    prefix: String,
+    replicas: Option<Replicas>,
+}
+
+#[derive(Clone)]
+enum Server {
+    Url(String),
+    Single(Client),
+    Cluster(Box<ClusterClient>, Vec<Client>),
+}
+
+impl RedisStoreBuilder {
+    pub(super) fn url(url: &str) -> Self {
+        Self::of(Server::Url(url.to_owned()))
+    }
+
+    pub(super) fn client(client: Client) -> Self {
+        Self::of(Server::Single(client))
+    }
+
+    pub(super) fn cluster(cluster: ClusterClient, node: Client) -> Self {
+        Self::of(Server::Cluster(Box::new(cluster), vec![node]))
+    }
+
+    fn of(server: Server) -> Self {
+        RedisStoreBuilder { server, prefix: "idempotent".to_owned(), replicas: None }
+    }
+
+    /// What the names of all keys begin with, and of the channel for notifications; `idempotent` if not set.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Counts a claim as won, and a response as stored, only when so many replicas have acknowledged it within `timeout` (at most
+    /// one second). If they have not, the store is unavailable: the request is refused, and its claim taken back; a response goes to
+    /// the first client once storing it has been tried for a while. Replays count only on the same condition.
+    ///
+    /// This makes it unlikely that a failover forgets a key, and not impossible: a replica that has acknowledged need not be the one
+    /// that is promoted. Not for clusters.
+    pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
+        self.replicas = Some(Replicas { count, timeout });
+        self
+    }
+
+    /// The store. Its tasks run on the present runtime until the last clone is dropped, and its connection is driven there, whichever
+    /// runtimes call it. So build it where no handler runs that could block: before the server is started, and not in a worker.
+    ///
+    /// # Errors
+    /// A setting that cannot work, or a server that does not answer or refuses.
+    pub async fn build(self) -> Result<RedisStore, SetupError> {
+        let names = Names::new(checked("prefix", self.prefix)?);
+        let server = self.server.resolved()?;
+        let replicas = self.replicas.map(Replicas::checked).transpose()?;
+        let (server, link) = server.connected(&names).await?;
+        let link = Arc::new(link);
+        durability::warn(&link).await;
+        let scripts = Arc::new(Scripts::new());
+        let replicated = match (replicas, &server) {
+            (Some(wanted), Server::Single(client)) => {
+                Some(replicas::calls(client.clone(), Arc::clone(&scripts), wanted))
+            }
+            (Some(_), _) => return Err(setting("replicas cannot be waited for in a cluster")),
+            (None, _) => None,
+        };
+        let look = {
+            let (link, names) = (Arc::clone(&link), names.clone());
+            move |address| super::is_claimed(Arc::clone(&link), names.key(address))
+        };
+        let channel = Notifications::at(server.nodes(&link).await, names.channel());
+        let wakes = Wakes::start(NAME, channel, look).await;
+        let inner = Inner { link, scripts, replicated, names, wakes };
+        Ok(RedisStore(Arc::new(inner)))
+    }
+}
+
+impl Server {
+    /// One URL is one server, several are nodes of a cluster.
+    fn resolved(self) -> Result<Self, SetupError> {
+        let Server::Url(urls) = self else { return Ok(self) };
+        let nodes = urls.split(',').map(|url| connection(url.trim())).collect::<Result<Vec<_>, _>>()?;
+        let clients = nodes.into_iter().map(|node| Client::open(node).map_err(unreachable));
+        let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
+        match clients.pop_if(|_| !urls.contains(',')) {
+            Some(client) => Ok(Server::Single(client)),
+            None => Server::of_nodes(clients).map_err(unreachable),
+        }
+    }
+
+    fn of_nodes(nodes: Vec<Client>) -> RedisResult<Self> {
+        let cluster = cluster::client(nodes.iter().map(|node| node.get_connection_info().clone()))?;
+        Ok(Server::Cluster(Box::new(cluster), nodes))
+    }
+
+    /// The server and a connection to it: to its whole cluster, if it is a node of one.
+    async fn connected(self, names: &Names) -> Result<(Self, Link), SetupError> {
+        let link = self.link().await?;
+        if let Server::Single(node) = &self
+            && cluster::is_node(&link, names).await
+        {
+            let cluster = Server::of_nodes(vec![node.clone()]).map_err(unreachable)?;
+            let link = cluster.link().await?;
+            return Ok((cluster, link));
+        }
+        Ok((self, link))
+    }
+
+    async fn link(&self) -> Result<Link, SetupError> {
+        match self {
+            Server::Single(client) => Link::single(client.clone()).await,
+            Server::Cluster(client, _) => Link::cluster((**client).clone()).await,
+            Server::Url(_) => return Err(setting("its URL has not been read")),
+        }
+        .map_err(unreachable)
+    }
+
+    /// Where notifications can be heard.
+    async fn nodes(&self, link: &Link) -> Vec<Client> {
+        match self {
+            Server::Single(client) => vec![client.clone()],
+            Server::Cluster(_, nodes) => cluster::nodes(link, nodes.clone()).await,
+            Server::Url(_) => Vec::new(),
+        }
+    }
+}
+
+impl Replicas {
+    fn checked(self) -> Result<Self, SetupError> {
+        if self.count == 0 {
+            return Err(setting("at least one replica has to be waited for"));
+        }
+        if self.timeout.is_zero() || self.timeout > LONGEST_WAIT {
+            return Err(setting(
+                "replicas can be waited for for at most one second, and for longer than nothing",
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// What `url` says. It may hold a password, so no error repeats it.
+fn connection(url: &str) -> Result<ConnectionInfo, SetupError> {
+    url.into_connection_info().map_err(|error| match error.kind() {
+        ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => setting(
+            "TLS is a feature of the redis crate: add `redis = { version = \"0.32\", features = [\"tokio-rustls-comp\", \
+             \"tls-rustls-webpki-roots\"] }` to the application's dependencies",
+        ),
+        _ => setting("its URL has to be of the form redis://user:password@host:port/database"),
+    })
+}
+
+fn setting(why: &str) -> SetupError {
+    SetupError::Setting { store: NAME, why: why.to_owned() }
+}
+
+fn unreachable(error: RedisError) -> SetupError {
+    SetupError::Unreachable { store: NAME, source: error.into() }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A URL may hold a password.
+        f.write_str(match self {
+            Server::Url(_) => "Server::Url",
+            Server::Single(_) => "Server::Single",
+            Server::Cluster(..) => "Server::Cluster",
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! How calls go to the server, or to a cluster, and come back by themselves when it does.
+
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cluster::{ClusterClient, ClusterConfig},
+    cluster_async::ClusterConnection,
+    io::tcp::TcpSettings,
+};
+use tokio::time::timeout;
+
+use super::kept::{Kept, Server, Used};
+
+/// How long a call waits for its reply: as long as its caller waits for the answer.
+pub(super) const RESPONSE: Duration = Duration::from_secs(2);
+/// How long connecting may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
+
+// One server:
+//
+//   in use ─ closed ────────────────────────────────────────────▶ replaced; the call is sent once more
+//          ─ the server has become a replica: READONLY ────────▶ replaced; the name may lead to the new primary already
+//          ─ no reply in two seconds: nobody may be there ─────▶ replaced; a host that vanished closes nothing
+//
+// A cluster, whose client connects to nodes anew by itself:
+//
+//   in use ─ no reply in two seconds, to this call or any other ─▶ replaced; the client may wait for itself for ever
+//
+// Where no other can be opened, the next call that fails seeks again.
+/// One server, or a cluster.
+pub(super) enum Link {
+    Single(Arc<Kept<Client>>),
+    Cluster(Arc<Kept<ClusterClient>>),
+}
+
+impl Link {
+    /// Connects to one server, from the present runtime.
+    pub(super) async fn single(client: Client) -> RedisResult<Self> {
+        Kept::to(client).await.map(Link::Single)
+    }
+
+    /// Connects to a cluster, from the present runtime.
+    pub(super) async fn cluster(client: ClusterClient) -> RedisResult<Self> {
+        Kept::to(client).await.map(Link::Cluster)
+    }
+
+    /// Sends a command. A reply that nobody waits for any more is thrown away; the next one is not mixed up with it.
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Link::Single(single) => send(single, command).await,
+            Link::Cluster(cluster) => send_to_cluster(cluster, command).await,
+        }
+    }
+}
+
+impl Server for Client {
+    type Connection = MultiplexedConnection;
+
+    async fn open(&self) -> RedisResult<MultiplexedConnection> {
+        open(self).await
+    }
+}
+
+/// A new connection, driven by the present runtime.
+pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(CONNECT)
+        .set_response_timeout(RESPONSE)
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// A connection that was lost while nobody used it shows so at the next call, which is then sent once more: the token that each
+/// call carries lets it be repeated, even if it was carried out.
+async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> RedisResult<Value> {
+    let used = single.used();
+    let number = used.number;
+    match send_on(single, used, command).await {
+        Err(error) if error.is_connection_dropped() => {
+            single.replaced(number).await?;
+            send_on(single, single.used(), command).await
+        }
+        reply => reply,
+    }
+}
+
+async fn send_on(
+    single: &Arc<Kept<Client>>,
+    mut used: Used<MultiplexedConnection>,
+    command: &Cmd,
+) -> RedisResult<Value> {
+    let reply = used.connection.send_packed_command(command).await.and_then(Value::extract_error);
+    if reply.as_ref().is_err_and(is_useless) {
+        single.leave(used.number).await;
+    }
+    reply
+}
+
+/// A connection to a cluster, and how many calls have been answered on it.
+#[derive(Clone)]
+pub(super) struct ToCluster {
+    connection: ClusterConnection,
+    answered: Arc<AtomicU64>,
+}
+
+impl Server for ClusterClient {
+    type Connection = ToCluster;
+
+    async fn open(&self) -> RedisResult<ToCluster> {
+        let config = ClusterConfig::new().set_connection_timeout(CONNECT).set_response_timeout(RESPONSE);
+        let connection = self.get_async_connection_with_config(config).await?;
+        Ok(ToCluster { connection, answered: Arc::default() })
+    }
+}
+
+async fn send_to_cluster(cluster: &Arc<Kept<ClusterClient>>, command: &Cmd) -> RedisResult<Value> {
+    let Used { connection: ToCluster { mut connection, answered }, number } = cluster.used();
+    let before = answered.load(Relaxed);
+    // The client's own limit is the application's, where it has set one.
+    let reply = timeout(RESPONSE, connection.req_packed_command(command)).await;
+    let reply = reply.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+    if !reply.as_ref().is_err_and(RedisError::is_timeout) {
+        answered.fetch_add(1, Relaxed);
+    } else if answered.load(Relaxed) == before {
+        cluster.leave(number).await;
+    }
+    reply.and_then(Value::extract_error)
+}
+
+/// Whether a connection on which a call ended like this leads nowhere.
+fn is_useless(error: &RedisError) -> bool {
+    error.is_timeout() || says(error, "READONLY")
+}
+
+/// Whether the server has answered with an error of this code. Before Redis 7 an error in a script has another one of its own,
+/// and the code is in its text.
+pub(super) fn says(error: &RedisError, code: &str) -> bool {
+    error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Link::Single(_) => "Link::Single",
+            Link::Cluster(_) => "Link::Cluster",
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! Many machines: keys in Redis, or whatever speaks its protocol and runs its scripts.
+
+mod builder;
+mod cluster;
+mod durability;
+mod kept;
+mod link;
+mod replicas;
+mod scripts;
+mod wake;
+mod words;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use redis::{Client, Cmd, RedisError, RedisResult, Value, cluster::ClusterClient};
+
+pub use self::builder::RedisStoreBuilder;
+use self::{
+    link::{Link, says},
+    scripts::{Call, Scripts},
+    words::{Answer, Names},
+};
+use super::{
+    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
+    Store, StoreError,
+    remote::{Batches, Wakes},
+};
+use crate::request::Address;
+
+const NAME: &str = "redis";
+
+/// Keeps claims and records in Redis. Clones share everything.
+///
+/// For any number of machines: one server with or without replicas, or a cluster. Redis 5 and later.
+///
+/// # What it guarantees
+///
+/// That depends on how Redis is run, and Redis forgets silently; what its settings show is checked when the store is built, and warned of.
+///
+/// - **Crash of a node of the application.** Its claims stand until their leases run out, and then `abandoned` decides.
+/// - **Restart of Redis.** With `appendonly yes` and `appendfsync always` what has been acknowledged is there again. With
+///   `everysec` a crash of the machine may lose the last second, and without an append-only file a restart forgets every key: a
+///   retry of a forgotten key is a new execution.
+/// - **Failover.** Replication is asynchronous: a replica that is promoted may not have the last claims and responses, and then
+///   retries of them run again. [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, and not impossible. Where
+///   it must not happen, use PostgreSQL with synchronous replication.
+/// - **Eviction.** With `maxmemory` and a policy other than `noeviction` Redis drops keys when its memory is full. With
+///   `noeviction` new keys are refused with `store_full`, while what was claimed before is renewed and completed as ever: its
+///   responses may exceed the limit.
+/// - **Clock skew.** Leases and retention are counted by the server's clock; those of the application's machines do not matter. A
+///   failover to a server whose clock differs shifts them by the difference.
+///
+/// # How it works
+///
+/// An entry is one key, so it lives in one slot of a cluster, and every verb is one Lua script, so it is atomic. The entry's lease
+/// is inside its value; its retention is the key's own expiry. All calls share one connection, on which they follow each other
+/// without waiting. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
+/// channel is down it is polled for.
+///
+/// ```no_run
+/// use idempotent_runtime::{Idempotency, RedisStore};
+///
+/// # async fn set_up() -> Result<Idempotency, Box<dyn std::error::Error>> {
+/// let store = RedisStore::new("redis://127.0.0.1:6379").await?;
+/// Ok(Idempotency::builder().store(store).namespace("shop-production").build()?)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    link: Arc<Link>,
+    scripts: Arc<Scripts>,
+    replicated: Option<Batches<Call, RedisResult<Value>>>,
+    names: Names,
+    wakes: Wakes,
+}
+
+impl RedisStore {
+    /// A store at `url`: `redis://user:password@host:port/database`, or several of these, parted by commas, for nodes of a cluster.
+    /// One node of a cluster is enough, and recognised as such.
+    ///
+    /// # Errors
+    /// A URL that is not one, or a server that does not answer or refuses.
+    pub async fn new(url: impl AsRef<str>) -> Result<Self, SetupError> {
+        Self::builder(url).build().await
+    }
+
+    /// A store with other settings, at `url`, as for [`new`](Self::new).
+    pub fn builder(url: impl AsRef<str>) -> RedisStoreBuilder {
+        RedisStoreBuilder::url(url.as_ref())
+    }
+
+    /// A store with a client of the application's own.
+    pub fn with_client(client: Client) -> RedisStoreBuilder {
+        RedisStoreBuilder::client(client)
+    }
+
+    /// A store with a cluster client of the application's own; notifications are heard at `node`, any node of the cluster.
+    pub fn with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
+        RedisStoreBuilder::cluster(cluster, node)
+    }
+
+    /// How often the store has looked so far whether a claim still stands: every few seconds for each that is waited for, and more
+    /// often only while notifications are down.
+    pub fn polls(&self) -> u64 {
+        self.0.wakes.looks()
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
+        let reply = match &self.0.replicated {
+            Some(calls) => calls.call(call).await?,
+            None => self.0.scripts.run(&self.0.link, &call).await,
+        };
+        Answer::of(reply.map_err(failed)?)
+    }
+}
+
+/// A server without room for a new key has done nothing; of any other error one cannot know.
+fn failed(error: RedisError) -> StoreError {
+    if says(&error, "OOM") { StoreError::full(NAME) } else { StoreError::unavailable(NAME, error) }
+}
+
+/// Whether an entry is claimed, if that can be known now.
+async fn is_claimed(link: Arc<Link>, key: Vec<u8>) -> Option<bool> {
+    match link.send(Cmd::new().arg("GETRANGE").arg(key).arg(0).arg(0)).await {
+        Ok(Value::BulkString(state)) => Some(state == b"C"),
+        _ => None,
+    }
+}
+
+impl Store for RedisStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        let bell = self.0.wakes.listen(request.hold.address);
+        let claim = self.call(self.0.names.claim(&request)).await?.into_claim()?;
+        self.0.wakes.claimed(bell, &claim);
+        Ok(claim)
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
+        self.call(self.0.names.renew(&hold, lease)).await?.into_renewal()
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        let call = self.0.names.complete(&hold, &record, retention);
+        let completion = self.call(call).await?.into_completion()?;
+        self.0.wakes.ring(hold.address);
+        Ok(completion)
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        self.call(self.0.names.release(&hold)).await?;
+        self.0.wakes.ring(hold.address);
+        Ok(())
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        let resolve = self.call(self.0.names.resolve(&request)).await?.into_resolve()?;
+        self.0.wakes.ring(request.address);
+        Ok(resolve)
+    }
+
+    async fn changed(&self, address: Address) {
+        let look = is_claimed(Arc::clone(&self.0.link), self.0.names.key(address));
+        self.0.wakes.changed(address, look.map(|claimed| claimed.unwrap_or(true))).await;
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("link", &self.0.link)
+            .field("wakes", &self.0.wakes)
+            .finish_non_exhaustive()
+    }
+}

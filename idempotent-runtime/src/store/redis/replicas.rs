@@ -1,0 +1,118 @@
+//! Calls that count only when replicas have them too.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{
+    Client, Cmd, Pipeline, RedisError, RedisResult, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use tokio::sync::Mutex;
+
+use super::{
+    NAME,
+    link::open,
+    scripts::{Call, Scripts},
+};
+use crate::store::{StoreError, remote::Batches};
+
+/// How many calls share one `WAIT`.
+const MOST: usize = 256;
+
+/// How many replicas have to acknowledge, and how long they may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replicas {
+    pub(super) count: u32,
+    pub(super) timeout: Duration,
+}
+
+// A batch is one pipeline, calls first and `WAIT` last, on one connection that never becomes another one by itself: a `WAIT` on a
+// new connection, perhaps to a server that has been promoted meanwhile, would count replicas that know nothing of the calls.
+//
+// sent ─ enough have acknowledged ─▶ each call is given its answer
+//  ├─ too few, an error, or no answer ─▶ all calls of the batch fail; what they have done stands, or is lost with the server
+//  └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text; each call can be repeated by its token
+
+/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes after it.
+pub(super) fn calls(
+    client: Client,
+    scripts: Arc<Scripts>,
+    replicas: Replicas,
+) -> Batches<Call, RedisResult<Value>> {
+    let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
+    Batches::start(NAME, 1, MOST, move |calls| {
+        let line = Arc::clone(&line);
+        async move { line.send(&calls).await }
+    })
+}
+
+struct Line {
+    client: Client,
+    scripts: Arc<Scripts>,
+    replicas: Replicas,
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Line {
+    async fn send(&self, calls: &[Call]) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let by_hash = calls.iter().map(|call| self.scripts.by_hash(call));
+        let replies = self.acknowledged(by_hash).await?;
+        if !replies.iter().any(is_unknown) {
+            return Ok(replies);
+        }
+        self.acknowledged(calls.iter().map(|call| self.scripts.by_text(call))).await
+    }
+
+    /// The replies to all commands, if enough replicas have what they did.
+    async fn acknowledged(
+        &self,
+        commands: impl Iterator<Item = Cmd>,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let mut all = Pipeline::new();
+        for command in commands {
+            all.add_command(command);
+        }
+        let millis = u64::try_from(self.replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        all.cmd("WAIT").arg(self.replicas.count).arg(millis);
+        let mut replies = self.replies(&all).await.map_err(|error| StoreError::unavailable(NAME, error))?;
+        match replies.pop() {
+            Some(Ok(Value::Int(number))) if number >= i64::from(self.replicas.count) => Ok(replies),
+            Some(Err(error)) => {
+                // A server that has become a replica cannot be waited for; its name may lead to another one by now.
+                *self.connection.lock().await = None;
+                Err(StoreError::unavailable(NAME, error))
+            }
+            _ => Err(StoreError::unavailable(NAME, "too few replicas have acknowledged in time")),
+        }
+    }
+
+    async fn replies(&self, commands: &Pipeline) -> RedisResult<Vec<RedisResult<Value>>> {
+        let mut connection = self.connection.lock().await;
+        let is_old = connection.is_some();
+        let mut replies = self.once(&mut connection, commands).await;
+        // One that was lost while it was not used shows so now.
+        if is_old && replies.as_ref().is_err_and(RedisError::is_connection_dropped) {
+            replies = self.once(&mut connection, commands).await;
+        }
+        replies.map(|replies| replies.into_iter().map(Value::extract_error).collect())
+    }
+
+    /// Leaves the connection in its place only if all has been answered.
+    async fn once(
+        &self,
+        place: &mut Option<MultiplexedConnection>,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        let mut connection = match place.take() {
+            Some(connection) => connection,
+            None => open(&self.client).await?,
+        };
+        let replies = connection.req_packed_commands(commands, 0, commands.len()).await?;
+        *place = Some(connection);
+        Ok(replies)
+    }
+}
+
+/// Whether the server does not know the script that it was to run.
+fn is_unknown(reply: &RedisResult<Value>) -> bool {
+    matches!(reply, Err(error) if error.code() == Some("NOSCRIPT"))
+}

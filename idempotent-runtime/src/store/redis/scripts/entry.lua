@@ -1,0 +1,42 @@
+-- Every script below begins with this. One key holds one entry, as a string:
+--
+--   1       state: C claimed, D done (completed), A abandoned
+--   2       1 if somebody on another node waits for a claim to end, else 0
+--   3-18    the fencing token of the claim
+--   19-50   the fingerprint of the request
+--   51-60   attempt, in digits
+--   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its replay, has ended
+--   76-     the record
+--
+-- KEYS[1] is the key. Its expiry is the only clock, so all times are the server's: what is left of the key's time, less the span, is
+-- what is left of the lease or of the replay. An entry comes ready from the caller, since making one here would take longer than all
+-- the rest.
+--
+-- An answer is one string, the quickest for a client to read: a word, a number where one belongs to it, and after a new line the
+-- entry whose record is to be replayed.
+
+local HEADER_LENGTH = 75
+local sub = string.sub
+
+local function span_of(entry) return tonumber(sub(entry, 61, 75)) end
+
+-- Writes an entry anew that is there, also where memory is full: what became of a request that was let in is worth more than the
+-- limit. A script that has written something may go on writing, and setting an expiry is a write that is always allowed.
+local function rewrite(entry, keep)
+    if redis.pcall('SET', KEYS[1], entry, 'PX', keep).err then
+        redis.call('PEXPIRE', KEYS[1], keep)
+        redis.call('SET', KEYS[1], entry, 'PX', keep)
+    end
+end
+
+local function claimed_with(entry, token)
+    return entry and sub(entry, 1, 1) == 'C' and sub(entry, 3, 18) == token
+end
+
+-- Tells those who wait on other nodes that the claim has ended. Who may not publish may still complete: waiters look by themselves.
+local function tell(entry)
+    if sub(entry, 2, 2) == '1' then
+        local prefix = string.match(KEYS[1], '^(.*):')
+        redis.pcall('PUBLISH', prefix .. ':changed', KEYS[1])
+    end
+end

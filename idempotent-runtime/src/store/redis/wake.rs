@@ -1,0 +1,87 @@
+//! Hears of claims that ended on another node.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::{
+    Client, ErrorKind, Msg, ProtocolVersion, RedisResult, Value,
+    aio::{PubSubSink, PubSubStream},
+};
+use tokio::time::timeout;
+
+use super::{link::CONNECT, words::Names};
+use crate::store::remote::{Bells, Channel};
+
+/// After how long a silence the server is asked whether it is still there: a host that has vanished closes nothing.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What nodes publish for each other, heard at one server after the other: what is published at one node of a cluster is heard at all.
+pub(super) struct Notifications {
+    servers: Vec<Client>,
+    channel: Vec<u8>,
+    next: usize,
+}
+
+impl Notifications {
+    pub(super) fn at(servers: Vec<Client>, channel: &[u8]) -> Self {
+        let servers = servers.into_iter().map(as_subscriber).collect();
+        Notifications { servers, channel: channel.to_vec(), next: 0 }
+    }
+}
+
+impl Channel for Notifications {
+    type Open = (PubSubSink, PubSubStream);
+
+    async fn open(&mut self) -> Result<Self::Open, String> {
+        let server = self.servers.get(self.next).ok_or("there is no server")?;
+        self.next = (self.next + 1) % self.servers.len();
+        subscribed(server, &self.channel).await
+    }
+
+    async fn hear((mut asking, mut messages): Self::Open, bells: &Bells) {
+        loop {
+            match timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) => ring(&message, bells),
+                Ok(None) => return,
+                Err(_) if answers(&mut asking).await => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// The same server in the older protocol, in which it can be told whether a subscription stands.
+fn as_subscriber(server: Client) -> Client {
+    let mut info = server.get_connection_info().clone();
+    info.redis.protocol = ProtocolVersion::RESP2;
+    Client::open(info).unwrap_or(server)
+}
+
+async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubSubStream), String> {
+    let subscribing = async {
+        let mut subscription = server.get_async_pubsub().await?;
+        subscription.subscribe(channel).await?;
+        // The client takes a refusal for a confirmation. A ping is answered with an array only to a subscriber.
+        match subscription.ping().await {
+            Ok(Value::SimpleString(_)) => {
+                Err((ErrorKind::ClientError, "the user may not subscribe to the channel").into())
+            }
+            _ => RedisResult::Ok(subscription.split()),
+        }
+    };
+    match timeout(CONNECT, subscribing).await {
+        Ok(subscription) => subscription.map_err(|error| error.to_string()),
+        Err(_) => Err("the server does not answer".to_owned()),
+    }
+}
+
+fn ring(message: &Msg, bells: &Bells) {
+    if let Some(address) = Names::address(message.get_payload_bytes()) {
+        bells.ring(address);
+    }
+}
+
+/// Whether the server answers anything: who may not ask is told so, and a closed connection says so by itself.
+async fn answers(asking: &mut PubSubSink) -> bool {
+    timeout(CONNECT, asking.ping::<()>()).await.is_ok()
+}

@@ -1,0 +1,214 @@
+//! What is said to the scripts, and what they answer.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use super::{
+    NAME,
+    scripts::{Call, Verb},
+};
+use crate::{
+    request::Address,
+    store::{
+        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
+        Retention, StoreError,
+    },
+};
+
+/// No lease is longer, and no entry is kept longer: beyond it Redis refuses an expiry.
+const LONGEST: Duration = Duration::from_secs(50 * 365 * 24 * 60 * 60);
+
+/// The names of keys and of the channel.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+    channel: Vec<u8>,
+}
+
+impl Names {
+    pub(super) fn new(prefix: String) -> Self {
+        Names { channel: format!("{prefix}:changed").into_bytes(), prefix }
+    }
+
+    /// Where notifications are published.
+    pub(super) fn channel(&self) -> &[u8] {
+        &self.channel
+    }
+
+    /// The key of an entry.
+    pub(super) fn key(&self, address: Address) -> Vec<u8> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut key = Vec::with_capacity(self.prefix.len() + 65);
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.push(b':');
+        for byte in address.as_bytes() {
+            key.push(DIGITS[usize::from(byte >> 4)]);
+            key.push(DIGITS[usize::from(byte & 15)]);
+        }
+        key
+    }
+
+    /// The address whose entry has this key.
+    pub(super) fn address(key: &[u8]) -> Option<Address> {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digits = key.last_chunk::<64>()?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Address::from_bytes(bytes))
+    }
+
+    pub(super) fn claim(&self, request: &ClaimRequest) -> Call {
+        let on_abandoned = match request.on_abandoned {
+            OnAbandoned::Refuse => "refuse",
+            OnAbandoned::Rerun => "rerun",
+        };
+        let (lease, retention) = (millis(request.lease), millis(request.retention));
+        let claim = entry('C', &request.hold, retention, &[]);
+        self.call(Verb::Claim, request.hold.address, vec![claim, kept(lease, retention), on_abandoned.into()])
+    }
+
+    pub(super) fn renew(&self, hold: &Hold, lease: Duration) -> Call {
+        let arguments = vec![hold.token.as_bytes().to_vec(), kept(millis(lease), 0)];
+        self.call(Verb::Renew, hold.address, arguments)
+    }
+
+    pub(super) fn complete(&self, hold: &Hold, record: &Record, retention: Retention) -> Call {
+        let (replay, remember) = (millis(retention.replay), millis(retention.remember));
+        let done = entry('D', hold, remember, record.as_bytes());
+        self.call(Verb::Complete, hold.address, vec![done, kept(replay, remember)])
+    }
+
+    pub(super) fn release(&self, hold: &Hold) -> Call {
+        self.call(Verb::Release, hold.address, vec![hold.token.as_bytes().to_vec()])
+    }
+
+    pub(super) fn resolve(&self, request: &ResolveRequest) -> Call {
+        let arguments = vec![
+            request.token.as_bytes().to_vec(),
+            optional(request.outcome.as_ref()),
+            optional(request.instead_of.as_ref()),
+        ];
+        self.call(Verb::Resolve, request.address, arguments)
+    }
+
+    fn call(&self, verb: Verb, address: Address, arguments: Vec<Vec<u8>>) -> Call {
+        Call { verb, key: self.key(address), arguments }
+    }
+}
+
+/// How many bytes stand before the record.
+const HEADER_LENGTH: usize = 75;
+
+/// An entry as `entry.lua` describes it, the first attempt of its request.
+fn entry(state: char, hold: &Hold, span: u64, record: &[u8]) -> Vec<u8> {
+    let mut entry = Vec::with_capacity(HEADER_LENGTH + record.len());
+    entry.extend_from_slice(&[state as u8, b'0']);
+    entry.extend_from_slice(hold.token.as_bytes());
+    entry.extend_from_slice(hold.fingerprint.as_bytes());
+    entry.extend_from_slice(b"0000000001");
+    entry.extend_from_slice(format!("{span:015}").as_bytes());
+    entry.extend_from_slice(record);
+    entry
+}
+
+/// A record behind a `+`; where there is none, nothing.
+fn optional(record: Option<&Record>) -> Vec<u8> {
+    record.map_or(Vec::new(), |record| [b"+", &record.as_bytes()[..]].concat())
+}
+
+/// Whole milliseconds, rounded up: nothing ends before its time.
+fn millis(duration: Duration) -> u64 {
+    let millis = duration.min(LONGEST).as_micros().div_ceil(1000);
+    u64::try_from(millis).unwrap_or(u64::MAX)
+}
+
+/// For how long an entry is kept: Redis keeps none for no time at all.
+fn kept(time: u64, span: u64) -> Vec<u8> {
+    (time + span).max(1).to_string().into_bytes()
+}
+
+/// A script's answer: a word, a number where one belongs to it, and on the next line an entry.
+pub(super) struct Answer(Vec<u8>);
+
+impl Answer {
+    pub(super) fn of(reply: Value) -> Result<Self, StoreError> {
+        match reply {
+            Value::BulkString(answer) => Ok(Answer(answer)),
+            _ => Err(not_understood()),
+        }
+    }
+
+    pub(super) fn into_claim(self) -> Result<Claim, StoreError> {
+        Ok(match self.word() {
+            b"won" => Claim::Won { attempt: self.number()?.try_into().map_err(|_| not_understood())? },
+            b"in_flight" => Claim::InFlight { lease_left: self.duration()? },
+            b"replay" => Claim::Replay { left: self.duration()?, record: self.record()? },
+            b"reused" => Claim::Reused,
+            b"expired" => Claim::Expired,
+            b"abandoned" => Claim::Abandoned,
+            _ => return Err(not_understood()),
+        })
+    }
+
+    pub(super) fn into_renewal(self) -> Result<Renewal, StoreError> {
+        match self.word() {
+            b"renewed" => Ok(Renewal::Renewed),
+            b"fenced" => Ok(Renewal::Fenced),
+            _ => Err(not_understood()),
+        }
+    }
+
+    pub(super) fn into_completion(self) -> Result<Completion, StoreError> {
+        match (self.word(), self.entry()) {
+            (b"stored", _) => Ok(Completion::Stored),
+            (b"fenced", None) => Ok(Completion::Fenced(None)),
+            (b"fenced", Some(_)) => Ok(Completion::Fenced(Some(self.record()?))),
+            _ => Err(not_understood()),
+        }
+    }
+
+    pub(super) fn into_resolve(self) -> Result<Resolve, StoreError> {
+        Ok(match self.word() {
+            b"done" => Resolve::Done,
+            b"vacant" => Resolve::Vacant,
+            b"running" => Resolve::Running { lease_left: self.duration()? },
+            b"completed" => Resolve::Completed(self.record()?),
+            b"expired" => Resolve::Expired,
+            _ => return Err(not_understood()),
+        })
+    }
+
+    fn line(&self) -> &[u8] {
+        self.0.split(|byte| *byte == b'\n').next().unwrap_or_default()
+    }
+
+    fn word(&self) -> &[u8] {
+        self.line().split(|byte| *byte == b' ').next().unwrap_or_default()
+    }
+
+    fn number(&self) -> Result<u64, StoreError> {
+        let digits = self.line().get(self.word().len() + 1..).unwrap_or_default();
+        str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or_else(not_understood)
+    }
+
+    fn duration(&self) -> Result<Duration, StoreError> {
+        self.number().map(Duration::from_millis)
+    }
+
+    fn entry(&self) -> Option<&[u8]> {
+        self.0.get(self.line().len() + 1..)
+    }
+
+    /// The record of the entry, in an allocation of its own.
+    fn record(&self) -> Result<Record, StoreError> {
+        let record = self.entry().and_then(|entry| entry.get(HEADER_LENGTH..)).ok_or_else(not_understood)?;
+        Ok(Record::from_bytes(record.to_vec()))
+    }
+}
+
+fn not_understood() -> StoreError {
+    StoreError::unavailable(NAME, "a script's answer cannot be understood")
+}

@@ -1,0 +1,234 @@
+//! Calls that go together: what arrives while earlier calls are under way shares the next trip to the store.
+//!
+//! A lone call is sent at once, alone. Calls are sent by tasks of the store's own, so whoever drops a call's future
+//! drops nothing but the answer.
+
+use std::{error::Error, fmt, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::store::StoreError;
+
+/// How many calls may wait to be sent.
+const WAITING: usize = 16 * 1024;
+/// How long a call may wait to be sent: as long as its caller waits for the answer.
+#[cfg(any(feature = "sqlite", feature = "redis"))]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Sends calls in batches, over a fixed number of lanes. Clones share the lanes; they end with the last clone.
+pub(crate) struct Batches<Op, Answer> {
+    store: &'static str,
+    queue: mpsc::Sender<Asked<Op, Answer>>,
+}
+
+/// A call, and whoever waits for its answer. Dropped, it is answered that nobody knows what became of it.
+#[derive(Debug)]
+pub(crate) struct Asked<Op, Answer> {
+    pub(crate) op: Op,
+    /// When whoever waits gives up.
+    pub(crate) until: Instant,
+    answer: oneshot::Sender<Result<Answer, StoreError>>,
+}
+
+impl<Op, Answer> Asked<Op, Answer> {
+    pub(crate) fn answer(self, answer: Result<Answer, StoreError>) {
+        // Whoever has waited may be gone.
+        let _ = self.answer.send(answer);
+    }
+}
+
+impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
+    /// Starts `lanes` lanes on the present runtime. Each gives at most `most` calls at a time to `send`, which answers each of them.
+    pub(crate) fn start_each<F>(
+        store: &'static str,
+        lanes: usize,
+        most: usize,
+        send: impl Fn(Vec<Asked<Op, Answer>>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        let (waiting, send) = (Arc::new(Mutex::new(waiting)), Arc::new(send));
+        for _ in 0..lanes {
+            tokio::spawn(lane(store, most, Arc::clone(&waiting), Arc::clone(&send)));
+        }
+        Batches { store, queue }
+    }
+
+    /// The same for a `send` that gives all answers at once, in the order of the calls, or none.
+    #[cfg(any(feature = "sqlite", feature = "redis"))]
+    pub(crate) fn start<F>(
+        store: &'static str,
+        lanes: usize,
+        most: usize,
+        send: impl Fn(Vec<Op>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<Answer>, StoreError>> + Send + 'static,
+    {
+        Self::start_each(store, lanes, most, move |calls: Vec<Asked<Op, Answer>>| {
+            let (ops, callers) = calls.into_iter().map(|call| (call.op, call.answer)).unzip();
+            let sent = send(ops);
+            async move { give(store, callers, sent.await) }
+        })
+    }
+
+    /// What the store answers to `op`.
+    ///
+    /// # Errors
+    /// Where the batch failed, or the call could not be sent in time. In the latter case nothing was done.
+    #[cfg(any(feature = "sqlite", feature = "redis"))]
+    pub(crate) async fn call(&self, op: Op) -> Result<Answer, StoreError> {
+        self.call_until(op, Instant::now() + PATIENCE).await
+    }
+
+    /// The same for a call that is not to be sent after `until`.
+    pub(crate) async fn call_until(&self, op: Op, until: Instant) -> Result<Answer, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Asked { op, until, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                StoreError::undone(self.store, "too many calls wait to be sent")
+            }
+            mpsc::error::TrySendError::Closed(_) => StoreError::undone(self.store, ENDED),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::unavailable(self.store, UNANSWERED)))
+    }
+}
+
+const ENDED: &str = "the runtime that the store was made on has ended";
+const UNANSWERED: &str = "the store left the call without an answer";
+
+type Waiting<Op, Answer> = Arc<Mutex<mpsc::Receiver<Asked<Op, Answer>>>>;
+
+async fn lane<Op, Answer, F>(
+    store: &'static str,
+    most: usize,
+    waiting: Waiting<Op, Answer>,
+    send: Arc<impl Fn(Vec<Asked<Op, Answer>>) -> F>,
+) where
+    F: Future<Output = ()>,
+{
+    let mut calls = Vec::new();
+    while waiting.lock().await.recv_many(&mut calls, most).await > 0 {
+        let calls = in_time(store, std::mem::take(&mut calls));
+        if calls.is_empty() {
+            continue;
+        }
+        let sent = AssertUnwindSafe(async { send(calls).await }).catch_unwind().await;
+        if sent.is_err() {
+            tracing::error!(store, "sending calls panicked");
+        }
+    }
+}
+
+/// Leaves out the calls whose callers have given up: they are told that nothing was done.
+pub(crate) fn in_time<Op, Answer>(
+    store: &'static str,
+    calls: Vec<Asked<Op, Answer>>,
+) -> Vec<Asked<Op, Answer>> {
+    let now = Instant::now();
+    let mut calls = calls;
+    for late in calls.extract_if(.., |call| call.until <= now) {
+        late.answer(Err(StoreError::undone(store, "the call could not be sent in time")));
+    }
+    calls
+}
+
+/// Tells everybody of one error.
+#[cfg(feature = "postgres")]
+pub(crate) fn fail<Op, Answer>(calls: impl Iterator<Item = Asked<Op, Answer>>, error: StoreError) {
+    fail_all(calls.map(|call| call.answer), error);
+}
+
+type Caller<Answer> = oneshot::Sender<Result<Answer, StoreError>>;
+
+fn fail_all<Answer>(callers: impl IntoIterator<Item = Caller<Answer>>, error: StoreError) {
+    let error = Arc::new(error);
+    for caller in callers {
+        let _ = caller.send(Err(share(&error)));
+    }
+}
+
+/// What one of the calls is told to which `error` happened: the same, as far as it says what was done.
+fn share(error: &Arc<StoreError>) -> StoreError {
+    let shared = || Shared(Arc::clone(error));
+    match **error {
+        StoreError::Unavailable { store, .. } => StoreError::unavailable(store, shared()),
+        StoreError::Undone { store, .. } => StoreError::undone(store, shared()),
+        StoreError::Full { store } => StoreError::full(store),
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "redis"))]
+fn give<Answer>(store: &'static str, callers: Vec<Caller<Answer>>, batch: Result<Vec<Answer>, StoreError>) {
+    match batch {
+        Ok(answers) if answers.len() == callers.len() => {
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                let _ = caller.send(Ok(answer));
+            }
+        }
+        Ok(_) => fail_all(callers, StoreError::unavailable(store, UNANSWERED)),
+        Err(error) => fail_all(callers, error),
+    }
+}
+
+/// One error that happened to many calls.
+#[derive(Clone, Debug)]
+struct Shared(Arc<StoreError>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the batch failed: {}", self.0)
+    }
+}
+
+impl Error for Shared {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl<Op, Answer> Clone for Batches<Op, Answer> {
+    fn clone(&self) -> Self {
+        Batches { store: self.store, queue: self.queue.clone() }
+    }
+}
+
+impl<Op, Answer> fmt::Debug for Batches<Op, Answer> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What three calls are told of a batch that failed with `error`.
+    async fn told(error: StoreError) -> Vec<StoreError> {
+        let (callers, answers): (Vec<_>, Vec<_>) =
+            (0..3).map(|_| oneshot::channel::<Result<(), _>>()).unzip();
+        fail_all(callers, error);
+        let answers = answers.into_iter().map(async |answer| answer.await.unwrap().unwrap_err());
+        futures_util::future::join_all(answers).await
+    }
+
+    #[tokio::test]
+    async fn every_call_of_a_batch_is_told_whether_the_store_is_full_did_nothing_or_may_have_done_it() {
+        for error in told(StoreError::full("some")).await {
+            assert!(matches!(error, StoreError::Full { store: "some" }), "{error:?}");
+        }
+        for error in told(StoreError::undone("some", "why")).await {
+            assert!(matches!(error, StoreError::Undone { store: "some", .. }), "{error:?}");
+            assert!(error.source().is_some_and(|why| why.source().is_some()), "{error:?}");
+        }
+        for error in told(StoreError::unavailable("some", "why")).await {
+            assert!(matches!(error, StoreError::Unavailable { store: "some", .. }), "{error:?}");
+        }
+    }
+}

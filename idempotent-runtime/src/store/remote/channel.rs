@@ -1,0 +1,64 @@
+//! The channel on which a store's server tells of what other nodes have done, kept open.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::Bells;
+use crate::pace::Pace;
+
+/// Pauses between attempts to open it.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// For how long a channel has to stay before it counts as back.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// How notifications are heard.
+pub(crate) trait Channel: Send + 'static {
+    type Open: Send;
+
+    /// Opens it, in bounded time. Else says why it cannot be.
+    fn open(&mut self) -> impl Future<Output = Result<Self::Open, String>> + Send;
+
+    /// Rings for each notification until the channel is lost.
+    fn hear(open: Self::Open, bells: &Bells) -> impl Future<Output = ()> + Send;
+}
+
+// down ─ opened ─▶ up, rings all bells ─ lost ─▶ down, tries again at a growing pace
+//
+// A bell is listened to before its claim is sent and the claim marks the entry as waited for, so what changes from then on is
+// notified. What is not heard because nobody listened is found by a look (poller.rs), or by the ring when the channel is back.
+/// Keeps the channel open, for as long as it is polled, and says in `up` whether it is. An operator is told once that it cannot be, and
+/// each time that it is lost.
+pub(super) async fn keep_open<C: Channel>(
+    store: &'static str,
+    mut channel: C,
+    bells: Bells,
+    up: watch::Sender<bool>,
+) {
+    let (mut pace, mut is_known) = (Pace::new(RECONNECT.0, RECONNECT.1), false);
+    loop {
+        match channel.open().await {
+            Ok(open) => {
+                let since = Instant::now();
+                up.send_replace(true);
+                bells.ring_all();
+                C::hear(open, &bells).await;
+                up.send_replace(false);
+                // One that comes and goes wakes everybody each time it comes.
+                if since.elapsed() > STEADY {
+                    pace = Pace::new(RECONNECT.0, RECONNECT.1);
+                }
+                tracing::warn!(store, "notifications are lost; polling until they are back");
+            }
+            Err(why) if is_known => tracing::debug!(store, why, "notifications are still down"),
+            Err(why) => {
+                tracing::warn!(store, why, "notifications cannot be heard; polling until they can");
+            }
+        }
+        is_known = true;
+        sleep(pace.pause()).await;
+    }
+}

@@ -1,0 +1,89 @@
+//! How those who wait in this process learn of what other nodes do: by notifications, and by looks where there are none.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Bells, Tasks,
+    bells::Bell,
+    channel::{Channel, keep_open},
+    poller::{heard, poll},
+};
+use crate::{request::Address, store::Claim};
+
+/// The bells of one store, and who rings them. Ends with the store.
+pub(crate) struct Wakes {
+    bells: Bells,
+    looks: Arc<AtomicU64>,
+    _tasks: Tasks,
+}
+
+impl Wakes {
+    /// Starts to hear notifications on `channel`, and to look where there are none, on the present runtime. `look` says whether an
+    /// address is still claimed, if that can be known now.
+    pub(crate) async fn start<F>(
+        store: &'static str,
+        channel: impl Channel,
+        look: impl Fn(Address) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Option<bool>> + Send + 'static,
+    {
+        let (bells, looks) = (Bells::default(), Arc::<AtomicU64>::default());
+        let (up, is_up) = watch::channel(false);
+        let tasks = Tasks::new([
+            tokio::spawn(keep_open(store, channel, bells.clone(), up)),
+            tokio::spawn(poll(bells.clone(), is_up.clone(), Arc::clone(&looks), look)),
+        ]);
+        heard(is_up).await;
+        Wakes { bells, looks, _tasks: tasks }
+    }
+
+    /// A bell for an address that is about to be claimed.
+    pub(crate) fn listen(&self, address: Address) -> Bell {
+        self.bells.listen(address)
+    }
+
+    /// A claim has been answered so; `bell` was taken before it was sent.
+    pub(crate) fn claimed(&self, bell: Bell, claim: &Claim) {
+        match claim {
+            Claim::InFlight { .. } => self.bells.keep(bell),
+            // What was claimed here before has ended, if there was anything.
+            Claim::Won { .. } | Claim::Abandoned => self.bells.ring(bell.address()),
+            _ => {}
+        }
+    }
+
+    /// This process has changed something at `address`.
+    pub(crate) fn ring(&self, address: Address) {
+        self.bells.ring(address);
+    }
+
+    /// Waits until something happens at `address`, if it is claimed; `is_claimed` is asked where no claim has said so right before.
+    pub(crate) async fn changed(&self, address: Address, is_claimed: impl Future<Output = bool>) {
+        let kept = self.bells.take(address);
+        let has_claimed = kept.is_some();
+        let mut bell = kept.unwrap_or_else(|| self.bells.listen(address));
+        if has_claimed || is_claimed.await {
+            bell.rung().await;
+        }
+    }
+
+    /// How often has been looked so far.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Wakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakes").field("bells", &self.bells).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! A call that is alone in its batch, in one trip instead of two: what a server that is not busy does all day.
+//!
+//! Only what needs no deciding: a claim on an address that has no row, a claim that changes nothing, and a completion by its owner.
+//! Each is one statement that does nothing where it is anything else, or where another connection is writing: then it goes the way of
+//! all batches.
+
+use std::sync::Arc;
+
+use sqlx::{
+    AssertSqlSafe, Row, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{
+    batch::{Answer, Op},
+    connect::{BUSY, Open, is},
+    entry::{self, Changed},
+    rows,
+    writer::{Answered, Writer},
+};
+use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
+
+impl Writer {
+    /// What `op` is answered, if it can be in one trip. Else nothing was done.
+    pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, sqlx::Error> {
+        let answered = match op {
+            Op::Claim(request) | Op::ClaimForTransaction(request) => {
+                self.claim_alone(&mut open.connection, request).await
+            }
+            Op::Complete(hold, record, retention) => {
+                self.complete_alone(&mut open.connection, hold, record, *retention).await
+            }
+            _ => return Ok(None),
+        };
+        match answered {
+            Ok(answered) => open.check(&self.connector).map(|()| answered),
+            Err(error) if is(BUSY, &error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn claim_alone(
+        &self,
+        connection: &mut SqliteConnection,
+        request: &ClaimRequest,
+    ) -> Result<Option<Answered>, sqlx::Error> {
+        let (mut entry, address) = (None, request.hold.address);
+        let (won, _) = entry::claim(&mut entry, request, self.clock.now());
+        let mut arguments = SqliteArguments::default();
+        if let Some(entry) = entry {
+            rows::bind(&mut arguments, address, entry)?;
+        }
+        let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&self.sql.claim)), arguments);
+        let found = query.fetch_all(connection).await?;
+        match &found[..] {
+            [inserted, ..] if inserted.len() == 1 => Ok(Some((vec![Answer::Claim(won)], Vec::new()))),
+            [row] => Ok(self.told(row, request)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The answer to a claim on the entry in `row`, if the claim changes nothing.
+    fn told(&self, row: &SqliteRow, request: &ClaimRequest) -> Option<Answered> {
+        let mut entry = Some(rows::entry(row).ok()?);
+        match entry::claim(&mut entry, request, self.clock.now()) {
+            (claim, Changed::No) => Some((vec![Answer::Claim(claim)], Vec::new())),
+            _ => None,
+        }
+    }
+
+    async fn complete_alone(
+        &self,
+        connection: &mut SqliteConnection,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> Result<Option<Answered>, sqlx::Error> {
+        let until = self.clock.now().after(retention.replay);
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.complete)))
+            .bind(hold.address.as_bytes().as_slice())
+            .bind(hold.token.as_bytes().as_slice())
+            .bind(rows::integer(until.as_millis()))
+            .bind(rows::integer(until.after(retention.remember).as_millis()))
+            .bind(record.as_bytes().as_ref());
+        let done = query.execute(connection).await?;
+        let stored = Answer::Completion(Completion::Stored);
+        Ok((done.rows_affected() == 1).then(|| (vec![stored], vec![hold.address])))
+    }
+}

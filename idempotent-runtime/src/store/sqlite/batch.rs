@@ -1,0 +1,271 @@
+//! The calls of one transaction, decided in memory one after the other: two calls on one address see each other.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use super::{
+    entry::{self, Changed, Decided, Entry},
+    resolve::resolve,
+};
+use crate::{
+    clock::Timestamp,
+    request::Address,
+    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention},
+};
+
+/// One call.
+#[derive(Debug)]
+pub(super) enum Op {
+    Claim(ClaimRequest),
+    /// A claim that a transaction of the same file ends, and may be lost with it.
+    ClaimForTransaction(ClaimRequest),
+    Renew(Hold, Duration),
+    Complete(Hold, Record, Retention),
+    Release(Hold),
+    Resolve(ResolveRequest),
+    /// Deletes some rows and records whose time has ended.
+    Sweep,
+}
+
+/// What is answered to one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Claim(Claim),
+    Renewal(Renewal),
+    Completion(Completion),
+    Released,
+    Resolve(Resolve),
+    /// How many rows and records were deleted.
+    Swept(u64),
+    /// The entry cannot be read. Nothing was done.
+    Damaged(&'static str),
+}
+
+impl Op {
+    /// The address it is about.
+    pub(super) fn address(&self) -> Option<Address> {
+        match self {
+            Op::Claim(ClaimRequest { hold, .. })
+            | Op::ClaimForTransaction(ClaimRequest { hold, .. })
+            | Op::Renew(hold, _)
+            | Op::Complete(hold, ..)
+            | Op::Release(hold) => Some(hold.address),
+            Op::Resolve(request) => Some(request.address),
+            Op::Sweep => None,
+        }
+    }
+}
+
+/// Whether all that `ops` ask for may be lost as long as no later transaction is on disk.
+pub(super) fn may_be_lost(ops: &[Op]) -> bool {
+    ops.iter().all(|op| matches!(op, Op::ClaimForTransaction(_)))
+}
+
+/// What the table holds for an address: an entry, nothing, or something that is no entry.
+pub(super) type Found = Result<Entry, &'static str>;
+
+/// The entries that the calls of one transaction are about.
+#[derive(Debug, Default)]
+pub(super) struct Entries(HashMap<Address, Place>);
+
+#[derive(Debug, Default)]
+struct Place {
+    entry: Option<Entry>,
+    damage: Option<&'static str>,
+    was_stored: bool,
+    changed: bool,
+}
+
+/// What has to be written, and who is to be told of it.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) put: Vec<(Address, Entry)>,
+    pub(super) delete: Vec<Address>,
+    /// The addresses that were changed and are not claimed any more.
+    pub(super) settled: Vec<Address>,
+}
+
+impl Entries {
+    pub(super) fn new(found: Vec<(Address, Found)>) -> Self {
+        let place = |found: Found| match found {
+            Ok(entry) => Place { entry: Some(entry), was_stored: true, ..Place::default() },
+            Err(damage) => Place { damage: Some(damage), ..Place::default() },
+        };
+        Entries(found.into_iter().map(|(address, found)| (address, place(found))).collect())
+    }
+
+    /// Answers `op`; a sweep with `swept`.
+    pub(super) fn answer(&mut self, op: Op, swept: u64, now: Timestamp) -> Answer {
+        let Some(address) = op.address() else { return Answer::Swept(swept) };
+        let place = self.0.entry(address).or_default();
+        if let Some(damage) = place.damage {
+            return Answer::Damaged(damage);
+        }
+        let (answer, changed) = decide(&mut place.entry, op, now);
+        place.changed |= changed == Changed::Yes;
+        answer
+    }
+
+    pub(super) fn into_changes(self) -> Changes {
+        let mut changes = Changes::default();
+        let changed = self.0.into_iter().filter(|(_, place)| place.changed);
+        for (address, place) in changed {
+            if !place.entry.as_ref().is_some_and(Entry::is_claimed) {
+                changes.settled.push(address);
+            }
+            match place.entry {
+                Some(entry) => changes.put.push((address, entry)),
+                None if place.was_stored => changes.delete.push(address),
+                None => {}
+            }
+        }
+        changes
+    }
+}
+
+fn decide(entry: &mut Option<Entry>, op: Op, now: Timestamp) -> Decided<Answer> {
+    fn told<T>((answer, changed): Decided<T>, told: impl Fn(T) -> Answer) -> Decided<Answer> {
+        (told(answer), changed)
+    }
+    match op {
+        Op::Claim(request) | Op::ClaimForTransaction(request) => {
+            told(entry::claim(entry, &request, now), Answer::Claim)
+        }
+        Op::Renew(hold, lease) => told(entry::renew(entry, &hold, lease, now), Answer::Renewal),
+        Op::Complete(hold, record, retention) => {
+            told(entry::complete(entry, &hold, record, retention, now), Answer::Completion)
+        }
+        Op::Release(hold) => told(entry::release(entry, &hold), |()| Answer::Released),
+        Op::Resolve(request) => told(resolve(entry, request, now), Answer::Resolve),
+        Op::Sweep => (Answer::Swept(0), Changed::No),
+    }
+}
+
+/// The addresses that `ops` are about, each once.
+pub(super) fn addresses(ops: &[Op]) -> Vec<Address> {
+    let mut seen = HashSet::with_capacity(ops.len());
+    ops.iter().filter_map(Op::address).filter(|address| seen.insert(*address)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        request::RequestFingerprint,
+        store::{OnAbandoned, Token},
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+    const RETENTION: Retention = Retention { replay: MINUTE, remember: Duration::ZERO };
+
+    fn hold(token: u8) -> Hold {
+        Hold {
+            address: Address::from_bytes([1; 32]),
+            token: Token::from_bytes([token; 16]),
+            fingerprint: RequestFingerprint::from_bytes([2; 32]),
+        }
+    }
+
+    fn claim(token: u8) -> Op {
+        let on_abandoned = OnAbandoned::Refuse;
+        Op::Claim(ClaimRequest { hold: hold(token), lease: MINUTE, on_abandoned, retention: MINUTE })
+    }
+
+    fn complete(token: u8) -> Op {
+        Op::Complete(hold(token), record(token), RETENTION)
+    }
+
+    fn record(byte: u8) -> Record {
+        Record::from_bytes(vec![byte])
+    }
+
+    fn batch(found: Option<Found>, ops: Vec<Op>) -> (Vec<Answer>, Changes) {
+        let found = found.map(|found| (hold(0).address, found));
+        let mut entries = Entries::new(found.into_iter().collect());
+        let answers = ops.into_iter().map(|op| entries.answer(op, 0, NOW)).collect();
+        (answers, entries.into_changes())
+    }
+
+    /// The entry that `ops` leave behind.
+    fn left_by(ops: Vec<Op>) -> Entry {
+        let (_, mut changes) = batch(None, ops);
+        changes.put.pop().map(|(_, entry)| entry).expect("an entry is written")
+    }
+
+    const WON: Answer = Answer::Claim(Claim::Won { attempt: 1 });
+
+    #[test]
+    fn one_of_two_claims_in_a_batch_wins() {
+        let (answers, changes) = batch(None, vec![claim(1), claim(2)]);
+        assert_eq!(answers, [WON, Answer::Claim(Claim::InFlight { lease_left: MINUTE })]);
+        assert_eq!(changes.put.len(), 1);
+        assert_eq!(changes.put[0].1.token, hold(1).token);
+        assert!(changes.settled.is_empty(), "a claim settles nothing");
+    }
+
+    #[test]
+    fn a_completion_is_replayed_within_its_batch() {
+        let (answers, changes) = batch(None, vec![claim(1), complete(1), claim(2), complete(2)]);
+        let replay = Answer::Claim(Claim::Replay { record: record(1), left: MINUTE });
+        let fenced = Answer::Completion(Completion::Fenced(Some(record(1))));
+        assert_eq!(answers, [WON, Answer::Completion(Completion::Stored), replay, fenced]);
+        assert_eq!((changes.put.len(), changes.settled.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_claimed_and_released_in_one_batch_is_not_written_but_told() {
+        let (answers, changes) = batch(None, vec![claim(1), claim(2), Op::Release(hold(1))]);
+        assert_eq!(answers[2], Answer::Released);
+        assert!(changes.put.is_empty() && changes.delete.is_empty());
+        assert_eq!(changes.settled, [hold(1).address]);
+    }
+
+    #[test]
+    fn a_released_address_is_claimed_anew_within_the_batch() {
+        let (answers, changes) = batch(
+            Some(Ok(left_by(vec![claim(1)]))),
+            vec![Op::Release(hold(1)), claim(2), Op::Renew(hold(1), MINUTE)],
+        );
+        assert_eq!(answers, [Answer::Released, WON, Answer::Renewal(Renewal::Fenced)]);
+        assert_eq!(changes.put[0].1.token, hold(2).token);
+        assert!(changes.delete.is_empty() && changes.settled.is_empty());
+    }
+
+    #[test]
+    fn a_release_deletes_what_was_stored() {
+        let (_, changes) = batch(Some(Ok(left_by(vec![claim(1)]))), vec![Op::Release(hold(1))]);
+        assert_eq!((changes.delete, changes.settled), (vec![hold(1).address], vec![hold(1).address]));
+    }
+
+    #[test]
+    fn nothing_is_written_for_a_replay() {
+        let (_, changes) = batch(Some(Ok(left_by(vec![claim(1), complete(1)]))), vec![claim(2), claim(3)]);
+        assert!(changes.put.is_empty() && changes.delete.is_empty() && changes.settled.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_row_is_never_claimed_nor_written() {
+        let ops = vec![claim(1), complete(1), Op::Renew(hold(1), MINUTE), Op::Release(hold(1))];
+        let (answers, changes) = batch(Some(Err("the token is not one")), ops);
+        assert_eq!(answers, vec![Answer::Damaged("the token is not one"); 4]);
+        assert!(changes.put.is_empty() && changes.delete.is_empty());
+    }
+
+    #[test]
+    fn only_a_batch_of_nothing_but_claims_of_transactions_may_be_lost() {
+        let Op::Claim(request) = claim(1) else { unreachable!() };
+        let of_a_transaction = || Op::ClaimForTransaction(request);
+        assert!(may_be_lost(&[of_a_transaction(), of_a_transaction()]));
+        for other in [claim(2), complete(1), Op::Release(hold(1)), Op::Renew(hold(1), MINUTE), Op::Sweep] {
+            assert!(!may_be_lost(&[of_a_transaction(), other]));
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_once_a_batch() {
+        assert_eq!(addresses(&[claim(1), Op::Sweep, complete(1), claim(2)]), [hold(1).address]);
+    }
+}

@@ -1,0 +1,165 @@
+//! Setting a store up.
+
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use sqlx::{SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions};
+
+use super::{
+    Inner, NAME, SqliteStore,
+    connect::{Connector, Open, check_pool, setting, unreachable},
+    poller::Waiters,
+    schema,
+    sql::{MOST, Sql},
+    sweeper,
+    transaction::{Transactions, Turns},
+    writer::Writer,
+};
+use crate::{
+    clock::{Clock, WallClock},
+    store::{
+        SetupError,
+        remote::{Batches, Bells, checked},
+    },
+};
+
+/// Settings of a [`SqliteStore`].
+#[derive(Clone)]
+pub struct SqliteStoreBuilder {
+    options: SqliteConnectOptions,
+    pool: Option<SqlitePool>,
+    table: String,
+    migrate: bool,
+    sweep_every: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteStoreBuilder {
+    pub(super) fn with_pool(pool: SqlitePool) -> Self {
+        let options = (*pool.connect_options()).clone();
+        SqliteStoreBuilder { pool: Some(pool), ..Self::with_options(options) }
+    }
+
+    fn with_options(options: SqliteConnectOptions) -> Self {
+        SqliteStoreBuilder {
+            options,
+            pool: None,
+            table: "idempotency_keys".to_owned(),
+            migrate: true,
+            sweep_every: Duration::from_secs(60),
+            clock: Arc::new(WallClock),
+        }
+    }
+
+    /// For a path, or a URL that begins with `sqlite:`. Without a `mode` the file is created where it is missing.
+    pub(super) fn with_location(location: &Path) -> Result<Self, SetupError> {
+        let url = location.to_str().filter(|text| text.starts_with("sqlite:"));
+        let options = match url {
+            Some(url) => {
+                let options: SqliteConnectOptions = url.parse().map_err(unreachable)?;
+                if url.contains("mode=") { options } else { options.create_if_missing(true) }
+            }
+            None => SqliteConnectOptions::new().filename(location).create_if_missing(true),
+        };
+        Ok(Self::with_options(options))
+    }
+
+    /// The name of the table, `idempotency_keys` if not set; the version of its schema is in a table of that name and `_schema`.
+    ///
+    /// 1 to 48 of the characters a to z, 0 to 9 and `_`; it does not begin with a digit.
+    #[must_use]
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// Whether [`build`](Self::build) applies missing migrations; `true` if not set. Else it fails where some are missing.
+    #[must_use]
+    pub fn migrate_at_start(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// How often rows whose time has ended are deleted, give or take a quarter; every 60 seconds if not set.
+    #[must_use]
+    pub fn sweep_every(mut self, interval: Duration) -> Self {
+        self.sweep_every = interval;
+        self
+    }
+
+    /// Counts leases and retention by `clock`; by [`WallClock`] if not set.
+    ///
+    /// Every process that uses the file must use a clock that shows the same time.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Applies the migrations that are missing, and does nothing else.
+    ///
+    /// # Errors
+    /// Where a name is not allowed, the file cannot be opened or written, or a newer release has migrated it.
+    pub async fn migrate(self) -> Result<(), SetupError> {
+        let table = checked("table", self.table)?;
+        let mut open = Connector::new(self.options).first().await?;
+        schema::migrate(&mut open.connection, &table).await
+    }
+
+    /// Opens the file, checks it, and starts the store on the present tokio runtime.
+    ///
+    /// # Errors
+    /// As for [`migrate`](Self::migrate); and where the schema is not the one that this release works with, or a
+    /// setting would lose what has been acknowledged.
+    pub async fn build(self) -> Result<SqliteStore, SetupError> {
+        let table = checked("table", self.table)?;
+        if self.sweep_every.is_zero() {
+            return Err(setting("an interval between sweeps must be longer than zero"));
+        }
+        let mut connector = Connector::new(self.options);
+        let mut open = connector.first().await?;
+        if let Some(pool) = &self.pool {
+            check_pool(pool).await?;
+        }
+        prepare(&mut open.connection, &table, self.migrate).await?;
+        Ok(start(connector, open, self.pool, Arc::new(Sql::new(&table)), self.clock, self.sweep_every))
+    }
+}
+
+impl fmt::Debug for SqliteStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of the options no more than the file: among the others may be the key of an encrypted one.
+        f.debug_struct("SqliteStoreBuilder")
+            .field("file", &self.options.get_filename())
+            .field("table", &self.table)
+            .field("migrate", &self.migrate)
+            .field("sweep_every", &self.sweep_every)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn prepare(connection: &mut SqliteConnection, table: &str, migrate: bool) -> Result<(), SetupError> {
+    if migrate { schema::migrate(connection, table).await } else { schema::verify(connection, table).await }
+}
+
+fn start(
+    connector: Connector,
+    open: Open,
+    pool: Option<SqlitePool>,
+    sql: Arc<Sql>,
+    clock: Arc<dyn Clock>,
+    sweep_every: Duration,
+) -> SqliteStore {
+    let (bells, turns) = (Bells::default(), Turns::default());
+    let transactions = pool.map(|pool| Transactions {
+        pool,
+        turns: turns.clone(),
+        sql: Arc::clone(&sql),
+        clock: Arc::clone(&clock),
+    });
+    let waiters = Waiters::start(connector.clone(), Arc::clone(&sql), Arc::clone(&clock), bells.clone());
+    let writer = Arc::new(Writer::new(connector, open, sql, clock, bells.clone(), turns));
+    let calls = Batches::start(NAME, 1, MOST, move |ops| Arc::clone(&writer).send(ops));
+    let inner = Arc::new(Inner { calls, bells, waiters, transactions });
+    tokio::spawn(sweeper::run(Arc::downgrade(&inner), sweep_every));
+    SqliteStore(inner)
+}

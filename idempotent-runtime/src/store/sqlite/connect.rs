@@ -1,0 +1,247 @@
+//! Connections of the store's own, which nobody else's settings or statements touch.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Row, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    NAME,
+    files::{Files, Found},
+    line::Line,
+};
+use crate::{pace::Pace, store::SetupError};
+
+/// How long a connection may take to open.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the first one may take: other processes may be creating the same file.
+const SETUP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection, and which files it has been seen to use.
+pub(super) struct Open {
+    pub(super) connection: SqliteConnection,
+    files: Option<Found>,
+    on_disk: OnDisk,
+}
+
+/// When what is committed is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnDisk {
+    /// When the commit is acknowledged.
+    AtOnce,
+    /// With the next commit on the file that is on disk, of whichever connection: the log is synced as a whole.
+    Later,
+}
+
+impl Open {
+    /// From the next transaction on. No transaction is open.
+    pub(super) async fn commit_to_disk(&mut self, on_disk: OnDisk) -> Result<(), sqlx::Error> {
+        if self.on_disk != on_disk {
+            let level = match on_disk {
+                OnDisk::AtOnce => "PRAGMA synchronous = FULL",
+                OnDisk::Later => "PRAGMA synchronous = NORMAL",
+            };
+            sqlx::query(level).execute(&mut self.connection).await?;
+            self.on_disk = on_disk;
+        }
+        Ok(())
+    }
+
+    /// Whether the files that are there are those that this connection uses. Asked after a statement has opened them.
+    ///
+    /// # Errors
+    /// Where one of them is missing, or is another.
+    pub(super) fn check(&mut self, connector: &Connector) -> Result<(), sqlx::Error> {
+        let found = connector.files.as_ref().map(Files::find).transpose()?;
+        if self.files.is_some() && self.files != found {
+            return Err(io::Error::other("the file or its log has been deleted or replaced").into());
+        }
+        self.files = found;
+        Ok(())
+    }
+}
+
+/// How to open the file.
+#[derive(Clone)]
+pub(super) struct Connector {
+    options: SqliteConnectOptions,
+    files: Option<Files>,
+}
+
+impl Connector {
+    /// As `options` say, but with what the store needs to keep its promises.
+    pub(super) fn new(options: SqliteConnectOptions) -> Self {
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .locking_mode(SqliteLockingMode::Normal)
+            .shared_cache(false)
+            // Where fsync leaves data in the drive's cache (macOS), there is one that does not.
+            .pragma("fullfsync", "1")
+            .pragma("cell_size_check", "1")
+            .pragma("temp_store", "MEMORY")
+            .statement_cache_capacity(32)
+            // Busy is answered at once: SQLite's own waiting sleeps for up to 100 ms at a time.
+            .busy_timeout(Duration::ZERO)
+            .disable_statement_logging();
+        Connector { options, files: None }
+    }
+
+    /// The first connection, by which the file may be created.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or cannot be one that keeps what it acknowledges.
+    pub(super) async fn first(&mut self) -> Result<Open, SetupError> {
+        let mut open = self.open(SETUP_PATIENCE).await.map_err(unreachable)?;
+        let file = check(&mut open.connection).await?;
+        // From now on a missing file is an error: a new one in its place, or in another working directory, would know of
+        // no earlier request.
+        self.options = self.options.clone().filename(&file).create_if_missing(false);
+        self.files = Files::of(&file);
+        Ok(open)
+    }
+
+    /// Another connection to the file.
+    ///
+    /// # Errors
+    /// Where it cannot be opened in time.
+    pub(super) async fn connect(&self) -> Result<Open, sqlx::Error> {
+        self.open(PATIENCE).await
+    }
+
+    /// The line of those who want to write to the file.
+    pub(super) fn line(&self) -> Line {
+        Line::by(self.files.as_ref().map(Files::line))
+    }
+
+    async fn open(&self, patience: Duration) -> Result<Open, sqlx::Error> {
+        let mut busy = Busy::for_at_most(patience);
+        loop {
+            let connection = timeout_at(busy.until, self.options.connect()).await;
+            match connection.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+                Ok(connection) => return Ok(Open { connection, files: None, on_disk: OnDisk::AtOnce }),
+                Err(error) => busy.wait(error).await?,
+            }
+        }
+    }
+}
+
+/// Waits for other connections that are in the way.
+pub(super) struct Busy {
+    until: Instant,
+    pace: Pace,
+}
+
+impl Busy {
+    pub(super) fn for_at_most(patience: Duration) -> Self {
+        let pace = Pace::new(Duration::from_millis(1), Duration::from_millis(1));
+        Busy { until: Instant::now() + patience, pace }
+    }
+
+    /// Pauses before what failed with `error` is tried again.
+    ///
+    /// # Errors
+    /// The same, where trying again is no use or there is no time left.
+    pub(super) async fn wait(&mut self, error: sqlx::Error) -> Result<(), sqlx::Error> {
+        if !is(BUSY, &error) || Instant::now() >= self.until {
+            return Err(error);
+        }
+        sleep(self.pace.pause()).await;
+        Ok(())
+    }
+}
+
+/// Another connection is writing.
+pub(super) const BUSY: i32 = 5;
+/// The disk is full, or the file may not grow.
+pub(super) const FULL: i32 = 13;
+
+/// Whether `error` has this primary result code.
+pub(super) fn is(code: i32, error: &sqlx::Error) -> bool {
+    let found = error.as_database_error().and_then(|error| error.code());
+    found.and_then(|found| found.parse::<i32>().ok()).is_some_and(|found| found & 0xff == code)
+}
+
+pub(super) fn unreachable(error: sqlx::Error) -> SetupError {
+    SetupError::Unreachable { store: NAME, source: error.into() }
+}
+
+pub(super) fn setting(why: impl Into<String>) -> SetupError {
+    SetupError::Setting { store: NAME, why: why.into() }
+}
+
+/// Whether what is committed through `connection` survives the loss of power. Gives the file's whole path.
+async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError> {
+    let query = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let file: Option<String> = value(connection, query).await?;
+    let file = file.unwrap_or_default();
+    if file.is_empty() {
+        return Err(setting("a database in memory outlives nothing: use a file, or MemoryStore"));
+    }
+    let mode: String = value(connection, "PRAGMA journal_mode").await?;
+    if mode != "wal" {
+        return Err(setting(format!(
+            "its journal mode is `{mode}` and cannot be `wal`: the file must be writable and on a local disk"
+        )));
+    }
+    Ok(file.into())
+}
+
+/// Whether the application's own connections leave the file whole when the power is lost.
+///
+/// With `NORMAL` only their own last transactions are at risk. With `OFF` a checkpoint of theirs may write pages whose log is
+/// not on disk yet, and that is the store's data too.
+pub(super) async fn check_pool(pool: &SqlitePool) -> Result<(), SetupError> {
+    let acquired = timeout_at(Instant::now() + SETUP_PATIENCE, pool.acquire()).await;
+    let mut connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(unreachable)?;
+    let synchronous: i64 = value(&mut connection, "PRAGMA synchronous").await?;
+    if synchronous == 0 {
+        return Err(setting(
+            "the pool's connections have `synchronous` OFF, which can damage the file: use NORMAL, FULL or EXTRA",
+        ));
+    }
+    Ok(())
+}
+
+async fn value<T>(connection: &mut SqliteConnection, query: &'static str) -> Result<T, SetupError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    let row = sqlx::query(query).fetch_one(connection).await.map_err(unreachable)?;
+    row.try_get(0).map_err(unreachable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_stores_connections_sync_whatever_the_pool_says() {
+        let file = std::env::temp_dir().join(format!("idempotent-connect-{}.db", std::process::id()));
+        let careless = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Delete)
+            .synchronous(SqliteSynchronous::Off)
+            .shared_cache(true);
+        let mut connector = Connector::new(careless);
+        for Open { mut connection, .. } in
+            [connector.first().await.unwrap(), connector.connect().await.unwrap()]
+        {
+            assert_eq!(value::<i64>(&mut connection, "PRAGMA synchronous").await.unwrap(), 2);
+            assert_eq!(value::<i64>(&mut connection, "PRAGMA fullfsync").await.unwrap(), 1);
+            assert_eq!(value::<String>(&mut connection, "PRAGMA journal_mode").await.unwrap(), "wal");
+        }
+        let mut open = connector.connect().await.unwrap();
+        for (on_disk, level) in [(OnDisk::Later, 1), (OnDisk::Later, 1), (OnDisk::AtOnce, 2)] {
+            open.commit_to_disk(on_disk).await.unwrap();
+            assert_eq!(value::<i64>(&mut open.connection, "PRAGMA synchronous").await.unwrap(), level);
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
+        }
+    }
+}

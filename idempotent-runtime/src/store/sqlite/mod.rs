@@ -1,0 +1,251 @@
+//! One machine: keys in a SQLite file, which survive the process and are shared by all processes that open it.
+
+mod alone;
+mod batch;
+mod builder;
+mod connect;
+mod entry;
+mod files;
+mod line;
+mod poller;
+mod resolve;
+mod rows;
+mod schema;
+mod sql;
+mod sweeper;
+mod transaction;
+mod writer;
+
+use std::{any::Any, fmt, path::Path, sync::Arc, time::Duration};
+
+use sqlx::SqlitePool;
+
+pub use self::builder::SqliteStoreBuilder;
+use self::{
+    batch::{Answer, Op},
+    poller::{Knows, Waiters},
+    sql::SWEPT,
+    transaction::Transactions,
+};
+use super::{
+    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
+    Store, StoreError,
+    remote::{Batches, Bells},
+};
+use crate::request::Address;
+
+const NAME: &str = "sqlite";
+
+/// Keeps claims and records in a SQLite file. Clones share everything.
+///
+/// For the processes of one machine. The file must be on a local disk: SQLite's locks and shared memory do not work over a network.
+///
+/// # What it guarantees
+///
+/// - **Restart, crash of a process, loss of power.** What has been acknowledged is on disk: the journal is a write-ahead log and
+///   `synchronous` is `FULL` on the connection that writes; only the claim of a `transaction` is on disk when that is. A claim whose process
+///   died is found by the next claim after its lease.
+/// - **Several processes.** Claims exclude each other by the file's write lock, so one of them wins. Where they write all the
+///   time they stand in line, so that each is answered; a file beside the database whose name ends in `-line` serves that, and may
+///   be deleted.
+/// - **Nothing is evicted.** A row is deleted when its time has ended, and not before. A full disk refuses new keys.
+/// - **A damaged file** is an error, and never a new execution. SQLite notices damage to its structure when it reads it; a
+///   record's own bytes carry a checksum.
+///
+/// - **A file that is deleted or moved away** under a running process is an error from the next call on; SQLite by itself would go on
+///   writing to what nobody finds again.
+///
+/// What it cannot guarantee: a store that is started on an older copy of the file, or on a new one, knows nothing of what it does
+/// not hold, and a disk that loses what it has said to be synced loses it here too.
+///
+/// # Time
+///
+/// SQLite has no server whose clock could decide, so the machine's wall clock does, read anew for each transaction:
+/// the processes of one machine agree on it at every moment, and it goes on after a restart. The price is that a clock which is set
+/// forward by more than a lease makes running claims look abandoned until they are renewed, and one set back prolongs them.
+/// Keep it steady with a time service that slews. See [`WallClock`](crate::WallClock).
+///
+/// # How it works
+///
+/// One writer, on a connection of its own, takes all calls that wait and commits them together, so under load many claims and
+/// completions share one sync of the disk; a lone call is not kept waiting for others. The pool that is handed in is the
+/// application's: the store takes how to open the file from it (but not its `after_connect`), and none of its connections.
+/// Where the application writes to the same file, its transactions and the store's wait for each other: a call gives up
+/// after about two seconds. Transactions that take longer belong in another file.
+///
+/// Duplicates in this process are woken at once. What other processes write is found by looking at SQLite's change counter, every
+/// 2 to 20 ms, while somebody waits and not otherwise.
+///
+/// ```no_run
+/// use idempotent_runtime::{Idempotency, SqliteStore};
+///
+/// # async fn set_up() -> Result<Idempotency, Box<dyn std::error::Error>> {
+/// let store = SqliteStore::open("/var/lib/shop/keys.db").await?;
+/// Ok(Idempotency::builder().store(store).build()?)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Inner>);
+
+struct Inner {
+    calls: Batches<Op, Answer>,
+    bells: Bells,
+    waiters: Waiters,
+    transactions: Option<Transactions>,
+}
+
+impl SqliteStore {
+    /// Opens the file that `pool` opens, and migrates it. Must be called on a tokio runtime, which the store's tasks run on.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or written, a newer release has migrated it, or the pool's settings would lose what has been
+    /// acknowledged: a database in memory, or `synchronous = OFF`.
+    pub async fn new(pool: SqlitePool) -> Result<Self, SetupError> {
+        Self::builder(pool).build().await
+    }
+
+    /// Opens the file at `location`, a path or a URL that begins with `sqlite:`, creates it where it is missing, and migrates it.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), and where `location` is not understood.
+    pub async fn open(location: impl AsRef<Path>) -> Result<Self, SetupError> {
+        Self::at(location)?.build().await
+    }
+
+    /// A store with other settings, in the file that `pool` opens.
+    pub fn builder(pool: SqlitePool) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::with_pool(pool)
+    }
+
+    /// A store with other settings, in the file at `location`: a path, or a URL that begins with `sqlite:`.
+    ///
+    /// # Errors
+    /// Where `location` is not understood.
+    pub fn at(location: impl AsRef<Path>) -> Result<SqliteStoreBuilder, SetupError> {
+        SqliteStoreBuilder::with_location(location.as_ref())
+    }
+
+    /// Deletes the rows whose time has ended, and the records of those that are remembered as expired, and gives how many
+    /// both were. Happens by itself every so often.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.0.sweep().await
+    }
+
+    /// How often the store has looked so far for what other processes have written: only while somebody waits.
+    pub fn polls(&self) -> u64 {
+        self.0.waiters.looks()
+    }
+}
+
+impl Store for SqliteStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.0.claim(request.hold.address, Op::Claim(request)).await
+    }
+
+    async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.0.claim(request.hold.address, Op::ClaimForTransaction(request)).await
+    }
+
+    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
+        match self.0.call(Op::Renew(hold, lease)).await? {
+            Answer::Renewal(renewal) => Ok(renewal),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    async fn complete(
+        &self,
+        hold: Hold,
+        record: Record,
+        retention: Retention,
+    ) -> Result<Completion, StoreError> {
+        match self.0.call(Op::Complete(hold, record, retention)).await? {
+            Answer::Completion(completion) => Ok(completion),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        match self.0.call(Op::Release(hold)).await? {
+            Answer::Released => Ok(()),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        match self.0.call(Op::Resolve(request)).await? {
+            Answer::Resolve(resolve) => Ok(resolve),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.transactions.as_ref().map(|transactions| transactions as _)
+    }
+
+    async fn changed(&self, address: Address) {
+        let (mut bell, knows) = match self.0.bells.take(address) {
+            Some(bell) => (bell, Knows::Claimed),
+            None => (self.0.bells.listen(address), Knows::Nothing),
+        };
+        let _waiting = self.0.waiters.join(knows);
+        bell.rung().await;
+    }
+}
+
+impl Inner {
+    async fn claim(&self, address: Address, claim: Op) -> Result<Claim, StoreError> {
+        let bell = self.bells.listen(address);
+        let claim = match self.call(claim).await? {
+            Answer::Claim(claim) => claim,
+            other => return Err(mixed_up(&other)),
+        };
+        if matches!(claim, Claim::InFlight { .. }) {
+            self.bells.keep(bell);
+        }
+        Ok(claim)
+    }
+
+    async fn call(&self, op: Op) -> Result<Answer, StoreError> {
+        match self.calls.call(op).await? {
+            Answer::Damaged(what) => Err(StoreError::unavailable(NAME, format!("a row is damaged: {what}"))),
+            answer => Ok(answer),
+        }
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        let mut total = 0;
+        loop {
+            match self.call(Op::Sweep).await? {
+                Answer::Swept(rows) if rows < SWEPT => return Ok(total + rows),
+                Answer::Swept(rows) => total += rows,
+                other => return Err(mixed_up(&other)),
+            }
+        }
+    }
+}
+
+fn mixed_up(answer: &Answer) -> StoreError {
+    let kind = match answer {
+        Answer::Claim(_) => "claim",
+        Answer::Renewal(_) => "renewal",
+        Answer::Completion(_) => "completion",
+        Answer::Released => "release",
+        Answer::Resolve(_) => "resolution",
+        _ => "sweep",
+    };
+    StoreError::unavailable(NAME, format!("a call was given the answer to a {kind}"))
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("bells", &self.0.bells).finish_non_exhaustive()
+    }
+}

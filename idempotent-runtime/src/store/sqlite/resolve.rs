@@ -1,0 +1,49 @@
+//! What a resolution makes of an entry. Pure, like all of [`entry`](super::entry).
+
+use super::entry::{Changed, Decided, Entry, State};
+use crate::{
+    clock::Timestamp,
+    store::{Resolve, ResolveRequest},
+};
+
+/// Decides a resolution, in the order of [`Store::resolve`](crate::Store::resolve).
+pub(super) fn resolve(
+    entry: &mut Option<Entry>,
+    request: ResolveRequest,
+    now: Timestamp,
+) -> Decided<Resolve> {
+    let Some(ended) = entry.as_mut().filter(|entry| now < entry.forget_at) else {
+        return (Resolve::Vacant, Changed::No);
+    };
+    let replay_until = match ended.resolvable(&request, now) {
+        Ok(replay_until) => replay_until,
+        Err(answer) => return (answer, Changed::No),
+    };
+    match request.outcome {
+        None => *entry = None,
+        Some(record) => {
+            ended.token = request.token;
+            ended.state = State::Completed { record, replay_until };
+        }
+    }
+    (Resolve::Done, Changed::Yes)
+}
+
+impl Entry {
+    /// Until when what a resolution records here is replayed, or what the resolution is answered.
+    fn resolvable(&self, request: &ResolveRequest, now: Timestamp) -> Result<Timestamp, Resolve> {
+        match &self.state {
+            State::Claimed { lease_until, .. } if now < *lease_until => {
+                Err(Resolve::Running { lease_left: lease_until.since(now) })
+            }
+            State::Claimed { .. } | State::Abandoned { .. } => Ok(self.forget_at),
+            State::Expired { .. } => Err(Resolve::Expired),
+            State::Completed { replay_until, .. } if *replay_until <= now => Err(Resolve::Expired),
+            State::Completed { .. } if self.token == request.token => Err(Resolve::Done),
+            State::Completed { record, replay_until } if request.instead_of.as_ref() == Some(record) => {
+                Ok(*replay_until)
+            }
+            State::Completed { record, .. } => Err(Resolve::Completed(record.clone())),
+        }
+    }
+}

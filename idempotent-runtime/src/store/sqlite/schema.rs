@@ -1,0 +1,106 @@
+//! The table, made and changed by numbered migrations that a DBA can read and apply by hand.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
+
+use super::{
+    NAME,
+    connect::{Busy, unreachable},
+};
+use crate::store::SetupError;
+
+/// In order; the first leads from version 0 to version 1. What is released is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_entries.sql")];
+
+/// The version that this release works with.
+const WANTED: u32 = 1;
+
+/// How long other processes that migrate the same file are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const NEWER: &str = "a newer release has migrated it, and only that one can use it";
+const OLDER: &str = "call `migrate`, or apply the files in the store's migrations folder";
+
+fn schema(found: u32, hint: &'static str) -> SetupError {
+    SetupError::Schema { store: NAME, found, wanted: WANTED, hint }
+}
+
+/// Applies what is missing, in one transaction: of any number of processes at once, one does it and the others find it done.
+///
+/// # Errors
+/// Where the file cannot be written, or has a newer version.
+pub(super) async fn migrate(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
+    let mut busy = Busy::for_at_most(PATIENCE);
+    loop {
+        match apply(connection, table).await {
+            Ok(found) if found > WANTED => return Err(schema(found, NEWER)),
+            Ok(_) => return Ok(()),
+            Err(error) => busy.wait(error).await.map_err(unreachable)?,
+        }
+    }
+}
+
+/// Gives the version that was found.
+async fn apply(connection: &mut SqliteConnection, table: &str) -> Result<u32, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let found = version(&mut transaction, table).await?;
+    if found >= WANTED {
+        write_nothing(&mut transaction, table).await?;
+        return transaction.rollback().await.map(|()| found);
+    }
+    for migration in MIGRATIONS.iter().skip(found as usize) {
+        transaction.execute(AssertSqlSafe(migration.replace("{table}", table))).await?;
+    }
+    let stamp = format!(
+        "CREATE TABLE IF NOT EXISTS \"{table}_schema\" (version INTEGER NOT NULL) STRICT; \
+         DELETE FROM \"{table}_schema\"; INSERT INTO \"{table}_schema\" VALUES ({WANTED})"
+    );
+    transaction.execute(AssertSqlSafe(stamp)).await?;
+    transaction.commit().await.map(|()| found)
+}
+
+/// Whether the schema is the one that this release works with, and the file can be written.
+///
+/// # Errors
+/// Where it is not.
+pub(super) async fn verify(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
+    let mut busy = Busy::for_at_most(PATIENCE);
+    loop {
+        match look(connection, table).await {
+            Ok(WANTED) => return Ok(()),
+            Ok(found) if found > WANTED => return Err(schema(found, NEWER)),
+            Ok(found) => return Err(schema(found, OLDER)),
+            Err(error) => busy.wait(error).await.map_err(unreachable)?,
+        }
+    }
+}
+
+async fn look(connection: &mut SqliteConnection, table: &str) -> Result<u32, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let found = version(&mut transaction, table).await?;
+    if found > 0 {
+        write_nothing(&mut transaction, table).await?;
+    }
+    transaction.rollback().await.map(|()| found)
+}
+
+/// Fails where the file cannot be written: in a file that is read-only, `BEGIN IMMEDIATE` begins to read.
+async fn write_nothing(connection: &mut SqliteConnection, table: &str) -> Result<(), sqlx::Error> {
+    let nothing = format!("UPDATE \"{table}_schema\" SET version = version WHERE false");
+    connection.execute(AssertSqlSafe(nothing)).await.map(drop)
+}
+
+/// The version of the schema; 0 where there is none.
+async fn version(connection: &mut SqliteConnection, table: &str) -> Result<u32, sqlx::Error> {
+    let exists = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")
+        .bind(format!("{table}_schema"))
+        .fetch_optional(&mut *connection)
+        .await?;
+    if exists.is_none() {
+        return Ok(0);
+    }
+    let query = AssertSqlSafe(format!("SELECT max(version) FROM \"{table}_schema\""));
+    let row = sqlx::query(query).fetch_one(connection).await?;
+    row.try_get::<Option<u32>, _>(0).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,99 @@
+//! The statements. Each text is one trip to the connection's thread, prepared once and kept.
+//!
+//! A batch is two trips, however many calls it holds: one begins and reads, one writes and commits. A lone claim or completion
+//! is one.
+
+use std::sync::Arc;
+
+/// How many calls go together at most.
+pub(super) const MOST: usize = 256;
+
+/// How many rows one sweep deletes, and how many records, at most, so that no claim waits long behind it.
+pub(super) const SWEPT: u64 = 500;
+
+#[derive(Debug)]
+pub(super) struct Sql {
+    /// Begins, and reads the entries at the addresses in `?1`, of which there are `?2`.
+    pub(super) begin: Arc<str>,
+    /// Deletes rows whose time had ended at `?1`, and the records of those that are remembered as expired.
+    pub(super) sweep: Arc<str>,
+    /// Deletes the rows at the addresses in `?1`, of which there are `?2`.
+    pub(super) delete: Arc<str>,
+    /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
+    pub(super) settled: Arc<str>,
+    /// Writes the nine columns of a row, if there is none at the address. Gives one column if it was written, and then the row.
+    pub(super) claim: Arc<str>,
+    /// Completes the claim at `?1` with the token `?2`: replayed until `?3`, forgotten at `?4`, with the record `?5`.
+    pub(super) complete: Arc<str>,
+    // Writes 1, 2, 4 … rows and commits.
+    put: Vec<Arc<str>>,
+}
+
+pub(super) const COMMIT: &str = "COMMIT";
+
+/// Takes apart addresses that are bound as one value, so that one statement serves any number of them.
+const ADDRESSES: &str =
+    "WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < ?2)";
+const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
+
+impl Sql {
+    pub(super) fn new(table: &str) -> Self {
+        Sql {
+            begin: format!(
+                "BEGIN IMMEDIATE; {ADDRESSES} \
+                 SELECT place.i, fingerprint, token, state, attempt, until, retention, forget_at, record \
+                 FROM place CROSS JOIN \"{table}\" ON address = {ADDRESS}"
+            )
+            .into(),
+            sweep: format!(
+                "DELETE FROM \"{table}\" WHERE id IN \
+                 (SELECT id FROM \"{table}\" WHERE forget_at <= ?1 ORDER BY forget_at LIMIT {SWEPT}); \
+                 UPDATE \"{table}\" SET state = 3, record = NULL WHERE id IN \
+                 (SELECT id FROM \"{table}\" WHERE state = 2 AND until < forget_at AND until <= ?1 \
+                 ORDER BY until LIMIT {SWEPT})"
+            )
+            .into(),
+            delete: format!(
+                "DELETE FROM \"{table}\" WHERE address IN ({ADDRESSES} SELECT {ADDRESS} FROM place)"
+            )
+            .into(),
+            settled: format!(
+                "{ADDRESSES} SELECT place.i FROM place LEFT JOIN \"{table}\" ON address = {ADDRESS} \
+                 WHERE state IS NOT 0 OR forget_at <= ?3"
+            )
+            .into(),
+            claim: format!(
+                "INSERT INTO \"{table}\" \
+                 (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (address) DO NOTHING RETURNING 1; \
+                 SELECT 0, fingerprint, token, state, attempt, until, retention, forget_at, record \
+                 FROM \"{table}\" WHERE address = ?1"
+            )
+            .into(),
+            complete: format!(
+                "UPDATE \"{table}\" SET state = 2, until = ?3, retention = 0, forget_at = ?4, record = ?5 \
+                 WHERE address = ?1 AND token = ?2 AND state = 0"
+            )
+            .into(),
+            put: (0..=MOST.ilog2()).map(|power| put(table, 1 << power).into()).collect(),
+        }
+    }
+
+    /// Writes up to `rows` rows, at most [`MOST`], and commits. What is not bound is no row, so a few texts serve every number of rows.
+    pub(super) fn put(&self, rows: usize) -> Arc<str> {
+        let power = rows.next_power_of_two().ilog2() as usize;
+        Arc::clone(&self.put[power])
+    }
+}
+
+fn put(table: &str, rows: usize) -> String {
+    let values = vec!["(?,?,?,?,?,?,?,?,?)"; rows].join(",");
+    format!(
+        "INSERT INTO \"{table}\" \
+         (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
+         SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL \
+         ON CONFLICT (address) DO UPDATE SET fingerprint = excluded.fingerprint, token = excluded.token, \
+         state = excluded.state, attempt = excluded.attempt, until = excluded.until, \
+         retention = excluded.retention, forget_at = excluded.forget_at, record = excluded.record; COMMIT"
+    )
+}

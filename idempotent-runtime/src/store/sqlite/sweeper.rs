@@ -1,0 +1,23 @@
+//! Deletes the rows whose time has ended, now and then.
+
+use std::{sync::Weak, time::Duration};
+
+use tokio::time::sleep;
+
+use super::Inner;
+use crate::pace::Pace;
+
+/// Sweeps every so often, until the store is gone.
+///
+/// Any number of processes may do so at once: a sweep is a transaction like any other, and each finds what the others have left.
+/// The intervals differ from one another by up to a quarter, so that processes started together do not sweep together.
+pub(super) async fn run(store: Weak<Inner>, every: Duration) {
+    let mut pace = Pace::new(every, every);
+    loop {
+        sleep(pace.pause()).await;
+        let Some(store) = store.upgrade() else { return };
+        if let Err(error) = store.sweep().await {
+            tracing::warn!(%error, "the sqlite store could not delete what has expired; it tries again");
+        }
+    }
+}

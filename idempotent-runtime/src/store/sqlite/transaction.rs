@@ -1,0 +1,96 @@
+//! Completing a claim within the transaction of a handler.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
+
+use super::{rows, sql::Sql};
+use crate::{
+    clock::Clock,
+    store::{Completion, Hold, Record, Retention},
+    transaction::Database,
+};
+
+/// Whose turn it is to write to the file, among the handlers and the store of this process. Those who wait are served in the
+/// order in which they came, which SQLite by itself would not do: it would let whoever looks at the right moment write.
+#[derive(Clone, Default)]
+pub(super) struct Turns(Arc<Mutex<()>>);
+
+/// Held while writing.
+#[derive(Debug)]
+pub struct Turn(#[allow(dead_code, reason = "held, and given back when it is dropped")] OwnedMutexGuard<()>);
+
+impl Turns {
+    /// Waits for a turn, for so long.
+    ///
+    /// # Errors
+    /// Where it does not come in time.
+    pub(super) async fn next(&self, patience: Duration) -> Result<Turn, sqlx::Error> {
+        let turn = timeout(patience, Arc::clone(&self.0).lock_owned()).await;
+        turn.map(Turn).map_err(|_| too_long())
+    }
+}
+
+fn too_long() -> sqlx::Error {
+    let why = "another transaction of this process on the file takes too long";
+    io::Error::new(io::ErrorKind::TimedOut, why).into()
+}
+
+/// The application's pool, and how a record is written.
+#[derive(Clone)]
+pub struct Transactions {
+    pub(super) pool: SqlitePool,
+    pub(super) turns: Turns,
+    pub(super) sql: Arc<Sql>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// How long a handler waits for its turn: as long as a pool lets it wait for a connection, if not told otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Database for Sqlite {
+    type Access = Transactions;
+    type Turn = Turn;
+    const WRITES_ALONE: bool = true;
+
+    // The turn comes last: who waits for a connection holds nobody up.
+    async fn acquire(access: &Transactions) -> Result<(PoolConnection<Sqlite>, Turn), sqlx::Error> {
+        let connection = access.pool.acquire().await?;
+        let turn = access.turns.next(PATIENCE).await?;
+        Ok((connection, turn))
+    }
+
+    // One that reads first and writes later would fail where somebody else has written in between.
+    fn statement() -> SqlStr {
+        "BEGIN IMMEDIATE".into_sql_str()
+    }
+
+    async fn complete(
+        connection: &mut SqliteConnection,
+        access: &Transactions,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> Result<Completion, sqlx::Error> {
+        let until = access.clock.now().after(retention.replay);
+        let done = sqlx::query(AssertSqlSafe(Arc::clone(&access.sql.complete)))
+            .bind(&hold.address.as_bytes()[..])
+            .bind(&hold.token.as_bytes()[..])
+            .bind(rows::integer(until.as_millis()))
+            .bind(rows::integer(until.after(retention.remember).as_millis()))
+            .bind(&record.as_bytes()[..])
+            .execute(connection)
+            .await?;
+        Ok(if done.rows_affected() == 1 { Completion::Stored } else { Completion::Fenced(None) })
+    }
+}
+
+impl fmt::Debug for Transactions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transactions").finish_non_exhaustive()
+    }
+}

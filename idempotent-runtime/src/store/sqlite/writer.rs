@@ -1,0 +1,213 @@
+//! The one writer: what is queued is read, decided and written in one transaction, and answered once that is on disk.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
+
+use super::{
+    NAME,
+    batch::{Answer, Entries, Op, addresses, may_be_lost},
+    connect::{BUSY, Busy, Connector, FULL, OnDisk, Open, is},
+    entry::Entry,
+    line::Line,
+    rows,
+    sql::{COMMIT, Sql},
+    transaction::Turns,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::Address,
+    store::{StoreError, remote::Bells},
+};
+
+/// How long a transaction waits for those of other connections.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1_800);
+
+// The connection is in its slot, or with the batch that uses it:
+//
+//   in its slot ─ a batch begins ──▶ with the batch ─ committed ─▶ in its slot
+//   none        ─ a batch begins ──▶ opened ──▲       └ a failure, a panic, or the runtime's end ─▶ closed, none
+//
+// Closing a connection rolls back what it has not committed, so a failure in the midst of a batch leaves nothing behind, and
+// the next batch begins with a new connection. Only the lane of the batches moves it, one batch at a time.
+pub(super) struct Writer {
+    pub(super) connector: Connector,
+    pub(super) sql: Arc<Sql>,
+    pub(super) clock: Arc<dyn Clock>,
+    bells: Bells,
+    turns: Turns,
+    line: Line,
+    slot: Mutex<Option<Open>>,
+}
+
+/// The answers to a batch, and the addresses that were settled.
+pub(super) type Answered = (Vec<Answer>, Vec<Address>);
+
+impl Writer {
+    /// A writer that begins with `open`, and rings `bells` for what is settled.
+    pub(super) fn new(
+        connector: Connector,
+        open: Open,
+        sql: Arc<Sql>,
+        clock: Arc<dyn Clock>,
+        bells: Bells,
+        turns: Turns,
+    ) -> Self {
+        let (line, slot) = (connector.line(), Mutex::new(Some(open)));
+        Writer { connector, sql, clock, bells, turns, line, slot }
+    }
+
+    /// Answers `ops`, in their order.
+    ///
+    /// # Errors
+    /// Where the transaction failed. What was asked is done as a whole or not at all.
+    pub(super) async fn send(self: Arc<Self>, ops: Vec<Op>) -> Result<Vec<Answer>, StoreError> {
+        self.with_connection(ops).await.map_err(|error| {
+            if is(FULL, &error) {
+                tracing::error!(%error, "the file of the sqlite store cannot grow");
+                return StoreError::full(NAME);
+            }
+            StoreError::unavailable(NAME, error)
+        })
+    }
+
+    async fn with_connection(&self, ops: Vec<Op>) -> Result<Vec<Answer>, sqlx::Error> {
+        let _turn = self.turns.next(PATIENCE).await?;
+        let mut open = match self.take() {
+            Some(open) => open,
+            None => self.connector.connect().await?,
+        };
+        match self.transact(&mut open, ops).await {
+            Ok((answers, settled)) => {
+                self.give_back(open);
+                settled.into_iter().for_each(|address| self.bells.ring(address));
+                Ok(answers)
+            }
+            Err(error) => {
+                // Waited for, so that nothing of it is in the next connection's way.
+                let _ = open.connection.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn transact(&self, open: &mut Open, ops: Vec<Op>) -> Result<Answered, sqlx::Error> {
+        open.commit_to_disk(if may_be_lost(&ops) { OnDisk::Later } else { OnDisk::AtOnce }).await?;
+        if let [op] = &ops[..]
+            && !self.line.is_to_be_joined()
+            && let Some(answered) = self.alone(open, op).await?
+        {
+            return Ok(answered);
+        }
+        let addresses = addresses(&ops);
+        let read = self.begin(&mut open.connection, &addresses).await?;
+        open.check(&self.connector)?;
+        self.finish(&mut open.connection, found(&read, &addresses)?, ops).await
+    }
+
+    fn take(&self) -> Option<Open> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn give_back(&self, open: Open) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+    }
+
+    /// Takes the write lock, and only then reads: what is read stays true until the commit.
+    async fn begin(
+        &self,
+        connection: &mut SqliteConnection,
+        addresses: &[Address],
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        if !self.line.is_to_be_joined() {
+            match self.try_begin(connection, addresses).await {
+                Err(error) if is(BUSY, &error) => {}
+                read => return read,
+            }
+        }
+        let mut busy = Busy::for_at_most(PATIENCE);
+        let first = self.line.stand().await;
+        loop {
+            match self.try_begin(connection, addresses).await {
+                Err(error) => busy.wait(error).await?,
+                read => {
+                    if let Some(first) = first {
+                        self.line.leave(first);
+                    }
+                    return read;
+                }
+            }
+        }
+    }
+
+    async fn try_begin(
+        &self,
+        connection: &mut SqliteConnection,
+        addresses: &[Address],
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.begin)));
+        let query = query.bind(rows::joined(addresses)).bind(rows::integer(addresses.len()));
+        query.fetch_all(connection).await
+    }
+
+    /// Decides, writes and commits.
+    async fn finish(
+        &self,
+        connection: &mut SqliteConnection,
+        mut entries: Entries,
+        ops: Vec<Op>,
+    ) -> Result<Answered, sqlx::Error> {
+        let now = self.clock.now();
+        let sweeps = ops.iter().any(|op| matches!(op, Op::Sweep));
+        let swept = if sweeps { self.sweep(connection, now).await? } else { 0 };
+        let answers = ops.into_iter().map(|op| entries.answer(op, swept, now)).collect();
+        let changes = entries.into_changes();
+        self.delete(connection, &changes.delete).await?;
+        self.put_and_commit(connection, changes.put).await?;
+        Ok((answers, changes.settled))
+    }
+
+    async fn sweep(&self, connection: &mut SqliteConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.sweep)));
+        let done = query.bind(rows::integer(now.as_millis())).execute(connection).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn delete(
+        &self,
+        connection: &mut SqliteConnection,
+        addresses: &[Address],
+    ) -> Result<(), sqlx::Error> {
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.delete)));
+        let query = query.bind(rows::joined(addresses)).bind(rows::integer(addresses.len()));
+        query.execute(connection).await.map(drop)
+    }
+
+    async fn put_and_commit(
+        &self,
+        connection: &mut SqliteConnection,
+        put: Vec<(Address, Entry)>,
+    ) -> Result<(), sqlx::Error> {
+        if put.is_empty() {
+            return sqlx::query(COMMIT).execute(connection).await.map(drop);
+        }
+        let text = self.sql.put(put.len());
+        let mut arguments = SqliteArguments::default();
+        for (address, entry) in put {
+            rows::bind(&mut arguments, address, entry)?;
+        }
+        sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await.map(drop)
+    }
+}
+
+/// What the rows that were read say of `addresses`.
+fn found(read: &[SqliteRow], addresses: &[Address]) -> Result<Entries, sqlx::Error> {
+    let found = read.iter().map(|row| Ok((rows::place(row, addresses)?, rows::entry(row))));
+    Ok(Entries::new(found.collect::<Result<Vec<_>, sqlx::Error>>()?))
+}

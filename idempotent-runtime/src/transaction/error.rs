@@ -1,0 +1,84 @@
+//! What goes wrong with a transaction, and whether trying again is of use.
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header::RETRY_AFTER},
+};
+use sqlx::{Error, error::DatabaseError};
+
+/// What a database said no to, as a handler's error: `?` makes it of a `sqlx::Error`.
+///
+/// A conflict with another transaction (a serialization failure, a deadlock, a lock that was not to be had), a connection that was lost and a database
+/// that does not answer are 503 with `Retry-After`: nothing was kept, the key is free, and the same request may succeed. Anything else
+/// is a 500. Neither tells the client what the database said; the log does.
+///
+/// A handler with an error type of its own decides its status itself. Whichever 5xx it is, everything is rolled back.
+#[derive(Debug, thiserror::Error)]
+#[error("the transaction failed")]
+pub struct TransactionError(#[from] Error);
+
+impl TransactionError {
+    /// What the database said.
+    pub fn cause(&self) -> &Error {
+        &self.0
+    }
+}
+
+impl ResponseError for TransactionError {
+    fn status_code(&self) -> StatusCode {
+        match Failure::of(&self.0) {
+            Failure::Conflict | Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::Other => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        tracing::error!(error = %self.0, "a handler's transaction failed");
+        let mut response = HttpResponse::build(self.status_code());
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, 1));
+        }
+        response.body(self.to_string())
+    }
+}
+
+/// What a failure means for whoever may try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Another transaction was in the way.
+    Conflict,
+    /// The database, or the way to it, was not there.
+    Unavailable,
+    /// It would fail again.
+    Other,
+}
+
+impl Failure {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Database(error) => Failure::of_database(&**error),
+            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
+                Failure::Unavailable
+            }
+            _ => Failure::Other,
+        }
+    }
+
+    fn of_database(error: &dyn DatabaseError) -> Self {
+        let code = error.code().unwrap_or_default();
+        match &*code {
+            // PostgreSQL: serialization failure, deadlock, lock not available.
+            "40001" | "40P01" | "55P03" => Failure::Conflict,
+            // Connection exceptions, too few resources, an operator's intervention, a server that has become a standby.
+            _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
+                Failure::Unavailable
+            }
+            "25006" => Failure::Unavailable,
+            // SQLite: busy and locked, whichever kind of them.
+            _ if code.len() < 5 && matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6)) => {
+                Failure::Conflict
+            }
+            _ => Failure::Other,
+        }
+    }
+}

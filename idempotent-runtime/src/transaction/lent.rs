@@ -1,0 +1,104 @@
+//! The transaction as a handler's argument.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::ErrorInternalServerError};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{
+    TransactionError,
+    begun::{Begun, TransactionalDatabase},
+    slot::{Slot, Unlent},
+};
+
+/// The transaction in which the handler's rows, its claim and its response commit: an argument of a handler with
+/// `#[idempotent(…, transaction)]`.
+///
+/// It dereferences to the sqlx connection, so every query runs on `&mut *tx`. It is begun before the handler and ended after it, by
+/// what the handler answers:
+///
+/// | the handler | its rows | its response | a retry |
+/// | --- | --- | --- | --- |
+/// | answers 2xx or 3xx | kept | stored, in the same commit | gets that response |
+/// | answers 4xx | taken back | stored | gets that response |
+/// | answers 5xx, 408, 425, 429, or panics | taken back | sent once | runs |
+/// | dies with its process or its database | taken back | – | runs, when the claim's lease has run out |
+///
+/// The store has to be a `PostgresStore` or a `SqliteStore` in the handler's own database; the transaction is on a connection of
+/// the pool that the store was made with. With any other store the handler is not run and the request is a 500.
+///
+/// # What to know
+///
+/// - A handler has one. It is not sent to another thread, and what outlives the handler with it gets nothing committed.
+/// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business: a `COMMIT` of its own makes two transactions of one.
+/// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the handler answers with
+///   [`TransactionError`], as `?` on a `sqlx::Error` does; the key is free again.
+/// - An isolation level above `READ COMMITTED` (`SET TRANSACTION ISOLATION LEVEL …` as the first statement) works for handlers that take less
+///   than a third of the lease: renewing it changes the row that the commit has to change.
+/// - In SQLite transactions run one after the other: a handler holds up every other claim on the file for as long as it runs.
+///
+/// ```
+/// # #[cfg(feature = "postgres")] mod with_postgres {
+/// use actix_web::{HttpResponse, post, web};
+/// use idempotent_runtime::{IdempotentTx, TransactionError, idempotent};
+/// use sqlx::Postgres;
+///
+/// #[post("/orders")]
+/// #[idempotent(ttl = "24h", scope = "endpoint", transaction)]
+/// async fn create_order(sku: web::Json<String>, mut tx: IdempotentTx<Postgres>) -> Result<HttpResponse, TransactionError> {
+///     sqlx::query("INSERT INTO orders (sku) VALUES ($1)").bind(&*sku).execute(&mut *tx).await?;
+///     Ok(HttpResponse::Created().finish())
+/// }
+/// # }
+/// ```
+pub struct IdempotentTx<DB: TransactionalDatabase>(OwnedMutexGuard<Begun<DB>>);
+
+impl<DB: TransactionalDatabase> IdempotentTx<DB> {
+    async fn begin() -> Result<Self, Error> {
+        let slot = Slot::current().map_err(misused)?;
+        let access = slot.beginning::<DB>().map_err(misused)?;
+        let begun = Begun::begin(access).await.map_err(TransactionError::from)?;
+        let begun = Arc::new(Mutex::new(begun));
+        slot.begun(&begun);
+        Ok(IdempotentTx(begun.lock_owned().await))
+    }
+}
+
+fn misused(why: Unlent) -> Error {
+    tracing::error!(%why, "a handler has no transaction");
+    ErrorInternalServerError(why)
+}
+
+impl<DB: TransactionalDatabase> FromRequest for IdempotentTx<DB> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Self::begin().boxed_local()
+    }
+}
+
+impl<DB: TransactionalDatabase> Deref for IdempotentTx<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.connection()
+    }
+}
+
+impl<DB: TransactionalDatabase> DerefMut for IdempotentTx<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.connection_mut()
+    }
+}
+
+impl<DB: TransactionalDatabase> fmt::Debug for IdempotentTx<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotentTx").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,16 @@
+//! Exactly once: the handler's own rows, the claim and the recorded response commit together, or nothing does.
+//!
+//! A handler is lent the transaction as an argument, [`IdempotentTx`], and gives it back by ending. What becomes of it then is
+//! decided in `execution/in_transaction.rs`.
+
+mod begun;
+mod error;
+mod lent;
+mod slot;
+
+pub use self::{begun::TransactionalDatabase, error::TransactionError, lent::IdempotentTx};
+pub(crate) use self::{
+    begun::{Database, Open},
+    error::Failure,
+    slot::{Left, Slot},
+};

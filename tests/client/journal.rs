@@ -1,0 +1,86 @@
+//! Keys that outlive the client.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use actix_web::web;
+use futures_util::future::join_all;
+use idempotent_client::{FileJournal, Journal, Operation};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{
+    Scratch, TestServer,
+    proxy::{Cut, How, Proxy},
+};
+
+use crate::canned::{Canned, brisk, client};
+
+#[idempotent]
+async fn count(body: String, effects: web::Data<AtomicUsize>) -> String {
+    format!("{body} {}", effects.fetch_add(1, SeqCst) + 1)
+}
+
+/// A client with nothing in its memory, as after a restart.
+async fn place(scratch: &Scratch, proxy: &Proxy) -> reqwest_middleware::Result<reqwest::Response> {
+    let settings = brisk().tries(1).journal(FileJournal::open(scratch.file("keys")).unwrap());
+    let url = format!("http://127.0.0.1:{}/order", proxy.port());
+    client(settings).post(url).body("tea").with_extension(Operation::named("order-42")).send().await
+}
+
+#[tokio::test]
+async fn a_restarted_client_goes_on_with_the_same_key_and_has_one_effect() {
+    let effects = Arc::new(AtomicUsize::new(0));
+    let counted = web::Data::from(Arc::clone(&effects));
+    let server = TestServer::start(1, move |app| {
+        app.app_data(counted.clone()).route("/order", web::post().to(count));
+    });
+    let (scratch, proxy) = (Scratch::new(), Proxy::to(server.address().port()).await);
+    proxy.cut(Cut { text: "tea", how: How::After });
+    place(&scratch, &proxy).await.unwrap_err();
+
+    let answer = place(&scratch, &proxy).await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "tea 1");
+    assert_eq!(effects.load(SeqCst), 1);
+
+    FileJournal::open(scratch.file("keys")).unwrap().forget("order-42").await.unwrap();
+    assert_eq!(place(&scratch, &proxy).await.unwrap().text().await.unwrap(), "tea 2");
+}
+
+#[tokio::test]
+async fn everybody_who_asks_at_once_gets_the_same_key() {
+    let scratch = Scratch::new();
+    let journals: Vec<_> = (0..50).map(|_| FileJournal::open(scratch.file("keys")).unwrap()).collect();
+    let asked = journals
+        .iter()
+        .enumerate()
+        .map(|(number, journal)| journal.load_or_insert("one", format!("key-{number}")));
+    let keys: Vec<String> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    assert_eq!(std::fs::read_dir(scratch.file("keys")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn operations_of_different_names_have_different_keys_whatever_characters_they_hold() {
+    let scratch = Scratch::new();
+    let journal = FileJournal::open(scratch.file("keys")).unwrap();
+    for name in ["a", "A", "../a", "a/b", "ä", "a.b"] {
+        let key = journal.load_or_insert(name, format!("key of {name}")).await.unwrap();
+        assert_eq!(key, format!("key of {name}"));
+    }
+    assert!(journal.load_or_insert("", "key".to_owned()).await.is_err());
+    assert!(journal.load_or_insert(&"x".repeat(101), "key".to_owned()).await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_is_sent_where_the_key_cannot_be_kept() {
+    let server = Canned::answering([""; 0]).await;
+    let request =
+        client(brisk()).post(server.url()).body("the body").with_extension(Operation::named("order-42"));
+    let error = request.send().await.unwrap_err();
+    assert!(
+        error.to_string().contains("the key of operation order-42 was not kept: there is no journal"),
+        "{error}"
+    );
+    assert_eq!(server.seen().len(), 0);
+}

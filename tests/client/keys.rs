@@ -1,0 +1,88 @@
+//! Which requests get a key, and which one.
+
+use std::collections::HashSet;
+
+use futures_util::{future::join_all, stream};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{TestServer, proxy::Proxy};
+
+use crate::canned::{Canned, brisk, client, plain, send};
+
+#[tokio::test]
+async fn concurrent_calls_have_different_keys() {
+    let server = Canned::answering([""; 0]).await;
+    let client = client(brisk());
+    join_all((0..200).map(|_| client.post(server.url()).body("the body").send())).await;
+    let seen = server.seen();
+    let keys: HashSet<&str> = seen.iter().filter_map(|seen| seen.key()).collect();
+    assert_eq!((seen.len(), keys.len()), (200, 200));
+    let is_seventh = |key: &&str| key.len() == 38 && key.starts_with('"') && key.as_bytes()[15] == b'7';
+    assert!(keys.iter().all(is_seventh), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_already_there_stays_the_only_one() {
+    let server = Canned::answering([plain(503, "", ""), plain(201, "", "")]).await;
+    let request = client(brisk()).post(server.url()).header("Idempotency-Key", "mine").body("the body");
+    request.send().await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    for seen in seen {
+        assert_eq!((seen.key(), seen.text.matches("idempotency-key").count()), (Some("mine"), 1));
+    }
+}
+
+#[tokio::test]
+async fn only_post_and_patch_get_a_key_and_are_sent_again() {
+    for (method, tries) in [("POST", 2), ("PATCH", 2), ("PUT", 1), ("DELETE", 1)] {
+        let server = Canned::answering([plain(503, "", "")]).await;
+        let request = client(brisk()).request(method.parse().unwrap(), server.url()).body("the body");
+        request.send().await.unwrap();
+        let seen = server.seen();
+        assert_eq!((seen.len(), seen[0].key().is_some()), (tries, tries == 2), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_cloned_is_sent_once_with_a_key() {
+    let server = Canned::answering([plain(503, "", "busy")]).await;
+    let body = reqwest::Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>("the body")]));
+    let request = client(brisk()).post(server.url()).header("content-length", "8").body(body);
+    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "busy");
+    assert_eq!(server.seen().len(), 1);
+    assert!(server.seen()[0].key().is_some());
+}
+
+#[idempotent]
+async fn echo(body: String) -> String {
+    body
+}
+
+#[tokio::test]
+async fn a_key_reused_is_told_at_once_by_a_real_server() {
+    let server = TestServer::start(1, |app| {
+        app.route("/order", actix_web::web::post().to(echo));
+    });
+    let proxy = Proxy::to(server.address().port()).await;
+    let client = client(brisk());
+    let url = format!("http://127.0.0.1:{}/order", proxy.port());
+    let order = |body: &'static str| {
+        client.post(url.as_str()).header("Idempotency-Key", "reused-here").body(body).send()
+    };
+    assert_eq!(order("tea").await.unwrap().status(), 200);
+    let before = proxy.messages();
+    let refused = order("coffee").await.unwrap();
+    assert_eq!(refused.status(), 409);
+    assert!(refused.text().await.unwrap().contains("key_reused"));
+    assert_eq!(proxy.messages() - before, 1);
+}
+
+#[tokio::test]
+async fn without_faults_a_request_is_sent_once() {
+    let server = Canned::answering([plain(201, "X-Twice: a\r\nX-Twice: b\r\n", "made")]).await;
+    let answer = send(brisk(), &server).await.unwrap();
+    assert_eq!(answer.headers().get_all("x-twice").iter().count(), 2);
+    assert_eq!(answer.url().as_str(), server.url());
+    assert_eq!(answer.text().await.unwrap(), "made");
+    assert_eq!(server.seen().len(), 1);
+}

@@ -1,0 +1,226 @@
+//! A handler of three parts: what comes before its step, the step, and the rest; each is a gate.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode, post, rt, web};
+use idempotent_runtime::{
+    CheckpointError, CheckpointFailure, Idempotency, IdempotencyContext, ManualClock, MemoryStore, idempotent,
+};
+use idempotent_tests::{Http1, Reply, TestServer, scripted::Scripted};
+
+use crate::gate::{Gate, keyed, within};
+
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// What the handlers of one process go through.
+#[derive(Clone)]
+pub(super) struct Bench {
+    pub(super) before: Gate,
+    pub(super) step: Gate,
+    pub(super) rest: Gate,
+    failures: Arc<AtomicUsize>,
+}
+
+impl Bench {
+    /// One that holds nobody up.
+    pub(super) fn open() -> Bench {
+        Bench { before: Gate::open(), step: Gate::open(), rest: Gate::open(), failures: Arc::default() }
+    }
+
+    /// One that holds everybody up, everywhere.
+    pub(super) fn shut() -> Bench {
+        Bench { before: Gate::shut(), step: Gate::shut(), rest: Gate::shut(), ..Bench::open() }
+    }
+
+    pub(super) fn before_shut() -> Bench {
+        Bench { before: Gate::shut(), ..Bench::open() }
+    }
+
+    pub(super) fn step_shut() -> Bench {
+        Bench { step: Gate::shut(), ..Bench::open() }
+    }
+
+    pub(super) fn rest_shut() -> Bench {
+        Bench { rest: Gate::shut(), ..Bench::open() }
+    }
+
+    /// The next `times` things that may fail do.
+    pub(super) fn fails(&self, times: usize) {
+        self.failures.store(times, SeqCst);
+    }
+
+    /// Whether this thing fails.
+    fn is_failure(&self) -> bool {
+        self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+
+    /// A process of its own, with these settings.
+    pub(super) fn server(&self, idempotency: &Idempotency) -> TestServer {
+        let (bench, idempotency) = (web::Data::new(self.clone()), idempotency.clone());
+        TestServer::start(1, move |app| {
+            app.app_data(idempotency.clone()).app_data(bench.clone()).service((
+                charge,
+                fallible,
+                left_behind,
+                given_up,
+                too_late,
+                of_a_minute,
+            ));
+        })
+    }
+}
+
+/// Processes on one store.
+pub(super) struct Cluster {
+    pub(super) clock: ManualClock,
+    store: MemoryStore,
+}
+
+impl Cluster {
+    pub(super) fn new() -> Cluster {
+        let clock = ManualClock::new();
+        let store = MemoryStore::builder().clock(clock.clone()).build();
+        Cluster { clock, store }
+    }
+
+    /// Another process, and what it does to the store.
+    pub(super) fn process(&self, bench: &Bench) -> (TestServer, Scripted) {
+        let store = Scripted::new(self.store.clone());
+        let idempotency = Idempotency::builder().store(store.clone()).lease(LEASE).build().unwrap();
+        (bench.server(&idempotency), store)
+    }
+}
+
+pub(super) async fn begun(server: &TestServer, request: &[u8]) -> Http1 {
+    let mut connection = Http1::open(server.address()).await;
+    connection.send(request).await;
+    connection
+}
+
+pub(super) async fn ask(server: &TestServer, request: &[u8]) -> Reply {
+    within(Http1::once(server.address(), request)).await
+}
+
+/// A process dies behind the step of this request.
+pub(super) async fn dies_behind_its_step(cluster: &Cluster, request: &[u8]) {
+    let bench = Bench::rest_shut();
+    let (server, _) = cluster.process(&bench);
+    let _connection = begun(&server, request).await;
+    bench.rest.began().await;
+    drop(server);
+    bench.rest.ended().await;
+}
+
+pub(super) fn charge_of(key: &str) -> Vec<u8> {
+    keyed("/charge", key, "")
+}
+
+/// What a step may fail with.
+#[derive(Debug)]
+pub(super) struct Declined;
+
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("declined")
+    }
+}
+
+impl ResponseError for Declined {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::BAD_GATEWAY
+    }
+}
+
+type Charged = Result<HttpResponse, CheckpointError<Declined>>;
+
+async fn charged(context: &IdempotencyContext, bench: &Bench) -> Charged {
+    bench.before.pass().await;
+    let number: usize = context.checkpoint("charge", async { Ok(bench.step.pass().await) }).await?;
+    bench.rest.pass().await;
+    if bench.is_failure() {
+        return Ok(HttpResponse::InternalServerError().finish());
+    }
+    Ok(HttpResponse::Created().body(format!("charge {number}, attempt {}", context.attempt())))
+}
+
+#[post("/charge")]
+#[idempotent(ttl = "24h", wait = "60s", abandoned = "rerun", replay = "final")]
+async fn charge(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+    charged(&context, &bench).await
+}
+
+#[post("/minute")]
+#[allow(deprecated)]
+#[idempotent(ttl = "1m", abandoned = "rerun", replay = "final")]
+async fn of_a_minute(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+    charged(&context, &bench).await
+}
+
+/// Its step fails as its body says, or has its effect.
+#[post("/fallible")]
+#[idempotent(ttl = "24h", replay = "final")]
+async fn fallible(how: String, context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+    let step = async {
+        let number = bench.step.pass().await;
+        match (bench.is_failure(), how.as_str()) {
+            (false, _) => Ok(number),
+            (true, "panic") => panic!("a step's mistake"),
+            (true, _) => Err(Declined),
+        }
+    };
+    let number = context.checkpoint("charge", step).await?;
+    Ok(HttpResponse::Created().body(format!("charge {number}")))
+}
+
+/// Answers 500 while its step still runs, if it is to fail.
+#[post("/left_behind")]
+#[idempotent(ttl = "24h", wait = "60s", replay = "final")]
+async fn left_behind(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+    let (of_step, fails) = (bench.clone(), bench.is_failure());
+    let step = async move { Ok(of_step.step.pass().await) };
+    let charging = rt::spawn(async move { context.checkpoint::<usize, Declined>("charge", step).await });
+    if fails {
+        bench.step.began().await;
+        return Ok(HttpResponse::InternalServerError().finish());
+    }
+    let number = charging.await.unwrap()?;
+    Ok(HttpResponse::Created().body(format!("charge {number}")))
+}
+
+/// Gives its step up when the rest has been passed, if it is to fail.
+#[post("/given_up")]
+#[idempotent(ttl = "24h", replay = "final")]
+async fn given_up(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+    bench.before.pass().await;
+    let step = context.checkpoint("charge", async { Ok(bench.step.pass().await) });
+    if bench.is_failure() {
+        tokio::select! {
+            charged = step => assert!(charged.is_err(), "given up"),
+            _ = bench.rest.pass() => {}
+        }
+        return Ok(HttpResponse::InternalServerError().finish());
+    }
+    Ok(HttpResponse::Created().body(format!("charge {}", step.await?)))
+}
+
+/// Answers at once; what it leaves behind comes to its step later.
+#[post("/too_late")]
+#[idempotent(ttl = "24h")]
+async fn too_late(context: IdempotencyContext, bench: web::Data<Bench>) -> HttpResponse {
+    rt::spawn(async move {
+        bench.before.pass().await;
+        let step = async { Ok::<_, Declined>(bench.step.pass().await) };
+        let Err(CheckpointError::Failed(failure)) = context.checkpoint("charge", step).await else {
+            panic!("a step began");
+        };
+        assert!(matches!(failure, CheckpointFailure::Fenced), "{failure}");
+        bench.rest.pass().await;
+    });
+    HttpResponse::Created().finish()
+}

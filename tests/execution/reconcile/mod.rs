@@ -1,0 +1,6 @@
+//! Applications that are asked what became of executions that died.
+
+mod answers;
+mod asked;
+mod desk;
+mod trouble;

@@ -1,0 +1,152 @@
+//! Operators who cannot be helped, and stores that fail them.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::HttpResponse;
+use idempotent_runtime::{
+    Address, EntryName, Idempotency, KeyFormat, Resolution, ResolveError, Resolved, Store, StoreError,
+    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
+};
+use idempotent_tests::scripted::{Fault, Verb};
+use tokio::sync::Semaphore;
+
+use super::{
+    ground::{Ground, OnMemory},
+    process::{Died, Process, dies_running, is_paid, is_unknown, order, paid},
+};
+use crate::gate::Gate;
+
+/// What an error says, with its causes.
+fn said(error: &ResolveError) -> String {
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_key_is_said_to_be_none() {
+    let idempotency = Idempotency::builder().build().unwrap();
+    for (key, why) in [
+        ("", "there cannot be such a key: the key is empty; 1 to 255 characters are allowed"),
+        (
+            &"k".repeat(256),
+            "there cannot be such a key: the key is too long; 1 to 255 characters are allowed",
+        ),
+        ("two words", "without quotes"),
+        ("\"open", "RFC 8941"),
+    ] {
+        let error = idempotency.resolve(&EntryName::global(key), Resolution::Rerun).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Key(_)) && error.to_string().contains(why), "{error}");
+    }
+    let uuids = Idempotency::builder().key_format(KeyFormat::Uuid).build().unwrap();
+    let error = uuids.resolve(&EntryName::global("k"), Resolution::Rerun).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there cannot be such a key: the key must be a UUID of 36 characters with hyphens"
+    );
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_recorded_ends_nothing() {
+    let ground = OnMemory::new().await;
+    let process = Process::with(&ground, Gate::open(), |builder| builder.max_response_body(100)).await;
+    let (request, entry) = order("k");
+    dies_running(&ground, &request, Died::Seen).await;
+    for response in [
+        HttpResponse::Ok().content_type("text/event-stream").body("data: 1\n\n"),
+        HttpResponse::Ok().body("x".repeat(101)),
+    ] {
+        let error = process.try_resolve(&entry, Resolution::Complete(response)).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Response), "{error}");
+        assert!(error.to_string().contains("max_response_body"), "{error}");
+    }
+    assert_eq!(process.store.calls(Verb::Resolve), 0);
+    is_unknown(&process.ask(&request).await);
+}
+
+/// A store of before there were operators.
+struct Old;
+
+impl Store for Old {
+    fn name(&self) -> &'static str {
+        "old"
+    }
+
+    async fn claim(&self, _: ClaimRequest) -> Result<Claim, StoreError> {
+        Ok(Claim::Abandoned)
+    }
+
+    async fn renew(&self, _: Hold, _: Duration) -> Result<Renewal, StoreError> {
+        Ok(Renewal::Fenced)
+    }
+
+    async fn complete(&self, _: Hold, _: Record, _: Retention) -> Result<Completion, StoreError> {
+        Ok(Completion::Fenced(None))
+    }
+
+    async fn release(&self, _: Hold) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn changed(&self, _: Address) {}
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_end_entries_says_so() {
+    for cache in [false, true] {
+        let builder = Idempotency::builder().store(Arc::new(Old));
+        let idempotency = if cache { builder.local_cache(1 << 20) } else { builder }.build().unwrap();
+        let error = idempotency.resolve(&order("k").1, Resolution::Rerun).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Store(StoreError::Undone { .. })), "{error:?}");
+        assert_eq!(
+            said(&error),
+            "the entry could not be ended: the old store did nothing: this store cannot end an entry by hand: it has no `resolve`"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_asked_again_and_tells() {
+    let ground = OnMemory::new().await;
+    let process = Process::open(&ground).await;
+    let (request, entry) = order("k");
+    dies_running(&ground, &request, Died::Seen).await;
+    process.store.next(Verb::Token, 1, Fault::Fails);
+    process.store.next(Verb::Resolve, 1, Fault::Fails);
+    process.store.next(Verb::Resolve, 1, Fault::Panics);
+    for _ in 0..3 {
+        let error = process.try_resolve(&entry, paid()).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Store(_)), "{error:?}");
+        is_unknown(&process.ask(&request).await);
+    }
+    process.store.next(Verb::Resolve, 1, Fault::ReplyIsLost);
+    process.try_resolve(&entry, paid()).await.unwrap_err();
+    assert_eq!(process.resolve(&entry, paid()).await, Resolved::Settled);
+    is_paid(&process.ask(&request).await);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_not_waited_for_for_long_and_may_do_it_later() {
+    let ground = OnMemory::new().await;
+    let process = Process::open(&ground).await;
+    let (request, entry) = order("k");
+    dies_running(&ground, &request, Died::Seen).await;
+    let later = Arc::new(Semaphore::new(0));
+    process.store.next(Verb::Resolve, 1, Fault::Hangs(Arc::clone(&later)));
+    let error = process.try_resolve(&entry, paid()).await.unwrap_err();
+    assert!(
+        said(&error).ends_with("the scripted store is unavailable: it did not answer in time"),
+        "{}",
+        said(&error)
+    );
+    is_unknown(&process.ask(&request).await);
+    later.add_permits(1);
+    while process.resolve(&entry, paid()).await != Resolved::Settled {
+        tokio::task::yield_now().await;
+    }
+    is_paid(&process.ask(&request).await);
+}

@@ -1,0 +1,90 @@
+//! One node of a service: `STORE` and `SPACE` say where its keys are kept, `EFFECTS` names the file to which every effect adds a
+//! line, `LEASE_MS` and `PORT` say what they do. Prints its address when it serves.
+//!
+//! A request's body is two numbers: how many milliseconds the handler takes before its effect, and after it.
+
+mod held;
+
+use std::{
+    error::Error,
+    fs::OpenOptions,
+    io::Write,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
+
+use actix_web::{App, HttpResponse, HttpServer, Responder, get, post, web};
+use idempotent_runtime::{Idempotency, IdempotencyContext, idempotent};
+use idempotent_tests::{
+    scripted::{Script, Verb},
+    stores::with_store,
+};
+use tokio::time::sleep;
+
+/// Where effects are written, and how many this process has had.
+struct Effects {
+    path: String,
+    count: AtomicUsize,
+}
+
+impl Effects {
+    /// Runs for as long as `body` says, and has its effect in between.
+    async fn happen(&self, context: &IdempotencyContext, body: &str) -> std::io::Result<HttpResponse> {
+        let mut pauses = body.split(' ').map(|millis| Duration::from_millis(millis.parse().unwrap_or(0)));
+        sleep(pauses.next().unwrap_or_default()).await;
+        let key = context.key();
+        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        file.write_all(format!("{key}\n").as_bytes())?;
+        let number = self.count.fetch_add(1, SeqCst);
+        sleep(pauses.next().unwrap_or_default()).await;
+        let made_by = format!("{key} by {} as {number}", std::process::id());
+        Ok(HttpResponse::Created().insert_header(("X-Attempt", context.attempt())).body(made_by))
+    }
+}
+
+#[post("/refuse")]
+#[idempotent(ttl = "24h", scope = "global", wait = "20s")]
+async fn refuse(context: IdempotencyContext, body: String, effects: web::Data<Effects>) -> impl Responder {
+    effects.happen(&context, &body).await
+}
+
+#[post("/rerun")]
+#[idempotent(ttl = "24h", scope = "global", wait = "20s", abandoned = "rerun")]
+async fn rerun(context: IdempotencyContext, body: String, effects: web::Data<Effects>) -> impl Responder {
+    effects.happen(&context, &body).await
+}
+
+#[get("/claims")]
+async fn claims(store: web::Data<Script>) -> impl Responder {
+    store.calls(Verb::Claim).to_string()
+}
+
+fn var(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|_| format!("{name} is not set"))
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let script = Script::default();
+    let lease = Duration::from_millis(var("LEASE_MS")?.parse()?);
+    let builder = Idempotency::builder().lease(lease);
+    let idempotency = with_store(builder, &var("STORE")?, &var("SPACE")?, &script).await?.build()?;
+    let effects = web::Data::new(Effects { path: var("EFFECTS")?, count: AtomicUsize::new(0) });
+    let script = web::Data::new(script);
+    let gate = web::Data::new(held::Gate::default());
+    let app = move || {
+        App::new()
+            .app_data(idempotency.clone())
+            .app_data(effects.clone())
+            .app_data(script.clone())
+            .app_data(gate.clone())
+            .service((refuse, rerun, claims))
+            .configure(held::routes)
+    };
+    let port = var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+    let server = HttpServer::new(app).workers(1).backlog(8192).bind(("127.0.0.1", port))?;
+    println!("{}", server.addrs()[0]);
+    server.run().await?;
+    Ok(())
+}

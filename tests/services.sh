@@ -1,0 +1,80 @@
+# Sourced by ./test. Sets REDIS_URL and DATABASE_URL: servers that are named there already, else those on the default
+# local ports, else servers of our own, which end with the script. Their programs are installed where they are missing,
+# since some tests start and crash a server of their own.
+
+services=$(mktemp -d)
+chmod 711 "$services"
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+# PostgreSQL refuses to run as root.
+as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+
+postgres_program() { ls -d /usr/lib/postgresql/*/bin/"$1" 2>/dev/null | sort -V | tail -1 || command -v "$1"; }
+
+install_missing() {
+    local packages=()
+    command -v redis-server >/dev/null || packages+=(redis-server)
+    [ -n "$(postgres_program initdb)" ] || packages+=(postgresql)
+    command -v psql >/dev/null || packages+=(postgresql-client)
+    [ ${#packages[@]} -gt 0 ] || return 0
+    as_root apt-get update -q
+    # A package's own service is not wanted: the tests start theirs.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+}
+
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 20000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+
+answers() { "$@" >/dev/null 2>&1; }
+
+wait_for() {
+    for _ in $(seq 200); do
+        if answers "$@"; then return; fi
+        sleep 0.05
+    done
+    echo "this never succeeded: $*" >&2
+    return 1
+}
+
+find_redis() {
+    export REDIS_URL=${REDIS_URL:-redis://127.0.0.1:6379}
+    if answers redis-cli -u "$REDIS_URL" ping; then return; fi
+    local port
+    port=$(free_port)
+    redis-server --port "$port" --bind 127.0.0.1 --save "" --appendonly no --dir "$services" --daemonize yes \
+        --pidfile "$services/redis.pid" --logfile "$services/redis.log" >/dev/null
+    REDIS_URL=redis://127.0.0.1:$port
+    wait_for redis-cli -u "$REDIS_URL" ping
+}
+
+find_postgres() {
+    export DATABASE_URL=${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}
+    if answers psql -w "$DATABASE_URL" -c 'select 1'; then return; fi
+    local port data=$services/postgres
+    port=$(free_port)
+    mkdir "$data"
+    if [ "$(id -u)" = 0 ]; then chown postgres "$data"; fi
+    as_postgres "$(postgres_program initdb)" -D "$data" -U postgres -A trust >/dev/null
+    as_postgres "$(postgres_program pg_ctl)" -D "$data" -w -l "$data/log" \
+        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200" start >/dev/null
+    DATABASE_URL=postgres://postgres@127.0.0.1:$port/postgres
+    wait_for psql -w "$DATABASE_URL" -c 'select 1'
+}
+
+stop_services() {
+    if [ -f "$services/redis.pid" ]; then kill "$(cat "$services/redis.pid")" || true; fi
+    if [ -d "$services/postgres" ]; then
+        as_postgres "$(postgres_program pg_ctl)" -D "$services/postgres" -m immediate stop >/dev/null || true
+    fi
+    rm -rf "$services"
+}
+
+trap stop_services EXIT
+install_missing
+find_redis
+find_postgres

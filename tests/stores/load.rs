@@ -1,0 +1,127 @@
+//! A store under load while its server is killed.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use idempotent_runtime::{
+    Address, Store,
+    store::{Claim, Completion, Hold},
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::requests::{WON, claim, complete, hold, record_of, retry};
+
+/// What a store has acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Acknowledged {
+    claimed: Vec<Hold>,
+    completed: HashSet<Address>,
+}
+
+impl Acknowledged {
+    pub(crate) fn claims(&self) -> usize {
+        self.claimed.len()
+    }
+
+    pub(crate) fn add(&mut self, more: Acknowledged) {
+        self.claimed.extend(more.claimed);
+        self.completed.extend(more.completed);
+    }
+
+    /// How many acknowledged claims and responses are lost. A claim is lost where the key is vacant, whatever was acknowledged after it.
+    pub(crate) async fn lost(&self, store: &impl Store) -> (usize, usize) {
+        let (mut claims, mut responses) = (0, 0);
+        for owner in &self.claimed {
+            match claim(store, retry(*owner)).await.unwrap() {
+                Claim::Replay { record, .. } => assert_eq!(record, record_of(*owner)),
+                found => {
+                    claims += usize::from(found == WON);
+                    responses += usize::from(self.completed.contains(&owner.address));
+                }
+            }
+        }
+        (claims, responses)
+    }
+}
+
+/// Executions, one after the other in each of many tasks.
+pub(crate) struct Load {
+    acknowledged: Arc<Mutex<Acknowledged>>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl Load {
+    pub(crate) fn start<S: Store + Clone>(store: &S, tasks: usize) -> Self {
+        let mut load = Load { acknowledged: Arc::default(), stop: Arc::default(), tasks: JoinSet::new() };
+        for _ in 0..tasks {
+            load.tasks.spawn(execute(store.clone(), Arc::clone(&load.acknowledged), Arc::clone(&load.stop)));
+        }
+        load
+    }
+
+    /// How many claims have been acknowledged.
+    pub(crate) fn claimed(&self) -> usize {
+        self.acknowledged.lock().unwrap().claims()
+    }
+
+    /// Waits until so many claims have been acknowledged.
+    pub(crate) async fn until_claimed(&self, claims: usize) {
+        let claimed = async {
+            while self.claimed() < claims {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), claimed).await.expect("claims are acknowledged");
+    }
+
+    /// Stands by while the server is down. Nothing is won, but for what the server had sent before and arrives only now.
+    pub(crate) async fn wins_nothing(&self) {
+        sleep(Duration::from_millis(50)).await;
+        let before = self.claimed();
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(self.claimed(), before, "claims are won while the server is down");
+    }
+
+    pub(crate) async fn stop(self) -> Acknowledged {
+        self.stop.store(true, Ordering::SeqCst);
+        self.tasks.join_all().await;
+        std::mem::take(&mut *self.acknowledged.lock().unwrap())
+    }
+}
+
+/// Executes until it is told to stop. What is not acknowledged is left as it is.
+async fn execute(store: impl Store, acknowledged: Arc<Mutex<Acknowledged>>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::SeqCst) {
+        let owner = hold();
+        let Ok(won) = claim(&store, owner).await else {
+            sleep(Duration::from_millis(1)).await;
+            continue;
+        };
+        assert_eq!(won, WON);
+        acknowledged.lock().unwrap().claimed.push(owner);
+        // A server that has forgotten the claim says that it is fenced: the claim is what is lost then.
+        if let Ok(Completion::Stored) = complete(&store, owner).await {
+            acknowledged.lock().unwrap().completed.insert(owner.address);
+        }
+    }
+}
+
+/// How long it takes from now until the store answers.
+pub(crate) async fn first_success(store: &impl Store) -> Duration {
+    let began = Instant::now();
+    while let Err(error) = claim(store, hold()).await {
+        assert!(began.elapsed() < Duration::from_secs(30), "the store does not come back: {error:?}");
+        sleep(Duration::from_millis(1)).await;
+    }
+    began.elapsed()
+}

@@ -1,0 +1,133 @@
+//! The local cache before a store: conforming like the store, quicker, and never out of date.
+
+use std::{future::ready, sync::Arc, time::Duration};
+
+use idempotent_runtime::{
+    Address, ManualClock, MemoryStore, RequestFingerprint, Store, StoreError,
+    conformance::{Subject, check},
+    store::{Claim, ClaimRequest, Completion, Hold, LocalCache, OnAbandoned, Record, Retention, Token},
+};
+use idempotent_tests::scripted::{Fault, Scripted, Verb};
+
+const TTL: Duration = Duration::from_secs(60);
+const RETENTION: Retention = Retention { replay: TTL, remember: Duration::ZERO };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_local_cache_before_the_memory_store_conforms() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let cache_clock = clock.clone();
+    let open = move || ready(LocalCache::new(store.clone(), 1 << 20, cache_clock.clone()));
+    check(Subject::new(open).clock(clock).keys(1_000).resolves()).await.assert();
+}
+
+/// Two processes before one store.
+struct Nodes {
+    clock: ManualClock,
+    store: Scripted,
+    here: LocalCache<Scripted>,
+    there: LocalCache<Scripted>,
+}
+
+fn nodes() -> Nodes {
+    let clock = ManualClock::new();
+    let memory = MemoryStore::builder().clock(clock.clone()).build();
+    let store = Scripted::new(memory);
+    let cache = || LocalCache::new(store.clone(), 1 << 20, clock.clone());
+    Nodes { here: cache(), there: cache(), store: store.clone(), clock }
+}
+
+fn request(token: u8, fingerprint: u8) -> ClaimRequest {
+    let hold = Hold {
+        address: Address::from_bytes([1; 32]),
+        token: Token::from_bytes([token; 16]),
+        fingerprint: RequestFingerprint::from_bytes([fingerprint; 32]),
+    };
+    ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL }
+}
+
+fn record() -> Record {
+    Record::from_bytes(&b"a response"[..])
+}
+
+async fn complete(store: &impl Store, token: u8) -> Result<Completion, StoreError> {
+    store.complete(request(token, 0).hold, record(), RETENTION).await
+}
+
+const WON: Claim = Claim::Won { attempt: 1 };
+
+#[tokio::test]
+async fn a_local_replay_asks_no_store() {
+    let nodes = nodes();
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    assert_eq!(complete(&nodes.here, 1).await.unwrap(), Completion::Stored);
+    for token in 2..10 {
+        let claim = nodes.here.claim(request(token, 0)).await.unwrap();
+        assert_eq!(claim, Claim::Replay { record: record(), left: TTL });
+    }
+    assert_eq!(nodes.here.claim(request(10, 1)).await.unwrap(), Claim::Reused);
+    assert_eq!(nodes.store.calls(Verb::Claim), 1);
+}
+
+#[tokio::test]
+async fn a_response_is_recalled_where_it_has_been_and_as_long_as_it_is_replayed() {
+    let nodes = nodes();
+    let hold = request(2, 0).hold;
+    let recalled = |node: &LocalCache<Scripted>| node.recall(hold.address, hold.fingerprint);
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    assert_eq!(recalled(&nodes.here), None);
+    complete(&nodes.here, 1).await.unwrap();
+    assert_eq!((recalled(&nodes.here), recalled(&nodes.there)), (Some(record()), None));
+    nodes.there.claim(request(2, 0)).await.unwrap();
+    assert_eq!(recalled(&nodes.there), Some(record()));
+    assert_eq!(nodes.here.recall(hold.address, request(2, 1).hold.fingerprint), None);
+    nodes.clock.advance(TTL);
+    assert_eq!((recalled(&nodes.here), recalled(&nodes.there)), (None, None));
+}
+
+#[tokio::test]
+async fn what_the_store_itself_recalls_needs_no_local_copy() {
+    let store = MemoryStore::new();
+    store.claim(request(1, 0)).await.unwrap();
+    complete(&store, 1).await.unwrap();
+    let (cached, hold) = (LocalCache::new(store, 1 << 20, ManualClock::new()), request(1, 0).hold);
+    assert_eq!(cached.recall(hold.address, hold.fingerprint), Some(record()));
+    assert_eq!(Arc::new(cached).recall(hold.address, hold.fingerprint), Some(record()));
+}
+
+#[tokio::test]
+async fn another_nodes_response_is_asked_for_once() {
+    let nodes = nodes();
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    complete(&nodes.here, 1).await.unwrap();
+    nodes.clock.advance(TTL / 4);
+    for token in 2..10 {
+        let claim = nodes.there.claim(request(token, 0)).await.unwrap();
+        assert_eq!(claim, Claim::Replay { record: record(), left: TTL * 3 / 4 });
+    }
+    assert_eq!(nodes.store.calls(Verb::Claim), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_replayed_locally_after_it_has_expired() {
+    let nodes = nodes();
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    complete(&nodes.here, 1).await.unwrap();
+    nodes.clock.advance(TTL / 2);
+    assert!(matches!(nodes.there.claim(request(2, 0)).await.unwrap(), Claim::Replay { .. }));
+    nodes.clock.advance(TTL / 2);
+    assert_eq!(nodes.there.claim(request(3, 0)).await.unwrap(), WON);
+    assert!(matches!(nodes.here.claim(request(4, 0)).await.unwrap(), Claim::InFlight { .. }));
+}
+
+#[tokio::test]
+async fn a_completion_tried_again_does_not_prolong_the_local_replay() {
+    let nodes = nodes();
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    nodes.store.next(Verb::Complete, 1, Fault::ReplyIsLost);
+    complete(&nodes.here, 1).await.unwrap_err();
+    nodes.clock.advance(TTL / 2);
+    assert_eq!(complete(&nodes.here, 1).await.unwrap(), Completion::Stored);
+    nodes.clock.advance(TTL / 2);
+    assert_eq!(nodes.here.claim(request(2, 0)).await.unwrap(), WON);
+}

@@ -1,0 +1,50 @@
+//! What the stores say to an operator.
+
+use std::{
+    io,
+    sync::{Arc, LazyLock, Mutex},
+};
+
+use tracing::{Dispatch, subscriber::DefaultGuard};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Where there is but one subscriber, what another thread is the first to say is never heard by it.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+
+/// What is logged on a thread.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Hears what this thread says until the guard is dropped.
+    pub(crate) fn listen() -> (Log, DefaultGuard) {
+        LazyLock::force(&ANOTHER);
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        (log, guard)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

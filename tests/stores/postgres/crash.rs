@@ -1,0 +1,100 @@
+//! The server is killed under load, or does not answer in time.
+
+use std::time::Duration;
+
+use idempotent_runtime::store::{Claim, Completion};
+use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer};
+use sqlx::AssertSqlSafe;
+use tokio::time::{Instant, sleep};
+
+use super::{claim, complete, hold, retry};
+use crate::{
+    load::{Acknowledged, Load, first_success},
+    times::{is_within, median},
+};
+
+/// What came of a server that was killed under load, time and again.
+struct Killed {
+    lost: (usize, usize),
+    claims: usize,
+    /// How long after the server accepted connections again the store answered, each time.
+    returns: Vec<Duration>,
+}
+
+async fn killed(settings: &[&str], times: usize) -> Killed {
+    let mut server = PostgresServer::start(settings).await;
+    let schema = Schema::on(server.options()).await;
+    let store = schema.store().await;
+    // Whatever the settings may lose, the schema stays.
+    schema.execute("CHECKPOINT").await;
+    let (mut acknowledged, mut returns) = (Acknowledged::default(), Vec::new());
+    for round in 0..times {
+        let load = Load::start(&store, 32);
+        load.until_claimed(100).await;
+        sleep(Duration::from_millis(37 * round as u64)).await;
+        server.kill();
+        load.wins_nothing().await;
+        server.restart().await;
+        returns.push(first_success(&store).await);
+        acknowledged.add(load.stop().await);
+    }
+    Killed { lost: acknowledged.lost(&store).await, claims: acknowledged.claims(), returns }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_killed_under_load_loses_nothing_it_has_acknowledged() {
+    let Killed { lost, claims, returns } = killed(&[], 5).await;
+    println!(
+        "{claims} claims acknowledged, lost {lost:?}, first successes {returns:?} after the server's return"
+    );
+    assert_eq!(lost, (0, 0), "claims and responses");
+    let median = median(returns);
+    assert!(median < Duration::from_secs(1), "{median:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_commits_asynchronously_loses_what_it_has_acknowledged() {
+    let settings =
+        ["synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB", "wal_buffers=64MB"];
+    let Killed { lost: (claims, responses), claims: number, .. } = killed(&settings, 3).await;
+    println!("{number} claims acknowledged, lost {claims} claims and {responses} responses");
+    assert!(claims > 0 && responses > 0, "the test sees no loss: {claims} claims, {responses} responses");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_call_that_meets_a_lock_fails_in_time_and_is_not_done_later() {
+    let schema = Schema::new().await;
+    let store = schema.store().await;
+    let owner = hold();
+    claim(&store, owner).await.unwrap();
+    let pool = schema.pool(1);
+    let mut transaction = pool.begin().await.unwrap();
+    let lock = AssertSqlSafe(format!("SELECT 1 FROM {}.keys FOR UPDATE", schema.name));
+    sqlx::raw_sql(lock).execute(&mut *transaction).await.unwrap();
+    let refused = async || {
+        let began = Instant::now();
+        assert!(complete(&store, owner).await.is_err());
+        began.elapsed()
+    };
+    is_within(Duration::from_secs(2), "a call that meets a lock", refused).await;
+    transaction.rollback().await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    assert!(matches!(claim(&store, retry(owner)).await.unwrap(), Claim::InFlight { .. }));
+    assert_eq!(complete(&store, owner).await.unwrap(), Completion::Stored);
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_on_connections_that_the_server_has_closed_are_made_again() {
+    let schema = Schema::new().await;
+    let store = schema.store().await;
+    let owner = hold();
+    claim(&store, owner).await.unwrap();
+    for _ in 0..20 {
+        // Found by the statement they carried out last.
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{}_.keys_calls%' AND pid <> pg_backend_pid()";
+        schema.execute(end).await;
+        assert!(matches!(claim(&store, retry(owner)).await.unwrap(), Claim::InFlight { .. }));
+    }
+    schema.drop().await;
+}

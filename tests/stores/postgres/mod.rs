@@ -1,0 +1,13 @@
+//! The PostgreSQL store: it conforms, and what is special to it.
+
+mod conforms;
+mod costs;
+mod crash;
+mod failover;
+mod full;
+mod locks;
+mod setup;
+mod sweeping;
+mod waiting;
+
+use crate::requests::{HOUR, WON, claim, complete, hold, is_replay, record_of, retry};

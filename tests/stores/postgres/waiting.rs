@@ -1,0 +1,163 @@
+//! A duplicate on another node learns of the end of the execution.
+
+use std::time::Duration;
+
+use idempotent_runtime::{
+    PostgresStore, Store,
+    store::{Claim, Hold},
+};
+use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer};
+use sqlx::postgres::PgPoolOptions;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
+use crate::times::{WAKE_UP, is_within, looked, looks_each_half_second, median_of};
+
+/// Two nodes, and each hears the other: notifications are received a moment after a store is made.
+async fn nodes(schema: &Schema) -> [PostgresStore; 2] {
+    let nodes = [schema.store().await, schema.store().await];
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN \"{}.%'";
+    while schema.number(listening).await < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    nodes
+}
+
+/// How long after the completion was asked for a waiter on another node has its response.
+async fn wake_up(owning: &PostgresStore, waiting: &PostgresStore) -> Duration {
+    let owner = hold();
+    assert_eq!(claim(owning, owner).await.unwrap(), WON);
+    let (waiter, duplicate) = (waiting.clone(), retry(owner));
+    assert!(matches!(claim(waiting, duplicate).await.unwrap(), Claim::InFlight { .. }));
+    let woken = tokio::spawn(async move {
+        waiter.changed(duplicate.address).await;
+        is_replay(&claim(&waiter, duplicate).await.unwrap(), owner);
+        Instant::now()
+    });
+    sleep(Duration::from_millis(30)).await;
+    let began = Instant::now();
+    complete(owning, owner).await.unwrap();
+    timeout(Duration::from_secs(20), woken).await.expect("the waiter is woken").unwrap() - began
+}
+
+async fn median_wake_up(owning: &PostgresStore, waiting: &PostgresStore, times: usize) -> Duration {
+    median_of(times, async || wake_up(owning, waiting).await).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_waiter_on_another_node_has_the_response_within_20_ms() {
+    let schema = Schema::new().await;
+    let [owning, waiting] = nodes(&schema).await;
+    is_within(WAKE_UP, "median wake-up", async || median_wake_up(&owning, &waiting, 41).await).await;
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn waiters_hold_no_connection_of_the_pool() {
+    let schema = Schema::new().await;
+    let pool = schema.pool(2);
+    let store = PostgresStore::builder(pool.clone()).schema(&schema.name).build().await.unwrap();
+    let owner = hold();
+    claim(&store, owner).await.unwrap();
+    let mut waiters = JoinSet::new();
+    for _ in 0..200 {
+        let store = store.clone();
+        waiters.spawn(async move {
+            let duplicate = retry(owner);
+            claim(&store, duplicate).await.unwrap();
+            store.changed(duplicate.address).await;
+            is_replay(&claim(&store, duplicate).await.unwrap(), owner);
+        });
+    }
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(pool.size() as usize - pool.num_idle(), 0);
+    complete(&store, owner).await.unwrap();
+    timeout(Duration::from_secs(10), waiters.join_all()).await.expect("all are woken");
+    schema.drop().await;
+}
+
+/// How many statements of the store the server has carried out.
+async fn statements(schema: &Schema) -> i64 {
+    let calls =
+        "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query LIKE '%{}_.keys_calls(%'";
+    schema.number(calls).await
+}
+
+/// A node of a user who may have `limit` connections: one for the store's one lane, which it has, and one to listen.
+async fn limited_node(schema: &Schema) -> PostgresStore {
+    let grants = "CREATE ROLE app LOGIN CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA {} TO app;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO app";
+    schema.execute(grants).await;
+    let pool = PgPoolOptions::new().connect_lazy_with(schema.options().username("app"));
+    let builder = PostgresStore::builder(pool).schema(&schema.name).lanes(1);
+    let store = builder.sweep_every(HOUR).build().await.unwrap();
+    claim(&store, hold()).await.unwrap();
+    store
+}
+
+async fn until(schema: &Schema, wanted: i64, count: &str) {
+    let reached = async {
+        while schema.number(count).await != wanted {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), reached).await.expect("it comes about");
+}
+
+const LISTENING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND usename = 'app'";
+
+async fn cut(schema: &Schema) {
+    until(schema, 1, LISTENING).await;
+    let cut = "ALTER ROLE app CONNECTION LIMIT 1;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND usename = 'app'";
+    schema.execute(cut).await;
+    until(schema, 0, LISTENING).await;
+}
+
+/// Waits, as often as it has to, for the response to `owner`'s request.
+async fn response(store: PostgresStore, owner: Hold) {
+    let duplicate = retry(owner);
+    loop {
+        match claim(&store, duplicate).await.unwrap() {
+            Claim::InFlight { .. } => store.changed(duplicate.address).await,
+            replay => return is_replay(&replay, owner),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn waiters_poll_at_a_bounded_rate_while_notifications_are_cut() {
+    let server = PostgresServer::start(&["shared_preload_libraries=pg_stat_statements"]).await;
+    let schema = Schema::on(server.options()).await;
+    schema.execute("CREATE EXTENSION pg_stat_statements").await;
+    let owning = schema.store().await;
+    let waiting = limited_node(&schema).await;
+    cut(&schema).await;
+
+    let owners: Vec<_> = (0..20).map(|_| hold()).collect();
+    let mut waiters = JoinSet::new();
+    for owner in &owners {
+        claim(&owning, *owner).await.unwrap();
+        (0..10).for_each(|_| drop(waiters.spawn(response(waiting.clone(), *owner))));
+    }
+    // Pauses between looks begin short.
+    looked(|| waiting.polls(), 8 * 20).await;
+    let (looks, before) = (waiting.polls(), statements(&schema).await);
+    looks_each_half_second(|| waiting.polls(), 20).await;
+    let (looks, statements) = (waiting.polls() - looks, statements(&schema).await - before);
+    println!("200 waiters on 20 keys: {looks} looks in {statements} statements");
+    assert!(statements < 60, "looks share statements, one or two each half second: {statements}");
+
+    for owner in &owners {
+        complete(&owning, *owner).await.unwrap();
+    }
+    timeout(Duration::from_secs(20), waiters.join_all()).await.expect("a look finds the completions");
+
+    schema.execute("ALTER ROLE app CONNECTION LIMIT -1").await;
+    until(&schema, 1, LISTENING).await;
+    is_within(WAKE_UP, "notifications are back", async || median_wake_up(&owning, &waiting, 11).await).await;
+}

@@ -1,0 +1,73 @@
+//! The Redis store conforms, on one server and on a cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use idempotent_runtime::{
+    ManualClock,
+    conformance::{Subject, check},
+    store::LocalCache,
+};
+use idempotent_tests::{redis::Keys, redis_cluster::RedisCluster};
+
+/// For how many keys each race is repeated.
+fn keys() -> usize {
+    std::env::var("CONFORMANCE_KEYS").map_or(200, |keys| keys.parse().unwrap())
+}
+
+/// Leases and retentions that the suite lets end, by moving time on: so long that none ends by itself, however busy the machine is.
+const UNIT: Duration = Duration::from_secs(300);
+
+async fn conforms(keys: Keys, number: usize) {
+    let keys = Arc::new(keys);
+    let (opened, shifted) = (Arc::clone(&keys), Arc::clone(&keys));
+    let open = move || {
+        let keys = Arc::clone(&opened);
+        async move { keys.store().await }
+    };
+    let shift = move |time| {
+        let keys = Arc::clone(&shifted);
+        async move { keys.shift(time).await }
+    };
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves()).await.assert();
+}
+
+async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {
+    let (keys, clock) = (Arc::new(keys), ManualClock::new());
+    let (opened, shifted) = ((Arc::clone(&keys), clock.clone()), (Arc::clone(&keys), clock));
+    let open = move || {
+        let (keys, clock) = opened.clone();
+        async move { LocalCache::new(keys.store().await, 1 << 20, clock) }
+    };
+    let shift = move |time| {
+        let (keys, clock) = shifted.clone();
+        clock.advance(time);
+        async move { keys.shift(time).await }
+    };
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves()).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redis_store_conforms() {
+    conforms(Keys::shared(), keys()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redis_store_conforms_behind_a_local_cache() {
+    conforms_behind_a_local_cache(Keys::shared(), keys()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redis_store_conforms_on_a_cluster() {
+    let cluster = RedisCluster::start(3).await;
+    conforms(Keys::in_cluster(&cluster), 200).await;
+    for node in &cluster.nodes {
+        let claims = node.calls().await["evalsha"];
+        assert!(claims > 100, "every node has its share of the keys: {claims}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redis_store_conforms_on_a_cluster_behind_a_local_cache() {
+    let cluster = RedisCluster::start(3).await;
+    conforms_behind_a_local_cache(Keys::in_cluster(&cluster), 64).await;
+}

@@ -1,0 +1,118 @@
+//! What a request costs, counted at the server.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use idempotent_runtime::{RedisStore, Store};
+use idempotent_tests::redis_server::RedisServer;
+use tokio::time::sleep;
+
+use super::{node, until_heard};
+use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
+
+/// How many commands stores have sent while `work` was done. What scripts call is counted too by the server, and left out.
+async fn sent(server: &RedisServer, work: impl Future<Output = ()>) -> BTreeMap<String, u64> {
+    let before = server.calls().await;
+    work.await;
+    let mut sent = server.calls().await;
+    sent.iter_mut().for_each(|(name, calls)| *calls -= before.get(name).copied().unwrap_or_default());
+    // The test's own, what is asked once after subscribing, and what only scripts call. Looks are counted for themselves.
+    let others = [
+        "info",
+        "ping",
+        "client|setinfo",
+        "client|setname",
+        "pttl",
+        "get",
+        "set",
+        "del",
+        "publish",
+        "getrange",
+    ];
+    sent.retain(|name, calls| *calls > 0 && !others.contains(&name.as_str()));
+    sent
+}
+
+/// All looks at the server so far are those that come now and then to be sure, and those come whatever else is done.
+async fn has_looked_for_nothing_else(server: &RedisServer, stores: &[&RedisStore]) {
+    let polls: u64 = stores.iter().map(|store| store.polls()).sum();
+    assert_eq!(server.calls().await.get("getrange").copied().unwrap_or_default(), polls);
+}
+
+fn scripts(calls: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([("evalsha".to_owned(), calls)])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_verb_costs_one_round_trip() {
+    let server = RedisServer::start(&[]).await;
+    let store = node(&server).await;
+    until_heard(&server, 1).await;
+    // The server learns the scripts.
+    let owner = hold();
+    claim(&store, owner).await.unwrap();
+    store.renew(owner, HOUR).await.unwrap();
+    complete(&store, owner).await.unwrap();
+    store.release(owner).await.unwrap();
+    for _ in 0..20 {
+        let owner = hold();
+        let execution = async {
+            assert_eq!(claim(&store, owner).await.unwrap(), WON);
+            complete(&store, owner).await.unwrap();
+        };
+        assert_eq!(sent(&server, execution).await, scripts(2), "a first execution");
+        let replay = async { is_replay(&claim(&store, retry(owner)).await.unwrap(), owner) };
+        assert_eq!(sent(&server, replay).await, scripts(1), "a replay");
+        let other = hold();
+        let released = async {
+            claim(&store, other).await.unwrap();
+            is_in_flight(&claim(&store, retry(other)).await.unwrap());
+            store.renew(other, HOUR).await.unwrap();
+            store.release(other).await.unwrap();
+        };
+        assert_eq!(
+            sent(&server, released).await,
+            scripts(4),
+            "a claim, a duplicate, a renewal and a release"
+        );
+    }
+    has_looked_for_nothing_else(&server, &[&store]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_duplicate_that_waits_costs_its_claim_and_one_when_it_is_woken() {
+    let server = RedisServer::start(&[]).await;
+    let (owning, waiting) = (node(&server).await, node(&server).await);
+    until_heard(&server, 2).await;
+    let owner = hold();
+    claim(&owning, owner).await.unwrap();
+    complete(&owning, owner).await.unwrap();
+    for _ in 0..10 {
+        let owner = hold();
+        claim(&owning, owner).await.unwrap();
+        let waited = async {
+            let duplicate = retry(owner);
+            is_in_flight(&claim(&waiting, duplicate).await.unwrap());
+            let completed = async {
+                sleep(Duration::from_millis(50)).await;
+                complete(&owning, owner).await.unwrap();
+            };
+            tokio::join!(waiting.changed(duplicate.address), completed);
+            is_replay(&claim(&waiting, duplicate).await.unwrap(), owner);
+        };
+        assert_eq!(sent(&server, waited).await, scripts(3), "two claims of the duplicate, one completion");
+    }
+    has_looked_for_nothing_else(&server, &[&owning, &waiting]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn completions_notify_only_where_somebody_waits() {
+    let server = RedisServer::start(&[]).await;
+    let store = node(&server).await;
+    for _ in 0..100 {
+        let owner = hold();
+        claim(&store, owner).await.unwrap();
+        complete(&store, owner).await.unwrap();
+        is_replay(&claim(&store, retry(owner)).await.unwrap(), owner);
+    }
+    assert_eq!(server.calls().await.get("publish"), None);
+}

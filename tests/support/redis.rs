@@ -1,0 +1,49 @@
+//! Redis: the server that the tests share, under a prefix of each test's own.
+
+use std::time::Duration;
+
+use idempotent_runtime::RedisStore;
+
+use crate::{redis_cluster::RedisCluster, space::Space, stores::redis_url};
+
+/// Where a test keeps its keys.
+#[derive(Debug)]
+pub struct Keys {
+    space: Space,
+    url: String,
+    /// Where time has to be moved on.
+    servers: Vec<String>,
+}
+
+/// Lets every key that is named like this end earlier. One whose time is over is deleted.
+const SHIFT: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
+    redis.call('PEXPIRE', key, redis.call('PTTL', key) - ARGV[2]) end";
+
+impl Keys {
+    /// Keys on the server that the tests share, deleted when this is dropped.
+    pub fn shared() -> Self {
+        Keys { space: Space::at(&redis_url()), url: redis_url(), servers: vec![redis_url()] }
+    }
+
+    /// Keys in a cluster of the test's own.
+    pub fn in_cluster(cluster: &RedisCluster) -> Self {
+        let servers = cluster.nodes.iter().map(|node| node.url()).collect();
+        Keys { space: Space::alone(), url: cluster.urls(), servers }
+    }
+
+    /// A store of its own that keeps its keys here.
+    pub async fn store(&self) -> RedisStore {
+        RedisStore::builder(&self.url).prefix(self.space.name()).build().await.unwrap()
+    }
+
+    /// Lets time pass for every entry.
+    pub async fn shift(&self, time: Duration) {
+        for server in &self.servers {
+            let client = redis::Client::open(server.as_str()).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut shift = redis::cmd("EVAL");
+            shift.arg(SHIFT).arg(0).arg(format!("{}:*", self.space.name())).arg(time.as_millis().to_string());
+            shift.exec_async(&mut connection).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A Redis server of a test's own, which it may kill.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use redis::{Client, FromRedisValue, RedisResult, aio::MultiplexedConnection};
+use tokio::time::sleep;
+
+use crate::Scratch;
+
+/// A server on a free port, its data in a temporary folder. Ends with its value.
+#[derive(Debug)]
+pub struct RedisServer {
+    scratch: Scratch,
+    port: u16,
+    process: Option<Child>,
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl RedisServer {
+    /// A running server with these settings, each a line of its configuration. Without any it keeps nothing across a restart.
+    pub async fn start(settings: &[&str]) -> Self {
+        // Somebody else may take the port before the server does.
+        for _ in 0..5 {
+            let mut server = Self::with(free_port(), settings);
+            if server.runs().await {
+                return server;
+            }
+        }
+        panic!("there is no port for a server");
+    }
+
+    /// Like [`start`](Self::start), on a port that is known.
+    pub async fn start_on(port: u16, settings: &[&str]) -> Self {
+        let mut server = Self::with(port, settings);
+        server.restart().await;
+        server
+    }
+
+    fn with(port: u16, settings: &[&str]) -> Self {
+        let scratch = Scratch::new();
+        let folder = scratch.file("");
+        let own = format!(
+            "port {port}\nbind 127.0.0.1\ndir {0}\nlogfile {0}log\nsave \"\"\n{1}\n",
+            folder.display(),
+            settings.join("\n")
+        );
+        fs::write(scratch.file("redis.conf"), own).unwrap();
+        RedisServer { scratch, port, process: None }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts the server, which does not run, and waits until it answers.
+    pub async fn restart(&mut self) {
+        assert!(self.runs().await, "{}", self.log());
+    }
+
+    /// Whether it could be started.
+    async fn runs(&mut self) -> bool {
+        assert!(self.process.is_none(), "it runs");
+        let mut server = Command::new("redis-server");
+        server.arg(self.scratch.file("redis.conf")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = server.spawn().unwrap();
+        let began = Instant::now();
+        while process.try_wait().unwrap().is_none() && !self.is_up().await {
+            assert!(began.elapsed() < Duration::from_secs(30), "{}", self.log());
+            sleep(Duration::from_millis(2)).await;
+        }
+        let has_ended = process.try_wait().unwrap().is_some();
+        self.process = Some(process);
+        !has_ended
+    }
+
+    /// Whether it answers, if only that it wants a password.
+    async fn is_up(&self) -> bool {
+        match self.try_ask::<()>("PING").await {
+            Ok(()) => true,
+            Err(error) => error.to_string().contains("NOAUTH"),
+        }
+    }
+
+    /// Kills the server, as if its machine had lost its power but for what the machine itself would have lost.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Lets the server stand still, its connections open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// A connection of the test's own.
+    pub async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        Client::open(self.url())?.get_multiplexed_async_connection().await
+    }
+
+    /// What the server answers to a command whose words are parted by spaces.
+    pub async fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        self.try_ask(command).await.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Like [`ask`](Self::ask), where it may refuse.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn try_ask<T: FromRedisValue>(&self, command: &str) -> RedisResult<T> {
+        let mut connection = self.connection().await?;
+        let mut words = command.split(' ');
+        let mut question = redis::cmd(words.next().unwrap_or_default());
+        for word in words {
+            question.arg(word);
+        }
+        question.query_async(&mut connection).await
+    }
+
+    /// How many calls of each command there have been, inside scripts and outside.
+    pub async fn calls(&self) -> std::collections::BTreeMap<String, u64> {
+        let stats: String = self.ask("INFO commandstats").await;
+        let call = |line: &str| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+        };
+        stats.lines().filter_map(call).collect()
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,174 @@
+//! A bank that stands still where it is told, so that it can be killed there.
+//!
+//! `teller sqlite <file>` or `teller postgres <url> <schema>`: serves transfers of one from account `a` to account `b`, each in a
+//! transaction, and prints its address. A request with a header `X-Stop` stands still at that point for ever, and `here` is printed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what only tests run may fail as a test does")]
+
+use std::{
+    env,
+    future::pending,
+    io::{Write, stdout},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use actix_web::{
+    App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer,
+    body::MessageBody,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    middleware::{Next, from_fn},
+    web,
+};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use idempotent_runtime::{
+    Idempotency, IdempotentTx, PostgresStore, SqliteStore, Store, TransactionError, TransactionalDatabase,
+    idempotent,
+};
+use idempotent_tests::proxy::{Cut, How, Proxy};
+use sqlx::{
+    AssertSqlSafe, Executor, Postgres, Sqlite,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+
+const LEASE: Duration = Duration::from_millis(600);
+
+fn say_here() {
+    stdout().lock().write_all(b"here\n").unwrap();
+}
+
+/// Stands still if this is where the request is to stop.
+async fn point(request: &HttpRequest, name: &str) {
+    if stops_at(request, name) {
+        say_here();
+        pending::<()>().await;
+    }
+}
+
+fn stops_at(request: &HttpRequest, name: &str) -> bool {
+    request.headers().get("x-stop").is_some_and(|stop| stop == name)
+}
+
+/// A point after the claim and before the transaction.
+struct Claimed;
+
+impl FromRequest for Claimed {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            point(&request, "claimed").await;
+            Ok(Claimed)
+        }
+        .boxed_local()
+    }
+}
+
+/// Where a commit can be made to stand still.
+trait Bank: TransactionalDatabase {
+    type Hold: 'static;
+    async fn hold_commit(tx: &mut IdempotentTx<Self>, hold: &Self::Hold);
+}
+
+impl Bank for Sqlite {
+    type Hold = ();
+
+    async fn hold_commit(tx: &mut IdempotentTx<Self>, (): &()) {
+        tx.lock_handle().await.unwrap().set_commit_hook(|| {
+            say_here();
+            loop {
+                thread::park();
+            }
+        });
+    }
+}
+
+impl Bank for Postgres {
+    type Hold = Proxy;
+
+    async fn hold_commit(_: &mut IdempotentTx<Self>, proxy: &Proxy) {
+        proxy.cut(Cut { text: "COMMIT\0", how: How::Held(say_here) });
+    }
+}
+
+#[idempotent(ttl = "24h", wait = "30s", transaction)]
+async fn transfer<B: Bank>(
+    request: HttpRequest,
+    _claimed: Claimed,
+    mut tx: IdempotentTx<B>,
+    hold: web::Data<B::Hold>,
+) -> Result<HttpResponse, TransactionError>
+where
+    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
+{
+    point(&request, "began").await;
+    let key = request.headers().get("idempotency-key").unwrap().to_str().unwrap();
+    for statement in [
+        "UPDATE accounts SET balance = balance - 1 WHERE name = 'a'".to_owned(),
+        "UPDATE accounts SET balance = balance + 1 WHERE name = 'b'".to_owned(),
+        format!("INSERT INTO transfers VALUES ('{key}')"),
+    ] {
+        (&mut *tx).execute(AssertSqlSafe(statement)).await?;
+    }
+    point(&request, "written").await;
+    if stops_at(&request, "committing") {
+        B::hold_commit(&mut tx, &hold).await;
+    }
+    let process = std::process::id();
+    Ok(HttpResponse::Created().body(format!("{key} by {process}")))
+}
+
+/// The points before the claim, and after the commit.
+async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    point(request.request(), "arrived").await;
+    let response = next.call(request).await?;
+    if response.status().is_success() {
+        let is_replay = response.headers().contains_key("idempotent-replayed");
+        point(response.request(), if is_replay { "replaying" } else { "committed" }).await;
+    }
+    Ok(response)
+}
+
+async fn serve<B: Bank>(store: impl Store, hold: web::Data<B::Hold>) -> std::io::Result<()>
+where
+    B::Hold: Send + Sync,
+    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
+{
+    let idempotency = Idempotency::builder().store(store).lease(LEASE).build().unwrap();
+    let app = move || {
+        App::new()
+            .wrap(from_fn(around))
+            .app_data(idempotency.clone())
+            .app_data(hold.clone())
+            .route("/transfers", web::post().to(transfer::<B>))
+    };
+    let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", 0))?;
+    println!("{}", server.addrs()[0]);
+    server.run().await
+}
+
+#[actix_web::main]
+async fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments[0].as_str() {
+        "sqlite" => {
+            let options = SqliteConnectOptions::new().filename(&arguments[1]);
+            let pool = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
+            serve::<Sqlite>(SqliteStore::new(pool).await.unwrap(), web::Data::new(())).await
+        }
+        _ => {
+            let options: PgConnectOptions = arguments[1].parse().unwrap();
+            let proxy = Arc::new(Proxy::to(options.get_port()).await);
+            let options = options.port(proxy.port()).options([("search_path", &arguments[2])]);
+            let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
+            let store = PostgresStore::builder(pool).schema(&arguments[2]).build().await.unwrap();
+            serve::<Postgres>(store, web::Data::from(proxy)).await
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A bank whose process is killed at every point of a transfer.
+
+use std::{collections::HashMap, net::SocketAddr, process::Stdio, sync::Mutex};
+
+use futures_util::future::join_all;
+use idempotent_tests::{Http1, Reply, Scratch, post, postgres::Schema};
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::kit::within;
+
+const KILLS: usize = 50;
+/// Where a request stops: before the claim, after it, in the handler before and after its writes, before the commit arrives, after
+/// the commit and before the response, and during a replay.
+const POINTS: [&str; 7] = ["arrived", "claimed", "began", "written", "committing", "committed", "replaying"];
+const TRANSFERS: i64 = (KILLS * POINTS.len()) as i64;
+
+const TABLES: &str = "CREATE TABLE accounts (name text NOT NULL, balance bigint NOT NULL); \
+     CREATE TABLE transfers (key text NOT NULL); INSERT INTO accounts VALUES ('a', 1000), ('b', 0)";
+/// Both balances, transfers, and keys that have one: in one number a row.
+const TOTALS: &str = "SELECT balance FROM accounts WHERE name = 'a' UNION ALL SELECT balance FROM accounts WHERE name = 'b' \
+     UNION ALL SELECT count(*) FROM transfers UNION ALL SELECT count(DISTINCT key) FROM transfers";
+
+/// A process that serves transfers.
+struct Teller {
+    child: Child,
+    lines: Mutex<Option<Lines<BufReader<ChildStdout>>>>,
+    address: SocketAddr,
+}
+
+impl Teller {
+    async fn start(arguments: &[String]) -> Teller {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_teller"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = within(lines.next_line()).await.unwrap().expect("it serves").parse().unwrap();
+        Teller { child, lines: Mutex::new(Some(lines)), address }
+    }
+
+    /// The answer to a request that is sent again where the machine was too slow for the store.
+    async fn ask(&self, key: &str) -> Reply {
+        let request = post("/transfers", &[&format!("Idempotency-Key: {key}")], b"");
+        loop {
+            let reply = within(Http1::once(self.address, &request)).await;
+            if !is_to_be_sent_again(&reply) {
+                return reply;
+            }
+        }
+    }
+
+    /// Sends a request that stops at `point`, and kills the process once it stands still there.
+    async fn killed_at(mut self, point: &str, key: &str) {
+        let (stop, key) = (format!("X-Stop: {point}"), format!("Idempotency-Key: {key}"));
+        let mut lines = self.lines.lock().unwrap().take().unwrap();
+        loop {
+            let mut connection = Http1::open(self.address).await;
+            connection.send(&post("/transfers", &[&stop, &key], b"")).await;
+            tokio::select! {
+                line = within(lines.next_line()) => {
+                    assert_eq!(line.unwrap().as_deref(), Some("here"), "at {point}");
+                    self.child.kill().await.unwrap();
+                    assert_eq!(within(connection.reply()).await, None, "no answer");
+                    return;
+                }
+                reply = connection.reply() => {
+                    let reply = reply.expect("it stands still, or answers");
+                    assert!(is_to_be_sent_again(&reply), "at {point}: {reply:?}");
+                }
+            }
+        }
+    }
+}
+
+fn is_to_be_sent_again(reply: &Reply) -> bool {
+    reply.status == 503
+}
+
+/// Kills a process at every point of a transfer, again and again, and retries everything to its end.
+async fn every_transfer_happens_once(arguments: &[String]) {
+    for point in POINTS {
+        let keys: Vec<_> = (0..KILLS).map(|kill| format!("{point}-{kill}")).collect();
+        let mut answers = HashMap::new();
+        for key in &keys {
+            let teller = Teller::start(arguments).await;
+            if point == "replaying" {
+                answers.insert(key, teller.ask(key).await.body);
+            }
+            teller.killed_at(point, key).await;
+        }
+        let teller = Teller::start(arguments).await;
+        let replies = join_all(keys.iter().map(|key| teller.ask(key))).await;
+        for (key, reply) in keys.iter().zip(replies) {
+            assert_eq!(reply.status, 201, "{key}: {reply:?}");
+            assert_eq!(answers.get(key).unwrap_or(&reply.body), &reply.body, "{key}");
+            // What has been committed is replayed, and nothing else is.
+            let had_happened = ["committed", "replaying"].contains(&point);
+            assert_eq!(reply.is_replay(), had_happened, "{key}: {reply:?}");
+            let again = teller.ask(key).await;
+            assert_eq!((again.is_replay(), again.body), (true, reply.body), "{key}");
+        }
+    }
+}
+
+const EXPECTED: [i64; 4] = [1000 - TRANSFERS, TRANSFERS, TRANSFERS, TRANSFERS];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_on_postgres_leaves_everything_or_nothing() {
+    let schema = Schema::new().await;
+    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
+    let url = idempotent_tests::stores::database_url();
+    every_transfer_happens_once(&["postgres".into(), url, schema.name.clone()]).await;
+    let pool =
+        sqlx::PgPool::connect_with(schema.options().options([("search_path", &schema.name)])).await.unwrap();
+    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(totals, EXPECTED);
+    pool.close().await;
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() {
+    let scratch = Scratch::new();
+    let file = scratch.file("bank.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
+    every_transfer_happens_once(&["sqlite".into(), file.to_str().unwrap().into()]).await;
+    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(totals, EXPECTED);
+}

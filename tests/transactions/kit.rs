@@ -1,0 +1,230 @@
+//! A handler that does what its request says, in a transaction on either database.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use idempotent_runtime::{
+    Idempotency, IdempotencyBuilder, IdempotentTx, PostgresStore, SqliteStore, Store, TransactionError,
+    TransactionalDatabase, idempotent,
+};
+use idempotent_tests::{Http1, Reply, Scratch, TestServer, post, postgres::Schema};
+use sqlx::{AssertSqlSafe, Executor, Pool, Postgres, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// Where a test's rows and keys are.
+pub(crate) trait Place: Sized + Sync {
+    type Database: TransactionalDatabase;
+
+    async fn new() -> Self;
+    /// A pool of at most so many connections, and the same one at every call with the same number.
+    fn pool(&self, connections: u32) -> Pool<Self::Database>;
+    async fn store(&self, pool: Pool<Self::Database>) -> impl Store + Clone;
+    /// The table of the handler's rows.
+    fn rows(&self) -> String;
+    /// How many rows there are.
+    async fn count(&self) -> i64;
+    /// Registers the handler at `/act`.
+    fn register(app: &mut web::ServiceConfig);
+    async fn clean(self);
+}
+
+pub(crate) struct OnPostgres(pub(crate) Schema);
+
+impl OnPostgres {
+    pub(crate) async fn on(schema: Schema) -> Self {
+        schema.execute("CREATE SCHEMA {}; CREATE TABLE {}.rows (key text NOT NULL)").await;
+        OnPostgres(schema)
+    }
+}
+
+impl Place for OnPostgres {
+    type Database = Postgres;
+
+    async fn new() -> Self {
+        Self::on(Schema::new().await).await
+    }
+
+    fn pool(&self, connections: u32) -> Pool<Postgres> {
+        self.0.pool(connections)
+    }
+
+    async fn store(&self, pool: Pool<Postgres>) -> impl Store + Clone {
+        PostgresStore::builder(pool).schema(&self.0.name).build().await.unwrap()
+    }
+
+    fn rows(&self) -> String {
+        format!("{}.rows", self.0.name)
+    }
+
+    async fn count(&self) -> i64 {
+        self.0.number("SELECT count(*) FROM {}.rows").await
+    }
+
+    fn register(app: &mut web::ServiceConfig) {
+        app.route("/act", web::post().to(act::<Postgres>));
+    }
+
+    async fn clean(self) {
+        self.0.drop().await;
+    }
+}
+
+pub(crate) struct OnSqlite(Scratch);
+
+impl Place for OnSqlite {
+    type Database = Sqlite;
+
+    async fn new() -> Self {
+        let place = OnSqlite(Scratch::new());
+        sqlx::raw_sql("CREATE TABLE rows (key text NOT NULL)").execute(&place.pool(1)).await.unwrap();
+        place
+    }
+
+    fn pool(&self, connections: u32) -> Pool<Sqlite> {
+        let options = SqliteConnectOptions::new().filename(self.0.file("shop.db")).create_if_missing(true);
+        sqlx::sqlite::SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options)
+    }
+
+    async fn store(&self, pool: SqlitePool) -> impl Store + Clone {
+        SqliteStore::new(pool).await.unwrap()
+    }
+
+    fn rows(&self) -> String {
+        "rows".to_owned()
+    }
+
+    async fn count(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM rows").fetch_one(&self.pool(1)).await.unwrap()
+    }
+
+    fn register(app: &mut web::ServiceConfig) {
+        app.route("/act", web::post().to(act::<Sqlite>));
+    }
+
+    async fn clean(self) {}
+}
+
+/// What the handler shares with its test.
+#[derive(Clone)]
+pub(crate) struct Handler(Arc<Shared>);
+
+struct Shared {
+    table: String,
+    runs: AtomicUsize,
+    began: Semaphore,
+    open: Semaphore,
+}
+
+impl Handler {
+    /// How often it has begun.
+    pub(crate) fn runs(&self) -> usize {
+        self.0.runs.load(SeqCst)
+    }
+
+    /// Waits until one more has begun that waits to be let through.
+    pub(crate) async fn began(&self) {
+        within(self.0.began.acquire()).await.unwrap().forget();
+    }
+
+    pub(crate) fn let_one_through(&self) {
+        self.0.open.add_permits(1);
+    }
+
+    async fn wait(&self) {
+        self.0.began.add_permits(1);
+        self.0.open.acquire().await.unwrap().forget();
+    }
+}
+
+/// Does what the body says, word by word, and answers with the status that is its last word.
+///
+/// `insert` adds a row with the key; `wait` waits to be let through; `panic` panics; `linger` leaves the transaction behind. Any other
+/// word is SQL, with `~` for each space and `{rows}` for the table: where it fails the handler answers so, or goes on after `swallow:`.
+#[idempotent(ttl = "24h", scope = "global", wait = "60s", transaction)]
+async fn act<DB>(
+    request: HttpRequest,
+    body: String,
+    mut tx: IdempotentTx<DB>,
+    shared: web::Data<Handler>,
+) -> Result<HttpResponse, TransactionError>
+where
+    DB: TransactionalDatabase,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let run = shared.0.runs.fetch_add(1, SeqCst) + 1;
+    let key = request.headers().get("idempotency-key").unwrap().to_str().unwrap();
+    let (deeds, status) = body.rsplit_once(' ').unwrap();
+    for deed in deeds.split(' ') {
+        match deed {
+            "insert" => {
+                let insert = format!("INSERT INTO {} VALUES ('{key}')", shared.0.table);
+                (&mut *tx).execute(AssertSqlSafe(insert)).await?;
+            }
+            "wait" => shared.wait().await,
+            "panic" => panic!("as it was told"),
+            "linger" => {
+                let shared = shared.clone();
+                actix_web::rt::spawn(async move {
+                    shared.wait().await;
+                    drop(tx);
+                });
+                break;
+            }
+            statement => {
+                let sql = statement.trim_start_matches("swallow:").replace('~', " ");
+                let done = (&mut *tx).execute(AssertSqlSafe(sql.replace("{rows}", &shared.0.table))).await;
+                if !statement.starts_with("swallow:") {
+                    done?;
+                }
+            }
+        }
+    }
+    Ok(HttpResponse::build(status.parse().unwrap()).body(format!("run {run} of {key}")))
+}
+
+/// A server whose handler is [`act`], and what is needed to watch it.
+pub(crate) struct Setup<P: Place> {
+    pub(crate) pool: Pool<P::Database>,
+    pub(crate) handler: Handler,
+    pub(crate) server: TestServer,
+}
+
+impl<P: Place> Setup<P> {
+    pub(crate) async fn new(place: &P) -> Self {
+        let pool = place.pool(4);
+        Self::with(place, pool.clone(), Idempotency::builder().store(place.store(pool).await)).await
+    }
+
+    pub(crate) async fn with(place: &P, pool: Pool<P::Database>, builder: IdempotencyBuilder) -> Self {
+        let handler = Handler(Arc::new(Shared {
+            table: place.rows(),
+            runs: AtomicUsize::new(0),
+            began: Semaphore::new(0),
+            open: Semaphore::new(0),
+        }));
+        let (idempotency, data) = (builder.build().unwrap(), web::Data::new(handler.clone()));
+        let server = TestServer::start(2, move |app| {
+            P::register(app.app_data(idempotency.clone()).app_data(data.clone()));
+        });
+        Setup { pool, handler, server }
+    }
+
+    pub(crate) async fn ask(&self, key: &str, body: &str) -> Reply {
+        within(Http1::once(self.server.address(), &keyed(key, body))).await
+    }
+}
+
+pub(crate) fn keyed(key: &str, body: &str) -> Vec<u8> {
+    post("/act", &[&format!("Idempotency-Key: {key}")], body.as_bytes())
+}
+
+/// Fails where something that should happen at once has not happened in a long time.
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(60), work).await.expect("it happens in time")
+}

@@ -1,9 +1,0 @@
-use actix_web::HttpResponse;
-use idempotent_runtime::idempotent;
-
-#[idempotent(transaction)]
-async fn create() -> HttpResponse {
-    HttpResponse::Created().finish()
-}
-
-fn main() {}

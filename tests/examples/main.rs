@@ -10,5 +10,6 @@
 mod charge;
 mod ledger;
 mod orders;
+mod payments;
 mod program;
 mod rekeying;

@@ -20,6 +20,9 @@ pub mod stores {}
 #[doc = include_str!("exactly_once.md")]
 pub mod exactly_once {}
 
+#[doc = include_str!("clients.md")]
+pub mod clients {}
+
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 

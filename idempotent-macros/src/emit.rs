@@ -1,7 +1,8 @@
-//! The checked policy as the expression that generated code hands to the runtime.
+//! The checked policy as the expression that generated code hands to the runtime: a macro call, so that the runtime can
+//! put it in its catalog, or not, without the macro knowing.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -11,6 +12,8 @@ use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
 pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
     let private = private();
     let name = name.unraw().to_string();
+    // Where utoipa's `#[utoipa::path]` describes the handler, if it does.
+    let described = format_ident!("__path_{name}", span = Span::mixed_site());
     let ttl = policy.ttl.as_secs();
     let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
     let short_ttl = policy.short_ttl.map(short_ttl_warning);
@@ -19,14 +22,14 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
     let (fingerprint, abandoned) =
         (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
     quote_spanned! {Span::mixed_site()=>
-        #private::Policy {
+        #private::policy! {
+            #described #fingerprint;
             handler: ::core::concat!(::core::module_path!(), "::", #name),
             ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
             scope: #private::Scope::#scope,
             required: #required,
             wait: #private::Duration::from_millis(#wait),
             replay: #private::Replay::#replay,
-            fingerprint: #private::Fingerprint::#fingerprint,
             abandoned: #private::Abandoned::#abandoned,
             transaction: #transaction,
         }

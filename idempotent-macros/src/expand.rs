@@ -8,7 +8,7 @@
 //! // Output:
 //! //     async fn create_order(request: HttpRequest, payload: Payload) -> HttpResponse {
 //! //         async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
-//! //         ::idempotent_runtime::__private::run(const { &Policy { … } }, request, payload, create_order).await
+//! //         ::idempotent_runtime::__private::run(policy! { … }, request, payload, create_order).await
 //! //     }
 //! ```
 //!
@@ -77,7 +77,7 @@ fn wrap(handler: Handler, policy: &Policy) -> TokenStream {
     let callee = callee(&sig);
     // What rustc has to say about the call is about the handler, so it is said there.
     let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
-        ::idempotent_runtime::__private::run(const { &#policy }, #request, #payload, #callee).await
+        ::idempotent_runtime::__private::run(#policy, #request, #payload, #callee).await
     };
     // The block stands where the body stood: lints pass over items that a macro seems to have made up.
     let mut block = Group::new(Delimiter::Brace, quote!(#(#inner)* #sig #body #call));

@@ -21,11 +21,15 @@
 
 extern crate self as idempotent_runtime;
 
+#[cfg(feature = "catalog")]
+#[allow(dead_code, reason = "what tells of the policies comes next")]
+mod catalog;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
 mod execution;
+mod expansion;
 mod flight;
 #[doc(hidden)]
 #[cfg(feature = "fuzzing")]
@@ -37,6 +41,9 @@ pub mod metrics;
 #[cfg(test)]
 mod model;
 mod observe;
+#[cfg(feature = "openapi")]
+#[allow(dead_code, reason = "what tells of the policies comes next")]
+pub mod openapi;
 mod pace;
 mod policy;
 mod poll_once;

@@ -7,9 +7,17 @@ pub use std::time::Duration;
 pub use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 pub use crate::{
+    __policy as policy,
     policy::{Abandoned, Fingerprint, Policy, Replay, Scope},
     run::run,
 };
+
+#[cfg(feature = "catalog")]
+pub use crate::catalog::{Entry, not_called};
+#[cfg(feature = "openapi")]
+pub use crate::openapi::{Described, Probe, Undocumented};
+#[cfg(feature = "catalog")]
+pub use inventory::submit;
 
 /// Called by a handler whose `ttl` is under 24 hours, for the warning.
 #[deprecated(

@@ -8,18 +8,16 @@ pub(crate) async fn create_order(
         HttpResponse::Created().json(order)
     }
     ::idempotent_runtime::__private::run(
-        const {
-            &::idempotent_runtime::__private::Policy {
-                handler: ::core::concat!(::core::module_path!(), "::", "create_order"),
-                ttl: { ::idempotent_runtime::__private::Duration::from_secs(86400u64) },
-                scope: ::idempotent_runtime::__private::Scope::Endpoint,
-                required: true,
-                wait: ::idempotent_runtime::__private::Duration::from_millis(10000u64),
-                replay: ::idempotent_runtime::__private::Replay::All,
-                fingerprint: ::idempotent_runtime::__private::Fingerprint::Raw,
-                abandoned: ::idempotent_runtime::__private::Abandoned::Refuse,
-                transaction: false,
-            }
+        ::idempotent_runtime::__private::policy! {
+            __path_create_order Raw;
+            handler: ::core::concat!(::core::module_path!(), "::", "create_order"),
+            ttl: { ::idempotent_runtime::__private::Duration::from_secs(86400u64) },
+            scope: ::idempotent_runtime::__private::Scope::Endpoint,
+            required: true,
+            wait: ::idempotent_runtime::__private::Duration::from_millis(10000u64),
+            replay: ::idempotent_runtime::__private::Replay::All,
+            abandoned: ::idempotent_runtime::__private::Abandoned::Refuse,
+            transaction: false,
         },
         __request,
         __payload,

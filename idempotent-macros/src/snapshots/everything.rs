@@ -6,21 +6,19 @@ where R: 'a
 {
     async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }
     ::idempotent_runtime::__private::run(
-        const {
-            &::idempotent_runtime::__private::Policy {
-                handler: ::core::concat!(::core::module_path!(), "::", "create"),
-                ttl: {
-                    ::idempotent_runtime::__private::ttl_under_24_hours();
-                    ::idempotent_runtime::__private::Duration::from_secs(5400u64)
-                },
-                scope: ::idempotent_runtime::__private::Scope::Group("payments"),
-                required: false,
-                wait: ::idempotent_runtime::__private::Duration::from_millis(0u64),
-                replay: ::idempotent_runtime::__private::Replay::Success,
-                fingerprint: ::idempotent_runtime::__private::Fingerprint::Function(crate::by_number),
-                abandoned: ::idempotent_runtime::__private::Abandoned::Rerun,
-                transaction: false,
-            }
+        ::idempotent_runtime::__private::policy! {
+            __path_create Function(crate::by_number);
+            handler: ::core::concat!(::core::module_path!(), "::", "create"),
+            ttl: {
+                ::idempotent_runtime::__private::ttl_under_24_hours();
+                ::idempotent_runtime::__private::Duration::from_secs(5400u64)
+            },
+            scope: ::idempotent_runtime::__private::Scope::Group("payments"),
+            required: false,
+            wait: ::idempotent_runtime::__private::Duration::from_millis(0u64),
+            replay: ::idempotent_runtime::__private::Replay::Success,
+            abandoned: ::idempotent_runtime::__private::Abandoned::Rerun,
+            transaction: false,
         },
         __request,
         __payload,

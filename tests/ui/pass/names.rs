@@ -1,4 +1,5 @@
-#![deny(warnings)]
+#![deny(warnings, unreachable_pub)]
+#![forbid(unsafe_code)]
 
 //! The names that the attribute needs for itself are the handler's to use.
 

@@ -1,4 +1,5 @@
-#![deny(warnings)]
+#![deny(warnings, unreachable_pub)]
+#![forbid(unsafe_code)]
 
 use actix_web::{App, HttpResponse, Responder, get, patch, post, route, routes, web};
 use idempotent_runtime::idempotent;

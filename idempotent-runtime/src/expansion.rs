@@ -1,0 +1,96 @@
+//! The policy as generated code writes it, which is where a handler enters the catalog.
+//!
+//! ```text
+//! // Input:
+//! //     policy! { __path_create_order Raw; handler: "shop::create_order", ttl: …, … }
+//! //
+//! // Output:
+//! //     const { &Policy { fingerprint: Raw, handler: "shop::create_order", ttl: …, … } }
+//! //
+//! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
+//! ```
+
+/// The policy with these fields, of a handler that utoipa would describe in a type of this name.
+///
+/// The fingerprint stands apart from the other fields: it alone may name the handler's type parameters, which an entry cannot.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "catalog"))]
+macro_rules! __policy {
+    ($path:ident $fingerprint:ident $(($function:expr))?; $($fields:tt)*) => {
+        const {
+            &$crate::__private::Policy {
+                fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
+                $($fields)*
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "catalog")]
+macro_rules! __policy {
+    ($path:ident $fingerprint:ident $(($function:expr))?; $($fields:tt)*) => {{
+        $crate::__private::submit! {
+            $crate::__private::Entry {
+                policy: $crate::__private::Policy {
+                    fingerprint: $crate::__private::Fingerprint::$fingerprint $(($crate::__not_called!($function)))?,
+                    $($fields)*
+                },
+                documentation: $crate::__documentation!($path),
+            }
+        }
+        const {
+            &$crate::__private::Policy {
+                fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
+                $($fields)*
+            }
+        }
+    }};
+}
+
+/// Stands for a function that an entry cannot name.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "catalog")]
+macro_rules! __not_called {
+    ($function:expr) => {
+        $crate::__private::not_called
+    };
+}
+
+/// What utoipa says of a handler: nobody asks.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(all(feature = "catalog", not(feature = "openapi")))]
+macro_rules! __documentation {
+    ($path:ident) => {
+        ()
+    };
+}
+
+/// What utoipa says of the handler, if it describes it in the type `$path` beside the handler.
+///
+/// Whether there is such a type, the attribute cannot see: `#[utoipa::path]` above it has been consumed. But names can be looked up: what
+/// the block imports is found before what stands around it, so `$path` is utoipa's type where the handler's module has one, and else
+/// the one that stands here for nothing.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "openapi")]
+macro_rules! __documentation {
+    ($path:ident) => {{
+        #[allow(non_camel_case_types, dead_code, unused_imports)]
+        mod __idempotent {
+            struct $path;
+
+            pub(super) fn documentation() -> ::core::option::Option<$crate::__private::Described> {
+                use super::*;
+                use $crate::__private::Undocumented as _;
+
+                $crate::__private::Probe::<$path>::new(::core::module_path!()).documentation()
+            }
+        }
+        __idempotent::documentation
+    }};
+}

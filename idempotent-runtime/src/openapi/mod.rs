@@ -1,0 +1,6 @@
+//! What OpenAPI documents say of annotated handlers.
+
+mod described;
+
+#[doc(hidden)]
+pub use described::{Described, Probe, Undocumented};

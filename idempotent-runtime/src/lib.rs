@@ -44,6 +44,7 @@ mod observe;
 #[cfg(feature = "openapi")]
 #[allow(dead_code, reason = "what tells of the policies comes next")]
 pub mod openapi;
+mod operate;
 mod pace;
 mod policy;
 mod poll_once;
@@ -69,10 +70,11 @@ pub use crate::{
     context::{CheckpointError, CheckpointFailure, IdempotencyContext},
     idempotency::{BuildError, Drained, Idempotency, IdempotencyBuilder, OnStoreError, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
+    operate::{Entry, EntryError, EntryRef, EntryState, Forgotten, StuckEntries},
     reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
-    request::{Address, EntryName, KeyFormat, Principal, RequestFingerprint},
+    request::{Address, AddressError, EntryName, KeyFormat, Principal, RequestFingerprint},
     response::{Code, ProblemFormat, Refusal},
-    store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, WhenFull},
+    store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, StuckCursor, WhenFull},
 };
 
 #[cfg(feature = "postgres")]

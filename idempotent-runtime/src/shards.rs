@@ -29,10 +29,10 @@ impl<S> Shards<S> {
         Shards { shards, seed: RandomState::default() }
     }
 
-    /// Locks the shard in which `address` lives, if it lives anywhere.
+    /// Locks the shard in which `address` lives, if it lives anywhere, and its steps.
     #[allow(clippy::cast_possible_truncation, reason = "a number below the number of shards fits")]
     pub(crate) fn lock(&self, address: &Address) -> MutexGuard<'_, S> {
-        self.lock_at((self.seed.hash_one(address) % SHARDS as u64) as usize)
+        self.lock_at((self.seed.hash_one(address.beginning()) % SHARDS as u64) as usize)
     }
 
     /// Locks one shard, by its number.

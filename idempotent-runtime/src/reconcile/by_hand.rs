@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Resolution;
 use crate::{
     idempotency::{Idempotency, Settings},
-    request::{Address, EntryName},
+    operate::EntryRef,
+    request::Address,
     response::{
         capture::{Captured, capture},
         record,
@@ -85,7 +86,7 @@ impl Idempotency {
     /// - An execution that only seemed to have died loses its claim by this. It cannot record anything, and begins no checkpoint; its client gets
     ///   what was recorded here. What it does otherwise, it does.
     /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) stay: a request with the same body that is run again
-    ///   finds them, and its derived keys are the same.
+    ///   finds them, and its derived keys are the same. [`forget`](Self::forget) drops them.
     /// - All processes on the store see it with the next request: no `local_cache` holds what this can end.
     /// - It may be called while the process drains, and on any process that has the store and the namespace, with or without a server. A record that
     ///   a newer release has written cannot be read by an older one: let the newest one do it.
@@ -93,9 +94,13 @@ impl Idempotency {
     /// # Errors
     /// A key or a response that cannot be recorded, and what the store says: one of the application's own may not have
     /// [`Store::resolve`](crate::Store::resolve).
-    pub async fn resolve(&self, entry: &EntryName, resolution: Resolution) -> Result<Resolved, ResolveError> {
+    pub async fn resolve<'a>(
+        &self,
+        entry: impl Into<EntryRef<'a>>,
+        resolution: Resolution,
+    ) -> Result<Resolved, ResolveError> {
         let settings = &self.0.settings;
-        let address = entry.address(&settings.namespace, settings.key_format).map_err(ResolveError::Key)?;
+        let address = entry.into().address(settings).map_err(ResolveError::Key)?;
         let asked = resolution.name();
         let outcome = resolution.record(settings).await?;
         let resolved = self.end(address, outcome).await?;

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    str::FromStr,
 };
 
 use actix_web::{HttpRequest, http::Method};
@@ -15,6 +16,8 @@ use crate::policy::Scope;
 ///
 /// Two requests share an address only if namespace, scope, principal and key are all the same: the parts are
 /// length-prefixed before they are hashed, whatever characters they hold.
+///
+/// It is shown as 64 hexadecimal digits, and parsed from them. The first eight are the [`KeyHash`](crate::KeyHash) of events and log lines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address([u8; 32]);
 
@@ -28,7 +31,15 @@ impl Address {
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Address(bytes)
     }
+
+    /// What the addresses of a key's steps begin with too.
+    pub(crate) fn beginning(&self) -> [u8; BEGINNING] {
+        self.0[..BEGINNING].try_into().unwrap_or_default()
+    }
 }
+
+/// How many bytes an address has in common with those of its steps.
+const BEGINNING: usize = 16;
 
 /// Folded in two before it is hashed: it is a hash already, and is looked up several times a request.
 impl Hash for Address {
@@ -42,6 +53,32 @@ impl Hash for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({:02x}{:02x}{:02x}{:02x}…)", self.0[0], self.0[1], self.0[2], self.0[3])
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that is no [`Address`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address has 64 digits from 0 to 9 and a to f")]
+pub struct AddressError;
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| AddressError)?;
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (digit(pair[0]).ok_or(AddressError)?, digit(pair[1]).ok_or(AddressError)?);
+            *byte = high << 4 | low;
+        }
+        Ok(Address(bytes))
     }
 }
 
@@ -92,11 +129,14 @@ pub(crate) fn derived_key(address: Address, name: &str) -> String {
 /// The domain of the addresses of steps.
 const STEP: u8 = 17;
 
-/// Where the entry of the step `name` lives: apart for every execution's address, every request made there, and every name.
+/// Where the entry of the step `name` lives: apart for every execution's address, every request made there, and every name. It begins like the
+/// execution's, so that all steps of a key can be found by it.
 pub(crate) fn step(execution: Identity, name: &str) -> Address {
     let mut hasher = PartsHasher::new(STEP);
     hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
-    Address(hasher.finish())
+    let (mut address, hash) = (execution.address.0, hasher.finish());
+    address[BEGINNING..].copy_from_slice(&hash[BEGINNING..]);
+    Address(address)
 }
 
 /// What a request is aimed at.

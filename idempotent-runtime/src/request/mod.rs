@@ -14,5 +14,9 @@ pub(crate) use digest::PartsHasher;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
 pub use {
-    address::Address, fingerprint::RequestFingerprint, key::KeyFormat, name::EntryName, principal::Principal,
+    address::{Address, AddressError},
+    fingerprint::RequestFingerprint,
+    key::KeyFormat,
+    name::EntryName,
+    principal::Principal,
 };

@@ -149,6 +149,14 @@ pub(crate) fn is_final(record: &Record) -> bool {
     }
 }
 
+/// The status of the response that is recorded, if it is one.
+pub(crate) fn status(record: &Record) -> Option<StatusCode> {
+    match outcome(record) {
+        Ok(Outcome::Response(stored)) => StatusCode::from_u16(stored.status).ok(),
+        _ => None,
+    }
+}
+
 fn outcome(record: &Record) -> Result<Outcome<'_>, Unreadable> {
     let (header, content) = record.as_bytes().split_at_checked(HEADER).ok_or(Unreadable)?;
     if header[0] != VERSION || header[1..] != crc32fast::hash(content).to_le_bytes() {

@@ -19,8 +19,9 @@ use futures_util::FutureExt;
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
-    Claim, ClaimRequest, Completion, Hold, MemoryStore, Record, Renewal, Resolve, ResolveRequest, Retention,
-    Store, StoreError, Token, unanswered::Unanswered,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, MemoryStore, Record, Renewal,
+    Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest, Token,
+    unanswered::Unanswered,
 };
 use crate::{
     poll_once::poll_once,
@@ -45,6 +46,9 @@ trait ErasedStore: Send + Sync {
     fn complete(self: Arc<Self>, hold: Hold, record: Record, retention: Retention) -> Call<Completion>;
     fn release(self: Arc<Self>, hold: Hold) -> Call<()>;
     fn resolve(self: Arc<Self>, request: ResolveRequest) -> Call<Resolve>;
+    fn inspect(self: Arc<Self>, address: Address) -> Call<Option<Inspection>>;
+    fn forget(self: Arc<Self>, request: ForgetRequest) -> Call<Forget>;
+    fn stuck(self: Arc<Self>, request: StuckRequest) -> Call<Stuck>;
     fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
@@ -93,6 +97,18 @@ impl<S: Store> ErasedStore for S {
         Box::pin(async move { Store::resolve(&*self, request).await })
     }
 
+    fn inspect(self: Arc<Self>, address: Address) -> Call<Option<Inspection>> {
+        Box::pin(async move { Store::inspect(&*self, address).await })
+    }
+
+    fn forget(self: Arc<Self>, request: ForgetRequest) -> Call<Forget> {
+        Box::pin(async move { Store::forget(&*self, request).await })
+    }
+
+    fn stuck(self: Arc<Self>, request: StuckRequest) -> Call<Stuck> {
+        Box::pin(async move { Store::stuck(&*self, request).await })
+    }
+
     fn changed(self: Arc<Self>, address: Address) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move { Store::changed(&*self, address).await })
     }
@@ -114,12 +130,19 @@ impl fmt::Debug for StoreHandle {
 
 /// How long a caller waits for a store's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an operator waits.
+const PATIENT: Duration = Duration::from_secs(30);
 /// What is said to an operator when calls begin to be refused.
 const SILENT: &str = "the store has answered none of its last thousand calls: until it answers one, it is sent one at a time, and all others are refused";
 
 impl StoreHandle {
     pub(crate) fn new(store: impl Store) -> Self {
         StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT, unanswered: Unanswered::default() }
+    }
+
+    /// The same for somebody who can wait: an operator, for what a store may have to look through all its entries for.
+    pub(crate) fn patiently(&self) -> Self {
+        StoreHandle { timeout: PATIENT, ..self.clone() }
     }
 
     /// Never waits so long for an answer that a lease of this length could not be renewed in time.
@@ -204,6 +227,18 @@ impl StoreHandle {
 
     pub(crate) fn resolve(&self, request: &ResolveRequest) -> impl Future<Output = Answer<Resolve>> {
         self.call(Arc::clone(&self.store).resolve(request.clone()))
+    }
+
+    pub(crate) fn inspect(&self, address: Address) -> impl Future<Output = Answer<Option<Inspection>>> {
+        self.call(Arc::clone(&self.store).inspect(address))
+    }
+
+    pub(crate) fn forget(&self, request: ForgetRequest) -> impl Future<Output = Answer<Forget>> {
+        self.call(Arc::clone(&self.store).forget(request))
+    }
+
+    pub(crate) fn stuck(&self, request: StuckRequest) -> impl Future<Output = Answer<Stuck>> {
+        self.call(Arc::clone(&self.store).stuck(request))
     }
 
     pub(crate) async fn changed(&self, address: Address) {

@@ -1,13 +1,14 @@
-//! Where claims and records live: four atomic verbs, one more for an operator, and a way to wait.
+//! Where claims and records live: four atomic verbs, a few more for an operator, and a way to wait.
 //!
 //! A store keeps one entry per [`Address`]. An entry is vacant, claimed, completed, expired or abandoned, and only
-//! the verbs of [`Store`] move it. There is no way to look without deciding: [`Store::claim`] is the only read, and, for an operator,
-//! [`Store::resolve`].
+//! the verbs of [`Store`] move it. No request is decided by a look: [`Store::claim`] is the only read, and, for an operator,
+//! [`Store::resolve`]. An operator may also look, with [`Store::inspect`] and [`Store::stuck`], and [`Store::forget`] what was looked at.
 
 mod changes;
 mod claim;
 mod erased;
 mod error;
+mod inspect;
 mod local;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -33,6 +34,7 @@ pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use {
     claim::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Renewal, Retention, Token},
     error::{SetupError, StoreError},
+    inspect::{Forget, ForgetRequest, Inspection, Standing, Stuck, StuckCursor, StuckRequest},
     local::LocalCache,
     memory::{MemoryStore, MemoryStoreBuilder, WhenFull},
     record::Record,
@@ -111,6 +113,45 @@ pub trait Store: Send + Sync + 'static {
         )))
     }
 
+    /// What is known of the entry at `address`; `None` where it is vacant, or its retention has ended.
+    ///
+    /// Changes nothing, and nothing is decided by it: what it says may be over when it is heard. A store that leaves this, or
+    /// [`forget`](Store::forget) or [`stuck`](Store::stuck), as it is cannot be looked into, and says so: [`StoreError::Undone`].
+    fn inspect(
+        &self,
+        address: Address,
+    ) -> impl Future<Output = Result<Option<Inspection>, StoreError>> + Send {
+        let _ = address;
+        ready(Err(no_such_verb(self.name(), "inspect")))
+    }
+
+    /// Makes the address of an entry vacant that nobody runs, whatever its outcome is.
+    ///
+    /// In this order:
+    /// 1. A vacant address, or one whose retention has ended: [`Forget::Vacant`].
+    /// 2. Another token than the entry's: [`Forget::Another`]. An entry has the token of the claim that it is or was, or of what completed it.
+    /// 3. Claimed, and the lease runs: [`Forget::Running`].
+    /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those whose addresses begin with the same
+    ///    sixteen bytes, which are the steps of its executions, but not those that are claimed while their lease runs.
+    ///
+    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it decides and writes in one step, as far as the entry
+    /// is concerned; nobody may win the address while something beneath it is still to go.
+    fn forget(&self, request: ForgetRequest) -> impl Future<Output = Result<Forget, StoreError>> + Send {
+        let _ = request;
+        ready(Err(no_such_verb(self.name(), "forget")))
+    }
+
+    /// A page of the entries that wait for an operator: those whose lease has run out without an outcome, whether or not a claim has seen it, and those
+    /// completed with the record that says that nothing is known.
+    ///
+    /// Those that would be forgotten first come first, as far as the store keeps an order: where all keys are kept equally long, those are the
+    /// oldest. Looks at a bounded number of entries and holds up no claim, so a page may hold fewer entries than are wanted, or none,
+    /// while there are more: [`Stuck::next`] tells. What is stuck while all pages are read is in one of them.
+    fn stuck(&self, request: StuckRequest) -> impl Future<Output = Result<Stuck, StoreError>> + Send {
+        let _ = request;
+        ready(Err(no_such_verb(self.name(), "stuck")))
+    }
+
     /// The response to exactly this request, if this process's memory holds it and its time has not ended.
     ///
     /// Every request asks this first. A completed entry never changes until it expires, so what is found is what [`claim`](Store::claim) would
@@ -153,6 +194,10 @@ pub trait Store: Send + Sync + 'static {
     fn changed(&self, address: Address) -> impl Future<Output = ()> + Send;
 }
 
+fn no_such_verb(store: &'static str, verb: &str) -> StoreError {
+    StoreError::undone(store, format!("this store cannot be looked into: it has no `{verb}`"))
+}
+
 /// A shared store is a store.
 impl<S: Store> Store for std::sync::Arc<S> {
     fn name(&self) -> &'static str {
@@ -182,6 +227,18 @@ impl<S: Store> Store for std::sync::Arc<S> {
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         (**self).resolve(request).await
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        (**self).inspect(address).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        (**self).forget(request).await
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        (**self).stuck(request).await
     }
 
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {

@@ -8,8 +8,8 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     request::{Address, RequestFingerprint},
     store::{
-        Claim, ClaimRequest, Completion, Hold, MemoryStore, Record, Renewal, Resolve, ResolveRequest,
-        Retention, Store, StoreError,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, MemoryStore, Record,
+        Renewal, Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest,
     },
 };
 
@@ -144,6 +144,18 @@ impl<S: Store> Store for UnreliableStore<S> {
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         self.ready().await?.resolve(request).await
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        self.ready().await?.inspect(address).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        self.ready().await?.forget(request).await
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.ready().await?.stuck(request).await
     }
 
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {

@@ -4,6 +4,7 @@ mod clocks;
 
 use std::{
     fmt,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -12,8 +13,8 @@ use moka::{Expiry, policy::EvictionPolicy, sync::Cache};
 
 use self::clocks::{Clocks, Moment};
 use super::{
-    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, Store,
-    StoreError, Token,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+    ResolveRequest, Retention, Standing, Store, StoreError, Stuck, StuckRequest, Token,
 };
 use crate::{
     clock::{Clock, WallClock},
@@ -42,6 +43,8 @@ pub struct LocalCache<S> {
     // When a completion was first tried: the store may count a response's time from then, whichever try it answers.
     completing: Cache<Token, Moment, RandomState>,
     keeps: fn(&Record) -> bool,
+    // How often something was dropped by hand: whoever was asking meanwhile may have an answer from before.
+    drops: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -65,7 +68,7 @@ impl<S> LocalCache<S> {
             .expire_after(KeptFor(clocks.clone()))
             .build_with_hasher(RandomState::default());
         let completing = Cache::builder().max_capacity(COMPLETING).build_with_hasher(RandomState::default());
-        LocalCache { store, clocks, responses, completing, keeps: |_| true }
+        LocalCache { store, clocks, responses, completing, keeps: |_| true, drops: AtomicU64::new(0) }
     }
 
     /// Keeps those records only.
@@ -94,19 +97,43 @@ impl<S> LocalCache<S> {
         if let Some(claim) = self.find(&hold) {
             return Ok(claim);
         }
-        let asked = self.clocks.now();
+        let (asked, drops) = (self.clocks.now(), self.drops());
         let claim = claim.await?;
         if let Claim::Replay { record, left } = &claim {
-            self.keep(&hold, record.clone(), asked.after(*left));
+            self.keep(&hold, record.clone(), asked.after(*left), drops);
         }
         Ok(claim)
     }
 
-    fn keep(&self, hold: &Hold, record: Record, expires_at: Moment) {
+    /// Keeps what the store was asked for when so many responses had been dropped by hand.
+    fn keep(&self, hold: &Hold, record: Record, expires_at: Moment, drops: u64) {
         if (self.keeps)(&record) {
             let response = Response { record, fingerprint: hold.fingerprint, expires_at };
             self.responses.insert(hold.address, response);
+            // Looked at after the insertion, and counted before the removal: one of the two sees the other.
+            if self.drops() != drops {
+                self.responses.invalidate(&hold.address);
+            }
         }
+    }
+
+    fn drops(&self) -> u64 {
+        self.drops.load(Ordering::SeqCst)
+    }
+
+    /// Drops what is kept for `address`.
+    fn drop_by_hand(&self, address: &Address) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        self.responses.invalidate(address);
+    }
+
+    /// Drops what is kept for `address` and for its steps.
+    fn drop_beneath(&self, address: &Address) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        let beneath = self.responses.iter().map(|(kept, _)| *kept);
+        beneath
+            .filter(|kept| kept.beginning() == address.beginning())
+            .for_each(|kept| self.responses.invalidate(&kept));
     }
 }
 
@@ -134,11 +161,12 @@ impl<S: Store> Store for LocalCache<S> {
         retention: Retention,
     ) -> Result<Completion, StoreError> {
         let first_tried = self.completing.get_with(hold.token, || self.clocks.now());
+        let drops = self.drops();
         let completion = self.store.complete(hold, record.clone(), retention).await?;
         self.completing.invalidate(&hold.token);
         // A completion repeated with another record is told that one is stored: the first.
         if completion == Completion::Stored && self.find(&hold).is_none() {
-            self.keep(&hold, record, first_tried.after(retention.replay));
+            self.keep(&hold, record, first_tried.after(retention.replay), drops);
         }
         Ok(completion)
     }
@@ -151,8 +179,31 @@ impl<S: Store> Store for LocalCache<S> {
         let address = request.address;
         let resolve = self.store.resolve(request).await;
         // Also where it failed: it may have been done.
-        self.responses.invalidate(&address);
+        self.drop_by_hand(&address);
         resolve
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        let found = self.store.inspect(address).await?;
+        let recorded = match found.as_ref().map(|entry| &entry.standing) {
+            Some(Standing::Completed { record, .. }) => Some(record),
+            _ => None,
+        };
+        if self.responses.get(&address).is_some_and(|kept| recorded != Some(&kept.record)) {
+            self.drop_beneath(&address);
+        }
+        Ok(found)
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        let forget = self.store.forget(request).await;
+        // Also where it failed: it may have been done.
+        self.drop_beneath(&request.address);
+        forget
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.store.stuck(request).await
     }
 
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {

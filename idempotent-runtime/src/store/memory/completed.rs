@@ -1,6 +1,6 @@
 //! One shard's completed requests, and when each has to go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use super::{budget::Budget, entry::Entry, order::Order};
 use crate::{clock::Timestamp, request::Address, shards::AddressMap};
@@ -36,6 +36,21 @@ impl Completed {
     /// The entry at `address`, if it still says something.
     pub(super) fn find(&self, address: &Address, now: Timestamp) -> Option<&Entry> {
         self.get(address).filter(|entry| entry.is_kept(now))
+    }
+
+    /// All that there are.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.entries.keys()
+    }
+
+    /// Those that become due after `last`, in that order.
+    pub(super) fn due_after(
+        &self,
+        last: Option<(Timestamp, u64)>,
+    ) -> impl Iterator<Item = ((Timestamp, u64), &Address, &Entry)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let due = self.due.range((from, Bound::Unbounded));
+        due.filter_map(|(due, address)| Some((*due, address, self.get(address)?)))
     }
 
     /// Puts an entry in the place of one that says nothing any more, if there is one.

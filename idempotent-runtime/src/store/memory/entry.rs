@@ -7,8 +7,10 @@ use bytes::Bytes;
 use super::budget::ENTRY;
 use crate::{
     clock::Timestamp,
-    request::RequestFingerprint,
-    store::{Claim, Completion, Hold, Record, Resolve, ResolveRequest, Retention, Token},
+    request::{Address, RequestFingerprint},
+    store::{
+        Claim, Completion, Hold, Inspection, Record, Resolve, ResolveRequest, Retention, Standing, Token,
+    },
 };
 
 #[derive(Debug)]
@@ -93,6 +95,20 @@ impl Entry {
             Some((record, _)) if self.fingerprint == hold.fingerprint => Completion::Fenced(Some(record)),
             _ => Completion::Fenced(None),
         }
+    }
+
+    /// What is known of it, if it is kept.
+    pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+        let live = self.live(now);
+        let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
+        let kept_for = self.remembered_until.since(now);
+        self.is_kept(now).then_some(Inspection { address, token: self.token, standing, kept_for })
+    }
+
+    /// When it is forgotten, if `record` is replayed.
+    pub(super) fn forgotten_if_live_with(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
+        let is_so = self.record.as_ref() == Some(record.as_bytes()) && now < self.replayed_until;
+        is_so.then_some(self.remembered_until)
     }
 
     /// Whether a resolution may replace this entry, which is kept; or what it is answered.

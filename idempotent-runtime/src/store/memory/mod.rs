@@ -3,17 +3,19 @@
 mod budget;
 mod completed;
 mod entry;
+mod inspect;
 mod order;
 mod resolve;
 mod slot;
+mod stuck;
 mod verbs;
 
 use std::{fmt, time::Duration};
 
 use self::verbs::Memory;
 use super::{
-    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, Store,
-    StoreError, Token,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+    ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest, Token,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -164,6 +166,18 @@ impl Store for MemoryStore {
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         Ok(self.0.resolve(&request))
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        Ok(self.0.inspect(address))
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        Ok(self.0.forget(&request))
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.0.stuck(&request).await
     }
 
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    request::RequestFingerprint,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Resolve, Token},
+    request::{Address, RequestFingerprint},
+    store::{Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Resolve, Standing, Token},
     sync::Arc,
     watched::Watched,
 };
@@ -23,7 +23,7 @@ pub(super) struct Slot {
 #[derive(Debug)]
 enum State {
     Claimed(Token),
-    Abandoned,
+    Abandoned(Token),
 }
 
 impl Slot {
@@ -44,7 +44,7 @@ impl Slot {
 
     /// Whether the claim still counts: its lease and then its retention run.
     pub(super) fn is_remembered(&self, now: Timestamp) -> bool {
-        now < self.lease_until.after(self.retention)
+        now < self.forgotten_at()
     }
 
     pub(super) fn lease(&mut self, now: Timestamp, lease: Duration) {
@@ -60,7 +60,7 @@ impl Slot {
             return Claim::Reused;
         }
         match self.state {
-            State::Abandoned => Claim::Abandoned,
+            State::Abandoned(_) => Claim::Abandoned,
             State::Claimed(_) if self.is_held_by(&request.hold) => {
                 self.lease(now, request.lease);
                 Claim::Won { attempt: self.attempt }
@@ -72,21 +72,44 @@ impl Slot {
         }
     }
 
+    fn token(&self) -> Token {
+        let (State::Claimed(token) | State::Abandoned(token)) = self.state;
+        token
+    }
+
+    /// Whether it is claimed and its lease runs.
+    pub(super) fn is_running(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Claimed(_)) && now < self.lease_until
+    }
+
+    pub(super) fn forgotten_at(&self) -> Timestamp {
+        self.lease_until.after(self.retention)
+    }
+
+    /// What is known of it, if it still counts.
+    pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+        let standing = if self.is_running(now) {
+            Standing::Running { attempt: self.attempt, lease_left: self.lease_until.since(now) }
+        } else {
+            Standing::Abandoned { attempt: self.attempt, lapsed: now.since(self.lease_until) }
+        };
+        let kept_for = self.forgotten_at().since(now);
+        self.is_remembered(now).then(|| Inspection { address, token: self.token(), standing, kept_for })
+    }
+
     /// Which request a resolution ends here, and for how long it is remembered; or why it ends none.
     pub(super) fn resolvable(&self, now: Timestamp) -> Result<(RequestFingerprint, Duration), Resolve> {
         match self.state {
             _ if !self.is_remembered(now) => Err(Resolve::Vacant),
-            State::Claimed(_) if now < self.lease_until => {
-                Err(Resolve::Running { lease_left: self.lease_until.since(now) })
-            }
-            _ => Ok((self.fingerprint, self.lease_until.after(self.retention).since(now))),
+            _ if self.is_running(now) => Err(Resolve::Running { lease_left: self.lease_until.since(now) }),
+            _ => Ok((self.fingerprint, self.forgotten_at().since(now))),
         }
     }
 
     fn lapse(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
         match request.on_abandoned {
             OnAbandoned::Refuse => {
-                self.state = State::Abandoned;
+                self.state = State::Abandoned(self.token());
                 self.wake();
                 Claim::Abandoned
             }
@@ -112,7 +135,7 @@ impl Slot {
             State::Claimed(_) => {
                 Some(Arc::clone(self.watch.get_or_insert_with(|| Arc::new(Watched::new(false)))))
             }
-            State::Abandoned => None,
+            State::Abandoned(_) => None,
         }
     }
 

@@ -1,0 +1,62 @@
+//! What an operator may look at, and make free again.
+
+mod entry;
+mod entry_ref;
+mod forget;
+mod stuck;
+
+pub use self::{
+    entry::{Entry, EntryState},
+    entry_ref::EntryRef,
+    forget::Forgotten,
+    stuck::StuckEntries,
+};
+use crate::{
+    idempotency::Idempotency,
+    store::{CallError, Inspection, StoreError},
+};
+
+/// Why an entry could not be looked at, or forgotten.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// The key is not one. Nothing was done.
+    #[error("there cannot be such a key: {0}")]
+    Key(&'static str),
+    /// The store failed, or cannot be looked into. Unless it is [`StoreError::Undone`] it may have been done, and asking again tells.
+    #[error("the entry could not be looked at, or not be forgotten")]
+    Store(#[from] StoreError),
+}
+
+impl Idempotency {
+    /// Looks at the entry of a key: what has become of its request, and until when that is known. `None`: nobody has used the key, or it is free again.
+    ///
+    /// For people, not for decisions: what it says may be over when it is read. Nothing is changed by it, no claim waits for it, and neither the
+    /// request nor the response is told. The store is asked, never a `local_cache`; what this process's holds is dropped if the store says otherwise.
+    ///
+    /// ```
+    /// use actix_web::http::Method;
+    /// use idempotent_runtime::{EntryName, EntryState, Idempotency};
+    ///
+    /// # async fn inspect() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let idempotency = Idempotency::builder().build()?;
+    /// let name = EntryName::endpoint(Method::POST, "/orders", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    /// match idempotency.inspect(&name).await? {
+    ///     None => println!("the key is free"),
+    ///     Some(entry) => println!("{}: {:?}, for {:?} more", entry.address, entry.state, entry.kept_for),
+    /// }
+    /// # Ok(()) }
+    /// # actix_web::rt::System::new().block_on(inspect()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// A key that is not one, and what the store says: one of the application's own may not have [`Store::inspect`](crate::Store::inspect).
+    pub async fn inspect<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Option<Entry>, EntryError> {
+        let address = entry.into().address(&self.0.settings).map_err(EntryError::Key)?;
+        Ok(self.look(address).await?.map(|found| Entry::of(&found)))
+    }
+
+    async fn look(&self, address: crate::Address) -> Result<Option<Inspection>, StoreError> {
+        self.0.store.inspect(address).await.map_err(CallError::into_error)
+    }
+}

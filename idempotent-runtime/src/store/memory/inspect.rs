@@ -1,0 +1,58 @@
+//! Looking at an entry, and forgetting one, under the lock of its shard.
+
+use super::{
+    slot::Slot,
+    verbs::{Memory, Shard},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::Address,
+    store::{Forget, ForgetRequest, Inspection, Standing},
+};
+
+impl Memory {
+    /// See [`Store::inspect`](crate::Store::inspect).
+    pub(super) fn inspect(&self, address: Address) -> Option<Inspection> {
+        let shard = self.shards.lock(&address);
+        shard.inspect(address, self.clock.now())
+    }
+
+    /// See [`Store::forget`](crate::Store::forget).
+    pub(super) fn forget(&self, request: &ForgetRequest) -> Forget {
+        let mut shard = self.shards.lock(&request.address);
+        let now = self.clock.now();
+        match shard.inspect(request.address, now) {
+            None => Forget::Vacant,
+            Some(entry) if entry.token != request.token => Forget::Another,
+            Some(Inspection { standing: Standing::Running { lease_left, .. }, .. }) => {
+                Forget::Running { lease_left }
+            }
+            Some(_) => {
+                let slots = self.remove_beneath(&mut shard, request.address, now);
+                drop(shard);
+                slots.iter().for_each(Slot::wake);
+                Forget::Done
+            }
+        }
+    }
+
+    /// Removes the entry and its steps, which live in the same shard, but nothing that runs. Gives the claims among them.
+    fn remove_beneath(&self, shard: &mut Shard, address: Address, now: Timestamp) -> Vec<Slot> {
+        let is_beneath = |other: &Address| other.beginning() == address.beginning();
+        let completed: Vec<_> = shard.completed.addresses().copied().filter(is_beneath).collect();
+        for address in completed {
+            shard.completed.remove(&address, &self.budget);
+        }
+        let ended = shard.claims.extract_if(|address, slot| is_beneath(address) && !slot.is_running(now));
+        ended.map(|(_, slot)| slot).inspect(|_| self.budget.end_claim()).collect()
+    }
+}
+
+impl Shard {
+    fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+        match self.claims.get(&address) {
+            Some(slot) => slot.inspect(address, now),
+            None => self.completed.find(&address, now)?.inspect(address, now),
+        }
+    }
+}

@@ -1,8 +1,12 @@
 //! Keys that outlive the client.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, SystemTime},
 };
 
 use actix_web::web;
@@ -70,6 +74,24 @@ async fn operations_of_different_names_have_different_keys_whatever_characters_t
     }
     assert!(journal.load_or_insert("", "key".to_owned()).await.is_err());
     assert!(journal.load_or_insert(&"x".repeat(101), "key".to_owned()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_killed_process_was_writing_is_removed_when_it_is_old() {
+    let scratch = Scratch::new();
+    let journal = FileJournal::open(scratch.file("keys")).unwrap();
+    journal.load_or_insert("a", "key".to_owned()).await.unwrap();
+    let [old, new] = ["61.old", "61.new"].map(|name| scratch.file("keys").join(name));
+    for draft in [&old, &new] {
+        fs::write(draft, "half a").unwrap();
+    }
+    let (now, two_hours) = (SystemTime::now(), Duration::from_secs(7200));
+    for path in [&old, &scratch.file("keys/61")] {
+        fs::File::options().write(true).open(path).unwrap().set_modified(now - two_hours).unwrap();
+    }
+    let journal = FileJournal::open(scratch.file("keys")).unwrap();
+    assert_eq!((old.exists(), new.exists()), (false, true));
+    assert_eq!(journal.load_or_insert("a", "another".to_owned()).await.unwrap(), "key");
 }
 
 #[tokio::test]

@@ -6,5 +6,7 @@ mod canned;
 mod faults;
 mod journal;
 mod keys;
+mod killed;
+mod ledger;
 mod retries;
 mod storm;

@@ -11,12 +11,13 @@ use std::{
 };
 
 use idempotent_runtime::store::Token;
-use idempotent_tests::{Connection, Reply, post, scratch::Scratch};
-
-use crate::{
+use idempotent_tests::{
+    Connection, Reply, post,
     program::{Program, command},
-    rekeying::rekeying,
+    scratch::Scratch,
 };
+
+use crate::rekeying::rekeying;
 
 /// A shop stands still for so long between the charge and the order that whoever kills it meanwhile kills it there.
 const FOR_EVER: &str = "3600000";

@@ -1,8 +1,6 @@
 //! `ledger`, on both databases.
 
-use idempotent_tests::{Connection, Reply, post, scratch::Scratch, stores::database_url};
-
-use crate::program::Program;
+use idempotent_tests::{Connection, Reply, post, program::Program, scratch::Scratch, stores::database_url};
 
 fn transfer(ledger: &Program, key: &str, body: &str) -> Reply {
     let key = format!("Idempotency-Key: {key}");

@@ -11,5 +11,4 @@ mod charge;
 mod ledger;
 mod orders;
 mod payments;
-mod program;
 mod rekeying;

@@ -8,10 +8,13 @@ use std::{
 
 use idempotent_runtime::store::Token;
 use idempotent_tests::{
-    Connection, Reply, post, redis_server::RedisServer, scratch::Scratch, space::Space, stores::database_url,
+    Connection, Reply, post,
+    program::{Program, command},
+    redis_server::RedisServer,
+    scratch::Scratch,
+    space::Space,
+    stores::database_url,
 };
-
-use crate::program::{Program, command};
 
 const TEA: &str = r#"{"items":[{"sku":"tea","quantity":2}]}"#;
 const MUG: &str = r#"{"items":[{"sku":"mug","quantity":1}]}"#;

@@ -1,9 +1,7 @@
 //! `payments`, as Stripe's SDKs speak to it: forms, secret keys, and errors in a form of their own.
 
-use idempotent_tests::{Connection, Reply, post};
+use idempotent_tests::{Connection, Reply, post, program::Program};
 use serde_json::json;
-
-use crate::program::Program;
 
 const CHARGE: &str = "amount=1200&currency=eur&source=tok_visa&metadata[order]=6735";
 

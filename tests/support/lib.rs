@@ -10,6 +10,7 @@ pub mod client;
 pub mod http;
 pub mod postgres;
 pub mod postgres_server;
+pub mod program;
 pub mod proxy;
 pub mod redis;
 pub mod redis_cluster;

@@ -4,6 +4,7 @@ use std::{
     io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use tokio::task::spawn_blocking;
@@ -13,6 +14,9 @@ use super::{BoxError, Journal};
 
 /// A name is twice as long in hexadecimal, and file systems end at 255.
 const LONGEST_NAME: usize = 100;
+
+/// A draft is there for an instant. One this old is of a process that was killed meanwhile.
+const OLD: Duration = Duration::from_secs(3600);
 
 /// A [`Journal`] in a folder: one small file an operation, which several processes of one machine may share.
 ///
@@ -27,6 +31,7 @@ impl FileJournal {
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = folder.into();
         fs::create_dir_all(&folder)?;
+        remove_old_drafts(&folder)?;
         Ok(FileJournal { folder: folder.into() })
     }
 
@@ -77,6 +82,19 @@ fn insert(file: &Path, fresh: String) -> io::Result<String> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read_to_string(file),
         linked => linked.map(|()| fresh),
     }
+}
+
+fn remove_old_drafts(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_draft = path.extension().is_some();
+        let is_old = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age > OLD);
+        // One that another process has just removed is gone.
+        if is_draft && fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(is_old) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
 }
 
 fn write_synced(file: &Path, text: &str) -> io::Result<()> {

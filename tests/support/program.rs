@@ -12,10 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use idempotent_tests::Connection;
+use crate::Connection;
 
-/// A running program; ended when dropped.
-pub(crate) struct Program {
+/// A running program; killed (`kill -9`) when dropped.
+#[derive(Debug)]
+pub struct Program {
     child: Child,
     address: SocketAddr,
 }
@@ -24,19 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Program {
     /// Starts the program on a free port, and returns when it listens.
-    pub(crate) fn start(name: &str) -> Program {
+    pub fn start(name: &str) -> Program {
         Self::start_with(name, &[])
     }
 
     /// Like [`start`](Self::start), with these variables in its environment.
-    pub(crate) fn start_with(name: &str, environment: &[(&str, &str)]) -> Program {
+    pub fn start_with(name: &str, environment: &[(&str, &str)]) -> Program {
         let mut command = command(name);
         command.envs(environment.iter().copied());
         Self::launch(command)
     }
 
     /// Like [`start`](Self::start), by this command.
-    pub(crate) fn launch(mut command: Command) -> Program {
+    pub fn launch(mut command: Command) -> Program {
         let mut child = command.env("PORT", "0").spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| Some(line.strip_prefix("Listening on http://")?.to_owned()));
@@ -49,23 +50,25 @@ impl Program {
         Program { child, address }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn connect(&self) -> Connection {
+    /// A new connection to it.
+    pub fn connect(&self) -> Connection {
         Connection::open(self.address)
     }
 
     /// Asks the program to end, as service managers do.
-    pub(crate) fn terminate(&self) {
+    pub fn terminate(&self) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success(), "SIGTERM to {id}: {sent}");
     }
 
     /// Waits for the program's end.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
+    pub fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
             match self.child.try_wait().unwrap() {
@@ -85,7 +88,7 @@ impl Drop for Program {
 }
 
 /// The command that runs the program, with its output piped and its log thrown away.
-pub(crate) fn command(name: &str) -> Command {
+pub fn command(name: &str) -> Command {
     let mut command = Command::new(built(name));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command

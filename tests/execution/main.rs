@@ -17,6 +17,7 @@ mod panics;
 mod recall;
 mod reconcile;
 mod resolve;
+mod spans;
 mod store_failure;
 mod tracing;
 mod waiting;

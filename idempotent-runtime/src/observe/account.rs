@@ -4,20 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::Method};
 use tokio::time::Instant;
+use tracing::Span;
 
-use super::{Audience, Event, Outcome};
+use super::{Audience, Event, Outcome, span};
 use crate::{
     policy::Policy,
     request::Address,
     response::{Code, Reason},
 };
 
-/// What is to be told of a request, if anybody listens. It is told when it is dropped, with the outcome that was written last.
+/// What is to be told of a request, if anybody listens or looks at its span. It is told when it is dropped, with the outcome that was
+/// written last.
 #[derive(Default)]
 pub(crate) struct Account(Option<Box<Facts>>);
 
 struct Facts {
-    audience: Arc<Audience>,
+    audience: Option<Arc<Audience>>,
+    span: Span,
     policy: &'static Policy,
     method: Method,
     route: Option<String>,
@@ -40,7 +43,21 @@ impl Account {
         policy: &'static Policy,
         request: &HttpRequest,
     ) -> Self {
-        Account(audience.map(|audience| Box::new(Facts::new(Arc::clone(audience), policy, request))))
+        let span = span::open(policy, request);
+        if audience.is_none() && span.is_disabled() {
+            return Account(None);
+        }
+        Account(Some(Box::new(Facts::new(audience.cloned(), span, policy, request))))
+    }
+
+    /// Whether anybody looks at the request's span.
+    pub(crate) fn has_span(&self) -> bool {
+        self.0.as_ref().is_some_and(|facts| !facts.span.is_none())
+    }
+
+    /// The span in which everything happens that the request causes.
+    pub(crate) fn span(&self) -> Span {
+        self.0.as_ref().map_or_else(Span::none, |facts| facts.span.clone())
     }
 
     /// Leaves nothing to be told here.
@@ -49,7 +66,10 @@ impl Account {
     }
 
     pub(crate) fn is_at(&mut self, address: Address) {
-        self.note(|facts| facts.address = Some(address));
+        self.note(|facts| {
+            facts.address = Some(address);
+            span::is_at(&facts.span, address.into());
+        });
     }
 
     pub(crate) fn ends(&mut self, outcome: Outcome) {
@@ -78,6 +98,7 @@ impl Account {
         self.note(|facts| {
             facts.waits_no_longer();
             (facts.outcome, facts.attempt) = (Outcome::Abandoned, Some(attempt));
+            span::begins(&facts.span, attempt);
         });
     }
 
@@ -110,9 +131,15 @@ impl Account {
 }
 
 impl Facts {
-    fn new(audience: Arc<Audience>, policy: &'static Policy, request: &HttpRequest) -> Self {
+    fn new(
+        audience: Option<Arc<Audience>>,
+        span: Span,
+        policy: &'static Policy,
+        request: &HttpRequest,
+    ) -> Self {
         Facts {
             audience,
+            span,
             policy,
             method: request.method().clone(),
             route: request.match_pattern(),
@@ -145,7 +172,7 @@ impl Facts {
 impl Drop for Facts {
     fn drop(&mut self) {
         self.waits_no_longer();
-        self.audience.tell(&Event {
+        let event = Event {
             handler: self.policy.handler,
             method: &self.method,
             route: self.route.as_deref(),
@@ -157,6 +184,10 @@ impl Drop for Facts {
             waited: self.waited,
             claim: self.claim,
             completion: self.completion,
-        });
+        };
+        span::ends(&self.span, &event);
+        if let Some(audience) = &self.audience {
+            audience.tell(&event);
+        }
     }
 }

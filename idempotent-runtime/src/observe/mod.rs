@@ -1,7 +1,8 @@
 //! What an application may hear of its requests: one event each, told when the request has ended.
 //!
 //! The account of a request goes where the request goes: with the future that answers it, and then with its execution. It is
-//! told when it is dropped, so whoever hangs up, panics or dies on the way, there is one event and not two. Without a listener it is nothing.
+//! told when it is dropped, so whoever hangs up, panics or dies on the way, there is one event and not two. Its span says the same. Where
+//! nobody listens and nobody looks at the span, it is nothing.
 
 mod account;
 mod event;
@@ -9,6 +10,7 @@ mod listener;
 mod outcome;
 mod sample;
 mod sampling;
+mod span;
 
 pub(crate) use account::Account;
 pub use event::{Event, KeyHash};

@@ -4,10 +4,13 @@ mod ask;
 mod identify;
 mod wait;
 
+use std::pin::Pin;
+
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Responder, error::ErrorInternalServerError, web,
 };
 use tokio::task::JoinError;
+use tracing::{Instrument, instrument::Instrumented};
 
 use self::{
     ask::{Asked, Told, ask},
@@ -50,7 +53,7 @@ where
         Ok(key) => key,
         Err(KeyError::Missing) if !policy.required => {
             account.ends(Outcome::Unprotected);
-            return Box::pin(pass_through(&request, payload, &handler)).await;
+            return Box::pin(pass_through(&request, payload, &handler).instrument(account.span())).await;
         }
         Err(error) => {
             let reason = Reason::from(error);
@@ -58,11 +61,19 @@ where
             return app.0.refusals.respond(reason, None);
         }
     };
-    match once(policy, &app, request, &key, payload, handler, account).await {
+    let once = |account| once(policy, &app, request, &key, payload, handler, account);
+    let answered = if account.has_span() { in_span(account, once).await } else { once(account).await };
+    match answered {
         Ok(response) => response,
         Err(Unanswered::Refused(reason)) => app.0.refusals.respond(reason, Some(&key)),
         Err(Unanswered::Failed(error)) => HttpResponse::from_error(error),
     }
+}
+
+/// What is done for a request whose span somebody looks at.
+fn in_span<F: Future>(account: Account, work: impl FnOnce(Account) -> F) -> Pin<Box<Instrumented<F>>> {
+    let span = account.span();
+    Box::pin(work(account).instrument(span))
 }
 
 async fn pass_through<H, Args>(request: &HttpRequest, payload: web::Payload, handler: &H) -> HttpResponse

@@ -153,8 +153,18 @@ pub(super) fn serve(builder: IdempotencyBuilder, gate: &Gate) -> TestServer {
 }
 
 pub(super) fn serve_with(idempotency: &Idempotency, gate: &Gate) -> TestServer {
+    serve_after(|| {}, idempotency, gate)
+}
+
+/// The same, and its worker does something first.
+pub(super) fn serve_after(
+    first: impl Fn() + Clone + Send + 'static,
+    idempotency: &Idempotency,
+    gate: &Gate,
+) -> TestServer {
     let (idempotency, gate) = (idempotency.clone(), web::Data::new(gate.clone()));
     TestServer::start(1, move |app| {
+        first();
         app.app_data(idempotency.clone()).app_data(gate.clone());
         app.service(orders).service(optional).service(json).service(panics).service(unsure);
         app.service(long).service(either).service(gated).service(impatient);

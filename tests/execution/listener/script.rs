@@ -1,22 +1,27 @@
-//! A script that knows how each of its requests ends, and what a listener hears and the metrics count of it.
+//! A script that knows how each of its requests ends, and what a listener hears, the metrics count and the spans say of it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use idempotent_runtime::{
-    AbandonedExecution, Drained, ManualClock, MemoryStore, Outcome, Resolution, StoreError, store::Claim,
+    AbandonedExecution, Drained, IdempotencyBuilder, ManualClock, MemoryStore, Outcome, Resolution,
+    StoreError, store::Claim,
 };
 use idempotent_tests::{
     Reply, TestServer, post,
     scripted::{Scripted, Verb},
 };
 use tokio::sync::Semaphore;
+use tracing::level_filters::LevelFilter;
 
 use super::{
-    ground::{Ears, asking, begin, open, send, serve, serve_with},
+    ground::{Ears, Heard, asking, begin, open, send, serve_after},
     recorder::Recorder,
 };
-use crate::gate::{Gate, keyed, within};
+use crate::{
+    gate::{Gate, keyed, within},
+    spans::collector::{Collector, Fields},
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,12 +37,20 @@ type Says = fn() -> Result<Claim, StoreError>;
 /// What the script has done so far, and who listens to it.
 struct Script {
     ears: Ears,
+    spans: Collector,
     known: Counts,
-    /// How many of the requests heard of have waited.
-    waited: u64,
 }
 
 impl Script {
+    fn begin() -> Script {
+        let spans = Collector::looking_at(LevelFilter::DEBUG);
+        Script { ears: Ears::open(), spans, known: Counts::new() }
+    }
+
+    fn serve(&self, builder: IdempotencyBuilder, gate: &Gate) -> TestServer {
+        serve_after(self.spans.installer(), &builder.build().unwrap(), gate)
+    }
+
     /// One more request to `route` ends so.
     fn knows(&mut self, route: &str, outcome: Outcome) {
         *self.known.entry((route.to_owned(), outcome.as_str())).or_default() += 1;
@@ -65,24 +78,53 @@ impl Script {
         self.knows(route, outcome);
     }
 
-    /// What was heard, which has to be all by now.
-    fn heard(&mut self) -> Counts {
-        let mut heard = Counts::new();
-        for event in self.ears.all() {
-            self.waited += u64::from(event.waited > Duration::ZERO);
-            *heard.entry((event.route.unwrap(), event.outcome.as_str())).or_default() += 1;
+    /// Spans, as many as there are events, and those that come too much.
+    async fn spans(&mut self, events: usize) -> Vec<Fields> {
+        let mut spans = Vec::new();
+        for _ in 0..events {
+            spans.push(self.spans.closed().await);
         }
-        heard
+        spans.extend(self.spans.all_closed());
+        spans.sort();
+        spans
     }
+}
+
+fn counted(events: &[Heard]) -> Counts {
+    let mut counts = Counts::new();
+    for event in events {
+        *counts.entry((event.route.clone().unwrap(), event.outcome.as_str())).or_default() += 1;
+    }
+    counts
+}
+
+/// What the span of this event's request has to say.
+fn span(event: Heard) -> Fields {
+    let seconds = |duration: Duration| format!("{:?}", duration.as_secs_f64());
+    let asked = |duration: Duration| (!duration.is_zero()).then(|| seconds(duration));
+    let fields = [
+        ("handler", Some(event.handler.to_owned())),
+        ("method", Some(event.method)),
+        ("route", event.route),
+        ("key", event.key),
+        ("attempt", event.attempt.map(|attempt| attempt.to_string())),
+        ("outcome", Some(event.outcome.as_str().to_owned())),
+        ("code", event.code.map(|code| code.as_str().to_owned())),
+        ("took_seconds", Some(seconds(event.took))),
+        ("wait_seconds", asked(event.waited)),
+        ("claim_seconds", asked(event.claim)),
+        ("complete_seconds", asked(event.completion)),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 const FIRST: Answer<'_> = (201, false, "");
 const REPLAY: Answer<'_> = (201, true, "");
 
 #[tokio::test]
-async fn a_listener_and_the_metrics_tell_of_every_request_of_a_script_once_and_how_it_ended() {
+async fn a_listener_the_metrics_and_the_spans_tell_of_every_request_of_a_script_once_and_how_it_ended() {
     let recorder = Recorder::of_this_process();
-    let mut script = Script { ears: Ears::open(), known: Counts::new(), waited: 0 };
+    let mut script = Script::begin();
     what_one_request_may_end_as(&mut script).await;
     keys_that_are_wrong(&mut script).await;
     bodies_that_are_wrong(&mut script).await;
@@ -91,9 +133,14 @@ async fn a_listener_and_the_metrics_tell_of_every_request_of_a_script_once_and_h
     stores_that_refuse(&mut script).await;
     a_server_that_shuts_down(&mut script).await;
     a_claim_that_is_taken_over(&mut script).await;
-    assert_eq!(script.heard(), script.known);
+    let heard = script.ears.all();
+    assert_eq!(counted(&heard), script.known);
     assert_eq!(recorder.requests(), script.known);
-    assert_eq!(recorder.waits(), script.waited);
+    let waited = heard.iter().filter(|event| !event.waited.is_zero());
+    assert_eq!(recorder.waits(), u64::try_from(waited.count()).unwrap());
+    let mut expected: Vec<Fields> = heard.into_iter().map(span).collect();
+    expected.sort();
+    assert_eq!(script.spans(expected.len()).await, expected);
     for outcome in Outcome::ALL {
         let times = script.known.keys().filter(|(_, known)| *known == outcome.as_str()).count();
         assert!(times > 0, "{outcome:?} does not occur");
@@ -102,7 +149,7 @@ async fn a_listener_and_the_metrics_tell_of_every_request_of_a_script_once_and_h
 
 async fn what_one_request_may_end_as(script: &mut Script) {
     let builder = script.ears.measuring().max_response_body(1000);
-    let server = serve(builder, &Gate::open());
+    let server = script.serve(builder, &Gate::open());
     for key in ["a", "b", "c"] {
         script.post(&server, ("/orders/1", key, ""), FIRST, Outcome::Executed).await;
     }
@@ -124,7 +171,7 @@ async fn what_one_request_may_end_as(script: &mut Script) {
 
 async fn keys_that_are_wrong(script: &mut Script) {
     let asked = Arc::new(Semaphore::new(0));
-    let server = serve(asking(script.ears.measuring(), &asked), &Gate::open());
+    let server = script.serve(asking(script.ears.measuring(), &asked), &Gate::open());
     let reused = (409, false, "key_reused");
     script.post(&server, ("/orders/1", "a", "one"), FIRST, Outcome::Executed).await;
     script.post(&server, ("/orders/1", "a", "another"), reused, Outcome::KeyReused).await;
@@ -142,7 +189,7 @@ async fn keys_that_are_wrong(script: &mut Script) {
 
 async fn bodies_that_are_wrong(script: &mut Script) {
     let limits = script.ears.measuring().max_request_body(10).body_timeout(Duration::from_millis(20));
-    let server = serve(limits, &Gate::open());
+    let server = script.serve(limits, &Gate::open());
     let long = ("/optional", "k", "more than ten");
     script.post(&server, long, (413, false, "body_too_large"), Outcome::BodyTooLarge).await;
     let head = b"POST /orders/1 HTTP/1.1\r\nHost: test\r\nIdempotency-Key: k\r\nContent-Length: 5\r\n\r\n";
@@ -153,7 +200,7 @@ async fn bodies_that_are_wrong(script: &mut Script) {
 async fn keys_that_expire(script: &mut Script) {
     let clock = ManualClock::new();
     let remembers = script.ears.measuring().clock(clock.clone()).remember_expired_keys(DAY);
-    let server = serve(remembers, &Gate::open());
+    let server = script.serve(remembers, &Gate::open());
     script.post(&server, ("/orders/1", "k", ""), FIRST, Outcome::Executed).await;
     clock.advance(DAY);
     let expired = (409, false, "key_expired");
@@ -163,8 +210,8 @@ async fn keys_that_expire(script: &mut Script) {
 async fn requests_that_wait(script: &mut Script) {
     let (gate, asked, store) = (Gate::shut(), Arc::new(Semaphore::new(0)), MemoryStore::new());
     let elsewhere = Scripted::new(store.clone());
-    let here = serve(asking(script.ears.measuring().store(store), &asked), &gate);
-    let there = serve(script.ears.measuring().store(elsewhere.clone()), &gate);
+    let here = script.serve(asking(script.ears.measuring().store(store), &asked), &gate);
+    let there = script.serve(script.ears.measuring().store(elsewhere.clone()), &gate);
     let (patient, impatient) = (keyed("/gated", "k", ""), keyed("/impatient", "k", ""));
     let mut first = begin(&here, &gate, &patient).await;
     asked.acquire().await.unwrap().forget();
@@ -200,14 +247,14 @@ async fn stores_that_refuse(script: &mut Script) {
         (|| Ok(Claim::Reused), (409, false, "key_reused"), Outcome::KeyReused),
     ];
     for (claim, answer, outcome) in said {
-        let server = serve(script.ears.measuring().store(Scripted::saying(claim)), &Gate::open());
+        let server = script.serve(script.ears.measuring().store(Scripted::saying(claim)), &Gate::open());
         script.post(&server, ("/either", "k", ""), answer, outcome).await;
     }
 }
 
 async fn a_server_that_shuts_down(script: &mut Script) {
     let idempotency = script.ears.measuring().build().unwrap();
-    let server = serve_with(&idempotency, &Gate::open());
+    let server = serve_after(script.spans.installer(), &idempotency, &Gate::open());
     script.post(&server, ("/orders/1", "k", ""), FIRST, Outcome::Executed).await;
     assert_eq!(idempotency.drain(Duration::from_secs(5)).await, Drained::Complete);
     script.post(&server, ("/orders/1", "k", ""), REPLAY, Outcome::Replayed).await;
@@ -220,10 +267,10 @@ async fn a_claim_that_is_taken_over(script: &mut Script) {
     let (clock, gate) = (ManualClock::new(), Gate::shut());
     let store = MemoryStore::builder().clock(clock.clone()).build();
     let process = || script.ears.measuring().store(store.clone());
-    let zombie = serve(process(), &gate);
+    let zombie = script.serve(process(), &gate);
     let asked =
         async |_: &AbandonedExecution| Resolution::Complete(HttpResponse::Created().body("found out"));
-    let heir = serve(process().reconcile(asked), &gate);
+    let heir = script.serve(process().reconcile(asked), &gate);
     let mut fenced = begin(&zombie, &gate, &keyed("/gated", "k", "")).await;
     clock.advance(Duration::from_secs(30));
     script.post(&heir, ("/gated", "k", ""), FIRST, Outcome::Reconciled).await;

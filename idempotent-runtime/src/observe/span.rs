@@ -1,0 +1,60 @@
+//! The tracing span of one request: what its event says, for whoever reads traces.
+
+use actix_web::HttpRequest;
+use tracing::{
+    Span, debug_span,
+    field::{Empty, display},
+    level_filters::LevelFilter,
+};
+
+use super::{Event, KeyHash};
+use crate::policy::Policy;
+
+/// The span of `request`, inside the caller's. None where nobody looks at the level `debug`: then nothing has been computed.
+pub(super) fn open(policy: &Policy, request: &HttpRequest) -> Span {
+    // Without a subscriber the macro computes its fields, for the log crate.
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return Span::none();
+    }
+    let span = debug_span!(
+        target: "idempotent_runtime::request",
+        "idempotent_request",
+        handler = policy.handler,
+        method = request.method().as_str(),
+        route = request.match_pattern(),
+        key = Empty,
+        attempt = Empty,
+        outcome = Empty,
+        code = Empty,
+        took_seconds = Empty,
+        wait_seconds = Empty,
+        claim_seconds = Empty,
+        complete_seconds = Empty,
+    );
+    if span.is_disabled() { Span::none() } else { span }
+}
+
+/// What tells its key from others, as soon as it is known: what is logged in the span shows it.
+pub(super) fn is_at(span: &Span, key: KeyHash) {
+    span.record("key", display(key));
+}
+
+/// Which attempt it is.
+pub(super) fn begins(span: &Span, attempt: u32) {
+    span.record("attempt", attempt);
+}
+
+/// How the request has ended. What it was not is left empty.
+pub(super) fn ends(span: &Span, event: &Event<'_>) {
+    span.record("outcome", event.outcome.as_str());
+    span.record("code", event.code.map(|code| code.as_str()));
+    span.record("took_seconds", event.took.as_secs_f64());
+    let durations = [
+        ("wait_seconds", event.waited),
+        ("claim_seconds", event.claim),
+        ("complete_seconds", event.completion),
+    ];
+    for (field, duration) in durations.into_iter().filter(|(_, duration)| !duration.is_zero()) {
+        span.record(field, duration.as_secs_f64());
+    }
+}

@@ -1,6 +1,7 @@
 //! The kit for the tests of applications: what it passes, what it finds, and its store.
 
 mod faults;
+mod outside;
 mod right;
 mod unreliable;
 

@@ -18,7 +18,7 @@ async fn a_local_cache_before_the_memory_store_conforms() {
     let store = MemoryStore::builder().clock(clock.clone()).build();
     let cache_clock = clock.clone();
     let open = move || ready(LocalCache::new(store.clone(), 1 << 20, cache_clock.clone()));
-    check(Subject::new(open).clock(clock).keys(1_000).resolves()).await.assert();
+    check(Subject::new(open).clock(clock).keys(1_000).resolves().inspects()).await.assert();
 }
 
 /// Two processes before one store.

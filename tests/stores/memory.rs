@@ -13,15 +13,17 @@ use tokio::time::{sleep, timeout};
 async fn the_memory_store_conforms() {
     let clock = ManualClock::new();
     let store = MemoryStore::builder().clock(clock.clone()).build();
-    let report = check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000).resolves()).await;
+    let report =
+        check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000).resolves().inspects())
+            .await;
     report.assert();
-    assert_eq!(report.facts(), 88);
+    assert_eq!(report.facts(), 105);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_memory_store_conforms_by_a_real_clock() {
     let store = MemoryStore::new();
-    check(Subject::new(move || ready(store.clone())).unit(Duration::from_millis(400)).resolves())
+    check(Subject::new(move || ready(store.clone())).unit(Duration::from_millis(400)).resolves().inspects())
         .await
         .assert();
 }

@@ -13,7 +13,7 @@ async fn facts_failed_by(mistake: Mistake) -> Vec<&'static str> {
     let clock = ManualClock::new();
     let store = WrongStore::new(mistake, clock.clone());
     let subject = Subject::new(move || ready(store.clone())).clock(clock);
-    let report = check(subject.patience(Duration::from_secs(2)).resolves()).await;
+    let report = check(subject.patience(Duration::from_secs(2)).resolves().inspects()).await;
     println!("{report}");
     report.failures().iter().map(|failure| failure.fact).collect()
 }
@@ -36,6 +36,7 @@ async fn a_store_that_checks_and_then_inserts_loses_races_and_nothing_else() {
         "one_completion_is_replayed_to_all",
         "a_late_completion_wins_or_loses_for_all",
         "one_of_many_claims_wins_a_released_address",
+        "one_of_many_forgettings_frees_a_key_for_one_of_many_claims",
     ];
     assert!(failed[3..].iter().all(|fact| may_be_lost.contains(fact)), "{failed:?}");
 }
@@ -54,9 +55,12 @@ async fn a_store_that_completes_without_a_fence_is_overwritten() {
         "an_owner_is_not_told_of_another_request",
         "waiting_ends_when_a_takeover_completes",
         "an_owner_whose_claim_was_resolved_is_fenced",
+        "what_is_completed_is_forgotten",
+        "an_owner_whose_claim_was_forgotten_is_fenced",
         "one_of_many_claims_takes_over_an_expired_lease",
         "a_late_completion_wins_or_loses_for_all",
         "a_late_completion_or_a_resolution_wins_for_all",
+        "one_of_many_forgettings_frees_a_key_for_one_of_many_claims",
     ];
     assert_eq!(facts_failed_by(Mistake::UnfencedComplete).await, failed);
 }
@@ -130,4 +134,36 @@ async fn a_store_that_ends_any_record_by_hand_loses_responses() {
         "a_late_completion_or_a_resolution_wins_for_all",
     ];
     assert_eq!(facts_failed_by(Mistake::ResolvesAnyRecord).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_forgets_what_runs_lets_it_run_twice() {
+    assert_eq!(facts_failed_by(Mistake::ForgetsWhatRuns).await, ["what_runs_is_not_forgotten"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_forgets_whatever_is_there_forgets_what_nobody_has_seen() {
+    let failed = [
+        "no_other_entry_is_forgotten_than_the_one_that_is_meant",
+        "what_lies_beneath_is_forgotten_unless_it_runs",
+    ];
+    assert_eq!(facts_failed_by(Mistake::ForgetsAnyEntry).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_forgets_no_steps_begins_anew_among_old_ones() {
+    let failed = ["what_lies_beneath_is_forgotten_unless_it_runs"];
+    assert_eq!(facts_failed_by(Mistake::ForgetsNoSteps).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_lists_what_was_seen_to_be_dead_leaves_out_the_rest() {
+    let failed =
+        ["what_is_stuck_is_listed_and_nothing_else_is", "what_is_stuck_is_listed_page_by_page_and_in_order"];
+    assert_eq!(facts_failed_by(Mistake::ListsWhatWasSeen).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_abandons_what_it_looks_at_takes_it_from_its_owner() {
+    assert_eq!(facts_failed_by(Mistake::LooksLikeAClaim).await, ["a_look_changes_nothing"]);
 }

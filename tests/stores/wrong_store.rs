@@ -10,8 +10,8 @@ use idempotent_runtime::{
     Address, Clock, ManualClock, RequestFingerprint, Store, StoreError,
     clock::Timestamp,
     store::{
-        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
-        Retention, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
+        Renewal, Resolve, ResolveRequest, Retention, Standing, Stuck, StuckCursor, StuckRequest, Token,
     },
 };
 use tokio::sync::Notify;
@@ -41,6 +41,16 @@ pub(crate) enum Mistake {
     ResolvesForTheOwner,
     /// What is completed is ended by hand, whatever is recorded.
     ResolvesAnyRecord,
+    /// What runs is forgotten like anything else.
+    ForgetsWhatRuns,
+    /// Whatever lives at an address is forgotten, whichever entry was meant.
+    ForgetsAnyEntry,
+    /// What is forgotten leaves its steps behind.
+    ForgetsNoSteps,
+    /// What a claim has seen to be dead is listed, and nothing else.
+    ListsWhatWasSeen,
+    /// A look at what has lapsed abandons it.
+    LooksLikeAClaim,
 }
 
 #[derive(Clone)]
@@ -70,7 +80,7 @@ struct Entry {
 #[derive(Clone)]
 enum State {
     Claimed(Timestamp),
-    Abandoned,
+    Abandoned(Timestamp),
     Completed(Record, Timestamp),
 }
 
@@ -157,6 +167,44 @@ impl Store for WrongStore {
         Ok(answer)
     }
 
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        let (mut entries, now) = (self.0.entries.lock().unwrap(), self.0.clock.now());
+        let found = entries.live(address, now).map(|(address, entry)| entry.inspect(address, now));
+        if self.0.mistake == Mistake::LooksLikeAClaim
+            && let Some(Inspection { standing: Standing::Abandoned { .. }, .. }) = found
+        {
+            entries.map.entry(address).and_modify(|entry| entry.state = State::Abandoned(now));
+        }
+        Ok(found)
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        let answer = self.0.entries.lock().unwrap().forget(request, &self.0);
+        self.0.changed.notify_waiters();
+        Ok(answer)
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        let (entries, now) = (self.0.entries.lock().unwrap(), self.0.clock.now());
+        let skipped = match &request.after {
+            None => 0,
+            Some(cursor) => {
+                cursor.as_str().parse().map_err(|error| StoreError::unavailable("wrong", error))?
+            }
+        };
+        let is_stuck = |entry: &Entry| match &entry.state {
+            State::Claimed(until) => *until <= now && self.0.mistake != Mistake::ListsWhatWasSeen,
+            State::Abandoned(_) => true,
+            State::Completed(record, until) => now < *until && *record == request.unknown,
+        };
+        let live = entries.map.iter().filter(|(_, entry)| now < entry.forgotten_at && is_stuck(entry));
+        let mut all: Vec<_> = live.map(|(address, entry)| entry.inspect(*address, now)).collect();
+        all.sort_by_key(|entry| (entry.kept_for, entry.address));
+        let next = skipped + request.limit;
+        let next = (next < all.len()).then(|| StuckCursor::new(next.to_string()));
+        Ok(Stuck { entries: all.into_iter().skip(skipped).take(request.limit).collect(), next })
+    }
+
     async fn changed(&self, address: Address) {
         loop {
             let changed = self.0.changed.notified();
@@ -166,6 +214,29 @@ impl Store for WrongStore {
             }
             changed.await;
         }
+    }
+}
+
+impl Entry {
+    fn is_running(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Claimed(until) if now < until)
+    }
+
+    fn inspect(&self, address: Address, now: Timestamp) -> Inspection {
+        let attempt = self.attempt;
+        let standing = match &self.state {
+            State::Claimed(until) if now < *until => {
+                Standing::Running { attempt, lease_left: until.since(now) }
+            }
+            State::Claimed(until) | State::Abandoned(until) => {
+                Standing::Abandoned { attempt, lapsed: now.since(*until) }
+            }
+            State::Completed(record, until) if now < *until => {
+                Standing::Completed { record: record.clone(), left: until.since(now) }
+            }
+            State::Completed(..) => Standing::Expired,
+        };
+        Inspection { address, token: self.hold.token, standing, kept_for: self.forgotten_at.since(now) }
     }
 }
 
@@ -204,12 +275,12 @@ impl Entries {
                 Claim::Replay { record, left: until.since(now) }
             }
             State::Completed(..) => Claim::Expired,
-            State::Abandoned => Claim::Abandoned,
+            State::Abandoned(_) => Claim::Abandoned,
             State::Claimed(until) if now < until && !repeated => {
                 Claim::InFlight { lease_left: until.since(now) }
             }
-            State::Claimed(_) if !repeated && request.on_abandoned == OnAbandoned::Refuse => {
-                self.map.insert(address, Entry { state: State::Abandoned, ..entry });
+            State::Claimed(until) if !repeated && request.on_abandoned == OnAbandoned::Refuse => {
+                self.map.insert(address, Entry { state: State::Abandoned(until), ..entry });
                 inner.changed.notify_waiters();
                 Claim::Abandoned
             }
@@ -266,7 +337,7 @@ impl Entries {
             State::Claimed(until) if now < *until => {
                 return Resolve::Running { lease_left: until.since(now) };
             }
-            State::Claimed(_) | State::Abandoned => entry.forgotten_at,
+            State::Claimed(_) | State::Abandoned(_) => entry.forgotten_at,
         };
         let Some(record) = request.outcome else {
             self.map.remove(&address);
@@ -278,5 +349,25 @@ impl Entries {
         entry.state = State::Completed(record, until);
         self.map.insert(address, entry);
         Resolve::Done
+    }
+
+    fn forget(&mut self, request: ForgetRequest, inner: &Inner) -> Forget {
+        let now = inner.clock.now();
+        let Some((address, entry)) = self.live(request.address, now) else { return Forget::Vacant };
+        if entry.hold.token != request.token && inner.mistake != Mistake::ForgetsAnyEntry {
+            return Forget::Another;
+        }
+        if let State::Claimed(until) = entry.state
+            && now < until
+            && inner.mistake != Mistake::ForgetsWhatRuns
+        {
+            return Forget::Running { lease_left: until.since(now) };
+        }
+        self.map.remove(&address);
+        if inner.mistake != Mistake::ForgetsNoSteps {
+            let is_beneath = |other: &Address| other.as_bytes()[..16] == address.as_bytes()[..16];
+            self.map.retain(|other, entry| !is_beneath(other) || entry.is_running(now));
+        }
+        Forget::Done
     }
 }

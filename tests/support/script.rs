@@ -26,6 +26,9 @@ pub enum Verb {
     Complete,
     Release,
     Resolve,
+    Inspect,
+    Forget,
+    Stuck,
     Changed,
 }
 

@@ -5,7 +5,8 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use idempotent_runtime::{
     Address, MemoryStore, RequestFingerprint, Store, StoreError,
     store::{
-        Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+        ResolveRequest, Retention, Stuck, StuckRequest, Token,
     },
 };
 use tokio::sync::{OwnedMutexGuard, Semaphore};
@@ -154,6 +155,18 @@ impl<S: Store> Store for Scripted<S> {
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         faulty(self.count(Verb::Resolve), self.inner.resolve(request)).await
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        faulty(self.count(Verb::Inspect), self.inner.inspect(address)).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        faulty(self.count(Verb::Forget), self.inner.forget(request)).await
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        faulty(self.count(Verb::Stuck), self.inner.stuck(request)).await
     }
 
     async fn changed(&self, address: Address) {

@@ -8,8 +8,9 @@ use super::Subject;
 use crate::{
     request::{Address, RequestFingerprint},
     store::{
-        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
-        Retention, Store, StoreError, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
+        Renewal, Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckCursor, StuckRequest,
+        Token,
     },
 };
 
@@ -128,6 +129,41 @@ impl<S: Store> Desk<S> {
         self.store.resolve(request).await.map_err(failed("resolve"))
     }
 
+    /// What is known of the entry of `request`.
+    pub(super) async fn inspect(&self, request: Hold) -> Result<Option<Inspection>, String> {
+        self.store.inspect(request.address).await.map_err(failed("inspect"))
+    }
+
+    /// Forgets the entry that has the address and the token of `owner`.
+    pub(super) async fn forget(&self, owner: Hold) -> Result<Forget, String> {
+        let request = ForgetRequest { address: owner.address, token: owner.token };
+        self.store.forget(request).await.map_err(failed("forget"))
+    }
+
+    /// One page of what is stuck.
+    pub(super) async fn page(
+        &self,
+        after: Option<StuckCursor>,
+        unknown: &Record,
+        limit: usize,
+    ) -> Result<Stuck, String> {
+        let request = StuckRequest { after, limit, unknown: unknown.clone() };
+        self.store.stuck(request).await.map_err(failed("stuck"))
+    }
+
+    /// All that is stuck, in pages of `limit`.
+    pub(super) async fn stuck(&self, unknown: &Record, limit: usize) -> Result<Vec<Inspection>, String> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(after, unknown, limit).await?;
+            all.extend(page.entries);
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// What is replayed of this request without a claim.
     pub(super) fn recall(&self, request: Hold) -> Option<Record> {
         self.store.recall(request.address, request.fingerprint)
@@ -202,6 +238,14 @@ pub(super) fn hold() -> Result<Hold, String> {
     let token = Token::random().map_err(|error| error.to_string())?;
     let fingerprint = RequestFingerprint::from_bytes(random()?);
     Ok(Hold { address: Address::from_bytes(random()?), token, fingerprint })
+}
+
+/// Another request, whose entry lies beneath that of this one.
+pub(super) fn beneath(request: Hold) -> Result<Hold, String> {
+    let other = hold()?;
+    let (mut bytes, beginning) = (*other.address.as_bytes(), request.address.beginning());
+    bytes[..beginning.len()].copy_from_slice(&beginning);
+    Ok(Hold { address: Address::from_bytes(bytes), ..other })
 }
 
 /// The same request again.

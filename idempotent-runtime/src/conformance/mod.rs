@@ -63,6 +63,10 @@ pub async fn check<S: Store>(subject: Subject<S>) -> Report {
         alone.extend(facts::resolving());
         racing.extend(facts::resolving_at_once());
     }
+    if subject.can_be_inspected() {
+        alone.extend(facts::inspecting());
+        racing.extend(facts::forgetting_at_once());
+    }
     if subject.moves_time_for_all() {
         for fact in alone.into_iter().chain(racing) {
             report.add(fact.name, verdict(start(&fact, &subject)).await);

@@ -17,6 +17,7 @@ pub struct Subject<S> {
     keys: usize,
     patience: Duration,
     resolves: bool,
+    inspects: bool,
 }
 
 enum Time {
@@ -41,6 +42,7 @@ impl<S: 'static> Subject<S> {
             keys: 32,
             patience: Duration::from_secs(20),
             resolves: false,
+            inspects: false,
         }
     }
 
@@ -92,8 +94,20 @@ impl<S: 'static> Subject<S> {
         self
     }
 
+    /// The store can be looked into, so what concerns that is checked too: see [`Store::inspect`](crate::Store::inspect),
+    /// [`Store::forget`](crate::Store::forget) and [`Store::stuck`](crate::Store::stuck).
+    #[must_use]
+    pub fn inspects(mut self) -> Self {
+        self.inspects = true;
+        self
+    }
+
     pub(super) fn can_resolve(&self) -> bool {
         self.resolves
+    }
+
+    pub(super) fn can_be_inspected(&self) -> bool {
+        self.inspects
     }
 
     pub(super) fn patience_for_a_call(&self) -> Duration {

@@ -183,3 +183,31 @@ impl<'a> Target<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_from_hexadecimal_digits_and_nothing_else_is() {
+        let address = Address::from_bytes(std::array::from_fn(|at| if at < 16 { 15 } else { 0xa0 }));
+        assert_eq!(address.to_string(), ["0f".repeat(16), "a0".repeat(16)].concat());
+        assert_eq!(address.to_string().parse(), Ok(address));
+        for other in ["", "0f", &"0g".repeat(32), &"é".repeat(32), &"+f".repeat(32), &"0f".repeat(33)] {
+            assert_eq!(other.parse::<Address>(), Err(AddressError), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_steps_begin_like_that_of_their_execution_and_differ() {
+        let identity = |fingerprint| Identity {
+            address: Address::from_bytes([7; 32]),
+            fingerprint: crate::RequestFingerprint::from_bytes([fingerprint; 32]),
+        };
+        let steps = [step(identity(1), "a"), step(identity(1), "b"), step(identity(2), "a")];
+        for (at, step) in steps.iter().enumerate() {
+            assert_eq!(step.beginning(), identity(1).address.beginning());
+            assert!(!steps[..at].contains(step) && *step != identity(1).address);
+        }
+    }
+}

@@ -190,3 +190,22 @@ impl Page {
         Stuck { entries: self.found.into_iter().filter_map(look).collect(), next }
     }
 }
+
+/// What is stuck among the entries that a walk has come by, at most `most` of them in the order of their places, and where to go on.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(super) fn stuck_among(
+    walked: Vec<(Position, Option<Inspection>)>,
+    most: usize,
+    request: &StuckRequest,
+) -> Stuck {
+    let (count, mut stuck) = (walked.len(), Stuck::default());
+    for (number, (position, entry)) in walked.into_iter().enumerate() {
+        stuck.entries.extend(entry.filter(|entry| entry.is_stuck(&request.unknown)));
+        let is_last = number + 1 == count;
+        if is_last || stuck.entries.len() >= request.limit {
+            stuck.next = Some(position.cursor()).filter(|_| !is_last || count >= most);
+            break;
+        }
+    }
+    stuck
+}

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use idempotent_runtime::{
-    Address, EntryName, Idempotency, KeyFormat, Resolution, ResolveError, Resolved, Store, StoreError,
+    Address, EntryError, EntryName, Forgotten, Idempotency, KeyFormat, Resolution, ResolveError, Resolved,
+    Store, StoreError, StuckCursor,
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
 };
 use idempotent_tests::scripted::{Fault, Verb};
@@ -12,14 +13,14 @@ use tokio::sync::Semaphore;
 
 use super::{
     ground::{Ground, OnMemory},
-    process::{Died, Process, dies_running, is_paid, is_unknown, order, paid},
+    process::{Died, Process, dies_running, has_run, is_paid, is_unknown, order, paid},
 };
 use crate::gate::Gate;
 
 /// What an error says, with its causes.
-fn said(error: &ResolveError) -> String {
+fn said(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         said = format!("{said}: {error}");
         cause = error.source();
@@ -106,6 +107,15 @@ async fn a_store_that_cannot_end_entries_says_so() {
             said(&error),
             "the entry could not be ended: the old store did nothing: this store cannot end an entry by hand: it has no `resolve`"
         );
+        for (verb, error) in [
+            ("inspect", idempotency.inspect(&order("k").1).await.unwrap_err()),
+            ("inspect", idempotency.forget(&order("k").1).await.unwrap_err()),
+            ("stuck", idempotency.stuck(None, 1).await.unwrap_err()),
+        ] {
+            assert!(matches!(error, EntryError::Store(StoreError::Undone { .. })), "{error:?}");
+            let why = format!("this store cannot be looked into: it has no `{verb}`");
+            assert!(said(&error).ends_with(&why), "{}", said(&error));
+        }
     }
 }
 
@@ -127,6 +137,29 @@ async fn a_store_that_fails_is_asked_again_and_tells() {
     process.try_resolve(&entry, paid()).await.unwrap_err();
     assert_eq!(process.resolve(&entry, paid()).await, Resolved::Settled);
     is_paid(&process.ask(&request).await);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_a_look_or_at_forgetting_tells_and_is_asked_again() {
+    let process = Process::open(&OnMemory::new().await).await;
+    let (request, entry) = order("k");
+    has_run(&process.ask(&request).await, false);
+    let address = process.idempotency.inspect(&entry).await.unwrap().unwrap().address;
+    process.store.next(Verb::Inspect, 1, Fault::Fails);
+    process.store.next(Verb::Stuck, 1, Fault::Panics);
+    process.store.next(Verb::Forget, 1, Fault::Fails);
+    assert!(matches!(process.idempotency.inspect(address).await, Err(EntryError::Store(_))));
+    assert!(matches!(process.idempotency.stuck(None, 1).await, Err(EntryError::Store(_))));
+    assert!(matches!(process.idempotency.forget(address).await, Err(EntryError::Store(_))));
+    has_run(&process.ask(&request).await, true);
+    process.store.next(Verb::Forget, 1, Fault::ReplyIsLost);
+    process.idempotency.forget(address).await.unwrap_err();
+    assert_eq!(process.idempotency.forget(address).await.unwrap(), Forgotten::NotFound);
+    let cursor = StuckCursor::new("none of a store's");
+    assert!(matches!(process.idempotency.stuck(Some(&cursor), 1).await, Err(EntryError::Store(_))));
+    let name = EntryName::global("two words");
+    assert!(matches!(process.idempotency.inspect(&name).await, Err(EntryError::Key(_))));
+    assert!(matches!(process.idempotency.forget(&name).await, Err(EntryError::Key(_))));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Keys that an operator ends by hand, on every store.
+//! Keys that an operator ends by hand, forgets and lists, on every store.
 
 /// The tests on each store.
 macro_rules! on_every_store {
@@ -18,10 +18,12 @@ macro_rules! on_every_store {
     };
 }
 
+mod forgotten;
 mod ground;
 mod mistakes;
 mod names;
 mod outcomes;
 mod process;
 mod records;
+mod stuck;
 mod untouched;

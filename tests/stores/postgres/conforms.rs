@@ -30,14 +30,14 @@ async fn checked(clock: Option<ManualClock>) -> Report {
                 let schema = Arc::clone(&opened);
                 async move { schema.store().await }
             };
-            check(Subject::new(open).shift(shift).keys(keys()).resolves()).await
+            check(Subject::new(open).shift(shift).keys(keys()).resolves().inspects()).await
         }
         Some(clock) => {
             let open = move || {
                 let (schema, clock) = (Arc::clone(&opened), clock.clone());
                 async move { LocalCache::new(schema.store().await, 1 << 20, clock) }
             };
-            check(Subject::new(open).shift(shift).keys(keys()).resolves()).await
+            check(Subject::new(open).shift(shift).keys(keys()).resolves().inspects()).await
         }
     };
     schema.execute("DROP SCHEMA {} CASCADE").await;

@@ -11,7 +11,10 @@ use std::{
 use futures_util::future::join_all;
 use idempotent_runtime::{
     PostgresStore, Store, StoreError,
-    store::{Claim, Completion, Hold, Record},
+    store::{
+        Claim, Completion, Forget, ForgetRequest, Hold, Record, Resolve, ResolveRequest, Standing,
+        StuckRequest,
+    },
 };
 use idempotent_tests::postgres::Schema;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
@@ -21,7 +24,7 @@ use tokio::{
 };
 
 use super::{WON, claim, complete, hold, is_replay, record_of, retry};
-use crate::requests::KEPT;
+use crate::requests::{HOUR, KEPT};
 
 /// So many claims that are won.
 async fn won(store: &PostgresStore, number: usize) -> Vec<Hold> {
@@ -185,5 +188,47 @@ async fn what_is_too_long_for_one_statement_goes_in_several_and_one_that_fails_f
             FROM {}.keys
         ) AS calls, {}.keys_calls(verbs, addresses, tokens, fingerprints, numbers, numbers, reruns, records, NULL, true) AS answers";
     assert_eq!(schema.number(all).await, 4, "one statement answers with 4 MiB");
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_locked_row_is_looked_at_and_neither_ended_nor_forgotten_by_hand() {
+    let schema = Schema::new().await;
+    let store = schema.store().await;
+    let owners = won(&store, 2).await;
+    schema.shift(HOUR * 3 / 2).await;
+    let somebody = Somebody::at(&schema);
+    let transaction = somebody.locks(&schema, &owners).await;
+    let resolve = |owner: Hold| {
+        let outcome = Some(record_of(owner));
+        store.resolve(ResolveRequest {
+            address: owner.address,
+            token: hold().token,
+            instead_of: None,
+            outcome,
+        })
+    };
+    let forget = |owner: Hold| store.forget(ForgetRequest { address: owner.address, token: owner.token });
+    let [first, second] = [owners[0], owners[1]];
+    let (resolved, forgotten) = tokio::join!(resolve(first), forget(second));
+    for failed in [resolved.map(drop), forgotten.map(drop)] {
+        let said = match &failed {
+            Err(StoreError::Undone { source, .. }) => source.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said, "another transaction has locked the row");
+    }
+    for owner in &owners {
+        let found = store.inspect(owner.address).await.unwrap().unwrap();
+        assert!(matches!(found.standing, Standing::Abandoned { attempt: 1, .. }), "{found:?}");
+    }
+    let unknown = Record::from_bytes(&b"unknown"[..]);
+    let stuck = store.stuck(StuckRequest { after: None, limit: 10, unknown }).await.unwrap();
+    assert_eq!(stuck.entries.len(), 2);
+    transaction.rollback().await.unwrap();
+    assert_eq!(resolve(first).await.unwrap(), Resolve::Done);
+    assert_eq!(forget(second).await.unwrap(), Forget::Done);
+    is_replay(&claim(&store, retry(first)).await.unwrap(), first);
+    assert_eq!(claim(&store, retry(second)).await.unwrap(), WON);
     schema.drop().await;
 }

@@ -28,7 +28,7 @@ async fn conforms(keys: Keys, number: usize) {
         let keys = Arc::clone(&shifted);
         async move { keys.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves()).await.assert();
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves().inspects()).await.assert();
 }
 
 async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {
@@ -43,7 +43,7 @@ async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {
         clock.advance(time);
         async move { keys.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves()).await.assert();
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves().inspects()).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

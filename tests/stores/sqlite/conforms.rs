@@ -40,10 +40,11 @@ async fn the_sqlite_store_conforms() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let builder = SqliteStore::at(scratch.file("keys.db")).unwrap();
     let store = builder.clock(clock.clone()).build().await.unwrap();
-    let subject = Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000)).resolves();
+    let subject =
+        Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000)).resolves().inspects();
     let report = check(subject.patience(Duration::from_secs(60))).await;
     report.assert();
-    assert_eq!(report.facts(), 88);
+    assert_eq!(report.facts(), 105);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -52,7 +53,7 @@ async fn sqlite_stores_that_share_nothing_but_the_file_conform() {
     let handles = Arc::new(handles(&scratch, &clock).await);
     let next = AtomicUsize::new(0);
     let open = move || ready(handles[next.fetch_add(1, Ordering::Relaxed) % handles.len()].clone());
-    check(Subject::new(open).clock(clock).keys(keys(100)).resolves()).await.assert();
+    check(Subject::new(open).clock(clock).keys(keys(100)).resolves().inspects()).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -67,12 +68,12 @@ async fn the_local_cache_before_the_sqlite_store_conforms() {
             ready(LocalCache::new(store, 16 << 20, clock.clone()))
         }
     };
-    check(Subject::new(open).clock(clock).keys(keys(100)).resolves()).await.assert();
+    check(Subject::new(open).clock(clock).keys(keys(100)).resolves().inspects()).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_sqlite_store_conforms_by_the_wall_clock() {
     let scratch = Scratch::new();
     let store = open(&scratch.file("keys.db")).await;
-    check(Subject::new(move || ready(store.clone())).keys(8).resolves()).await.assert();
+    check(Subject::new(move || ready(store.clone())).keys(8).resolves().inspects()).await.assert();
 }

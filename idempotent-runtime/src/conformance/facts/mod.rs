@@ -2,6 +2,7 @@
 
 mod claims;
 mod fences;
+mod inspects;
 mod leases;
 mod races;
 mod recalls;
@@ -137,6 +138,37 @@ pub(super) fn resolving<S: Store>() -> Vec<Fact<S>> {
             what_has_expired_is_not_resolved,
             a_resolution_repeated_is_done_and_changes_nothing,
             waiting_ends_when_the_claim_is_resolved;
+    }
+}
+
+/// Facts about stores that can be looked into.
+pub(super) fn inspecting<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        inspects:
+            nothing_is_found_where_nothing_is,
+            what_runs_is_found_running,
+            an_expired_lease_is_found_whether_or_not_it_was_seen,
+            what_is_completed_is_found_with_its_record,
+            what_has_expired_is_found_expired_and_forgotten,
+            a_look_changes_nothing,
+            what_runs_is_not_forgotten,
+            what_is_completed_is_forgotten,
+            an_owner_whose_claim_was_forgotten_is_fenced,
+            no_other_entry_is_forgotten_than_the_one_that_is_meant,
+            what_lies_beneath_is_forgotten_unless_it_runs,
+            waiting_ends_when_the_claim_is_forgotten,
+            what_is_stuck_is_listed_and_nothing_else_is,
+            what_is_stuck_is_listed_page_by_page_and_in_order,
+            a_cursor_of_nobodys_is_an_error;
+    }
+}
+
+/// The same about simultaneous callers.
+pub(super) fn forgetting_at_once<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        races:
+            one_of_many_forgettings_frees_a_key_for_one_of_many_claims,
+            a_late_completion_leaves_nothing_that_is_forgotten;
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::desk::LONG;
 use super::super::desk::{
     Desk, FENCED, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
 };
-use crate::store::{Claim, Completion, Hold, Record, Resolve, Store};
+use crate::store::{Claim, Completion, Forget, Hold, Record, Resolve, Store};
 
 const RACERS: usize = 16;
 const HANDLES: usize = 4;
@@ -270,6 +270,68 @@ pub(super) async fn a_late_completion_or_a_resolution_wins_for_all<S: Store>(des
         }
         let outcome = winner.or(stored).unwrap_or(record(b""));
         is_replay(desk.claim(retry(owner)?).await?, outcome, "a retry after the race")?;
+    }
+    Ok(())
+}
+
+/// What a racer has heard who forgets or claims.
+enum Heard {
+    Forgotten(Forget),
+    Claimed(Claim),
+}
+
+pub(super) async fn one_of_many_forgettings_frees_a_key_for_one_of_many_claims<S: Store>(
+    desk: Desk<S>,
+) -> Verdict {
+    let handles = handles(&desk).await;
+    for owner in lapsed_keys(&desk).await? {
+        // The first half forgets the owner's entry, the others claim.
+        let mut holds = vec![owner; RACERS / 2];
+        holds.extend(retries(owner)?.into_iter().take(RACERS / 2));
+        let racer = move |desk: Desk<S>, hold: Hold| async move {
+            if hold == owner {
+                desk.forget(hold).await.map(Heard::Forgotten)
+            } else {
+                desk.claim(hold).await.map(Heard::Claimed)
+            }
+        };
+        let heard = race(&desk, &handles, holds, racer).await?;
+        let done = heard.iter().filter(|heard| matches!(heard, Heard::Forgotten(Forget::Done))).count();
+        is(done, 1, "the number of forgettings that were done")?;
+        let mut won = 0;
+        for heard in heard {
+            match heard {
+                Heard::Forgotten(
+                    Forget::Done | Forget::Vacant | Forget::Another | Forget::Running { .. },
+                ) => {}
+                Heard::Claimed(Claim::Won { attempt: 1 }) => won += 1,
+                Heard::Claimed(Claim::Abandoned | Claim::InFlight { .. }) => {}
+                Heard::Claimed(other) => return Err(format!("a claim was {other:?}")),
+            }
+        }
+        match (won, desk.claim(retry(owner)?).await?) {
+            (0, WON) => {}
+            (1, claim) => is_in_flight(claim, LONG, "a claim after it")?,
+            (won, claim) => return Err(format!("{won} claims won, and a claim after it was {claim:?}")),
+        }
+        is(desk.complete(owner, &record(b"old")).await?, FENCED, "the old owner's completion")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_late_completion_leaves_nothing_that_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    let record = record(b"late");
+    for owner in lapsed_keys(&desk).await? {
+        let late = handles[0].complete(owner, &record);
+        let (completed, forgotten) = tokio::join!(late, handles[1].forget(owner));
+        is(forgotten?, Forget::Done, "forgetting what nobody runs")?;
+        match completed? {
+            Completion::Stored | FENCED => {}
+            other => return Err(format!("the owner's completion was {other:?}")),
+        }
+        is(desk.inspect(owner).await?, None, "a look after it")?;
+        is(desk.claim(reuse(owner)?).await?, WON, "another request after it")?;
     }
     Ok(())
 }

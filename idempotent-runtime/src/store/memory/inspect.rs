@@ -13,8 +13,11 @@ use crate::{
 impl Memory {
     /// See [`Store::inspect`](crate::Store::inspect).
     pub(super) fn inspect(&self, address: Address) -> Option<Inspection> {
-        let shard = self.shards.lock(&address);
-        shard.inspect(address, self.clock.now())
+        self.inspect_at(address, self.clock.now())
+    }
+
+    pub(super) fn inspect_at(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+        self.shards.lock(&address).inspect(address, now)
     }
 
     /// See [`Store::forget`](crate::Store::forget).

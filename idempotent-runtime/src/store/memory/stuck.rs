@@ -30,8 +30,9 @@ impl Memory {
                 yield_now().await;
             }
         }
+        let now = self.clock.now();
         Ok(page.into_stuck(|position| {
-            self.inspect(position.address).filter(|entry| entry.is_stuck(&request.unknown))
+            self.inspect_at(position.address, now).filter(|entry| entry.is_stuck(&request.unknown))
         }))
     }
 

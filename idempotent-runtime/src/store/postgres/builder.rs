@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 
 use super::{
-    Inner, NAME, PostgresStore, calls::Call, durability, lanes::Lanes, link::Link, migrate, names::Names,
-    sweep::Sweeper, transaction::Transactions, trips::Carrier, wake::Notifications,
+    Inner, NAME, PostgresStore, calls::Call, durability, lanes::Lanes, link::Link, looks::Looks, migrate,
+    names::Names, sweep::Sweeper, transaction::Transactions, trips::Carrier, wake::Notifications,
 };
 use crate::{
     request::Address,
@@ -128,12 +128,13 @@ async fn start(
     sweep_every: Duration,
 ) -> PostgresStore {
     let calls = Lanes::start(Carrier::new(Arc::clone(&link), &names), lanes);
+    let looks = Looks::new(Arc::clone(&link), &names);
     let sweeper = Sweeper::new(Arc::clone(&link), &names);
     let looking = calls.clone();
     let look = move |address| still_claimed(looking.clone(), address);
     let wakes = Wakes::start(NAME, Notifications { link, names }, look).await;
     let tasks = Tasks::new([tokio::spawn(sweeper.clone().every(sweep_every))]);
-    PostgresStore(Arc::new(Inner { calls, wakes, sweeper, transactions, _tasks: tasks }))
+    PostgresStore(Arc::new(Inner { calls, looks, wakes, sweeper, transactions, _tasks: tasks }))
 }
 
 /// Whether an address is claimed, if that can be known now.

@@ -9,8 +9,8 @@ use super::NAME;
 use crate::{
     request::{Address, RequestFingerprint},
     store::{
-        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
-        Retention, StoreError, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, OnAbandoned, Record, Renewal, Resolve,
+        ResolveRequest, Retention, StoreError, Token,
     },
 };
 
@@ -64,21 +64,27 @@ impl Call {
     /// The record that may be replaced stands before the outcome's: `first` bytes of it, or -1 where none may. `rerun`: there is no outcome.
     pub(super) fn resolve(request: ResolveRequest) -> Self {
         let ResolveRequest { address, token, instead_of, outcome } = request;
-        let hold = Hold { address, token, fingerprint: RequestFingerprint::from_bytes([0; 32]) };
         let bytes = |record: &Option<Record>| record.as_ref().map(|record| record.as_bytes().clone());
         let (before, after) = (bytes(&instead_of), bytes(&outcome));
         Call {
             first: before.as_ref().map_or(-1, |bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX)),
             rerun: after.is_none(),
             record: [before.unwrap_or_default(), after.unwrap_or_default()].concat().into(),
-            ..Call::new("resolve", hold)
+            ..Call::of_no_request("resolve", address, token)
         }
+    }
+
+    pub(super) fn forget(request: ForgetRequest) -> Self {
+        Call::of_no_request("forget", request.address, request.token)
     }
 
     /// Whether the address is claimed still; marks it as waited for if it is.
     pub(super) fn look(address: Address) -> Self {
-        let (token, fingerprint) = (Token::from_bytes([0; 16]), RequestFingerprint::from_bytes([0; 32]));
-        Call::new("look", Hold { address, token, fingerprint })
+        Call::of_no_request("look", address, Token::from_bytes([0; 16]))
+    }
+
+    fn of_no_request(verb: &'static str, address: Address, token: Token) -> Self {
+        Call::new(verb, Hold { address, token, fingerprint: RequestFingerprint::from_bytes([0; 32]) })
     }
 }
 
@@ -171,6 +177,16 @@ impl Answer {
             ("running", _) => Ok(Resolve::Running { lease_left: self.left() }),
             ("completed", Some(record)) => Ok(Resolve::Completed(record.clone())),
             ("expired", _) => Ok(Resolve::Expired),
+            _ => Err(self.unknown()),
+        }
+    }
+
+    pub(super) fn into_forget(self) -> Result<Forget, StoreError> {
+        match self.said.as_str() {
+            "done" => Ok(Forget::Done),
+            "vacant" => Ok(Forget::Vacant),
+            "another" => Ok(Forget::Another),
+            "running" => Ok(Forget::Running { lease_left: self.left() }),
             _ => Err(self.unknown()),
         }
     }

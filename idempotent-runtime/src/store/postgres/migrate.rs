@@ -11,6 +11,7 @@ const MIGRATIONS: [&str; 1] = [concat!(
     include_str!("migrations/0001_calls.sql"),
     include_str!("migrations/0001_transactions.sql"),
     include_str!("migrations/0001_resolve.sql"),
+    include_str!("migrations/0001_inspect.sql"),
 )];
 
 /// The version this release works with.

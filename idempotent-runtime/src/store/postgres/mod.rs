@@ -5,6 +5,7 @@ mod calls;
 mod durability;
 mod lanes;
 mod link;
+mod looks;
 mod migrate;
 mod names;
 mod sweep;
@@ -23,12 +24,13 @@ pub use self::builder::PostgresStoreBuilder;
 use self::{
     calls::{Answer, Call},
     lanes::Lanes,
+    looks::Looks,
     sweep::Sweeper,
     transaction::Transactions,
 };
 use super::{
-    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
-    Store, StoreError,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+    ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
     remote::{Tasks, Wakes},
 };
 use crate::request::Address;
@@ -106,6 +108,7 @@ pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
     calls: Lanes,
+    looks: Looks,
     wakes: Wakes,
     sweeper: Sweeper,
     transactions: Transactions,
@@ -208,6 +211,20 @@ impl Store for PostgresStore {
         let resolve = self.call(Call::resolve(request)).await?.into_resolve()?;
         self.0.wakes.ring(address);
         Ok(resolve)
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        self.0.looks.inspect(address).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        let forget = self.call(Call::forget(request)).await?.into_forget()?;
+        self.0.wakes.ring(request.address);
+        Ok(forget)
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.0.looks.stuck(&request).await
     }
 
     fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {

@@ -141,7 +141,7 @@ fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Answer>, sqlx::Error> {
 }
 
 /// Whether the connection is gone, or the server about to go or not the one that writes any more.
-fn has_gone(error: &sqlx::Error) -> bool {
+pub(super) fn has_gone(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error

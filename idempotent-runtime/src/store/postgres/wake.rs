@@ -6,10 +6,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::time::timeout;
 
 use super::{link::Link, names::Names};
-use crate::{
-    request::Address,
-    store::remote::{Bells, Channel},
-};
+use crate::store::remote::{Bells, Channel};
 
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -31,7 +28,7 @@ impl Channel for Notifications {
 
     async fn hear(mut listener: PgListener, bells: &Bells) {
         while let Ok(Some(notification)) = listener.try_recv().await {
-            if let Some(address) = address(notification.payload()) {
+            if let Ok(address) = notification.payload().parse() {
                 bells.ring(address);
             }
         }
@@ -45,29 +42,4 @@ async fn listener(link: &Link, channel: &str) -> Result<PgListener, sqlx::Error>
     listener.eager_reconnect(false);
     listener.listen(channel).await?;
     Ok(listener)
-}
-
-fn address(hex: &str) -> Option<Address> {
-    let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&hex[at..at + 2], 16).ok()?;
-    }
-    Some(Address::from_bytes(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_read_from_hex_and_nothing_else_is() {
-        let hex = "0f".repeat(32);
-        assert_eq!(address(&hex), Some(Address::from_bytes([15; 32])));
-        for other in ["", "0f", &"0g".repeat(32), &"é".repeat(32), &"+f".repeat(31)] {
-            assert_eq!(address(other), None, "{other}");
-        }
-    }
 }

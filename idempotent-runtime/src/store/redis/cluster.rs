@@ -79,7 +79,7 @@ fn addresses(slots: &Value) -> Vec<(String, u16)> {
     found
 }
 
-fn items(value: &Value) -> &[Value] {
+pub(super) fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         _ => &[],

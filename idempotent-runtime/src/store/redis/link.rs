@@ -14,6 +14,7 @@ use redis::{
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
+    cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
     io::tcp::TcpSettings,
 };
 use tokio::time::timeout;
@@ -57,7 +58,15 @@ impl Link {
     pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Link::Single(single) => send(single, command).await,
-            Link::Cluster(cluster) => send_to_cluster(cluster, command).await,
+            Link::Cluster(cluster) => send_to_cluster(cluster, command, None).await,
+        }
+    }
+
+    /// Sends a command that names no key: to the primary that has this slot.
+    pub(super) async fn send_to(&self, slot: u16, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Link::Single(single) => send(single, command).await,
+            Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot)).await,
         }
     }
 }
@@ -122,11 +131,28 @@ impl Server for ClusterClient {
     }
 }
 
-async fn send_to_cluster(cluster: &Arc<Kept<ClusterClient>>, command: &Cmd) -> RedisResult<Value> {
+async fn send_to_cluster(
+    cluster: &Arc<Kept<ClusterClient>>,
+    command: &Cmd,
+    slot: Option<u16>,
+) -> RedisResult<Value> {
     let Used { connection: ToCluster { mut connection, answered }, number } = cluster.used();
     let before = answered.load(Relaxed);
     // The client's own limit is the application's, where it has set one.
-    let reply = timeout(RESPONSE, connection.req_packed_command(command)).await;
+    let sent = async {
+        match slot.map(|slot| Route::new(slot, SlotAddr::Master)) {
+            None => connection.req_packed_command(command).await,
+            Some(route) => {
+                connection
+                    .route_command(
+                        command,
+                        RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route)),
+                    )
+                    .await
+            }
+        }
+    };
+    let reply = timeout(RESPONSE, sent).await;
     let reply = reply.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
     if !reply.as_ref().is_err_and(RedisError::is_timeout) {
         answered.fetch_add(1, Relaxed);

@@ -3,9 +3,11 @@
 mod builder;
 mod cluster;
 mod durability;
+mod inspect;
 mod kept;
 mod link;
 mod replicas;
+mod scan;
 mod scripts;
 mod wake;
 mod words;
@@ -22,8 +24,8 @@ use self::{
     words::{Answer, Names},
 };
 use super::{
-    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
-    Store, StoreError,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+    ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
     remote::{Batches, Wakes},
 };
 use crate::request::Address;
@@ -57,6 +59,10 @@ const NAME: &str = "redis";
 /// is inside its value; its retention is the key's own expiry. All calls share one connection, on which they follow each other
 /// without waiting. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
 /// channel is down it is polled for.
+///
+/// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is forgotten, the store looks through all of its keys
+/// with `SCAN`, some hundreds at a time, on each primary; while a cluster moves slots the list may lack what moves. A key
+/// whose steps are looked for is claimed meanwhile.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, RedisStore};
@@ -168,6 +174,18 @@ impl Store for RedisStore {
         let resolve = self.call(self.0.names.resolve(&request)).await?.into_resolve()?;
         self.0.wakes.ring(request.address);
         Ok(resolve)
+    }
+
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        self.look_at_all(address).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        self.free(request).await
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.find_stuck(&request).await
     }
 
     async fn changed(&self, address: Address) {

@@ -12,6 +12,9 @@ pub(super) struct Scripts {
     complete: Text,
     release: Text,
     resolve: Text,
+    inspect: Text,
+    forget: Text,
+    drop: Text,
 }
 
 /// Which of them.
@@ -22,6 +25,9 @@ pub(super) enum Verb {
     Complete,
     Release,
     Resolve,
+    Inspect,
+    Forget,
+    Drop,
 }
 
 /// A script's text, and the hash by which a server that knows it is asked to run it.
@@ -47,6 +53,9 @@ impl Scripts {
             complete: Text::new(include_str!("scripts/complete.lua")),
             release: Text::new(include_str!("scripts/release.lua")),
             resolve: Text::new(include_str!("scripts/resolve.lua")),
+            inspect: Text::new(include_str!("scripts/inspect.lua")),
+            forget: Text::new(include_str!("scripts/forget.lua")),
+            drop: Text::new(include_str!("scripts/drop.lua")),
         }
     }
 
@@ -75,6 +84,9 @@ impl Scripts {
             Verb::Complete => &self.complete,
             Verb::Release => &self.release,
             Verb::Resolve => &self.resolve,
+            Verb::Inspect => &self.inspect,
+            Verb::Forget => &self.forget,
+            Verb::Drop => &self.drop,
         }
     }
 }

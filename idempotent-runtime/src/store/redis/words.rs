@@ -11,8 +11,8 @@ use super::{
 use crate::{
     request::Address,
     store::{
-        Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Resolve, ResolveRequest,
-        Retention, StoreError,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
+        Renewal, Resolve, ResolveRequest, Retention, Standing, StoreError, Token,
     },
 };
 
@@ -38,11 +38,15 @@ impl Names {
 
     /// The key of an entry.
     pub(super) fn key(&self, address: Address) -> Vec<u8> {
+        self.key_of(address.as_bytes())
+    }
+
+    fn key_of(&self, bytes: &[u8]) -> Vec<u8> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut key = Vec::with_capacity(self.prefix.len() + 65);
         key.extend_from_slice(self.prefix.as_bytes());
         key.push(b':');
-        for byte in address.as_bytes() {
+        for byte in bytes {
             key.push(DIGITS[usize::from(byte >> 4)]);
             key.push(DIGITS[usize::from(byte & 15)]);
         }
@@ -51,13 +55,12 @@ impl Names {
 
     /// The address whose entry has this key.
     pub(super) fn address(key: &[u8]) -> Option<Address> {
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let digits = key.last_chunk::<64>()?;
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Some(Address::from_bytes(bytes))
+        str::from_utf8(key.last_chunk::<64>()?).ok()?.parse().ok()
+    }
+
+    /// The same, if it is a key of these names.
+    pub(super) fn address_of(&self, key: &[u8]) -> Option<Address> {
+        Self::address(key).filter(|address| self.key(*address) == key)
     }
 
     pub(super) fn claim(&self, request: &ClaimRequest) -> Call {
@@ -92,6 +95,25 @@ impl Names {
             optional(request.instead_of.as_ref()),
         ];
         self.call(Verb::Resolve, request.address, arguments)
+    }
+
+    pub(super) fn inspect(&self, address: Address, most: usize) -> Call {
+        self.call(Verb::Inspect, address, vec![most.to_string().into_bytes()])
+    }
+
+    pub(super) fn forget(&self, request: &ForgetRequest, token: Token, held: Duration) -> Call {
+        let tokens = [request.token, token].map(|token| token.as_bytes().to_vec());
+        let arguments = tokens.into_iter().chain([kept(millis(held), 0)]).collect();
+        self.call(Verb::Forget, request.address, arguments)
+    }
+
+    pub(super) fn drop_unless_running(&self, address: Address) -> Call {
+        self.call(Verb::Drop, address, Vec::new())
+    }
+
+    /// What the keys of all entries look like whose addresses begin with these bytes.
+    pub(super) fn pattern(&self, beginning: &[u8]) -> Vec<u8> {
+        [self.key_of(beginning), b"*".to_vec()].concat()
     }
 
     fn call(&self, verb: Verb, address: Address, arguments: Vec<Vec<u8>>) -> Call {
@@ -179,6 +201,44 @@ impl Answer {
             b"expired" => Resolve::Expired,
             _ => return Err(not_understood()),
         })
+    }
+
+    /// Of an entry that was taken over to be forgotten: [`Forget::Done`].
+    pub(super) fn into_forget(self) -> Result<Forget, StoreError> {
+        Ok(match self.word() {
+            b"held" => Forget::Done,
+            b"vacant" => Forget::Vacant,
+            b"another" => Forget::Another,
+            b"running" => Forget::Running { lease_left: self.duration()? },
+            _ => return Err(not_understood()),
+        })
+    }
+
+    pub(super) fn into_inspection(self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        match self.word() {
+            b"vacant" => return Ok(None),
+            b"found" => {}
+            _ => return Err(not_understood()),
+        }
+        let header = self.entry().and_then(|entry| entry.first_chunk::<HEADER_LENGTH>());
+        let header = header.ok_or_else(not_understood)?;
+        let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<u64>().ok();
+        let (attempt, span) = (number(&header[50..60]), number(&header[60..75]));
+        let (attempt, span) = attempt.zip(span).ok_or_else(not_understood)?;
+        let attempt = u32::try_from(attempt).map_err(|_| not_understood())?;
+        let kept_for = self.duration()?;
+        let span = Duration::from_millis(span);
+        let (left, lapsed) = (kept_for.saturating_sub(span), span.saturating_sub(kept_for));
+        let standing = match header[0] {
+            b'C' if !left.is_zero() => Standing::Running { attempt, lease_left: left },
+            b'C' | b'A' => Standing::Abandoned { attempt, lapsed },
+            b'D' if !left.is_zero() => Standing::Completed { record: self.record()?, left },
+            b'D' => Standing::Expired,
+            _ => return Err(not_understood()),
+        };
+        let token = header[2..].first_chunk().map(|token| Token::from_bytes(*token));
+        let token = token.ok_or_else(not_understood)?;
+        Ok(Some(Inspection { address, token, standing, kept_for }))
     }
 
     fn line(&self) -> &[u8] {

@@ -7,12 +7,16 @@ use std::{
 
 use super::{
     entry::{self, Changed, Decided, Entry},
+    inspect::forget,
     resolve::resolve,
 };
 use crate::{
     clock::Timestamp,
     request::Address,
-    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention},
+    store::{
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+        ResolveRequest, Retention,
+    },
 };
 
 /// One call.
@@ -25,6 +29,8 @@ pub(super) enum Op {
     Complete(Hold, Record, Retention),
     Release(Hold),
     Resolve(ResolveRequest),
+    Inspect(Address),
+    Forget(ForgetRequest),
     /// Deletes some rows and records whose time has ended.
     Sweep,
 }
@@ -37,6 +43,8 @@ pub(super) enum Answer {
     Completion(Completion),
     Released,
     Resolve(Resolve),
+    Inspected(Option<Inspection>),
+    Forget(Forget),
     /// How many rows and records were deleted.
     Swept(u64),
     /// The entry cannot be read. Nothing was done.
@@ -53,6 +61,8 @@ impl Op {
             | Op::Complete(hold, ..)
             | Op::Release(hold) => Some(hold.address),
             Op::Resolve(request) => Some(request.address),
+            Op::Inspect(address) => Some(*address),
+            Op::Forget(request) => Some(request.address),
             Op::Sweep => None,
         }
     }
@@ -78,6 +88,15 @@ struct Place {
     changed: bool,
 }
 
+impl Place {
+    fn of(found: Found) -> Self {
+        match found {
+            Ok(entry) => Place { entry: Some(entry), was_stored: true, ..Place::default() },
+            Err(damage) => Place { damage: Some(damage), ..Place::default() },
+        }
+    }
+}
+
 /// What has to be written, and who is to be told of it.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -89,11 +108,7 @@ pub(super) struct Changes {
 
 impl Entries {
     pub(super) fn new(found: Vec<(Address, Found)>) -> Self {
-        let place = |found: Found| match found {
-            Ok(entry) => Place { entry: Some(entry), was_stored: true, ..Place::default() },
-            Err(damage) => Place { damage: Some(damage), ..Place::default() },
-        };
-        Entries(found.into_iter().map(|(address, found)| (address, place(found))).collect())
+        Entries(found.into_iter().map(|(address, found)| (address, Place::of(found))).collect())
     }
 
     /// Answers `op`; a sweep with `swept`.
@@ -103,9 +118,26 @@ impl Entries {
         if let Some(damage) = place.damage {
             return Answer::Damaged(damage);
         }
-        let (answer, changed) = decide(&mut place.entry, op, now);
+        let (answer, changed) = decide(&mut place.entry, op, address, now);
         place.changed |= changed == Changed::Yes;
+        if answer == Answer::Forget(Forget::Done) {
+            self.drop_beneath(address, now);
+        }
         answer
+    }
+
+    /// Takes what was found beneath an address that is to be forgotten, unless a call of the batch is about it.
+    pub(super) fn add(&mut self, address: Address, found: Found) {
+        self.0.entry(address).or_insert_with(|| Place::of(found));
+    }
+
+    /// What lies beneath an address goes with it, but nothing that runs.
+    fn drop_beneath(&mut self, address: Address, now: Timestamp) {
+        let beneath = self.0.iter_mut().filter(|(other, _)| other.beginning() == address.beginning());
+        for (_, place) in beneath {
+            let gone = place.entry.take_if(|entry| entry.lease_left(now).is_none());
+            place.changed |= gone.is_some();
+        }
     }
 
     pub(super) fn into_changes(self) -> Changes {
@@ -125,7 +157,7 @@ impl Entries {
     }
 }
 
-fn decide(entry: &mut Option<Entry>, op: Op, now: Timestamp) -> Decided<Answer> {
+fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -> Decided<Answer> {
     fn told<T>((answer, changed): Decided<T>, told: impl Fn(T) -> Answer) -> Decided<Answer> {
         (told(answer), changed)
     }
@@ -139,6 +171,11 @@ fn decide(entry: &mut Option<Entry>, op: Op, now: Timestamp) -> Decided<Answer> 
         }
         Op::Release(hold) => told(entry::release(entry, &hold), |()| Answer::Released),
         Op::Resolve(request) => told(resolve(entry, request, now), Answer::Resolve),
+        Op::Inspect(_) => {
+            let found = entry.as_ref().and_then(|entry| entry.inspect(address, now));
+            (Answer::Inspected(found), Changed::No)
+        }
+        Op::Forget(request) => told(forget(entry, &request, now), Answer::Forget),
         Op::Sweep => (Answer::Swept(0), Changed::No),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Inner, NAME, SqliteStore,
     connect::{Connector, Open, check_pool, setting, unreachable},
     poller::Waiters,
+    reader::Reader,
     schema,
     sql::{MOST, Sql},
     sweeper,
@@ -157,9 +158,10 @@ fn start(
         clock: Arc::clone(&clock),
     });
     let waiters = Waiters::start(connector.clone(), Arc::clone(&sql), Arc::clone(&clock), bells.clone());
+    let reader = Reader { connector: connector.clone(), sql: Arc::clone(&sql), clock: Arc::clone(&clock) };
     let writer = Arc::new(Writer::new(connector, open, sql, clock, bells.clone(), turns));
     let calls = Batches::start(NAME, 1, MOST, move |ops| Arc::clone(&writer).send(ops));
-    let inner = Arc::new(Inner { calls, bells, waiters, transactions });
+    let inner = Arc::new(Inner { calls, bells, waiters, reader, transactions });
     tokio::spawn(sweeper::run(Arc::downgrade(&inner), sweep_every));
     SqliteStore(inner)
 }

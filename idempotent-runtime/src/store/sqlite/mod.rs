@@ -6,8 +6,10 @@ mod builder;
 mod connect;
 mod entry;
 mod files;
+mod inspect;
 mod line;
 mod poller;
+mod reader;
 mod resolve;
 mod rows;
 mod schema;
@@ -24,12 +26,13 @@ pub use self::builder::SqliteStoreBuilder;
 use self::{
     batch::{Answer, Op},
     poller::{Knows, Waiters},
+    reader::Reader,
     sql::SWEPT,
     transaction::Transactions,
 };
 use super::{
-    Claim, ClaimRequest, Completion, Hold, Record, Renewal, Resolve, ResolveRequest, Retention, SetupError,
-    Store, StoreError,
+    Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+    ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
     remote::{Batches, Bells},
 };
 use crate::request::Address;
@@ -91,6 +94,7 @@ struct Inner {
     calls: Batches<Op, Answer>,
     bells: Bells,
     waiters: Waiters,
+    reader: Reader,
     transactions: Option<Transactions>,
 }
 
@@ -186,6 +190,24 @@ impl Store for SqliteStore {
         }
     }
 
+    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        match self.0.call(Op::Inspect(address)).await? {
+            Answer::Inspected(found) => Ok(found),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        match self.0.call(Op::Forget(request)).await? {
+            Answer::Forget(forget) => Ok(forget),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
+    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
+        self.0.reader.stuck(&request).await
+    }
+
     fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.0.transactions.as_ref().map(|transactions| transactions as _)
     }
@@ -239,6 +261,7 @@ fn mixed_up(answer: &Answer) -> StoreError {
         Answer::Completion(_) => "completion",
         Answer::Released => "release",
         Answer::Resolve(_) => "resolution",
+        Answer::Inspected(_) | Answer::Forget(_) => "look",
         _ => "sweep",
     };
     StoreError::unavailable(NAME, format!("a call was given the answer to a {kind}"))

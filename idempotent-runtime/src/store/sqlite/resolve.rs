@@ -32,10 +32,10 @@ pub(super) fn resolve(
 impl Entry {
     /// Until when what a resolution records here is replayed, or what the resolution is answered.
     fn resolvable(&self, request: &ResolveRequest, now: Timestamp) -> Result<Timestamp, Resolve> {
+        if let Some(lease_left) = self.lease_left(now) {
+            return Err(Resolve::Running { lease_left });
+        }
         match &self.state {
-            State::Claimed { lease_until, .. } if now < *lease_until => {
-                Err(Resolve::Running { lease_left: lease_until.since(now) })
-            }
             State::Claimed { .. } | State::Abandoned { .. } => Ok(self.forget_at),
             State::Expired { .. } => Err(Resolve::Expired),
             State::Completed { replay_until, .. } if *replay_until <= now => Err(Resolve::Expired),

@@ -71,6 +71,16 @@ pub(super) fn place(row: &SqliteRow, addresses: &[Address]) -> Result<Address, s
     address.copied().ok_or_else(|| sqlx::Error::Decode("a row for an address that was not asked for".into()))
 }
 
+/// The address in the first column of `row`.
+pub(super) fn address(row: &SqliteRow) -> Option<Address> {
+    bytes(row, 0).map(Address::from_bytes)
+}
+
+/// From when on what `row` holds is forgotten.
+pub(super) fn forgotten_at(row: &SqliteRow) -> Option<Timestamp> {
+    moment(row, 7).ok()
+}
+
 /// The entry that `row` holds, if it is one.
 pub(super) fn entry(row: &SqliteRow) -> Found {
     let token = bytes(row, 2).ok_or("the token is not one")?;

@@ -11,6 +11,9 @@ pub(super) const MOST: usize = 256;
 /// How many rows one sweep deletes, and how many records, at most, so that no claim waits long behind it.
 pub(super) const SWEPT: u64 = 500;
 
+/// How many rows a page of what is stuck looks at.
+pub(super) const WALKED: usize = 1_000;
+
 #[derive(Debug)]
 pub(super) struct Sql {
     /// Begins, and reads the entries at the addresses in `?1`, of which there are `?2`.
@@ -25,6 +28,10 @@ pub(super) struct Sql {
     pub(super) claim: Arc<str>,
     /// Completes the claim at `?1` with the token `?2`: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,
+    /// Reads the entries at the addresses from `?1` to `?2`.
+    pub(super) beneath: Arc<str>,
+    /// Reads the entries that are forgotten after the one that is forgotten at `?1` and has the address `?2`; records of `?3` bytes at most.
+    pub(super) walk: Arc<str>,
     // Writes 1, 2, 4 … rows and commits.
     put: Vec<Arc<str>>,
 }
@@ -35,6 +42,9 @@ pub(super) const COMMIT: &str = "COMMIT";
 const ADDRESSES: &str =
     "WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < ?2)";
 const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
+
+/// A row in the order in which [`rows::entry`](super::rows::entry) reads it, but for its record.
+const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at";
 
 impl Sql {
     pub(super) fn new(table: &str) -> Self {
@@ -73,6 +83,14 @@ impl Sql {
             complete: format!(
                 "UPDATE \"{table}\" SET state = 2, until = ?3, retention = 0, forget_at = ?4, record = ?5 \
                  WHERE address = ?1 AND token = ?2 AND state = 0"
+            )
+            .into(),
+            beneath: format!("SELECT {COLUMNS}, record FROM \"{table}\" WHERE address BETWEEN ?1 AND ?2")
+                .into(),
+            walk: format!(
+                "SELECT {COLUMNS}, CASE WHEN length(record) <= ?3 THEN record ELSE x'' END \
+                 FROM \"{table}\" WHERE forget_at >= ?1 AND (forget_at > ?1 OR address > ?2) \
+                 ORDER BY forget_at, address LIMIT {WALKED}"
             )
             .into(),
             put: (0..=MOST.ilog2()).map(|power| put(table, 1 << power).into()).collect(),

@@ -160,6 +160,11 @@ impl Writer {
         mut entries: Entries,
         ops: Vec<Op>,
     ) -> Result<Answered, sqlx::Error> {
+        for op in &ops {
+            if let Op::Forget(request) = op {
+                self.read_beneath(connection, request.address, &mut entries).await?;
+            }
+        }
         let now = self.clock.now();
         let sweeps = ops.iter().any(|op| matches!(op, Op::Sweep));
         let swept = if sweeps { self.sweep(connection, now).await? } else { 0 };
@@ -168,6 +173,23 @@ impl Writer {
         self.delete(connection, &changes.delete).await?;
         self.put_and_commit(connection, changes.put).await?;
         Ok((answers, changes.settled))
+    }
+
+    /// Reads the entries whose addresses begin like `address`.
+    async fn read_beneath(
+        &self,
+        connection: &mut SqliteConnection,
+        address: Address,
+        entries: &mut Entries,
+    ) -> Result<(), sqlx::Error> {
+        let end = |byte: u8| [address.beginning(), [byte; 16]].concat();
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.beneath))).bind(end(0)).bind(end(u8::MAX));
+        for row in query.fetch_all(connection).await? {
+            if let Some(address) = rows::address(&row) {
+                entries.add(address, rows::entry(&row));
+            }
+        }
+        Ok(())
     }
 
     async fn sweep(&self, connection: &mut SqliteConnection, now: Timestamp) -> Result<u64, sqlx::Error> {

@@ -1,0 +1,251 @@
+//! What somebody who looks after keys finds, makes free and lists. For stores that can be looked into.
+
+use std::time::Duration;
+
+use super::super::desk::{
+    Desk, FENCED, LONG, Verdict, WON, beneath, hold, is, is_in_flight, is_replay, record, retry, reuse,
+};
+use super::waits::{ended, waiting};
+use crate::store::{
+    Claim, Completion, Forget, Hold, Inspection, OnAbandoned, Renewal, Standing, Store, StuckCursor,
+};
+
+/// Holds if the entry is found under this hold's token.
+async fn is_found<S: Store>(
+    desk: &Desk<S>,
+    owner: Hold,
+    what: &str,
+    is_so: impl Fn(&Standing) -> bool,
+) -> Verdict {
+    match desk.inspect(owner).await? {
+        Some(found) if found.address == owner.address && found.token == owner.token => {
+            if is_so(&found.standing) && found.kept_for <= LONG * 2 && !found.kept_for.is_zero() {
+                return Ok(());
+            }
+            Err(format!("{what} was found as {found:?}"))
+        }
+        other => Err(format!("{what} was found as {other:?}")),
+    }
+}
+
+pub(super) async fn nothing_is_found_where_nothing_is<S: Store>(desk: Desk<S>) -> Verdict {
+    let (never, released) = (hold()?, desk.won().await?);
+    desk.release(released).await?;
+    let (claimed, completed) = (hold()?, desk.won().await?);
+    is(desk.ask(claimed, desk.unit(), OnAbandoned::Refuse, desk.unit()).await?, WON, "the claim")?;
+    desk.complete_for(completed, &record(b"a"), desk.unit(), Duration::ZERO).await?;
+    desk.pass(2.5).await;
+    for owner in [never, released, claimed, completed] {
+        is(desk.inspect(owner).await?, None, "a look where nothing is")?;
+        is(desk.forget(owner).await?, Forget::Vacant, "forgetting nothing")?;
+        is(desk.claim(reuse(owner)?).await?, WON, "a claim after it, of another request")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn what_runs_is_found_running<S: Store>(desk: Desk<S>) -> Verdict {
+    let runs = |wanted| {
+        move |standing: &Standing| match standing {
+            Standing::Running { attempt, lease_left } => {
+                *attempt == wanted && *lease_left <= LONG && *lease_left > LONG / 2
+            }
+            _ => false,
+        }
+    };
+    is_found(&desk, desk.won().await?, "what runs", runs(1)).await?;
+    let (_, second) = desk.taken_over().await?;
+    is_found(&desk, second, "what was taken over", runs(2)).await?;
+    is_found(&desk.another().await, second, "what runs, through another handle", runs(2)).await
+}
+
+pub(super) async fn an_expired_lease_is_found_whether_or_not_it_was_seen<S: Store>(desk: Desk<S>) -> Verdict {
+    let most = desk.unit() * 30;
+    let lapsed = |standing: &Standing| match standing {
+        Standing::Abandoned { attempt: 1, lapsed } => !lapsed.is_zero() && *lapsed < most,
+        _ => false,
+    };
+    is_found(&desk, desk.lapsed().await?, "what nobody saw", lapsed).await?;
+    is_found(&desk, desk.abandoned().await?, "what was seen", lapsed).await
+}
+
+pub(super) async fn what_is_completed_is_found_with_its_record<S: Store>(desk: Desk<S>) -> Verdict {
+    for bytes in [&b""[..], b"a", &[7; 100_000]] {
+        let owner = desk.completed(&record(bytes)).await?;
+        let is_completed = |standing: &Standing| match standing {
+            Standing::Completed { record: found, left } => *found == record(bytes) && *left <= LONG,
+            _ => false,
+        };
+        is_found(&desk, owner, "what is completed", is_completed).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn what_has_expired_is_found_expired_and_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit(), LONG).await?;
+    desk.pass(1.5).await;
+    is_found(&desk, owner, "what has expired", |standing| *standing == Standing::Expired).await?;
+    is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after the look")?;
+    is_found(&desk, owner, "what was seen to have expired", |standing| *standing == Standing::Expired)
+        .await?;
+    is(desk.forget(owner).await?, Forget::Done, "forgetting what has expired")?;
+    is(desk.claim(reuse(owner)?).await?, WON, "another request after it")
+}
+
+pub(super) async fn a_look_changes_nothing<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.lapsed().await?;
+    desk.inspect(owner).await?;
+    is(desk.renew(owner, LONG).await?, Renewal::Renewed, "the owner's renewal")?;
+    let waiter = waiting(&desk, owner).await;
+    desk.inspect(owner).await?;
+    is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after it")?;
+    is(desk.complete(owner, &record(b"a")).await?, Completion::Stored, "the owner's completion")?;
+    ended(&desk, waiter).await?;
+    desk.inspect(owner).await?;
+    is_replay(desk.claim(retry(owner)?).await?, record(b"a"), "a retry")
+}
+
+pub(super) async fn what_runs_is_not_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.won().await?;
+    match desk.forget(owner).await? {
+        Forget::Running { lease_left } if lease_left <= LONG && lease_left > LONG / 2 => {}
+        other => return Err(format!("forgetting what runs was {other:?}")),
+    }
+    is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after it")?;
+    is(desk.renew(owner, LONG).await?, Renewal::Renewed, "the owner's renewal")?;
+    is(desk.complete(owner, &record(b"a")).await?, Completion::Stored, "the owner's completion")
+}
+
+pub(super) async fn what_is_completed_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.completed(&record(b"a")).await?;
+    is(desk.forget(owner).await?, Forget::Done, "forgetting what is completed")?;
+    is(desk.recall(owner), None, "what is recalled after it")?;
+    is(desk.inspect(owner).await?, None, "a look after it")?;
+    is(desk.forget(owner).await?, Forget::Vacant, "forgetting it again")?;
+    let next = reuse(owner)?;
+    is(desk.claim(next).await?, WON, "another request after it")?;
+    is(desk.complete(owner, &record(b"late")).await?, FENCED, "the old owner's completion")?;
+    is(desk.complete(next, &record(b"b")).await?, Completion::Stored, "the new owner's completion")?;
+    is_replay(desk.another().await.claim(retry(next)?).await?, record(b"b"), "a retry")
+}
+
+pub(super) async fn an_owner_whose_claim_was_forgotten_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
+    for owner in [desk.abandoned().await?, desk.lapsed().await?] {
+        is(desk.forget(owner).await?, Forget::Done, "forgetting what nobody runs")?;
+        is(desk.renew(owner, LONG).await?, Renewal::Fenced, "the owner's renewal of nothing")?;
+        is(desk.complete(owner, &record(b"late")).await?, FENCED, "the owner's completion of nothing")?;
+        let next = retry(owner)?;
+        is(desk.rerun(next).await?, WON, "a claim after it")?;
+        is(desk.renew(owner, LONG).await?, Renewal::Fenced, "the owner's renewal")?;
+        is(desk.complete(owner, &record(b"late")).await?, FENCED, "the owner's completion")?;
+        desk.release(owner).await?;
+        is_in_flight(desk.claim(retry(owner)?).await?, LONG, "a claim after the old owner's release")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn no_other_entry_is_forgotten_than_the_one_that_is_meant<S: Store>(
+    desk: Desk<S>,
+) -> Verdict {
+    let first = desk.completed(&record(b"a")).await?;
+    is(desk.forget(retry(first)?).await?, Forget::Another, "forgetting by a token of nobody's")?;
+    is_replay(desk.claim(retry(first)?).await?, record(b"a"), "a retry")?;
+    is(desk.forget(first).await?, Forget::Done, "forgetting it")?;
+    let second = retry(first)?;
+    is(desk.claim(second).await?, WON, "a claim after it")?;
+    is(desk.complete(second, &record(b"b")).await?, Completion::Stored, "its completion")?;
+    is(desk.forget(first).await?, Forget::Another, "forgetting the first once more")?;
+    is_replay(desk.claim(retry(first)?).await?, record(b"b"), "a retry of the second")?;
+    let (old, new) = desk.taken_over().await?;
+    is(desk.forget(old).await?, Forget::Another, "forgetting what was taken over")?;
+    is(desk.renew(new, LONG).await?, Renewal::Renewed, "the new owner's renewal")
+}
+
+pub(super) async fn what_lies_beneath_is_forgotten_unless_it_runs<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.completed(&record(b"a")).await?;
+    let (done, dead, running) = (beneath(owner)?, beneath(owner)?, beneath(owner)?);
+    is(desk.claim(done).await?, WON, "the claim of a step")?;
+    is(desk.complete(done, &record(b"step")).await?, Completion::Stored, "its completion")?;
+    is(desk.claim_briefly(dead).await?, WON, "the claim of a step that dies")?;
+    desk.pass(1.5).await;
+    is(desk.claim(running).await?, WON, "the claim of a step that runs")?;
+    let other = desk.completed(&record(b"other")).await?;
+    is(desk.forget(owner).await?, Forget::Done, "forgetting the key")?;
+    is(desk.recall(done), None, "what is recalled of a step")?;
+    for step in [done, dead] {
+        is(desk.claim(reuse(step)?).await?, WON, "a claim of a step that was forgotten")?;
+    }
+    is_in_flight(desk.claim(retry(running)?).await?, LONG, "a claim of the step that runs")?;
+    is(desk.complete(running, &record(b"b")).await?, Completion::Stored, "the completion of that step")?;
+    is_replay(desk.claim(retry(other)?).await?, record(b"other"), "a retry of another key")?;
+    is(desk.forget(done).await?, Forget::Another, "forgetting a step by an old token")
+}
+
+pub(super) async fn waiting_ends_when_the_claim_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+    let owner = desk.lapsed().await?;
+    let waiter = waiting(&desk, owner).await;
+    is(desk.another().await.forget(owner).await?, Forget::Done, "forgetting what nobody runs")?;
+    ended(&desk, waiter).await
+}
+
+/// The record that says that nothing is known.
+const UNKNOWN: &[u8] = b"unknown";
+
+pub(super) async fn what_is_stuck_is_listed_and_nothing_else_is<S: Store>(desk: Desk<S>) -> Verdict {
+    let (lapsed, abandoned) = (desk.lapsed().await?, desk.abandoned().await?);
+    let unknown = desk.completed(&record(UNKNOWN)).await?;
+    let (running, completed) = (desk.won().await?, desk.completed(&record(b"unknowm")).await?);
+    let longer = desk.completed(&record(b"unknown, or not")).await?;
+    let expired = desk.won().await?;
+    desk.complete_for(expired, &record(UNKNOWN), desk.unit(), LONG).await?;
+    desk.pass(1.5).await;
+    for limit in [1_000, 50] {
+        let listed = desk.stuck(&record(UNKNOWN), limit).await?;
+        for owner in [lapsed, abandoned, unknown] {
+            match listed.iter().find(|entry| entry.address == owner.address) {
+                Some(entry) => is(Some(entry.token), Some(owner.token), "the token of what is stuck")?,
+                None => return Err("what is stuck was not listed".to_owned()),
+            }
+        }
+        let others = [running, completed, longer, expired];
+        if let Some(other) =
+            listed.iter().find(|entry| others.iter().any(|hold| hold.address == entry.address))
+        {
+            return Err(format!("{other:?} was listed"));
+        }
+    }
+    is(desk.claim(retry(lapsed)?).await?, Claim::Abandoned, "a claim after it")?;
+    is(desk.forget(unknown).await?, Forget::Done, "forgetting what is not known")
+}
+
+pub(super) async fn what_is_stuck_is_listed_page_by_page_and_in_order<S: Store>(desk: Desk<S>) -> Verdict {
+    let mut holds = Vec::new();
+    for more in 1..=16 {
+        holds.push(hold()?);
+        let retention = LONG + desk.unit() * more;
+        let claim = desk.ask(holds[holds.len() - 1], desk.unit(), OnAbandoned::Refuse, retention).await?;
+        is(claim, WON, "a claim")?;
+    }
+    desk.pass(1.5).await;
+    let (mut after, mut pages, mut found) = (None, 0, 0);
+    loop {
+        let page = desk.page(after.take(), &record(UNKNOWN), 7).await?;
+        let ours = |entry: &&Inspection| holds.iter().any(|hold| hold.address == entry.address);
+        let ours: Vec<_> = page.entries.iter().filter(ours).collect();
+        if !ours.is_sorted_by_key(|entry| entry.kept_for) {
+            return Err(format!("a page is not in order: {ours:?}"));
+        }
+        (pages, found) = (pages + usize::from(!ours.is_empty()), found + ours.len());
+        // One that can be kept as text.
+        after = page.next.map(|next| StuckCursor::new(next.as_str()));
+        if after.is_none() {
+            is(found >= holds.len(), true, "whether all that is stuck was listed")?;
+            return is(pages > 1, true, "whether there were several pages");
+        }
+    }
+}
+
+pub(super) async fn a_cursor_of_nobodys_is_an_error<S: Store>(desk: Desk<S>) -> Verdict {
+    let page = desk.page(Some(StuckCursor::new("nobody's")), &record(UNKNOWN), 1).await;
+    is(page.is_err(), true, "whether a cursor that is none is an error")
+}

@@ -1,0 +1,137 @@
+//! Looks at entries. They take no lock and wait for none, so they go by themselves, beside the calls.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, PgConnection, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+use tokio::time::timeout;
+
+use super::{
+    NAME,
+    link::{InUse, Link, timed_out},
+    names::Names,
+    trips::has_gone,
+};
+use crate::{
+    request::Address,
+    store::{
+        Inspection, Record, Standing, StoreError, Stuck, StuckRequest, Token,
+        inspect::{Position, stuck_among},
+    },
+};
+
+/// How long a statement may take; the server gives it up a little earlier.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many rows a page of what is stuck looks at.
+const WALKED: i32 = 1_000;
+
+const INSPECT: &str = "SELECT * FROM {schema}.{table}_inspect($1)";
+const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck($1, $2, $3, $4)";
+
+/// Looks into one table.
+#[derive(Debug)]
+pub(super) struct Looks {
+    link: Arc<Link>,
+    inspect: Arc<str>,
+    stuck: Arc<str>,
+}
+
+type Asked<'q> = Query<'q, Postgres, PgArguments>;
+
+impl Looks {
+    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
+        Looks { link, inspect: names.fill(INSPECT).into(), stuck: names.fill(STUCK).into() }
+    }
+
+    /// See [`Store::inspect`](crate::Store::inspect).
+    pub(super) async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        let ask = || sqlx::query(AssertSqlSafe(Arc::clone(&self.inspect))).bind(&address.as_bytes()[..]);
+        let rows = self.rows(ask).await.map_err(failed)?;
+        let read = |row: &PgRow| inspection(row, 0, address, row.try_get(5)?);
+        rows.first().map(read).transpose().map_err(failed).map(Option::flatten)
+    }
+
+    /// See [`Store::stuck`](crate::Store::stuck).
+    pub(super) async fn stuck(&self, request: &StuckRequest) -> Result<Stuck, StoreError> {
+        let after = Position::after(request, NAME)?;
+        let (place, address) = after.map_or((0, Vec::new()), |Position { time, address }| {
+            (i64::try_from(time).unwrap_or(i64::MAX), address.as_bytes().to_vec())
+        });
+        let unknown = &request.unknown;
+        let ask = || {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.stuck)));
+            query.bind(place).bind(&address[..]).bind(WALKED).bind(&unknown.as_bytes()[..])
+        };
+        let rows = self.rows(ask).await.map_err(failed)?;
+        let walked = rows.iter().map(|row| walked(row, unknown)).collect::<Result<_, _>>().map_err(failed)?;
+        Ok(stuck_among(walked, WALKED.unsigned_abs() as usize, request))
+    }
+
+    /// What the server answers. A connection that has been idle may be dead without anybody knowing.
+    async fn rows<'q>(&self, ask: impl Fn() -> Asked<'q>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let InUse { connection, used_before } = self.link.take().await?;
+        match self.rows_on(connection, ask()).await {
+            Err(error) if used_before && has_gone(&error) => {
+                self.link.forget();
+                self.rows_on(self.link.connect_for_calls().await?, ask()).await
+            }
+            rows => rows,
+        }
+    }
+
+    async fn rows_on(
+        &self,
+        mut connection: PgConnection,
+        asked: Asked<'_>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let rows = timeout(PATIENCE, asked.fetch_all(&mut connection)).await;
+        let rows = rows.unwrap_or_else(|_| Err(timed_out("a look")))?;
+        self.link.put(connection);
+        Ok(rows)
+    }
+}
+
+fn failed(error: sqlx::Error) -> StoreError {
+    StoreError::unavailable(NAME, error)
+}
+
+/// The place of a row, and what is known of it, if it is stuck.
+fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>), sqlx::Error> {
+    let (time, address): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
+    let address = Address::from_bytes(address.try_into().map_err(|_| unreadable("an address"))?);
+    let entry = inspection(row, 2, address, Some(unknown.as_bytes()))?;
+    Ok((Position { time: time.unsigned_abs(), address }, entry))
+}
+
+/// What is known of an entry, from the column `first` on: token, state, attempt, and what is left of its time. Nothing where there is no state.
+fn inspection(
+    row: &PgRow,
+    first: usize,
+    address: Address,
+    record: Option<&[u8]>,
+) -> Result<Option<Inspection>, sqlx::Error> {
+    let token: &[u8] = row.try_get(first)?;
+    let token = Token::from_bytes(token.try_into().map_err(|_| unreadable("a token"))?);
+    let (attempt, left, kept): (i32, i64, i64) =
+        (row.try_get(first + 2)?, row.try_get(first + 3)?, row.try_get(first + 4)?);
+    let (attempt, micros) = (attempt.unsigned_abs(), Duration::from_micros(left.unsigned_abs()));
+    let standing = match (row.try_get(first + 1)?, left > 0, record) {
+        (None, ..) => return Ok(None),
+        (Some("c"), true, _) => Standing::Running { attempt, lease_left: micros },
+        (Some("c" | "a"), ..) => Standing::Abandoned { attempt, lapsed: micros },
+        (Some("d"), true, Some(record)) => {
+            Standing::Completed { record: Record::from_bytes(record.to_vec()), left: micros }
+        }
+        (Some("d"), ..) => Standing::Expired,
+        _ => return Err(unreadable("a state")),
+    };
+    let kept_for = Duration::from_micros(kept.unsigned_abs());
+    Ok(Some(Inspection { address, token, standing, kept_for }))
+}
+
+fn unreadable(what: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{what} in the table is not one").into())
+}

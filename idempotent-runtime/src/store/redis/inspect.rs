@@ -1,0 +1,115 @@
+//! Looking at entries, and forgetting one.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use redis::RedisError;
+
+use super::{
+    NAME, RedisStore, failed,
+    scan::{self, Place},
+    words::Answer,
+};
+use crate::{
+    request::{Address, RequestFingerprint},
+    store::{
+        Forget, ForgetRequest, Hold, Inspection, Renewal, Store, StoreError, Stuck, StuckRequest, Token,
+    },
+};
+
+/// No record is longer.
+const ALL: usize = 1 << 30;
+/// How many keys are looked through at a time, for steps and for what is stuck.
+const COUNT: usize = 1_000;
+const LOOKED_AT: usize = 200;
+/// How often a page of what is stuck goes on to look.
+const ROUNDS: usize = 16;
+/// For how long an entry is held that is being forgotten; renewed after each part of the keys.
+const HELD: Duration = Duration::from_secs(10);
+
+impl RedisStore {
+    /// See [`Store::inspect`]; of the record `most` bytes.
+    pub(super) async fn look(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
+        let call = self.0.names.inspect(address, most);
+        let reply = self.0.scripts.run(&self.0.link, &call).await.map_err(failed)?;
+        Answer::of(reply)?.into_inspection(address)
+    }
+
+    pub(super) async fn look_at_all(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
+        self.look(address, ALL).await
+    }
+
+    /// See [`Store::stuck`].
+    pub(super) async fn find_stuck(&self, request: &StuckRequest) -> Result<Stuck, StoreError> {
+        let mut place = request.after.as_ref().map(Place::of).transpose()?;
+        let pattern = self.0.names.pattern(&[]);
+        let mut stuck = Stuck::default();
+        for _ in 0..ROUNDS {
+            let count = request.limit.min(LOOKED_AT);
+            let (addresses, next) = self.scan(&pattern, place, count).await?;
+            // A byte more than is looked for tells what is longer.
+            let most = request.unknown.as_bytes().len() + 1;
+            let found = try_join_all(addresses.into_iter().map(|address| self.look(address, most))).await?;
+            stuck
+                .entries
+                .extend(found.into_iter().flatten().filter(|entry| entry.is_stuck(&request.unknown)));
+            place = next;
+            if place.is_none() || stuck.entries.len() >= request.limit {
+                break;
+            }
+        }
+        stuck.entries.sort_by_key(|entry| entry.kept_for);
+        stuck.next = place.map(Place::cursor);
+        Ok(stuck)
+    }
+
+    async fn scan(
+        &self,
+        pattern: &[u8],
+        place: Option<Place>,
+        count: usize,
+    ) -> Result<(Vec<Address>, Option<Place>), StoreError> {
+        let step = scan::step(&self.0.link, pattern, place, count).await;
+        let (keys, next) = step.map_err(|error: RedisError| StoreError::unavailable(NAME, error))?;
+        Ok((keys.iter().filter_map(|key| self.0.names.address_of(key)).collect(), next))
+    }
+
+    // The entry and its steps live in different slots, so they do not go in one script:
+    //
+    //   not running ─ taken over, by a token of our own ─▶ held: whoever asks waits ─ its steps dropped ─▶ vacant, and whoever waits is woken
+    //                                                        └ we die over it ─▶ a dead claim, which may be forgotten again
+    /// See [`Store::forget`].
+    pub(super) async fn free(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        let token = Token::random().map_err(|error| StoreError::undone(NAME, error))?;
+        match self.call(self.0.names.forget(&request, token, HELD)).await?.into_forget()? {
+            Forget::Done => {}
+            other => return Ok(other),
+        }
+        let fingerprint = RequestFingerprint::from_bytes([0; 32]);
+        let hold = Hold { address: request.address, token, fingerprint };
+        if self.drop_steps(hold).await? == Renewal::Fenced {
+            return Ok(Forget::Another);
+        }
+        self.release(hold).await?;
+        Ok(Forget::Done)
+    }
+
+    /// Drops what lies beneath an entry that is held, for as long as it is held.
+    async fn drop_steps(&self, held: Hold) -> Result<Renewal, StoreError> {
+        let (pattern, mut place) = (self.0.names.pattern(&held.address.beginning()), None);
+        loop {
+            let (addresses, next) = self.scan(&pattern, place, COUNT).await?;
+            for address in addresses.into_iter().filter(|address| *address != held.address) {
+                self.call(self.0.names.drop_unless_running(address)).await?;
+                self.0.wakes.ring(address);
+            }
+            if self.renew(held, HELD).await? == Renewal::Fenced {
+                return Ok(Renewal::Fenced);
+            }
+            place = next;
+            if place.is_none() {
+                return Ok(Renewal::Renewed);
+            }
+        }
+    }
+}

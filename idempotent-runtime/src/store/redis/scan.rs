@@ -1,0 +1,79 @@
+//! A walk through all keys, a few at a time: of one server, or of the primaries of a cluster, one after the other.
+
+use std::collections::BTreeMap;
+
+use redis::{Cmd, RedisResult, Value, from_redis_value};
+
+use super::{NAME, cluster::items, link::Link};
+use crate::store::{StoreError, StuckCursor, inspect::no_cursor};
+
+/// How far a walk has come: at the primary that has this slot as its first, and there at this cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    slot: u16,
+    cursor: u64,
+}
+
+impl Place {
+    /// # Errors
+    /// Where `cursor` is none of this store.
+    pub(super) fn of(cursor: &StuckCursor) -> Result<Self, StoreError> {
+        let read = || {
+            let (slot, cursor) = cursor.as_str().split_once('.')?;
+            Some(Place { slot: slot.parse().ok()?, cursor: cursor.parse().ok()? })
+        };
+        read().ok_or_else(|| no_cursor(NAME))
+    }
+
+    pub(super) fn cursor(self) -> StuckCursor {
+        StuckCursor::new(format!("{}.{}", self.slot, self.cursor))
+    }
+}
+
+/// Some of the keys that look like `pattern`, among about `count` from `place` on, and where to go on.
+pub(super) async fn step(
+    link: &Link,
+    pattern: &[u8],
+    place: Option<Place>,
+    count: usize,
+) -> RedisResult<(Vec<Vec<u8>>, Option<Place>)> {
+    let place = match place {
+        Some(place) => place,
+        None => next_primary(link, None).await?.unwrap_or_default(),
+    };
+    let mut scan = Cmd::new();
+    scan.arg("SCAN").arg(place.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count.max(1));
+    let (cursor, keys): (u64, Vec<Vec<u8>>) = from_redis_value(&link.send_to(place.slot, &scan).await?)?;
+    let next = match cursor {
+        0 => next_primary(link, Some(place.slot)).await?,
+        cursor => Some(Place { cursor, ..place }),
+    };
+    Ok((keys, next))
+}
+
+/// The beginning of the primary whose first slot comes after `slot`.
+async fn next_primary(link: &Link, slot: Option<u16>) -> RedisResult<Option<Place>> {
+    let first = match link {
+        Link::Single(_) => vec![0],
+        Link::Cluster(_) => first_slots(&link.send(Cmd::new().arg("CLUSTER").arg("SLOTS")).await?),
+    };
+    let next = first.into_iter().find(|first| slot.is_none_or(|slot| slot < *first));
+    Ok(next.map(|slot| Place { slot, cursor: 0 }))
+}
+
+/// The first slot of each primary, in order, from an answer to `CLUSTER SLOTS`: ranges of slots, each with its first, its last and its nodes.
+fn first_slots(slots: &Value) -> Vec<u16> {
+    let mut first: BTreeMap<String, u16> = BTreeMap::new();
+    for range in items(slots) {
+        if let [Value::Int(slot), _, primary, ..] = items(range)
+            && let Ok(slot) = u16::try_from(*slot)
+            && let [host, port, ..] = items(primary)
+        {
+            let known = first.entry(format!("{host:?} {port:?}")).or_insert(slot);
+            *known = slot.min(*known);
+        }
+    }
+    let mut first: Vec<u16> = first.into_values().collect();
+    first.sort_unstable();
+    first
+}

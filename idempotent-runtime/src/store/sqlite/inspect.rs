@@ -1,0 +1,54 @@
+//! What a look tells of an entry, and what is forgotten. Pure, like all of [`entry`](super::entry).
+
+use std::time::Duration;
+
+use super::entry::{Changed, Decided, Entry, State};
+use crate::{
+    clock::Timestamp,
+    request::Address,
+    store::{Forget, ForgetRequest, Inspection, Standing},
+};
+
+/// Decides whether an entry is forgotten, in the order of [`Store::forget`](crate::Store::forget).
+pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
+    let answer = match entry.as_ref().filter(|entry| now < entry.forget_at) {
+        None => Forget::Vacant,
+        Some(entry) if entry.token != request.token => Forget::Another,
+        Some(entry) => match entry.lease_left(now) {
+            Some(lease_left) => Forget::Running { lease_left },
+            None => Forget::Done,
+        },
+    };
+    if answer != Forget::Done {
+        return (answer, Changed::No);
+    }
+    *entry = None;
+    (answer, Changed::Yes)
+}
+
+impl Entry {
+    /// How long the lease still runs, if it is claimed and it does.
+    pub(super) fn lease_left(&self, now: Timestamp) -> Option<Duration> {
+        match self.state {
+            State::Claimed { lease_until, .. } if now < lease_until => Some(lease_until.since(now)),
+            _ => None,
+        }
+    }
+
+    /// What is known of it, if it still counts.
+    pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+        let attempt = self.attempt;
+        let standing = match (&self.state, self.lease_left(now)) {
+            (_, Some(lease_left)) => Standing::Running { attempt, lease_left },
+            (State::Claimed { lease_until, .. } | State::Abandoned { lease_until }, None) => {
+                Standing::Abandoned { attempt, lapsed: now.since(*lease_until) }
+            }
+            (State::Completed { record, replay_until }, None) if now < *replay_until => {
+                Standing::Completed { record: record.clone(), left: replay_until.since(now) }
+            }
+            (State::Completed { .. } | State::Expired { .. }, None) => Standing::Expired,
+        };
+        let kept_for = self.forget_at.since(now);
+        (now < self.forget_at).then(|| Inspection { address, token: self.token, standing, kept_for })
+    }
+}

@@ -1,0 +1,220 @@
+//! Keys that an operator makes free again, and what happens to whoever held them.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use actix_web::{HttpResponse, Responder, http::Method, post, web};
+use futures_util::future::join_all;
+use idempotent_runtime::{
+    EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext, Resolution, Resolved, idempotent,
+};
+use idempotent_tests::{Http1, Reply, TestServer};
+
+use super::{
+    ground::Ground,
+    process::{Died, EITHER_WAY, LEASE, Process, dies_running, has_run, is_unknown, order, repeatable_order},
+};
+use crate::gate::{Gate, keyed, within};
+
+on_every_store!(
+    a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten,
+    a_key_that_was_remembered_as_expired_runs_again_when_it_is_forgotten,
+    what_runs_is_not_forgotten_by_name_or_address,
+    a_dead_execution_is_forgotten_and_its_key_begins_anew,
+    an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotten,
+    an_unknown_outcome_is_listed_inspected_and_forgotten,
+    steps_of_a_forgotten_key_run_again,
+    what_is_forgotten_is_in_no_local_cache_of_its_process,
+    every_forgetting_lets_one_request_run_however_many_ask,
+);
+
+async fn forget(process: &Process, entry: &EntryName) -> Forgotten {
+    within(process.idempotency.forget(entry)).await.unwrap()
+}
+
+async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(ground: &impl Ground) {
+    let (process, another) = (Process::open(ground).await, Process::open(ground).await);
+    let (request, entry) = order("k");
+    assert_eq!(forget(&process, &entry).await, Forgotten::NotFound);
+    has_run(&process.ask(&request).await, false);
+    let found = process.idempotency.inspect(&entry).await.unwrap().unwrap();
+    match found.state {
+        EntryState::Completed { status: Some(status), bytes, left } => {
+            assert_eq!(status, 201);
+            assert!(bytes > "effect 1, attempt 1".len() && left <= Duration::from_secs(24 * 3600));
+            assert_eq!(left, found.kept_for);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(another.idempotency.inspect(&entry).await.unwrap(), None);
+    assert_eq!(forget(&another, &entry).await, Forgotten::NotFound);
+    // Another body: nothing of the request is left.
+    has_run(&another.ask(&keyed("/orders", "k", "coffee")).await, false);
+    assert_eq!(process.ask(&request).await.code(), "key_reused");
+    assert_eq!((process.gate.effects(), another.gate.effects()), (1, 1));
+}
+
+async fn a_key_that_was_remembered_as_expired_runs_again_when_it_is_forgotten(ground: &impl Ground) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let process = Process::with(ground, Gate::open(), |builder| builder.remember_expired_keys(HOUR)).await;
+    let (request, entry) = order("k");
+    has_run(&process.ask(&request).await, false);
+    ground.pass(HOUR * 24).await;
+    assert_eq!(process.ask(&request).await.code(), "key_expired");
+    assert_eq!(process.idempotency.inspect(&entry).await.unwrap().unwrap().state, EntryState::Expired);
+    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(process.ask(&request).await.text(), "effect 2, attempt 1");
+}
+
+async fn what_runs_is_not_forgotten_by_name_or_address(ground: &impl Ground) {
+    let (request, entry) = order("k");
+    let (running, process) = (Process::on(ground, Gate::shut()).await, Process::open(ground).await);
+    let mut connection = running.begun(&request).await;
+    running.gate.began().await;
+    ground.pass(LEASE / 2).await;
+    let found = process.idempotency.inspect(&entry).await.unwrap().unwrap();
+    match found.state {
+        EntryState::Running { attempt: 1, lease_left } => assert!(lease_left <= LEASE / 2, "{lease_left:?}"),
+        other => panic!("{other:?}"),
+    }
+    let by_address = process.idempotency.forget(found.address).await.unwrap();
+    for told in [forget(&process, &entry).await, forget(&running, &entry).await, by_address] {
+        match told {
+            Forgotten::Running { lease_left } if !lease_left.is_zero() && lease_left <= LEASE / 2 => {}
+            _ => panic!("{told:?}"),
+        }
+    }
+    running.gate.let_one_through();
+    has_run(&within(connection.reply()).await.unwrap(), false);
+    has_run(&process.ask(&request).await, true);
+}
+
+async fn a_dead_execution_is_forgotten_and_its_key_begins_anew(ground: &impl Ground) {
+    for died in EITHER_WAY {
+        let (request, entry) = order(&format!("{died:?}"));
+        dies_running(ground, &request, died).await;
+        let process = Process::open(ground).await;
+        match process.idempotency.inspect(&entry).await.unwrap().unwrap().state {
+            EntryState::Abandoned { attempt: 1, .. } => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+        has_run(&process.ask(&request).await, false);
+        has_run(&process.ask(&request).await, true);
+    }
+}
+
+async fn an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotten(ground: &impl Ground) {
+    let (request, entry) = repeatable_order("k");
+    let zombie = Process::on(ground, Gate::shut()).await;
+    let mut connection = zombie.begun(&request).await;
+    zombie.gate.began().await;
+    ground.pass(LEASE).await;
+    let process = Process::on(ground, Gate::shut()).await;
+    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    let mut next = process.begun(&request).await;
+    process.gate.began().await;
+    zombie.gate.let_one_through();
+    let late = within(connection.reply()).await.unwrap();
+    assert_eq!((late.status, late.header("idempotency-stored")), (201, Some("false")), "{late:?}");
+    match process.idempotency.inspect(&entry).await.unwrap().unwrap().state {
+        EntryState::Running { attempt: 1, .. } => {}
+        other => panic!("{other:?}"),
+    }
+    process.gate.let_one_through();
+    has_run(&within(next.reply()).await.unwrap(), false);
+    has_run(&zombie.ask(&request).await, true);
+}
+
+async fn an_unknown_outcome_is_listed_inspected_and_forgotten(ground: &impl Ground) {
+    let process = Process::open(ground).await;
+    let (request, entry) = order("k");
+    dies_running(ground, &request, Died::Seen).await;
+    assert_eq!(process.resolve(&entry, Resolution::Refuse).await, Resolved::Done);
+    is_unknown(&process.ask(&request).await);
+    let page = process.idempotency.stuck(None, 10).await.unwrap();
+    assert_eq!((page.entries.len(), page.next), (1, None));
+    let listed = &page.entries[0];
+    assert!(matches!(listed.state, EntryState::Unknown { .. }), "{listed:?}");
+    let by_name = process.idempotency.inspect(&entry).await.unwrap().unwrap();
+    let by_address = process.idempotency.inspect(listed.address).await.unwrap().unwrap();
+    for found in [by_name, by_address] {
+        assert_eq!(found.address, listed.address);
+        assert!(matches!(found.state, EntryState::Unknown { .. }), "{found:?}");
+    }
+    let address = listed.address.to_string().parse::<idempotent_runtime::Address>().unwrap();
+    assert_eq!(process.idempotency.forget(address).await.unwrap(), Forgotten::Done);
+    assert_eq!(process.idempotency.stuck(None, 10).await.unwrap().entries, []);
+    has_run(&process.ask(&request).await, false);
+}
+
+#[post("/charges")]
+#[idempotent(ttl = "24h", replay = "final")]
+async fn charges(charged: web::Data<AtomicUsize>, context: IdempotencyContext) -> impl Responder {
+    let charge = async { Ok::<_, Infallible>(charged.fetch_add(1, SeqCst) + 1) };
+    let number = context.checkpoint("charge", charge).await.unwrap();
+    // The first attempt fails after its charge, and the key is free for the next one, which finds the charge.
+    match number {
+        1 if context.attempt() == 1 && charged.swap(10, SeqCst) == 1 => {
+            HttpResponse::InternalServerError().body("charged, and failed")
+        }
+        _ => HttpResponse::Created().body(format!("charge {number}")),
+    }
+}
+
+async fn steps_of_a_forgotten_key_run_again(ground: &impl Ground) {
+    let idempotency = Idempotency::builder().store(ground.store().await).build().unwrap();
+    let (data, charged) = (idempotency.clone(), web::Data::new(AtomicUsize::new(0)));
+    let server = TestServer::start(1, move |app| {
+        app.app_data(data.clone()).app_data(charged.clone()).service(charges);
+    });
+    let request = keyed("/charges", "k", "tea");
+    let ask = async || within(Http1::once(server.address(), &request)).await;
+    let name = EntryName::endpoint(Method::POST, "/charges", "k");
+    assert_eq!(ask().await.status, 500);
+    // A key that is free already has nothing that could be forgotten.
+    assert_eq!(idempotency.forget(&name).await.unwrap(), Forgotten::NotFound);
+    assert_eq!(ask().await.text(), "charge 1");
+    assert_eq!(idempotency.forget(&name).await.unwrap(), Forgotten::Done);
+    assert_eq!(ask().await.text(), "charge 11");
+}
+
+async fn what_is_forgotten_is_in_no_local_cache_of_its_process(ground: &impl Ground) {
+    let cached = async || Process::with(ground, Gate::open(), |builder| builder.local_cache(1 << 20)).await;
+    let (process, another) = (cached().await, cached().await);
+    let (request, entry) = order("k");
+    has_run(&process.ask(&request).await, false);
+    has_run(&another.ask(&request).await, true);
+    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    let again = process.ask(&request).await;
+    assert_eq!((again.is_replay(), again.text()), (false, "effect 2, attempt 1"));
+    has_run(&another.ask(&request).await, true);
+    assert!(another.idempotency.inspect(&entry).await.unwrap().is_some());
+    let replayed = another.ask(&request).await;
+    assert_eq!((replayed.is_replay(), replayed.text()), (true, "effect 2, attempt 1"));
+}
+
+async fn every_forgetting_lets_one_request_run_however_many_ask(ground: &impl Ground) {
+    let processes = Arc::new([Process::open(ground).await, Process::open(ground).await]);
+    let effects = || processes.iter().map(|process| process.gate.effects()).sum::<usize>();
+    for round in 0..4 {
+        let (request, entry) = order(&format!("{round}"));
+        assert!(!processes[0].ask(&request).await.is_replay());
+        let before = effects();
+        let forgetting = join_all((0..16).map(|number| forget(&processes[number % 2], &entry)));
+        let asking = join_all((0..16).map(|number| processes[number % 2].ask(&request)));
+        let (forgotten, replies): (Vec<Forgotten>, Vec<Reply>) = tokio::join!(forgetting, asking);
+        let done = forgotten.iter().filter(|told| **told == Forgotten::Done).count();
+        let ran = replies.iter().filter(|reply| !reply.is_replay()).count();
+        assert!(done >= 1 && replies.iter().all(|reply| reply.status == 201), "{forgotten:?}");
+        assert_eq!(effects() - before, ran, "{replies:?}");
+        assert!(ran <= done, "{ran} requests ran after {done} forgettings");
+    }
+}

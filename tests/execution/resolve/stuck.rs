@@ -1,0 +1,63 @@
+//! The list of keys that wait for an operator.
+
+use std::collections::BTreeSet;
+
+use idempotent_runtime::{Address, EntryState, Forgotten, Resolution, Resolved, StuckCursor};
+
+use super::{
+    ground::Ground,
+    process::{EITHER_WAY, LEASE, Process, has_run, is_unknown, order, paid},
+};
+use crate::gate::{Gate, within};
+
+on_every_store!(what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come);
+
+/// All that is listed, in pages of two or a few more.
+async fn listed(process: &Process) -> BTreeSet<Address> {
+    let (mut all, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = within(process.idempotency.stuck(after.as_ref(), 2)).await.unwrap();
+        assert!(page.entries.len() <= 4, "{page:?}");
+        for entry in page.entries {
+            assert!(matches!(entry.state, EntryState::Abandoned { attempt: 1, .. }), "{entry:?}");
+            all.insert(entry.address);
+        }
+        let Some(next) = page.next else { return all };
+        after = Some(StuckCursor::new(next.to_string()));
+    }
+}
+
+async fn what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come(ground: &impl Ground) {
+    let dying = Process::on(ground, Gate::shut()).await;
+    let process = Process::open(ground).await;
+    let mut connections = Vec::new();
+    for number in 0..5 {
+        connections.push(dying.begun(&order(&format!("dead-{number}")).0).await);
+        dying.gate.began().await;
+    }
+    has_run(&process.ask(&order("completed").0).await, false);
+    drop(dying.server);
+    ground.pass(LEASE).await;
+    let running = Process::on(ground, Gate::shut()).await;
+    let _connection = running.begun(&order("running").0).await;
+    running.gate.began().await;
+    for number in 0..EITHER_WAY.len() {
+        is_unknown(&process.ask(&order(&format!("dead-{number}")).0).await);
+    }
+    let mut wanted = BTreeSet::new();
+    for number in 0..5 {
+        let entry = process.idempotency.inspect(&order(&format!("dead-{number}")).1).await.unwrap();
+        wanted.insert(entry.unwrap().address);
+    }
+    assert_eq!(listed(&process).await, wanted);
+    let (first, second) = (*wanted.first().unwrap(), *wanted.last().unwrap());
+    assert_eq!(process.idempotency.forget(first).await.unwrap(), Forgotten::Done);
+    assert_eq!(process.idempotency.resolve(second, paid()).await.unwrap(), Resolved::Done);
+    wanted.retain(|address| ![first, second].contains(address));
+    assert_eq!(listed(&process).await, wanted);
+    for address in &wanted {
+        let told = process.idempotency.resolve(*address, Resolution::Rerun).await.unwrap();
+        assert_eq!(told, Resolved::Done);
+    }
+    assert_eq!(listed(&process).await, BTreeSet::new());
+}

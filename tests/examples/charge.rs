@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    net::SocketAddr,
     sync::{
         Mutex, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -50,25 +51,25 @@ impl Shop {
     /// Orders for `cents`, and kills the shop when the customer has been charged and the order is not saved; gives what a retry is told.
     fn killed_between(&self, provider: &Program, cents: usize) -> Reply {
         let shop = self.start(FOR_EVER);
-        let mut client = shop.connect();
-        client.send(&order(cents));
+        let address = shop.address();
+        let client = thread::spawn(move || told(address, cents));
         until(|| count(provider, "/charges", cents) == 1);
         drop(shop);
-        assert!(client.reply().is_none(), "it was answered before it was killed");
+        assert!(client.join().unwrap().is_none(), "it was answered before it was killed");
 
         let shop = self.start("0");
         assert_eq!((count(provider, "/charges", cents), count(&shop, "/orders", cents)), (1, 0));
-        let reply = shop.connect().exchange(&order(cents));
-        assert_eq!((reply.status, reply.is_replay()), (201, false), "{reply:?}");
+        let reply = told(shop.address(), cents).expect("the shop lives");
+        assert!(!reply.is_replay(), "{reply:?}");
         reply
     }
 
     /// What a client was told once is what it is told again, and its order is there once.
-    fn remembers(&self, told: &[(usize, Reply)]) {
+    fn remembers(&self, replies: &[(usize, Reply)]) {
         let shop = self.start("0");
-        for (cents, reply) in told {
-            let again = shop.connect().exchange(&order(*cents));
-            assert_eq!((again.status, again.is_replay(), &again.body), (201, true, &reply.body), "{again:?}");
+        for (cents, reply) in replies {
+            let again = told(shop.address(), *cents).expect("the shop lives");
+            assert_eq!((again.is_replay(), &again.body), (true, &reply.body), "{again:?}");
             assert_eq!(count(&shop, "/orders", *cents), 1);
         }
     }
@@ -79,6 +80,19 @@ fn order(cents: usize) -> Vec<u8> {
     let key = format!("Idempotency-Key: order-{cents}");
     let body = format!(r#"{{"item":"tea","cents":{cents}}}"#);
     post("/orders", &["Content-Type: application/json", &key], body.as_bytes())
+}
+
+/// What the shop at `address` says of an order, which is sent again while it says so. Nothing where the shop dies meanwhile.
+fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
+    loop {
+        let mut shop = Connection::try_open(address)?;
+        shop.stream().write_all(&order(cents)).ok()?;
+        let reply = shop.reply()?;
+        if reply.status == 201 {
+            return Some(reply);
+        }
+        assert_eq!(reply.json()["retryable"], true, "{reply:?}");
+    }
 }
 
 /// How many entries of a list have this price.
@@ -106,9 +120,9 @@ fn a_shop_killed_between_its_two_effects_charges_once_and_saves_once() {
             scope.spawn(move || {
                 let shop = Shop::charging_at(provider.address());
                 let orders = (1..=KILLS).map(|order| number * KILLS + order);
-                let told: Vec<_> =
+                let replies: Vec<_> =
                     orders.map(|cents| (cents, shop.killed_between(provider, cents))).collect();
-                shop.remembers(&told);
+                shop.remembers(&replies);
             });
         }
     });
@@ -145,20 +159,12 @@ impl Customers {
 
     fn order(&self, cents: usize) -> Reply {
         loop {
-            match self.ask(&order(cents)) {
-                Some(reply) if reply.status == 201 => return reply,
-                Some(reply) => assert_eq!(reply.json()["retryable"], true, "{reply:?}"),
+            let address = self.shop.read().unwrap().address();
+            match told(address, cents) {
+                Some(reply) => return reply,
                 None => _ = self.interrupted.fetch_add(1, SeqCst),
             }
         }
-    }
-
-    /// What the shop says, if it lives that long.
-    fn ask(&self, request: &[u8]) -> Option<Reply> {
-        let address = self.shop.read().unwrap().address();
-        let mut shop = Connection::try_open(address)?;
-        shop.stream().write_all(request).ok()?;
-        shop.reply()
     }
 }
 

@@ -1,4 +1,4 @@
-//! One poll, so that what is ready at once needs no task.
+//! Single polls, so that what is ready at once needs no task and no timer.
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
@@ -11,4 +11,17 @@ pub(crate) async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Op
         })
     })
     .await
+}
+
+/// Is ready at the second poll, for which it asks at once.
+pub(crate) async fn next_poll() {
+    let mut polled = false;
+    poll_fn(|context| match std::mem::replace(&mut polled, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }

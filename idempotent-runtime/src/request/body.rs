@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use tokio::time::timeout;
 
-use crate::poll_once::poll_once;
+use crate::poll_once::{next_poll, poll_once};
 
 /// Why a body did not arrive whole.
 #[derive(Debug)]
@@ -39,11 +39,14 @@ pub(crate) async fn read(
         return Err(BodyError::TooLarge);
     }
     let mut whole = pin!(collect(payload, limit));
-    // What has arrived already needs no timer.
-    match poll_once(whole.as_mut()).await {
-        Some(read) => read,
-        None => Box::pin(timeout(time, whole)).await.unwrap_or(Err(BodyError::Timeout)),
+    // What has arrived already needs no timer. actix decodes what came with the head once the handler has been polled.
+    for _ in 0..2 {
+        if let Some(read) = poll_once(whole.as_mut()).await {
+            return read;
+        }
+        next_poll().await;
     }
+    Box::pin(timeout(time, whole)).await.unwrap_or(Err(BodyError::Timeout))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {

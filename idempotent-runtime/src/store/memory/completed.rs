@@ -1,8 +1,6 @@
 //! One shard's completed requests, and when each has to go.
 
-use std::{collections::BTreeMap, ops::Bound};
-
-use super::{budget::Budget, entry::Entry, order::Order};
+use super::{budget::Budget, due::Due, entry::Entry, order::Order};
 use crate::{clock::Timestamp, request::Address, shards::AddressMap};
 
 const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
@@ -10,13 +8,12 @@ const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
 /// Below this many entries a map keeps its size.
 const SMALL: usize = 64;
 
-// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of them. `due` is mostly
-// appended to: entries of one ttl become due in the order in which they complete.
+// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of them.
 #[derive(Debug)]
 pub(super) struct Completed {
     // A map of pointers is small beside what they point to, and cheap to grow.
     entries: AddressMap<Box<Entry>>,
-    due: BTreeMap<(Timestamp, u64), Address>,
+    due: Due,
     // Nothing is due before.
     nothing_due_before: Timestamp,
     order: Option<Order>,
@@ -25,7 +22,7 @@ pub(super) struct Completed {
 impl Completed {
     /// Where the oldest entries make room for new ones there is an `order`.
     pub(super) fn new(order: Option<Order>) -> Self {
-        Completed { entries: AddressMap::default(), due: BTreeMap::new(), nothing_due_before: NEVER, order }
+        Completed { entries: AddressMap::default(), due: Due::default(), nothing_due_before: NEVER, order }
     }
 
     /// The entry at `address`, whether or not it still says something.
@@ -48,9 +45,7 @@ impl Completed {
         &self,
         last: Option<(Timestamp, u64)>,
     ) -> impl Iterator<Item = ((Timestamp, u64), &Address, &Entry)> {
-        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let due = self.due.range((from, Bound::Unbounded));
-        due.filter_map(|(due, address)| Some((*due, address, self.get(address)?)))
+        self.due.after(last).filter_map(|(due, address)| Some((due, address, self.get(address)?)))
     }
 
     /// Puts an entry in the place of one that says nothing any more, if there is one.
@@ -66,7 +61,7 @@ impl Completed {
 
     fn set_due(&mut self, address: &Address, entry: &Entry) {
         self.nothing_due_before = self.nothing_due_before.min(entry.due());
-        self.due.insert((entry.due(), entry.serial), *address);
+        self.due.insert(entry.due(), entry.serial, *address);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -82,7 +77,7 @@ impl Completed {
 
     /// An entry is no more.
     fn forget(&mut self, entry: &Entry, budget: &Budget) {
-        self.due.remove(&(entry.due(), entry.serial));
+        self.due.remove(entry.due(), entry.serial);
         if let Some(order) = &mut self.order {
             order.remove(entry.serial);
         }
@@ -101,8 +96,7 @@ impl Completed {
     pub(super) fn expire(&mut self, now: Timestamp, most: usize, budget: &Budget) -> usize {
         let mut dropped = 0;
         while dropped < most && self.nothing_due_before <= now {
-            let first = self.due.first_key_value().map(|((due, _), address)| (*due, *address));
-            match first {
+            match self.due.first() {
                 Some((due, address)) if due <= now => {
                     self.end(&address, now, budget);
                     dropped += 1;
@@ -119,9 +113,9 @@ impl Completed {
             self.remove(address, budget);
             return;
         };
-        self.due.remove(&(entry.due(), entry.serial));
+        self.due.remove(entry.due(), entry.serial);
         budget.give_back(entry.drop_record());
-        self.due.insert((entry.due(), entry.serial), *address);
+        self.due.insert(entry.due(), entry.serial, *address);
     }
 
     /// Drops the entry with this serial number, if it is still this shard's oldest.

@@ -2,6 +2,7 @@
 
 mod budget;
 mod completed;
+mod due;
 mod entry;
 mod inspect;
 mod order;

@@ -5,9 +5,13 @@ use std::{future::ready, sync::Arc, time::Duration};
 use idempotent_runtime::{
     Address, ManualClock, MemoryStore, RequestFingerprint, Store, StoreError,
     conformance::{Subject, check},
-    store::{Claim, ClaimRequest, Completion, Hold, LocalCache, OnAbandoned, Record, Retention, Token},
+    store::{
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, OnAbandoned, Record,
+        Retention, Token,
+    },
 };
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
+use tokio::sync::Semaphore;
 
 const TTL: Duration = Duration::from_secs(60);
 const RETENTION: Retention = Retention { replay: TTL, remember: Duration::ZERO };
@@ -136,5 +140,41 @@ async fn a_completion_tried_again_does_not_prolong_the_local_replay() {
     nodes.clock.advance(TTL / 2);
     assert_eq!(complete(&nodes.here, 1).await.unwrap(), Completion::Stored);
     nodes.clock.advance(TTL / 2);
+    assert_eq!(nodes.here.claim(request(2, 0)).await.unwrap(), WON);
+}
+
+async fn forget(store: &impl Store, token: u8) -> Forget {
+    let Hold { address, token, .. } = request(token, 0).hold;
+    store.forget(ForgetRequest { address, token }).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_from_before_a_key_was_forgotten_is_not_kept() {
+    let nodes = nodes();
+    assert_eq!(nodes.there.claim(request(1, 0)).await.unwrap(), WON);
+    assert_eq!(complete(&nodes.there, 1).await.unwrap(), Completion::Stored);
+    let (late, here) = (Arc::new(Semaphore::new(0)), Arc::new(nodes.here));
+    nodes.store.next(Verb::Claim, 1, Fault::AnswersLate(Arc::clone(&late)));
+    let claims = nodes.store.calls(Verb::Claim);
+    let claiming = {
+        let here = Arc::clone(&here);
+        tokio::spawn(async move { here.claim(request(2, 0)).await.unwrap() })
+    };
+    nodes.store.called(Verb::Claim, claims + 1).await;
+    assert_eq!(forget(&*here, 1).await, Forget::Done);
+    late.add_permits(1);
+    assert_replayed(claiming.await.unwrap(), TTL);
+    assert_eq!(here.recall(request(3, 0).hold.address, request(3, 0).hold.fingerprint), None);
+    assert_eq!(here.claim(request(3, 0)).await.unwrap(), WON);
+}
+
+#[tokio::test]
+async fn a_process_that_looks_drops_what_another_has_forgotten() {
+    let nodes = nodes();
+    assert_eq!(nodes.here.claim(request(1, 0)).await.unwrap(), WON);
+    assert_eq!(complete(&nodes.here, 1).await.unwrap(), Completion::Stored);
+    assert_eq!(forget(&nodes.there, 1).await, Forget::Done);
+    assert_replayed(nodes.here.claim(request(2, 0)).await.unwrap(), TTL);
+    assert_eq!(nodes.here.inspect(request(1, 0).hold.address).await.unwrap(), None);
     assert_eq!(nodes.here.claim(request(2, 0)).await.unwrap(), WON);
 }

@@ -7,6 +7,7 @@ mod failover;
 mod full;
 mod locks;
 mod setup;
+mod stuck;
 mod sweeping;
 mod waiting;
 

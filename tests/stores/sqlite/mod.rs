@@ -5,6 +5,7 @@ mod crashes;
 mod line;
 mod restarts;
 mod setup;
+mod stuck;
 mod trouble;
 mod waits;
 

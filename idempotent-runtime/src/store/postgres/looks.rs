@@ -113,19 +113,20 @@ fn inspection(
     address: Address,
     record: Option<&[u8]>,
 ) -> Result<Option<Inspection>, sqlx::Error> {
+    let state: Option<&str> = row.try_get(first + 1)?;
+    let Some(state) = state else { return Ok(None) };
     let token: &[u8] = row.try_get(first)?;
     let token = Token::from_bytes(token.try_into().map_err(|_| unreadable("a token"))?);
     let (attempt, left, kept): (i32, i64, i64) =
         (row.try_get(first + 2)?, row.try_get(first + 3)?, row.try_get(first + 4)?);
     let (attempt, micros) = (attempt.unsigned_abs(), Duration::from_micros(left.unsigned_abs()));
-    let standing = match (row.try_get(first + 1)?, left > 0, record) {
-        (None, ..) => return Ok(None),
-        (Some("c"), true, _) => Standing::Running { attempt, lease_left: micros },
-        (Some("c" | "a"), ..) => Standing::Abandoned { attempt, lapsed: micros },
-        (Some("d"), true, Some(record)) => {
+    let standing = match (state, left > 0, record) {
+        ("c", true, _) => Standing::Running { attempt, lease_left: micros },
+        ("c" | "a", ..) => Standing::Abandoned { attempt, lapsed: micros },
+        ("d", true, Some(record)) => {
             Standing::Completed { record: Record::from_bytes(record.to_vec()), left: micros }
         }
-        (Some("d"), ..) => Standing::Expired,
+        ("d", ..) => Standing::Expired,
         _ => return Err(unreadable("a state")),
     };
     let kept_for = Duration::from_micros(kept.unsigned_abs());

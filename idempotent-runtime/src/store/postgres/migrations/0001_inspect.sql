@@ -10,8 +10,11 @@ DECLARE
     gone      record;
     moment    timestamptz;
     beginning CONSTANT bytea := substr(its_address, 1, 16);
+    ending    CONSTANT bytea := beginning || decode(repeat('ff', 16), 'hex');
 BEGIN
-    SELECT * INTO entry FROM {schema}.{table} WHERE address = its_address FOR UPDATE;
+    -- All of them, in the order in which calls that go together lock theirs.
+    PERFORM FROM {schema}.{table} WHERE address >= beginning AND address <= ending ORDER BY address FOR UPDATE;
+    SELECT * INTO entry FROM {schema}.{table} WHERE address = its_address;
     moment := clock_timestamp();
     IF entry.address IS NULL OR moment >= entry.forget_at THEN
         RETURN ROW('vacant', NULL, NULL, NULL)::{schema}.{table}_answer;
@@ -24,7 +27,7 @@ BEGIN
     END IF;
     FOR gone IN
         DELETE FROM {schema}.{table} AS beneath
-        WHERE beneath.address >= beginning AND beneath.address <= beginning || decode(repeat('ff', 16), 'hex')
+        WHERE beneath.address >= beginning AND beneath.address <= ending
             AND (beneath.state <> 'c' OR moment >= beneath.until)
         RETURNING beneath.address, beneath.waited
     LOOP

@@ -12,8 +12,26 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) header: HeaderName,
+    pub(crate) form: KeyForm,
     pub(crate) journal: Option<Arc<dyn Erased>>,
     pub(crate) bounds: Bounds,
+}
+
+/// How a key is written in its header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeyForm {
+    Quoted,
+    Bare,
+}
+
+impl KeyForm {
+    /// The header's value.
+    pub(crate) fn of(self, key: &str) -> String {
+        match self {
+            KeyForm::Quoted => format!("\"{key}\""),
+            KeyForm::Bare => key.to_owned(),
+        }
+    }
 }
 
 impl Default for Builder {
@@ -22,8 +40,9 @@ impl Default for Builder {
         let (within, each) = (Duration::from_secs(60), Duration::from_secs(30));
         Builder {
             header: HeaderName::from_static("idempotency-key"),
+            form: KeyForm::Quoted,
             journal: None,
-            bounds: Bounds { tries: 8, within, each, pauses },
+            bounds: Bounds { tries: 12, within, each, pauses },
         }
     }
 }
@@ -35,13 +54,21 @@ impl Builder {
         self
     }
 
+    /// Writes keys as they are (`0198c0de-…`), for servers that take quotes for a part of the key, Stripe's among them. By default they are
+    /// quoted, as the IETF draft has it.
+    pub fn bare_keys(mut self) -> Self {
+        self.form = KeyForm::Bare;
+        self
+    }
+
     /// Where the keys of requests with an [`Operation`](crate::Operation) are kept; nowhere by default, and such requests are then an error.
     pub fn journal(mut self, journal: impl Journal) -> Self {
         self.journal = Some(Arc::new(journal));
         self
     }
 
-    /// How often a request is sent at most, the first time included; 8 by default. 0 counts as 1.
+    /// How often a request is sent at most, the first time included; 12 by default, which takes about 40 s with the default pauses where
+    /// each try fails at once: time enough for a server to be started again. 0 counts as 1.
     pub fn tries(mut self, tries: u32) -> Self {
         self.bounds.tries = tries;
         self
@@ -53,7 +80,7 @@ impl Builder {
         self
     }
 
-    /// How long one try may take; 30 s by default. It should be longer than the server's `wait`.
+    /// How long one try may take; 30 s by default. It should be longer than the server's `wait` (10 s by default there).
     pub fn try_timeout(mut self, time: Duration) -> Self {
         self.bounds.each = time;
         self

@@ -4,12 +4,19 @@
 //! server ([idempotent-runtime], or any that follows the IETF draft) replays what it answered first. [`Idempotent`] is a [`reqwest_middleware`]
 //! that does the client's part.
 //!
-//! 1. Each POST and PATCH gets a key, a UUIDv7 as an RFC 8941 string, unless the request already has one. Other methods pass untouched.
+//! 1. Each POST and PATCH gets a key, a UUIDv7 as an RFC 8941 string (or [bare](Builder::bare_keys)), unless the request already has one. Other methods pass untouched.
 //! 2. What is worth another try is sent again with that key: what the server calls `retryable`; 408, 425, 429, 502, 503 and 504 without a problem;
 //!    409 with a `Retry-After`; connections that are refused or break, tries that take too long, answers that are cut off.
 //! 3. `key_reused`, `key_missing`, `key_invalid`, `outcome_unknown`, `response_not_stored`, `key_expired` and replays are never tried again.
 //! 4. Pauses grow, are jittered and never shorter than `Retry-After`. Tries and time are bounded; what came of the last try is the caller's.
 //! 5. A key can be kept on disk before the first send, so that a client that is restarted goes on with it: [`Operation`] and [`Journal`].
+//!
+//! ```toml
+//! [dependencies]
+//! idempotent-client = "0.1"
+//! reqwest = { version = "0.13.5", features = ["json"] }
+//! reqwest-middleware = { version = "0.5.2", features = ["json"] }
+//! ```
 //!
 //! ```no_run
 //! use idempotent_client::{BoxError, FileJournal, Idempotent, Journal, Operation};
@@ -22,12 +29,30 @@
 //!
 //! let order = client.post("http://localhost:8080/orders").body(r#"{"sku":"tea"}"#).header("content-type", "application/json");
 //! let answer = order.with_extension(Operation::named("order-42")).send().await?;
-//! println!("{}", answer.status());
+//! let (status, text) = (answer.status(), answer.text().await?);
+//! if !status.is_success() {
+//!     // Its key is kept: whoever asks for order-42 again gets this answer again, until it is forgotten.
+//!     return Err(format!("no order: {status} {text}").into());
+//! }
+//! println!("{text}");
 //! // The answer is in safe hands: what is called order-42 after this is another order.
 //! journal.forget("order-42").await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What comes back
+//!
+//! | `send()` gives | what that means | what to do |
+//! | --- | --- | --- |
+//! | a response of 2xx | it is done, once | put the answer away, then forget the key |
+//! | a 4xx or 500 that the server's handler gave | that is the outcome, and the same request with this key is told it again | a corrected request is another one: another `Operation`, or this one forgotten |
+//! | a problem with the `code` `key_reused` | this `Operation`, or this key, was used for another request | find the mistake |
+//! | `outcome_unknown`, `response_not_stored`, `key_expired` | it may be done, or is, and no answer is left | look at what is there before you forget the key |
+//! | a refusal that may pass, or an error | tries or time have ended, and it may be done | the same `Operation` again, later: that is what its key is kept for. A request without one has lost its key |
+//!
+//! A refusal is a response like any other, `Ok`, and its body is JSON whose `code` is for programs. Read it before `error_for_status()`, which
+//! drops it. With the defaults a server that refuses all connections is given up after about 40 s.
 //!
 //! # What to know
 //!

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use crate::{Builder, Operation, answer::Answer, schedule::Schedule, verdict::Verdict};
 
+const NO_JOURNAL: &str = "there is no journal, which Idempotent::builder().journal(…) sets";
+
 /// Gives POST and PATCH requests a key, and sends them again with it until they are answered; see the [crate](crate) for the rules.
 ///
 /// Errors are those of the last try, `TimedOut` where it took too long, and those of the journal, with which nothing has been sent.
@@ -34,7 +36,7 @@ impl Idempotent {
             Some(operation) => self.kept(operation, fresh).await?,
             None => fresh,
         };
-        let value = HeaderValue::try_from(format!("\"{key}\"")).map_err(Error::middleware)?;
+        let value = HeaderValue::try_from(self.settings.form.of(&key)).map_err(Error::middleware)?;
         request.headers_mut().insert(self.settings.header.clone(), value);
         Ok(())
     }
@@ -42,7 +44,7 @@ impl Idempotent {
     async fn kept(&self, operation: &Operation, fresh: String) -> Result<String> {
         let failed =
             |source: crate::BoxError| Error::middleware(NotKept { operation: operation.clone(), source });
-        let journal = self.settings.journal.as_deref().ok_or_else(|| failed("there is no journal".into()))?;
+        let journal = self.settings.journal.as_deref().ok_or_else(|| failed(NO_JOURNAL.into()))?;
         journal.load_or_insert(operation.name(), fresh).await.map_err(failed)
     }
 

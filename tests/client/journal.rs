@@ -101,7 +101,7 @@ async fn nothing_is_sent_where_the_key_cannot_be_kept() {
         client(brisk()).post(server.url()).body("the body").with_extension(Operation::named("order-42"));
     let error = request.send().await.unwrap_err();
     assert!(
-        error.to_string().contains("the key of operation order-42 was not kept: there is no journal"),
+        error.to_string().contains("the key of operation order-42 was not kept: there is no journal, which"),
         "{error}"
     );
     assert_eq!(server.seen().len(), 0);

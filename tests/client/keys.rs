@@ -21,6 +21,15 @@ async fn concurrent_calls_have_different_keys() {
 }
 
 #[tokio::test]
+async fn a_key_is_bare_for_servers_that_know_no_quotes() {
+    let server = Canned::answering([plain(503, "", "")]).await;
+    send(brisk().bare_keys(), &server).await.unwrap();
+    let seen = server.seen();
+    let keys: Vec<&str> = seen.iter().filter_map(|seen| seen.key()).collect();
+    assert_eq!((keys.len(), keys[0].len(), keys[0]), (2, 36, keys[1]));
+}
+
+#[tokio::test]
 async fn a_key_that_is_already_there_stays_the_only_one() {
     let server = Canned::answering([plain(503, "", ""), plain(201, "", "")]).await;
     let request = client(brisk()).post(server.url()).header("Idempotency-Key", "mine").body("the body");

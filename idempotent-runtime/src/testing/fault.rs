@@ -70,7 +70,8 @@ pub enum Fault {
     /// Another body with the same key was not refused.
     #[error(
         "another body with the same key has to be refused with 409 or 422 and without an effect, and is answered {} with {effects}. Does \
-         the `fingerprint` look at what differs? If it is not meant to, set a body that it tells from the first: `.other_body(…)`", short(.reply)
+         the `fingerprint` look at what differs? If it is not meant to, set a body that it tells from the first: `.other_body(…)`. Is it \
+         refused in a format of your own? `.reused_status(…)`", short(.reply)
     )]
     OtherBodyAccepted {
         /// The answer to it.

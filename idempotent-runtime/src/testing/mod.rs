@@ -37,7 +37,7 @@
 //! 2. Sixteen times at the same time, with one key: it has one effect, one client gets the response and the others a replay of it, or 409
 //!    `in_progress` where they do not want to wait.
 //! 3. Once more with that key: a replay, and no effect. A replay has the status, the headers and the body of the first response.
-//! 4. With that key and another body: refused with 409 or 422, and no effect.
+//! 4. With that key and another body: refused with 409 or 422 (or [what your format](Request::reused_status) has instead), and no effect.
 //! 5. With another key: another effect, and no replay.
 //!
 //! What is wrong is a [`Fault`], which as text says what was seen and where to look.

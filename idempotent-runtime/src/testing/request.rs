@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -26,6 +26,7 @@ pub struct Request<'a> {
     pub(super) times: usize,
     pub(super) needs_key: bool,
     pub(super) ignored: Vec<String>,
+    pub(super) reused: Vec<StatusCode>,
 }
 
 impl<'a> Request<'a> {
@@ -41,6 +42,7 @@ impl<'a> Request<'a> {
             times: 16,
             needs_key: true,
             ignored: Vec::new(),
+            reused: vec![StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY],
         }
     }
 
@@ -97,6 +99,14 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn ignore_header(mut self, name: &str) -> Self {
         self.ignored.push(name.to_ascii_lowercase());
+        self
+    }
+
+    /// The status by which a `problem_format` of the application's own refuses a key that was used with another request; 409 or 422 if not
+    /// set.
+    #[must_use]
+    pub fn reused_status(mut self, status: StatusCode) -> Self {
+        self.reused = vec![status];
         self
     }
 

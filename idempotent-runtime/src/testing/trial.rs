@@ -96,7 +96,7 @@ impl<C: AsyncFn() -> usize> Trial<'_, C> {
     async fn with_another_body(&self, key: &str) -> io::Result<Option<Fault>> {
         let another = self.request.another();
         let (reply, effects) = self.counted(another.send(Some(key))).await?;
-        let is_refused = matches!(reply.status.as_u16(), 409 | 422) && !reply.is_replay() && effects == 0;
+        let is_refused = self.request.reused.contains(&reply.status) && !reply.is_replay() && effects == 0;
         Ok((!is_refused).then_some(Fault::OtherBodyAccepted { reply, effects }))
     }
 

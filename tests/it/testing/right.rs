@@ -1,7 +1,7 @@
 //! Endpoints that are right.
 
 use actix_web::{App, HttpResponse, http::StatusCode, web};
-use idempotent_runtime::{Idempotency, ProblemFormat, idempotent, testing::serve};
+use idempotent_runtime::{Code, Idempotency, ProblemFormat, Refusal, idempotent, testing::serve};
 
 use super::{Effects, order};
 
@@ -66,4 +66,27 @@ async fn an_endpoint_that_refuses_in_another_format_passes() {
 #[tokio::test]
 async fn an_endpoint_that_streams_and_sets_cookies_passes() {
     is_right("/streamed/7?fast=1", Idempotency::builder().build().unwrap()).await;
+}
+
+/// A format in which a key that is reused is a 400, as Stripe's is.
+fn bad_request(refusal: &Refusal<'_>) -> HttpResponse {
+    let status = if refusal.code() == Code::KeyReused { StatusCode::BAD_REQUEST } else { refusal.status() };
+    HttpResponse::build(status).body(refusal.detail())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_with_a_status_of_its_own_passes_when_that_is_said() {
+    let effects = Effects::default();
+    let idempotency =
+        Idempotency::builder().problem_format(ProblemFormat::custom(bad_request)).build().unwrap();
+    let data = effects.clone();
+    let server = serve(move || {
+        let routes = |app: &mut web::ServiceConfig| data.register(app);
+        let app = App::new().app_data(idempotency.clone()).configure(routes);
+        app.route("/plain", web::post().to(plain))
+    });
+    let request = server.post("/plain").json(&order());
+    let faults = request.faults(async || effects.count()).await;
+    assert!(faults.to_string().contains("`.reused_status(…)`"), "{faults}");
+    request.reused_status(StatusCode::BAD_REQUEST).assert_once(async || effects.count()).await;
 }

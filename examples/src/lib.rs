@@ -1,6 +1,6 @@
 //! What the example programs share, and the README, whose code is compiled with them.
 
-use std::{env, fmt::Display, net::TcpListener, process};
+use std::{env, fmt::Display, net::TcpListener, process, time::Duration};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
@@ -27,6 +27,16 @@ pub fn listen_on(default: &str) -> TcpListener {
 /// The URL of what `listener` serves.
 pub fn url(listener: &TcpListener) -> String {
     listener.local_addr().map_or_else(|error| give_up(error), |address| format!("http://{address}"))
+}
+
+/// How long the environment's variable `name` says, in milliseconds; no time where there is none.
+///
+/// Where it is no number the program ends, and says why.
+pub fn millis(name: &str) -> Duration {
+    let millis = env::var(name).unwrap_or("0".to_owned());
+    let millis =
+        millis.parse().unwrap_or_else(|_| give_up(format_args!("{name} has to be a number of milliseconds")));
+    Duration::from_millis(millis)
 }
 
 /// Prints `what` and ends the program as failed.

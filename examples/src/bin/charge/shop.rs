@@ -4,7 +4,7 @@
 use std::{env, error::Error, process, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, error::ErrorServiceUnavailable, get, post, web};
-use idempotent_examples::{give_up, listen, url};
+use idempotent_examples::{give_up, listen, millis, url};
 use idempotent_runtime::{Idempotency, IdempotencyContext, SqliteStore, idempotent, serve};
 use serde::{Deserialize, Serialize};
 use sqlx::{
@@ -101,7 +101,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     println!("{}", what_to_try(&url(&listener)));
 
     let provider = env::var("PROVIDER").unwrap_or("http://127.0.0.1:8081".to_owned());
-    let (data, shop) = (idempotency.clone(), web::Data::new(Shop { orders, saving_takes: saving_takes() }));
+    let (data, shop) =
+        (idempotency.clone(), web::Data::new(Shop { orders, saving_takes: millis("SAVING_TAKES_MS") }));
     let app = move || {
         App::new()
             .app_data(data.clone())
@@ -123,13 +124,6 @@ async fn open() -> Result<SqlitePool, Box<dyn Error>> {
     let pool = SqlitePool::connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?;
     pool.execute(TABLE).await?;
     Ok(pool)
-}
-
-fn saving_takes() -> Duration {
-    let millis = env::var("SAVING_TAKES_MS").unwrap_or("0".to_owned());
-    let millis =
-        millis.parse().unwrap_or_else(|_| give_up("SAVING_TAKES_MS has to be a number of milliseconds"));
-    Duration::from_millis(millis)
 }
 
 fn what_to_try(url: &str) -> String {

@@ -14,7 +14,7 @@ use actix_web::{
     error::{InternalError, JsonPayloadError},
     get, post, web,
 };
-use idempotent_examples::{give_up, listen, url};
+use idempotent_examples::{give_up, listen, millis, url};
 use idempotent_runtime::{Idempotency, idempotent, serve};
 use serde_json::json;
 
@@ -84,7 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("{}", what_to_try(&url(&listener), &fate_of_keys(&store)));
 
-    let shop = web::Data::new(Shop::new(payment_takes()));
+    let shop = web::Data::new(Shop::new(millis("ORDER_TAKES_MS")));
     let data = web::Data::new(idempotency.clone());
     let prometheus = web::Data::new(prometheus);
     let app = move || {
@@ -99,16 +99,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // SIGTERM and Ctrl-C: no new keys, what runs is finished and recorded, then the end.
     serve(server, idempotency, Duration::from_secs(30)).await?;
     Ok(())
-}
-
-/// How long an order's payment takes: `ORDER_TAKES_MS` milliseconds, or none.
-fn payment_takes() -> Duration {
-    let millis = env::var("ORDER_TAKES_MS").map(|millis| millis.parse());
-    match millis {
-        Ok(Ok(millis)) => Duration::from_millis(millis),
-        Ok(Err(_)) => give_up("ORDER_TAKES_MS has to be a number of milliseconds"),
-        Err(_) => Duration::ZERO,
-    }
 }
 
 /// Errors of the JSON extractor, as JSON. The handler has not begun, so the key stays free for the corrected request.

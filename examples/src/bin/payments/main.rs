@@ -9,7 +9,6 @@ mod charges;
 mod errors;
 
 use std::{
-    env,
     error::Error,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
@@ -23,7 +22,7 @@ use actix_web::{
     middleware::{Next, from_fn},
     web,
 };
-use idempotent_examples::{give_up, listen, url};
+use idempotent_examples::{listen, millis, url};
 use idempotent_runtime::{Idempotency, Principal, ProblemFormat, serve};
 
 use bank::Bank;
@@ -39,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .principal(|request| Ok(Principal::new(account(request)?)))
         .problem_format(ProblemFormat::custom(errors::refused))
         .build()?;
-    let (data, bank) = (idempotency.clone(), web::Data::new(Bank::that_takes(bank_takes())));
+    let (data, bank) = (idempotency.clone(), web::Data::new(Bank::that_takes(millis("BANK_TAKES_MS"))));
     let app = move || {
         App::new()
             .app_data(data.clone())
@@ -68,13 +67,6 @@ async fn labelled(
         headers.insert(HeaderName::from_static("idempotency-key"), key);
     }
     Ok(response)
-}
-
-fn bank_takes() -> Duration {
-    let millis = env::var("BANK_TAKES_MS").unwrap_or("0".to_owned());
-    let millis =
-        millis.parse().unwrap_or_else(|_| give_up("BANK_TAKES_MS has to be a number of milliseconds"));
-    Duration::from_millis(millis)
 }
 
 fn what_to_try(url: &str) -> String {

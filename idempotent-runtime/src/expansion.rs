@@ -88,7 +88,7 @@ macro_rules! __documentation {
                 use super::*;
                 use $crate::__private::Undocumented as _;
 
-                $crate::__private::Probe::<$path>::new(::core::module_path!()).documentation()
+                $crate::__private::Probe::<$path>::new().documentation()
             }
         }
         __idempotent::documentation

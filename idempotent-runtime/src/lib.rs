@@ -22,7 +22,10 @@
 extern crate self as idempotent_runtime;
 
 #[cfg(feature = "catalog")]
-#[allow(dead_code, reason = "what tells of the policies comes next")]
+#[cfg_attr(
+    not(feature = "openapi"),
+    allow(dead_code, reason = "without a feature that tells of policies, nothing does")
+)]
 mod catalog;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -42,7 +45,6 @@ pub mod metrics;
 mod model;
 mod observe;
 #[cfg(feature = "openapi")]
-#[allow(dead_code, reason = "what tells of the policies comes next")]
 pub mod openapi;
 mod operate;
 mod pace;

@@ -91,6 +91,23 @@ fn prometheus_reads_how_orders_ended() {
 }
 
 #[test]
+fn clients_can_read_what_each_endpoint_asks_of_them() {
+    let document = get(&Program::start("orders"), "/openapi.json").json();
+    for (path, required, scope) in [
+        ("/orders", true, "endpoint"),
+        ("/accounts/{id}/transfers", true, "resource"),
+        ("/subscriptions", false, "endpoint"),
+    ] {
+        let operation = &document["paths"][path]["post"];
+        let parameters = operation["parameters"].as_array().unwrap();
+        let key = parameters.iter().find(|parameter| parameter["name"] == "idempotency-key").unwrap();
+        assert_eq!(key["required"], required, "{path}");
+        assert_eq!(operation["x-idempotency"]["scope"], scope, "{path}");
+        assert!(operation["responses"]["409"].is_object(), "{path}");
+    }
+}
+
+#[test]
 fn an_order_that_cannot_be_read_leaves_its_key_free() {
     let shop = Program::start("orders");
     let broken = send(&shop, "/orders", Some("a"), r#"{"items":"#);

@@ -23,6 +23,9 @@ pub mod exactly_once {}
 #[doc = include_str!("clients.md")]
 pub mod clients {}
 
+#[doc = include_str!("api_documents.md")]
+pub mod api_documents {}
+
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 

@@ -335,7 +335,12 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
 
 /// The handle of a process that has set up none.
 pub(super) fn process_wide() -> Idempotency {
-    let settings = Settings {
+    assemble(StoreHandle::new(MemoryStore::new()), default_settings(), RefusalSettings::default())
+}
+
+/// What holds where nothing is set.
+pub(crate) fn default_settings() -> Settings {
+    Settings {
         namespace: String::new(),
         principal: None,
         reconcile: None,
@@ -349,13 +354,7 @@ pub(super) fn process_wide() -> Idempotency {
         on_store_error: OnStoreError::Refuse,
         remember_expired: Duration::ZERO,
         replay_set_cookie: false,
-    };
-    let refusals = RefusalSettings {
-        format: ProblemFormat::Problem,
-        type_base: None,
-        reused_status: StatusCode::CONFLICT,
-    };
-    assemble(StoreHandle::new(MemoryStore::new()), settings, refusals)
+    }
 }
 
 fn positive<T: Default + PartialEq>(name: &'static str, set: Option<T>, default: T) -> Result<T, BuildError> {

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock, Once};
 
 use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
 
+#[cfg(feature = "openapi")]
+pub(crate) use builder::default_settings;
 pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
 pub use drain::{Drained, serve};
 pub(crate) use drain::{Executing, Executions};

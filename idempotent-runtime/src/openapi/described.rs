@@ -9,6 +9,8 @@ use utoipa::{
 
 /// A handler's operation, as `#[utoipa::path]` describes it.
 pub struct Described {
+    /// The handler's module: where a name is imported, the description may be another handler's.
+    pub(super) module: &'static str,
     pub(super) methods: Vec<HttpMethod>,
     /// As the attributes say, without what the handler may be nested below.
     pub(super) path: String,
@@ -21,28 +23,25 @@ impl fmt::Debug for Described {
     }
 }
 
-/// Asks whether a type is one in which utoipa describes a handler of one module.
+/// Asks whether a type is one in which utoipa describes a handler.
 ///
 /// The method is found here where the type implements [`Path`], and else in [`Undocumented`].
 #[derive(Debug)]
-pub struct Probe<T> {
-    module: &'static str,
-    of: PhantomData<T>,
-}
+pub struct Probe<T>(PhantomData<T>);
 
+#[allow(clippy::new_without_default, reason = "only generated code asks")]
 impl<T> Probe<T> {
-    /// Asks of `T`, for a handler of this module.
-    pub fn new(module: &'static str) -> Self {
-        Probe { module, of: PhantomData }
+    /// Asks of `T`.
+    pub fn new() -> Self {
+        Probe(PhantomData)
     }
 }
 
 impl<T: Path> Probe<T> {
-    /// What utoipa says, if it is of a handler of this module: an import may have brought in the type of another one.
+    /// What utoipa says.
     pub fn documentation(&self) -> Option<Described> {
         let (module, _) = type_name::<T>().rsplit_once("::")?;
-        let described = || Described { methods: T::methods(), path: T::path(), operation: T::operation() };
-        (module == self.module).then(described)
+        Some(Described { module, methods: T::methods(), path: T::path(), operation: T::operation() })
     }
 }
 

@@ -1,6 +1,222 @@
-//! What OpenAPI documents say of annotated handlers.
+//! What OpenAPI documents say of annotated handlers (feature `openapi`, with [utoipa](https://docs.rs/utoipa) 5).
+//!
+//! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in whichever order, is documented as idempotent without
+//! being described a second time:
+//!
+//! ```
+//! use actix_web::{HttpResponse, post};
+//! use idempotent_runtime::{idempotent, openapi::Policies};
+//! use utoipa::OpenApi;
+//!
+//! #[utoipa::path(responses((status = 201, description = "The order was made")))]
+//! #[post("/orders")]
+//! #[idempotent(ttl = "24h")]
+//! async fn create_order(order: String) -> HttpResponse {
+//!     HttpResponse::Created().body(order)
+//! }
+//!
+//! #[derive(OpenApi)]
+//! #[openapi(paths(create_order), modifiers(&Policies))]
+//! struct Api;
+//!
+//! fn main() {
+//!     let document = serde_json::to_value(Api::openapi()).unwrap();
+//!     let order = &document["paths"]["/orders"]["post"];
+//!     assert_eq!(order["parameters"][0]["name"], "idempotency-key");
+//!     assert!(order["responses"]["409"].is_object());
+//!     assert_eq!(order["x-idempotency"]["ttl_seconds"], 86400);
+//! }
+//! ```
+//!
+//! An operation gets
+//!
+//! 1. the header parameter, required or optional, with its format and an example;
+//! 2. the refusals that its policy can give, below what is already documented for their status: a schema, and an example for
+//!    each code, which is what the server sends;
+//! 3. the headers `Idempotent-Replayed` and `Idempotency-Stored`, on the responses that are stored;
+//! 4. the extension `x-idempotency`: what clients may rely on, the time for which keys are kept above all, which section 2.3 of the IETF
+//!    draft asks a resource to publish.
+//!
+//! [`Policies`] is for applications without settings of their own; [`Documentation::of`] an [`Idempotency`] describes header,
+//! formats, statuses and limits as they are set there, and is also for documents that are put together at run time (`utoipa-actix-web`).
+//!
+//! # Which operation is whose
+//!
+//! A document does not say which function an operation was made of. An operation is taken for a handler's when it has its method, its
+//! path, perhaps below a prefix (`nest`, `context_path`, scopes), and all that utoipa says of the handler, `operation_id` included. So:
+//!
+//! - Handlers of the same name and path in different modules are told apart by what their documentation says, or by the tag that
+//!   utoipa gives to what it is handed by its path (`paths(v1::create)`), or that a nested document gets.
+//! - Where that does not tell them apart, nothing is documented: [`Documentation::add_to`] returns an error that names the operations, and
+//!   [`Policies`] logs it. OpenAPI wants each operation to have an `operation_id` of its own; with one, everything is clear. Or
+//!   [`within`](Documentation::within) and [`under`](Documentation::under) say what belongs together.
+//! - A modifier that changes operations goes after this one.
+//! - A handler that is declared inside a function, or described with `impl_for`, is not found. [`unprotected`] tells of it.
 
 mod described;
+mod extension;
+mod headers;
+mod matching;
+mod refusals;
+mod terms;
+
+use std::fmt;
+
+use utoipa::{Modify, openapi::OpenApi};
 
 #[doc(hidden)]
 pub use described::{Described, Probe, Undocumented};
+
+use crate::Idempotency;
+use matching::{Found, Operations};
+use terms::Terms;
+
+/// Documents every annotated handler of the process, with the settings of an application that has set nothing:
+/// `#[openapi(modifiers(&Policies))]`.
+///
+/// What it cannot tell apart it leaves as it is, and logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Policies;
+
+impl Modify for Policies {
+    fn modify(&self, openapi: &mut OpenApi) {
+        Documentation::default().modify(openapi);
+    }
+}
+
+/// What documents say of annotated handlers, by the settings of one [`Idempotency`].
+///
+/// ```
+/// use idempotent_runtime::{Idempotency, openapi::Documentation};
+/// # use utoipa::OpenApi;
+/// # #[derive(OpenApi)]
+/// # struct Api;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let idempotency = Idempotency::builder().header_name("X-Request-Id").build()?;
+/// let mut document = Api::openapi();
+/// Documentation::of(&idempotency).add_to(&mut document)?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "nothing is documented before `add_to`"]
+pub struct Documentation {
+    terms: Terms,
+    within: Option<String>,
+    under: Option<String>,
+}
+
+impl Documentation {
+    /// By the settings of `idempotency`. A format of refusals of the application's own is called for the examples.
+    ///
+    /// [`Documentation::default`] is by the settings of an application that has set nothing.
+    pub fn of(idempotency: &Idempotency) -> Self {
+        let terms = Terms::of(&idempotency.0.settings, &idempotency.0.refusals);
+        Documentation { terms, within: None, under: None }
+    }
+
+    /// Of handlers in this module and below only, as `module_path!()` says it: `shop::v1`.
+    pub fn within(mut self, module: impl Into<String>) -> Self {
+        self.within = Some(module.into());
+        self
+    }
+
+    /// Of operations whose path starts with `prefix` only, such as those of a scope that has an [`Idempotency`] of its own: `/v1`.
+    pub fn under(mut self, prefix: impl Into<String>) -> Self {
+        self.under = Some(prefix.into());
+        self
+    }
+
+    /// Describes the operations of annotated handlers as idempotent. Those that are described so already stay as they are.
+    ///
+    /// # Errors
+    /// Where operations cannot be told apart; they are left as they are, and all others are described.
+    pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
+        let found = self.find(openapi);
+        for Found { path, method, entry } in &found.clear {
+            let Some(operation) = Operations::get_mut(openapi, path, method) else { continue };
+            let mut operation = std::mem::take(operation);
+            headers::describe(&mut operation, &entry.policy, &self.terms);
+            refusals::describe(&mut operation, openapi, &entry.policy, &self.terms);
+            extension::describe(&mut operation, &entry.policy, &self.terms);
+            if let Some(place) = Operations::get_mut(openapi, path, method) {
+                *place = operation;
+            }
+        }
+        if found.unclear.is_empty() { Ok(()) } else { Err(Ambiguous { operations: found.unclear }) }
+    }
+
+    fn find(&self, openapi: &OpenApi) -> Operations {
+        Operations::find(openapi, self.within.as_deref(), self.under.as_deref())
+    }
+}
+
+impl Modify for Documentation {
+    /// Like [`add_to`](Documentation::add_to), and logs what cannot be told apart.
+    fn modify(&self, openapi: &mut OpenApi) {
+        if let Err(error) = self.add_to(openapi) {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+/// The POST and PATCH operations of a document that no policy covers, for a test of one line:
+///
+/// ```
+/// # use utoipa::OpenApi;
+/// # #[derive(OpenApi)]
+/// # struct Api;
+/// use idempotent_runtime::openapi::unprotected;
+///
+/// assert_eq!(unprotected(&Api::openapi()), []);
+/// ```
+///
+/// The document may have been described by [`Documentation`] before, or not. An operation that cannot be told from another one is among them.
+pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
+    let mut found = Operations::find(openapi, None, None);
+    found.uncovered.append(&mut found.unclear);
+    found.uncovered.retain(|operation| matches!(operation.method, "POST" | "PATCH"));
+    found.uncovered.sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));
+    found.uncovered
+}
+
+/// An operation of which nothing says that a policy covers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unprotected {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'static str,
+    /// Its path in the document.
+    pub path: String,
+    /// The annotated handlers that are documented in the same words, if that is why it is not clear.
+    pub handlers: Vec<&'static str>,
+}
+
+impl fmt::Display for Unprotected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)?;
+        if !self.handlers.is_empty() {
+            write!(f, " (it may be {})", self.handlers.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Operations of a document that cannot be told apart, so that nothing is said of their idempotency.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct Ambiguous {
+    /// The operations, each with the handlers that it may be.
+    pub operations: Vec<Unprotected>,
+}
+
+impl fmt::Display for Ambiguous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operations: Vec<_> = self.operations.iter().map(Unprotected::to_string).collect();
+        write!(
+            f,
+            "operations are documented in the same words and cannot be told apart: {}; give each an `operation_id` of its own in `#[utoipa::path]`",
+            operations.join(", ")
+        )
+    }
+}

@@ -106,6 +106,11 @@ impl Code {
         self.facts().0
     }
 
+    /// What happened, in few words that are the same every time.
+    pub(crate) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
     /// What happened and what to do next, where the caller has nothing more precise to say.
     fn detail(self) -> &'static str {
         match self {
@@ -189,7 +194,7 @@ impl<'a> Refusal<'a> {
 
     /// What happened, in few words that are the same every time.
     pub fn title(&self) -> &'static str {
-        self.code().facts().2
+        self.code().title()
     }
 
     /// What happened and what to do next.
@@ -234,10 +239,10 @@ impl<'a> Refusal<'a> {
 
 /// How refusals look.
 #[derive(Clone, Default)]
-pub struct ProblemFormat(Format);
+pub struct ProblemFormat(pub(crate) Format);
 
 #[derive(Clone, Default)]
-enum Format {
+pub(crate) enum Format {
     #[default]
     Problem,
     Simple,
@@ -275,14 +280,34 @@ pub(crate) struct RefusalSettings {
     pub(crate) reused_status: StatusCode,
 }
 
+impl Default for RefusalSettings {
+    fn default() -> Self {
+        RefusalSettings {
+            format: ProblemFormat::Problem,
+            type_base: None,
+            reused_status: StatusCode::CONFLICT,
+        }
+    }
+}
+
 impl RefusalSettings {
     /// The response that refuses a request for `reason`.
     pub(crate) fn respond(&self, reason: Reason, key: Option<&Key>) -> HttpResponse {
-        let refusal = Refusal::new(reason, self, key);
+        self.answer(&Refusal::new(reason, self, key))
+    }
+
+    /// Such a response for documents: nobody is refused with it, and it is the same every time.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn sample(&self, code: Code, key: Option<&Key>) -> HttpResponse {
+        let instance = Uuid::from_u128(0x8d3f_7a52_6c1e_4b09_9f44_1c0a_5be2_d716);
+        self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, key) })
+    }
+
+    fn answer(&self, refusal: &Refusal<'_>) -> HttpResponse {
         let mut response = match &self.format.0 {
             Format::Problem => refusal.problem(),
             Format::Simple => refusal.simple(),
-            Format::Custom(format) => format(&refusal),
+            Format::Custom(format) => format(refusal),
         };
         if let Some(seconds) = refusal.retry_after() {
             let headers = response.headers_mut();
@@ -291,27 +316,49 @@ impl RefusalSettings {
             }
         }
         // What remains of a body that is not read to its end must not be taken for the next request.
-        if matches!(reason.code, Code::BodyTooLarge | Code::BodyTimeout) {
+        if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout) {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }
         response
     }
 }
 
+/// A request that was refused by its idempotency key (RFC 9457).
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = IdempotencyProblem))]
+pub(crate) struct Problem<'a> {
+    /// The URL that documents the code.
+    #[cfg_attr(feature = "openapi", schema(format = "uri-reference"))]
+    r#type: String,
+    /// What happened, in few words that are the same every time.
+    title: &'static str,
+    /// The status of the response.
+    status: u16,
+    /// What happened and what to do next.
+    detail: &'static str,
+    /// This refusal's own URI.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
+    instance: String,
+    /// Why the request was refused, as a name that never changes its meaning.
+    code: &'static str,
+    /// Whether the same request with the same key may succeed later.
+    retryable: bool,
+    /// The key, where one was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    idempotency_key: Option<&'a str>,
+}
+
+/// A request that was refused by its idempotency key.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = IdempotencyError))]
+pub(crate) struct Simple {
+    /// What happened, in few words that are the same every time.
+    error: &'static str,
+}
+
 impl Refusal<'_> {
     fn problem(&self) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Problem<'a> {
-            r#type: String,
-            title: &'static str,
-            status: u16,
-            detail: &'static str,
-            instance: String,
-            code: &'static str,
-            retryable: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            idempotency_key: Option<&'a str>,
-        }
         let problem = Problem {
             r#type: self.problem_type(),
             title: self.title(),
@@ -328,10 +375,6 @@ impl Refusal<'_> {
     }
 
     fn simple(&self) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Simple {
-            error: &'static str,
-        }
         HttpResponse::build(self.status).json(Simple { error: self.title() })
     }
 }

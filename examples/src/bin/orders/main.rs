@@ -3,26 +3,29 @@
 //! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…` or `postgres://…`.
 //! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in `shop.rs`.
 
+mod document;
 mod prometheus;
 mod shop;
 mod store;
 
 use std::{env, error::Error, time::Duration};
 
-use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer, Responder,
-    error::{InternalError, JsonPayloadError},
-    get, post, web,
-};
+use actix_web::{App, HttpResponse, HttpServer, Responder, get, post, web};
 use idempotent_examples::{give_up, listen, millis, url};
 use idempotent_runtime::{Idempotency, idempotent, serve};
-use serde_json::json;
+use utoipa::OpenApi;
 
+use document::{Unreadable, bad_json, bad_path};
 use prometheus::Prometheus;
-use shop::{Invalid, NewOrder, NewSubscription, NewTransfer, Shop};
+use shop::{Invalid, NewOrder, NewSubscription, NewTransfer, Order, Shop, Subscription, Transfer};
 use store::{fate_of_keys, with_store};
 
 /// A key is one order: sent twice, it makes one.
+#[utoipa::path(responses(
+    (status = 201, description = "The order was made", body = Order, headers(("location" = String))),
+    (status = 400, description = "The body is not an order", body = Unreadable),
+    (status = 422, description = "The order cannot be filled", body = Invalid),
+))]
 #[post("/orders")]
 #[idempotent(ttl = "24h", scope = "endpoint")]
 async fn create_order(order: web::Json<NewOrder>, shop: web::Data<Shop>) -> Result<impl Responder, Invalid> {
@@ -32,6 +35,11 @@ async fn create_order(order: web::Json<NewOrder>, shop: web::Data<Shop>) -> Resu
 }
 
 /// A key counts within one account: the same key on another account is another transfer.
+#[utoipa::path(responses(
+    (status = 201, description = "The money was moved", body = Transfer),
+    (status = 400, description = "The body is not a transfer", body = Unreadable),
+    (status = 422, description = "There can be no such transfer", body = Invalid),
+))]
 #[post("/accounts/{id}/transfers")]
 #[idempotent(ttl = "24h", scope = "resource")]
 async fn create_transfer(
@@ -44,6 +52,11 @@ async fn create_transfer(
 }
 
 /// The key is optional: nothing is lost if somebody subscribes twice.
+#[utoipa::path(responses(
+    (status = 201, description = "The address is subscribed", body = Subscription),
+    (status = 400, description = "The body is not a subscription", body = Unreadable),
+    (status = 422, description = "This is no address", body = Invalid),
+))]
 #[post("/subscriptions")]
 #[idempotent(required = false)]
 async fn create_subscription(
@@ -53,24 +66,37 @@ async fn create_subscription(
     Ok(HttpResponse::Created().json(shop.subscribe(new.into_inner())?))
 }
 
+/// All orders.
+#[utoipa::path(responses((status = 200, description = "The orders", body = [Order])))]
 #[get("/orders")]
 async fn list_orders(shop: web::Data<Shop>) -> impl Responder {
     web::Json(shop.orders())
 }
 
+/// One order.
+#[utoipa::path(responses(
+    (status = 200, description = "The order", body = Order),
+    (status = 404, description = "There is no such order", body = Unreadable),
+))]
 #[get("/orders/{id}")]
 async fn find_order(id: web::Path<usize>, shop: web::Data<Shop>) -> impl Responder {
     match shop.find_order(*id) {
         Some(order) => HttpResponse::Ok().json(order),
-        None => HttpResponse::NotFound().json(json!({ "error": "there is no such order" })),
+        None => HttpResponse::NotFound().json(Unreadable::no_order()),
     }
 }
 
 /// For Prometheus: how requests ended, what runs, what the store takes.
+#[utoipa::path(responses((status = 200, description = "The metrics", body = String)))]
 #[get("/metrics")]
 async fn metrics(prometheus: web::Data<Prometheus>, idempotency: web::Data<Idempotency>) -> impl Responder {
     prometheus.read(&idempotency)
 }
+
+/// What clients read at `/openapi.json`. What it says of idempotency is taken from the attributes above.
+#[derive(OpenApi)]
+#[openapi(paths(create_order, create_transfer, create_subscription, list_orders, find_order, metrics))]
+struct Api;
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -84,6 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("{}", what_to_try(&url(&listener), &fate_of_keys(&store)));
 
+    let document = document::of(Api::openapi(), &idempotency)?;
     let shop = web::Data::new(Shop::new(millis("ORDER_TAKES_MS")));
     let data = web::Data::new(idempotency.clone());
     let prometheus = web::Data::new(prometheus);
@@ -93,19 +120,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(shop.clone())
             .app_data(prometheus.clone())
             .app_data(web::JsonConfig::default().error_handler(bad_json))
+            .app_data(web::PathConfig::default().error_handler(bad_path))
             .service((create_order, create_transfer, create_subscription, list_orders, find_order, metrics))
+            .configure(|app| document::serve(app, &document))
     };
     let server = HttpServer::new(app).listen(listener)?.disable_signals().run();
     // SIGTERM and Ctrl-C: no new keys, what runs is finished and recorded, then the end.
     serve(server, idempotency, Duration::from_secs(30)).await?;
     Ok(())
-}
-
-/// Errors of the JSON extractor, as JSON. The handler has not begun, so the key stays free for the corrected request.
-fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
-    let body = json!({ "error": "not what this endpoint reads", "detail": error.to_string() });
-    let response = HttpResponse::build(actix_web::ResponseError::status_code(&error)).json(body);
-    InternalError::from_response(error, response).into()
 }
 
 fn what_to_try(url: &str, fate_of_keys: &str) -> String {
@@ -135,7 +157,22 @@ curl -i {url}/subscriptions --json '{{"email":"alice@example.org"}}'
 # What Prometheus reads; examples/grafana-dashboard.json shows it.
 curl {url}/metrics
 
+# What clients read; with `--features swagger-ui` {url}/swagger-ui/ shows it.
+curl {url}/openapi.json
+
 # Ctrl-C finishes what runs, and ends. {fate_of_keys}
 "#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use idempotent_runtime::openapi::unprotected;
+
+    use super::*;
+
+    #[test]
+    fn every_post_takes_a_key() {
+        assert_eq!(unprotected(&Api::openapi()), []);
+    }
 }

@@ -8,36 +8,43 @@ use std::{
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
+use utoipa::ToSchema;
 
 /// What can be ordered, and what a piece costs, in cents.
 const PRICES: [(&str, u64); 3] = [("tea", 450), ("coffee", 790), ("mug", 1250)];
 const MOST_PIECES: u64 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewOrder {
+    #[schema(min_items = 1)]
     items: Vec<Item>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Item {
+    #[schema(pattern = "^(tea|coffee|mug)$", example = "tea")]
     sku: String,
+    #[schema(minimum = 1, maximum = 1000, example = 2)]
     quantity: u64,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct Order {
     pub(crate) id: usize,
     items: Vec<Item>,
     total_cents: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewTransfer {
+    /// Another account than the one in the path.
+    #[schema(min_length = 1, example = "carol")]
     to: String,
+    #[schema(minimum = 1, example = 50000)]
     amount_cents: u64,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct Transfer {
     id: usize,
     from: String,
@@ -45,25 +52,26 @@ pub(crate) struct Transfer {
     amount_cents: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewSubscription {
+    #[schema(pattern = "@", example = "alice@example.org")]
     email: String,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct Subscription {
     id: usize,
     email: String,
 }
 
 /// What is wrong with a request, field by field.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Invalid {
     error: &'static str,
     fields: Vec<Field>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Field {
     field: String,
     problem: String,

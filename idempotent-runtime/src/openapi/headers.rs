@@ -1,0 +1,101 @@
+//! The header that a request carries, and those that its response may.
+
+use utoipa::openapi::{
+    Header, Object, ObjectBuilder, RefOr, Required, Response, Schema, SchemaFormat, Type,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+};
+
+use super::terms::{Terms, may_be_stored};
+use crate::{policy::Policy, request::KeyFormat};
+
+/// A key as clients send one.
+pub(super) const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+const REPLAYED: &str = "idempotent-replayed";
+const STORED: &str = "idempotency-stored";
+
+/// A key between quotes, or one without them, of the characters that each may hold.
+const SYNTAX: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]+)$"#;
+
+/// Says what of headers an operation reads and sends.
+pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms) {
+    let parameters = operation.parameters.get_or_insert_default();
+    match parameters.iter_mut().find(|parameter| is_the_key(parameter, terms)) {
+        Some(parameter) => complete(parameter, policy, terms),
+        None => parameters.push(parameter(policy, terms)),
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && may_be_stored(policy, status)
+        {
+            add_response_headers(response);
+        }
+    }
+}
+
+fn is_the_key(parameter: &Parameter, terms: &Terms) -> bool {
+    matches!(parameter.parameter_in, ParameterIn::Header)
+        && parameter.name.eq_ignore_ascii_case(terms.header_name.as_str())
+}
+
+/// What is documented by hand stays; whether the key is required is for the policy to say.
+fn complete(parameter: &mut Parameter, policy: &Policy, terms: &Terms) {
+    parameter.required = required(policy);
+    parameter.description.get_or_insert_with(|| description(policy));
+    parameter.schema.get_or_insert_with(|| schema(terms).into());
+}
+
+fn parameter(policy: &Policy, terms: &Terms) -> Parameter {
+    ParameterBuilder::new()
+        .name(terms.header_name.as_str())
+        .parameter_in(ParameterIn::Header)
+        .required(required(policy))
+        .description(Some(description(policy)))
+        .schema(Some(schema(terms)))
+        .example(Some(KEY.into()))
+        .build()
+}
+
+fn required(policy: &Policy) -> Required {
+    if policy.required { Required::True } else { Required::False }
+}
+
+fn description(policy: &Policy) -> String {
+    let seconds = policy.ttl.as_secs();
+    let without = match policy.required {
+        true => "",
+        false => " Without one, a request that is sent again is executed again.",
+    };
+    format!(
+        "A unique value for each operation, sent again when the operation is retried: for {seconds} seconds the first response is then \
+         replayed, and nothing is executed again.{without}"
+    )
+}
+
+fn schema(terms: &Terms) -> Object {
+    let string = ObjectBuilder::new().schema_type(Type::String);
+    let string = match terms.key_format {
+        KeyFormat::Any => string.pattern(Some(SYNTAX)).min_length(Some(1)).max_length(Some(255)),
+        KeyFormat::Uuid => string.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
+    };
+    string.build()
+}
+
+/// Takes back what is said of a range of statuses, for one that is never stored.
+pub(super) fn remove_of_replays(response: &mut Response) {
+    response.headers.retain(|name, _| name != REPLAYED && name != STORED);
+}
+
+fn add_response_headers(response: &mut Response) {
+    let replayed = "`true` on a replay: the response to an earlier request with the same key.";
+    let stored =
+        "`false` where the response could not be stored: a request with the same key will be refused.";
+    for (name, value, description) in [(REPLAYED, "true", replayed), (STORED, "false", stored)] {
+        let header = Header::builder().schema(only(value)).description(Some(description)).build();
+        response.headers.entry(name.to_owned()).or_insert(header);
+    }
+}
+
+fn only(value: &str) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([value])).build().into()
+}

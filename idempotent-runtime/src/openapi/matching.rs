@@ -1,0 +1,239 @@
+//! Which operation of a document is which handler's.
+//!
+//! A document does not say what an operation was made of, so operations are compared with what utoipa says of each handler. What is
+//! documented in the same words is only told apart where utoipa has named the handler's module in a tag. Nothing is guessed: handlers
+//! and operations that are connected by equal words are clear if all these handlers have one policy and there is no operation more than handlers.
+
+use std::collections::BTreeSet;
+
+use utoipa::openapi::{
+    HttpMethod, OpenApi,
+    path::{Operation, PathItem},
+};
+
+use super::{Described, Unprotected, extension};
+use crate::{
+    catalog::{self, Entry},
+    policy::Policy,
+};
+
+/// An operation, and the handler that it is made of.
+pub(super) struct Found {
+    pub(super) path: String,
+    pub(super) method: &'static str,
+    pub(super) entry: &'static Entry,
+}
+
+/// The operations of a document that may have an effect, by what is known of them.
+#[derive(Default)]
+pub(super) struct Operations {
+    pub(super) clear: Vec<Found>,
+    pub(super) unclear: Vec<Unprotected>,
+    pub(super) uncovered: Vec<Unprotected>,
+}
+
+/// The methods that a policy is for.
+const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
+
+/// An operation that is like a handler.
+struct Pair<'a> {
+    path: &'a str,
+    method: &'static str,
+    entry: &'static Entry,
+    /// Whether a tag names the handler's module.
+    named: bool,
+}
+
+impl Operations {
+    /// Looks at the operations of `openapi` whose path starts with `under`, and at the handlers of the module `within`.
+    pub(super) fn find(openapi: &OpenApi, within: Option<&str>, under: Option<&str>) -> Self {
+        let handlers = handlers(within);
+        let mut found = Operations::default();
+        let mut pairs = Vec::new();
+        let mut uncovered = BTreeSet::new();
+        for (path, method, operation) in operations(openapi) {
+            if !is_described(operation) && under.is_none_or(|prefix| starts_with(path, prefix, '/')) {
+                uncovered.insert((path.as_str(), method));
+                pairs.extend(handlers.iter().filter_map(|handler| pair(path, method, operation, handler)));
+            }
+        }
+        for pair in &pairs {
+            uncovered.remove(&(pair.path, pair.method));
+        }
+        found.uncovered = uncovered.into_iter().map(|operation| unprotected(operation, [])).collect();
+        found.decide(pairs);
+        found
+    }
+
+    /// An operation of the document.
+    pub(super) fn get_mut<'a>(
+        openapi: &'a mut OpenApi,
+        path: &str,
+        method: &str,
+    ) -> Option<&'a mut Operation> {
+        let item = openapi.paths.paths.get_mut(path)?;
+        match method {
+            "POST" => item.post.as_mut(),
+            "PUT" => item.put.as_mut(),
+            "PATCH" => item.patch.as_mut(),
+            "DELETE" => item.delete.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Operations with a tag that names a module are of that module's handlers. For all others these handlers are taken.
+    fn decide(&mut self, pairs: Vec<Pair<'_>>) {
+        let (named, mut others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|pair| pair.named);
+        let operations: BTreeSet<_> = named.iter().map(|pair| (pair.path, pair.method)).collect();
+        others.retain(|pair| !operations.contains(&(pair.path, pair.method)));
+        let taken = handlers_of(&named);
+        self.decide_each(named, &BTreeSet::new());
+        self.decide_each(others, &taken);
+    }
+
+    fn decide_each(&mut self, mut pairs: Vec<Pair<'_>>, taken: &BTreeSet<&'static str>) {
+        while let Some(first) = pairs.pop() {
+            let entry = first.entry;
+            let connected = connected(first, &mut pairs);
+            let handlers = handlers_of(&connected);
+            let paths: BTreeSet<_> = connected.iter().map(|pair| pair.path).collect();
+            let is_clear = connected.iter().all(|pair| same_terms(&pair.entry.policy, &entry.policy))
+                && paths.len() <= handlers.difference(taken).count();
+            let operations: BTreeSet<_> = connected.iter().map(|pair| (pair.path, pair.method)).collect();
+            for (path, method) in operations {
+                match is_clear {
+                    true => self.clear.push(Found { path: path.to_owned(), method, entry }),
+                    false => self.unclear.push(unprotected((path, method), handlers.clone())),
+                }
+            }
+        }
+    }
+}
+
+fn handlers_of(pairs: &[Pair<'_>]) -> BTreeSet<&'static str> {
+    pairs.iter().map(|pair| pair.entry.policy.handler).collect()
+}
+
+fn unprotected(
+    (path, method): (&str, &'static str),
+    handlers: impl IntoIterator<Item = &'static str>,
+) -> Unprotected {
+    Unprotected { method, path: path.to_owned(), handlers: handlers.into_iter().collect() }
+}
+
+/// A handler of which utoipa says something.
+struct HandlerOf {
+    entry: &'static Entry,
+    described: Described,
+}
+
+fn handlers(within: Option<&str>) -> Vec<HandlerOf> {
+    let entries = catalog::entries().into_iter();
+    let within =
+        entries.filter(|entry| within.is_none_or(|module| starts_with(module_of(entry), module, ':')));
+    within.filter_map(handler_of).collect()
+}
+
+fn handler_of(entry: &'static Entry) -> Option<HandlerOf> {
+    let described = (entry.documentation)()?;
+    (described.module == module_of(entry)).then_some(HandlerOf { entry, described })
+}
+
+fn module_of(entry: &Entry) -> &'static str {
+    entry.policy.handler.rsplit_once("::").map_or("", |(module, _)| module)
+}
+
+/// Whether `text` is `prefix`, or goes on after it with `separator`.
+fn starts_with(text: &str, prefix: &str, separator: char) -> bool {
+    let prefix = prefix.trim_end_matches(separator);
+    text.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
+}
+
+fn operations(openapi: &OpenApi) -> impl Iterator<Item = (&String, &'static str, &Operation)> {
+    let items = openapi.paths.paths.iter();
+    items.flat_map(|(path, item)| {
+        METHODS.iter().filter_map(move |method| Some((path, *method, operation(item, method)?)))
+    })
+}
+
+fn operation<'a>(item: &'a PathItem, method: &str) -> Option<&'a Operation> {
+    match method {
+        "POST" => item.post.as_ref(),
+        "PUT" => item.put.as_ref(),
+        "PATCH" => item.patch.as_ref(),
+        _ => item.delete.as_ref(),
+    }
+}
+
+fn is_described(operation: &Operation) -> bool {
+    operation.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(extension::NAME))
+}
+
+fn pair<'a>(
+    path: &'a str,
+    method: &'static str,
+    operation: &Operation,
+    handler: &HandlerOf,
+) -> Option<Pair<'a>> {
+    let HandlerOf { entry, described } = handler;
+    let alike = described.methods.iter().any(|of| name(of) == method)
+        && path.ends_with(&described.path)
+        && untagged(operation) == untagged(&described.operation);
+    let tags = |operation: &Operation| operation.tags.clone().unwrap_or_default();
+    let known = tags(&described.operation);
+    let added = tags(operation);
+    let named = added.iter().any(|tag| !known.contains(tag) && names_module(tag, module_of(entry)));
+    alike.then_some(Pair { path, method, entry, named })
+}
+
+fn name(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Delete => "DELETE",
+        _ => "",
+    }
+}
+
+/// Tags are added when documents are put together.
+fn untagged(operation: &Operation) -> Operation {
+    let mut operation = operation.clone();
+    operation.tags = None;
+    operation
+}
+
+/// Whether a tag is the way to a module, from wherever it is written.
+fn names_module(tag: &str, module: &str) -> bool {
+    let tag = tag.trim_start_matches("crate::").trim_start_matches("self::").trim_start_matches("super::");
+    let rest = module.strip_suffix(tag);
+    !tag.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+}
+
+/// Takes out of `pairs` all that share an operation or a handler with `first`, or with one that does.
+fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
+    let mut connected = vec![first];
+    let mut next = 0;
+    while let Some(pair) = connected.get(next) {
+        let shares = |other: &mut Pair<'a>| {
+            (other.path, other.method) == (pair.path, pair.method) || std::ptr::eq(other.entry, pair.entry)
+        };
+        let more: Vec<_> = pairs.extract_if(.., shares).collect();
+        connected.extend(more);
+        next += 1;
+    }
+    connected
+}
+
+/// Whether two policies say the same to a client.
+fn same_terms(one: &Policy, other: &Policy) -> bool {
+    let terms = |policy: &Policy| {
+        let Policy { handler: _, ttl, scope, required, wait, replay, fingerprint, abandoned, transaction } =
+            policy;
+        (
+            (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction),
+            std::mem::discriminant(fingerprint),
+        )
+    };
+    terms(one) == terms(other)
+}

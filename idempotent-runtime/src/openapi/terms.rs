@@ -1,0 +1,95 @@
+//! The settings that a client can notice, and what a policy means under them.
+
+use std::time::Duration;
+
+use actix_web::http::{StatusCode, header::HeaderName};
+
+use crate::{
+    idempotency::{Settings, default_settings},
+    policy::{Abandoned, Policy, Replay},
+    request::KeyFormat,
+    response::{Code, refusal::RefusalSettings},
+};
+
+/// What clients are promised, beside the policy of an endpoint.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) header_name: HeaderName,
+    pub(super) key_format: KeyFormat,
+    pub(super) remember_expired: Duration,
+    pub(super) max_request_body: usize,
+    pub(super) reconciled: bool,
+    pub(super) refusals: RefusalSettings,
+}
+
+impl Terms {
+    pub(super) fn of(settings: &Settings, refusals: &RefusalSettings) -> Self {
+        Terms {
+            header_name: settings.header_name.clone(),
+            key_format: settings.key_format,
+            remember_expired: settings.remember_expired,
+            max_request_body: settings.max_request_body,
+            reconciled: settings.reconcile.is_some(),
+            refusals: refusals.clone(),
+        }
+    }
+
+    /// The reasons for which a request may be refused.
+    pub(super) fn codes(&self, policy: &Policy) -> Vec<Code> {
+        let mut codes = vec![
+            Code::KeyInvalid,
+            Code::BodyTimeout,
+            Code::BodyTooLarge,
+            Code::KeyReused,
+            Code::InProgress,
+            // Also under "rerun": a record that cannot be read tells of no outcome.
+            Code::OutcomeUnknown,
+            Code::ResponseNotStored,
+            Code::StoreUnavailable,
+            Code::StoreFull,
+            Code::ShuttingDown,
+        ];
+        codes.extend(policy.required.then_some(Code::KeyMissing));
+        codes.extend((!self.remember_expired.is_zero()).then_some(Code::KeyExpired));
+        codes
+    }
+
+    /// What becomes of an execution that died: in a transaction it has left nothing, and is run again.
+    pub(super) fn abandoned(&self, policy: &Policy) -> &'static str {
+        match policy.abandoned {
+            _ if policy.transaction => "rerun",
+            _ if self.reconciled => "reconcile",
+            Abandoned::Refuse => "refuse",
+            Abandoned::Rerun => "rerun",
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms::of(&default_settings(), &RefusalSettings::default())
+    }
+}
+
+/// Which responses are replayed: a transaction that fails keeps none.
+pub(super) fn replay(policy: &Policy) -> Replay {
+    if policy.transaction { Replay::Final } else { policy.replay }
+}
+
+/// Whether a response documented under `status` may be stored: `201`, `2XX`, `default`.
+pub(super) fn may_be_stored(policy: &Policy, status: &str) -> bool {
+    const NOTHING_EXECUTED: [&str; 3] = ["408", "425", "429"];
+    let class = status.bytes().next().unwrap_or_default();
+    !NOTHING_EXECUTED.contains(&status)
+        && match replay(policy) {
+            _ if !class.is_ascii_digit() => true,
+            Replay::All => true,
+            Replay::Final => class < b'5',
+            Replay::Success => matches!(class, b'2' | b'3'),
+        }
+}
+
+/// What a status is called in a document.
+pub(super) fn status_name(status: StatusCode) -> String {
+    status.as_u16().to_string()
+}

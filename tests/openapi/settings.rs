@@ -1,0 +1,102 @@
+//! The settings of an application, as clients read them.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, http::StatusCode, post};
+use idempotent_runtime::{
+    Idempotency, IdempotencyBuilder, KeyFormat, ProblemFormat, Resolution, idempotent, openapi::Documentation,
+};
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+use crate::{codes, operation};
+
+#[utoipa::path(responses((status = 201, description = "made")))]
+#[post("/settings")]
+#[idempotent]
+async fn create_settings() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(create_settings))]
+struct Api;
+
+/// The document of an application with these settings.
+fn document(builder: IdempotencyBuilder) -> utoipa::openapi::OpenApi {
+    let mut document = Api::openapi();
+    Documentation::of(&builder.build().unwrap()).add_to(&mut document).unwrap();
+    document
+}
+
+fn of(builder: IdempotencyBuilder) -> Value {
+    operation(&document(builder), "/settings", "post")
+}
+
+fn set() -> IdempotencyBuilder {
+    Idempotency::builder()
+}
+
+#[test]
+fn the_header_has_the_name_and_the_format_that_are_set() {
+    let operation = of(set().header_name("X-Request-Id").key_format(KeyFormat::Uuid));
+    assert_eq!(operation["parameters"][0]["name"], "x-request-id");
+    assert_eq!(operation["parameters"][0]["schema"]["format"], "uuid");
+    assert_eq!(operation["x-idempotency"]["header"], "x-request-id");
+}
+
+#[test]
+fn a_reused_key_has_the_status_that_is_set() {
+    let operation = of(set().reused_status(StatusCode::UNPROCESSABLE_ENTITY));
+    assert_eq!(codes(&operation, "422"), ["key_reused"]);
+    assert_eq!(codes(&operation, "409"), ["in_progress", "outcome_unknown", "response_not_stored"]);
+}
+
+#[test]
+fn expired_keys_are_told_of_where_they_are_remembered() {
+    let operation = of(set().remember_expired_keys(Duration::from_secs(60)));
+    assert!(codes(&operation, "409").contains(&"key_expired".to_owned()));
+    assert_eq!(operation["x-idempotency"]["remembered_seconds"], 86460);
+}
+
+#[test]
+fn problems_have_the_types_that_are_set() {
+    let operation = of(set().problem_type_base("https://shop.example/problems"));
+    let examples = &operation["responses"]["413"]["content"]["application/problem+json"]["examples"];
+    assert_eq!(examples["body_too_large"]["value"]["type"], "https://shop.example/problems/body_too_large");
+}
+
+#[test]
+fn simple_errors_are_documented_as_they_are_sent() {
+    let document = document(set().problem_format(ProblemFormat::Simple));
+    let error = &operation(&document, "/settings", "post")["responses"]["400"]["content"]["application/json"];
+    assert_eq!(error["schema"]["$ref"], "#/components/schemas/IdempotencyError");
+    assert_eq!(error["examples"]["key_missing"]["value"], json!({ "error": "Idempotency-Key required" }));
+    let schemas = crate::json(&document)["components"]["schemas"].clone();
+    assert_eq!(schemas["IdempotencyError"]["required"], json!(["error"]));
+    assert!(schemas["IdempotencyProblem"].is_null());
+}
+
+#[test]
+fn a_format_of_the_application_is_asked_for_its_examples() {
+    let format = ProblemFormat::custom(|refusal| match refusal.status().as_u16() {
+        409 => HttpResponse::Locked().json(json!({ "reason": refusal.code().as_str() })),
+        _ => HttpResponse::build(refusal.status()).content_type("text/plain; charset=utf-8").body("no"),
+    });
+    let operation = of(set().problem_format(format));
+    let locked = &operation["responses"]["423"]["content"]["application/json"];
+    assert_eq!(locked["examples"]["in_progress"]["value"], json!({ "reason": "in_progress" }));
+    assert!(locked["schema"].is_null());
+    assert!(operation["responses"]["409"].is_null());
+    let bad = &operation["responses"]["400"]["content"]["text/plain"];
+    assert_eq!(bad["examples"]["key_missing"]["value"], "no");
+}
+
+#[test]
+fn limits_and_hooks_are_told_of() {
+    let operation = of(set()
+        .max_request_body(100)
+        .reconcile(async |_: &idempotent_runtime::AbandonedExecution| Resolution::Rerun));
+    assert_eq!(operation["x-idempotency"]["max_body_bytes"], 100);
+    assert_eq!(operation["x-idempotency"]["abandoned"], "reconcile");
+}

@@ -1,6 +1,7 @@
 //! Processes that are killed under load: the server, and the client with its keys on disk.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     process::{Child, Stdio},
@@ -74,7 +75,10 @@ async fn calls_to_a_process_that_is_killed_again_and_again_have_one_effect_each(
     join(calling, killing).await;
     let (made, found) = (made.into_inner(), ledger.transfers().await);
     println!("{} calls, faults {:?}", next.load(SeqCst), ledger.network().met());
-    assert_eq!(found, made);
+    let all: BTreeSet<_> = made.keys().chain(found.keys()).collect();
+    let wrong: Vec<_> =
+        all.into_iter().filter(|transfer| made.get(transfer) != found.get(transfer)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 /// What the example `payroll` is started with, again and again.

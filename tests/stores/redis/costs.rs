@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use idempotent_runtime::{RedisStore, Store};
+use futures_util::future::join_all;
+use idempotent_runtime::{
+    RedisStore, Store,
+    store::{Forget, ForgetRequest, Hold, Record, StuckRequest},
+};
 use idempotent_tests::redis_server::RedisServer;
 use tokio::time::sleep;
 
@@ -115,4 +119,44 @@ async fn completions_notify_only_where_somebody_waits() {
         is_replay(&claim(&store, retry(owner)).await.unwrap(), owner);
     }
     assert_eq!(server.calls().await.get("publish"), None);
+}
+
+async fn forget(store: &RedisStore, owner: Hold) {
+    let request = ForgetRequest { address: owner.address, token: owner.token };
+    assert_eq!(store.forget(request).await.unwrap(), Forget::Done);
+}
+
+async fn has_run(store: &RedisStore) -> Hold {
+    let owner = hold();
+    claim(store, owner).await.unwrap();
+    complete(store, owner).await.unwrap();
+    owner
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn looking_through_all_keys_asks_for_a_few_at_a_time() {
+    let server = RedisServer::start(&[]).await;
+    let store = node(&server).await;
+    until_heard(&server, 1).await;
+    // The server learns the scripts.
+    forget(&store, has_run(&store).await).await;
+    store.inspect(hold().address).await.unwrap();
+    join_all((0..4_000).map(|_| has_run(&store))).await;
+    let request = StuckRequest { after: None, limit: 100, unknown: Record::from_bytes(&b"unknown"[..]) };
+    let page = sent(&server, async {
+        let page = store.stuck(request).await.unwrap();
+        assert!(page.entries.is_empty() && page.next.is_some(), "{page:?}");
+    })
+    .await;
+    assert_eq!(page.keys().collect::<Vec<_>>(), ["evalsha", "scan"]);
+    assert!(page["scan"] == 16 && page["evalsha"] < 2_400, "{page:?}");
+    let owner = has_run(&store).await;
+    let forgotten = sent(&server, forget(&store, owner)).await;
+    assert_eq!(forgotten.keys().collect::<Vec<_>>(), ["evalsha", "scan"]);
+    assert!((2..=8).contains(&forgotten["scan"]), "{forgotten:?}");
+    assert_eq!(
+        forgotten["evalsha"],
+        forgotten["scan"] + 2,
+        "taken over, held on after each look, and released"
+    );
 }

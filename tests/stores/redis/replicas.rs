@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use idempotent_runtime::{RedisStore, Store, StoreError, store::Completion};
+use idempotent_runtime::{
+    RedisStore, Store, StoreError,
+    store::{Completion, Forget, ForgetRequest},
+};
 use idempotent_tests::redis_server::RedisServer;
 
 use super::key;
@@ -79,6 +82,23 @@ async fn what_no_replica_has_is_not_won_not_stored_and_not_replayed() {
     assert_eq!(complete(&store, done).await.unwrap(), Completion::Stored);
     is_replay(&claim(&newcomer, retry(done)).await.unwrap(), done);
     assert_eq!(complete(&store, begun).await.unwrap(), Completion::Stored);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_forgotten_is_forgotten_by_a_replica_too() {
+    let (primary, replica) = pair().await;
+    let store = store(primary.url()).await;
+    let owner = hold();
+    let request = ForgetRequest { address: owner.address, token: owner.token };
+    assert_eq!(claim(&store, owner).await.unwrap(), WON);
+    assert_eq!(complete(&store, owner).await.unwrap(), Completion::Stored);
+    assert_eq!(store.forget(request).await.unwrap(), Forget::Done);
+    assert_eq!(replica.ask::<u64>(&format!("EXISTS {}", key(owner))).await, 0);
+    assert_eq!(claim(&store, owner).await.unwrap(), WON);
+    assert_eq!(complete(&store, owner).await.unwrap(), Completion::Stored);
+    replica.freeze();
+    is_unavailable(store.forget(request).await);
+    replica.thaw();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -62,7 +62,7 @@ const NAME: &str = "redis";
 ///
 /// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is forgotten, the store looks through all of its keys
 /// with `SCAN`, some hundreds at a time, on each primary; while a cluster moves slots the list may lack what moves. A key
-/// whose steps are looked for is claimed meanwhile.
+/// whose steps are looked for is claimed meanwhile, and who dies over it leaves a claim that died, to be forgotten again.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, RedisStore};

@@ -21,6 +21,8 @@
 
 extern crate self as idempotent_runtime;
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "catalog")]
 #[cfg_attr(
     not(feature = "openapi"),

@@ -1,5 +1,7 @@
 //! What one `#[idempotent(…)]` attribute asks for, as a value.
 
+#[cfg(feature = "admin")]
+use std::fmt;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -69,4 +71,48 @@ pub enum Abandoned {
     Refuse,
     /// A new attempt.
     Rerun,
+}
+
+/// What of a policy holds, and how the attribute writes it.
+#[cfg(feature = "admin")]
+impl Policy {
+    /// Which responses are stored. A transaction that fails stores none.
+    pub(crate) fn replay(&self) -> &'static str {
+        match self.replay {
+            _ if self.transaction => "final",
+            Replay::All => "all",
+            Replay::Final => "final",
+            Replay::Success => "success",
+        }
+    }
+
+    /// How two requests are compared; `function`, where the application does it.
+    pub(crate) fn fingerprint(&self) -> &'static str {
+        match self.fingerprint {
+            Fingerprint::Raw => "raw",
+            Fingerprint::Canonical => "canonical",
+            Fingerprint::Function(_) => "function",
+        }
+    }
+
+    /// What a retry gets when the earlier execution died. A transaction has left nothing, and is run again.
+    pub(crate) fn abandoned(&self) -> &'static str {
+        match self.abandoned {
+            _ if self.transaction => "rerun",
+            Abandoned::Refuse => "refuse",
+            Abandoned::Rerun => "rerun",
+        }
+    }
+}
+
+#[cfg(feature = "admin")]
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Endpoint => f.write_str("endpoint"),
+            Scope::Resource => f.write_str("resource"),
+            Scope::Global => f.write_str("global"),
+            Scope::Group(name) => write!(f, "group:{name}"),
+        }
+    }
 }

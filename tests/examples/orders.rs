@@ -90,6 +90,37 @@ fn prometheus_reads_how_orders_ended() {
     assert!(metrics.text().contains(r#"idempotent_store_seconds_bucket{verb="claim",le="+Inf"} "#));
 }
 
+/// What is said to the shop's operators, to whoever has this token.
+fn as_operator(shop: &Program, token: &str) -> [Reply; 2] {
+    let authorization = format!("Authorization: Bearer {token}");
+    let counters = format!("GET /idempotency/counters HTTP/1.1\r\nHost: test\r\n{authorization}\r\n\r\n");
+    let order = br#"{"entry":{"method":"POST","route":"/orders","key":"a"}}"#;
+    let look = post("/idempotency/inspect", &[&authorization, "Content-Type: application/json"], order);
+    [shop.connect().exchange(counters.as_bytes()), shop.connect().exchange(&look)]
+}
+
+#[test]
+fn operators_see_how_orders_ended() {
+    let shop = Program::start_with("orders", &[("ADMIN_TOKEN", "secret")]);
+    for order in [TEA, TEA, MUG] {
+        send(&shop, "/orders", Some("a"), order);
+    }
+    let [counters, looked] = as_operator(&shop, "secret");
+    let outcomes = serde_json::json!({ "executed": 1, "replayed": 1, "key_reused": 1 });
+    assert_eq!(counters.json()["endpoints"][0]["outcomes"], outcomes, "{counters:?}");
+    assert_eq!((&looked.json()["state"], &looked.json()["status"]), (&"completed".into(), &201.into()));
+    for refused in as_operator(&shop, "Secret") {
+        assert_eq!(refused.status, 404, "{refused:?}");
+    }
+}
+
+#[test]
+fn a_shop_without_operators_has_nothing_for_them() {
+    for refused in as_operator(&Program::start("orders"), "") {
+        assert_eq!(refused.status, 404, "{refused:?}");
+    }
+}
+
 #[test]
 fn clients_can_read_what_each_endpoint_asks_of_them() {
     let document = get(&Program::start("orders"), "/openapi.json").json();

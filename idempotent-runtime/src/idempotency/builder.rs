@@ -327,6 +327,8 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
         executions: Arc::default(),
         giving_back: GivingBack::default(),
         background: Background::default(),
+        #[cfg(feature = "admin")]
+        operators: Default::default(),
         keeping: Once::new(),
         settings,
         refusals,

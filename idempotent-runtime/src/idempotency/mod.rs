@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) executions: Arc<Executions>,
     pub(crate) giving_back: GivingBack,
     pub(crate) background: Background,
+    #[cfg(feature = "admin")]
+    pub(crate) operators: crate::admin::Places,
     /// Leases are kept from the first execution on.
     pub(crate) keeping: Once,
     pub(crate) settings: Settings,

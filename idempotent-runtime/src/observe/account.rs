@@ -13,8 +13,8 @@ use crate::{
     response::{Code, Reason},
 };
 
-/// What is to be told of a request, if anybody listens or looks at its span. It is told when it is dropped, with the outcome that was
-/// written last.
+/// What is to be told of a request, if anybody listens, looks at its span or counts. It is told when it is dropped, with the outcome that
+/// was written last.
 #[derive(Default)]
 pub(crate) struct Account(Option<Box<Facts>>);
 
@@ -44,7 +44,7 @@ impl Account {
         request: &HttpRequest,
     ) -> Self {
         let span = span::open(policy, request);
-        if audience.is_none() && span.is_disabled() {
+        if audience.is_none() && span.is_none() && !is_counted() {
             return Account(None);
         }
         Account(Some(Box::new(Facts::new(audience.cloned(), span, policy, request))))
@@ -186,8 +186,18 @@ impl Drop for Facts {
             completion: self.completion,
         };
         span::ends(&self.span, &event);
+        #[cfg(feature = "admin")]
+        super::counts::count(&event);
         if let Some(audience) = &self.audience {
             audience.tell(&event);
         }
     }
+}
+
+/// Whether the process has an admin scope.
+fn is_counted() -> bool {
+    #[cfg(feature = "admin")]
+    return super::counts::is_counting();
+    #[cfg(not(feature = "admin"))]
+    false
 }

@@ -13,7 +13,7 @@ pub use self::{
 };
 use crate::{
     idempotency::Idempotency,
-    store::{CallError, Inspection, StoreError},
+    store::{CallError, Inspection, NoCursor, StoreError},
 };
 
 /// Why an entry could not be looked at, or forgotten.
@@ -23,9 +23,21 @@ pub enum EntryError {
     /// The key is not one. Nothing was done.
     #[error("there cannot be such a key: {0}")]
     Key(&'static str),
+    /// The cursor is none that the store has given. Nothing was done.
+    #[error("this is no cursor of the store's")]
+    Cursor,
     /// The store failed, or cannot be looked into. Unless it is [`StoreError::Undone`] it may have been done, and asking again tells.
     #[error("the entry could not be looked at, or not be forgotten")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for EntryError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Undone { source, .. } if source.is::<NoCursor>() => EntryError::Cursor,
+            error => EntryError::Store(error),
+        }
+    }
 }
 
 impl Idempotency {

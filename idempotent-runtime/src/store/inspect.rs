@@ -124,9 +124,14 @@ impl Inspection {
     }
 }
 
+/// Why nothing was listed: the cursor is another store's, or nobody's.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no cursor of the store's")]
+pub(crate) struct NoCursor;
+
 /// What `store` says of a cursor that it has not made.
 pub(super) fn no_cursor(store: &'static str) -> StoreError {
-    StoreError::undone(store, "this is no cursor of the store's")
+    StoreError::undone(store, NoCursor)
 }
 
 /// A place in a store that keeps its entries in the order of a time, and of their addresses where that is the same.

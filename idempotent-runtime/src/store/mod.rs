@@ -27,6 +27,7 @@ mod unanswered;
 pub use self::redis::{RedisStore, RedisStoreBuilder};
 pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
+pub(crate) use inspect::NoCursor;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]

@@ -156,7 +156,7 @@ async fn a_store_that_fails_at_a_look_or_at_forgetting_tells_and_is_asked_again(
     process.idempotency.forget(address).await.unwrap_err();
     assert_eq!(process.idempotency.forget(address).await.unwrap(), Forgotten::NotFound);
     let cursor = StuckCursor::new("none of a store's");
-    assert!(matches!(process.idempotency.stuck(Some(&cursor), 1).await, Err(EntryError::Store(_))));
+    assert!(matches!(process.idempotency.stuck(Some(&cursor), 1).await, Err(EntryError::Cursor)));
     let name = EntryName::global("two words");
     assert!(matches!(process.idempotency.inspect(&name).await, Err(EntryError::Key(_))));
     assert!(matches!(process.idempotency.forget(&name).await, Err(EntryError::Key(_))));

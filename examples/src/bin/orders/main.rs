@@ -4,6 +4,7 @@
 //! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in `shop.rs`.
 
 mod document;
+mod operators;
 mod prometheus;
 mod shop;
 mod store;
@@ -16,6 +17,7 @@ use idempotent_runtime::{Idempotency, idempotent, serve};
 use utoipa::OpenApi;
 
 use document::{Unreadable, bad_json, bad_path};
+use operators::Operators;
 use prometheus::Prometheus;
 use shop::{Invalid, NewOrder, NewSubscription, NewTransfer, Order, Shop, Subscription, Transfer};
 use store::{fate_of_keys, with_store};
@@ -108,6 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Ok(builder) => builder.listener(prometheus.listener()).build()?,
         Err(error) => give_up(error),
     };
+    let operators = Operators::from_environment();
     println!("{}", what_to_try(&url(&listener), &fate_of_keys(&store)));
 
     let document = document::of(Api::openapi(), &idempotency)?;
@@ -123,6 +126,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(web::PathConfig::default().error_handler(bad_path))
             .service((create_order, create_transfer, create_subscription, list_orders, find_order, metrics))
             .configure(|app| document::serve(app, &document))
+            .configure(|app| operators.iter().for_each(|operators| operators.mount(app)))
     };
     let server = HttpServer::new(app).listen(listener)?.disable_signals().run();
     // SIGTERM and Ctrl-C: no new keys, what runs is finished and recorded, then the end.
@@ -159,6 +163,10 @@ curl {url}/metrics
 
 # What clients read; with `--features swagger-ui` {url}/swagger-ui/ shows it.
 curl {url}/openapi.json
+
+# Started with ADMIN_TOKEN=operator: what operators see, and what has become of a key.
+curl {url}/idempotency/counters -H 'Authorization: Bearer operator'
+curl {url}/idempotency/inspect -H 'Authorization: Bearer operator' --json '{{"entry":{{"method":"POST","route":"/orders","key":"my-first-order"}}}}'
 
 # Ctrl-C finishes what runs, and ends. {fate_of_keys}
 "#

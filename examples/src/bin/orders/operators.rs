@@ -1,0 +1,44 @@
+//! What the shop's operators see and end at `/idempotency`, if `ADMIN_TOKEN` says who they are.
+
+use std::env;
+
+use actix_web::{
+    guard::{Guard, GuardContext},
+    http::header::AUTHORIZATION,
+    web,
+};
+use idempotent_examples::give_up;
+use idempotent_runtime::admin::admin_scope;
+
+/// Those who know the token.
+#[derive(Clone)]
+pub(crate) struct Operators {
+    credentials: String,
+}
+
+impl Operators {
+    /// None, where there is no token.
+    pub(crate) fn from_environment() -> Option<Self> {
+        match env::var("ADMIN_TOKEN").ok()?.as_str() {
+            "" => give_up("ADMIN_TOKEN is empty: anybody could send that"),
+            token => Some(Operators { credentials: format!("Bearer {token}") }),
+        }
+    }
+
+    /// Mounts the scope for them.
+    pub(crate) fn mount(&self, app: &mut web::ServiceConfig) {
+        app.service(admin_scope(self.clone()));
+    }
+}
+
+impl Guard for Operators {
+    fn check(&self, context: &GuardContext<'_>) -> bool {
+        let sent = context.head().headers().get(AUTHORIZATION);
+        sent.is_some_and(|sent| is_same(sent.as_bytes(), self.credentials.as_bytes()))
+    }
+}
+
+/// Compares in a time that does not tell where they differ.
+fn is_same(sent: &[u8], secret: &[u8]) -> bool {
+    sent.len() == secret.len() && sent.iter().zip(secret).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}

@@ -1,0 +1,216 @@
+//! What an operator asks for. What is said of a mistake never repeats what was sent: it may hold a key.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method, StatusCode,
+        header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    },
+    web,
+};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+
+use super::problem::Problem;
+use crate::{
+    idempotency::Settings,
+    operate::EntryRef,
+    reconcile::Resolution,
+    request::{Address, EntryName, Principal, body},
+    store::StuckCursor,
+};
+
+/// How long a body may be, in bytes.
+pub(super) const BODY_LIMIT: usize = 64 << 10;
+/// How many stuck entries a page has, where nobody says.
+const PAGE: usize = 100;
+const LONGEST_PAGE: usize = 1_000;
+const LONGEST_CURSOR: usize = 1_024;
+
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn read<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+    settings: &Settings,
+) -> Result<T, Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case("application/json") {
+        return Err(Problem::not_json());
+    }
+    let body = body::read(&mut payload.into_inner(), request.headers(), limit, settings.body_timeout).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        // What comes behind a mistake was not looked at.
+        match serde_json::from_slice::<IgnoredAny>(&body) {
+            Err(error) => Problem::malformed(&error),
+            Ok(_) => Problem::not_read(&error),
+        }
+    })
+}
+
+/// Which entry is meant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    pub(super) entry: Named,
+}
+
+/// An entry, by its address or by what that is made of.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    address: Option<String>,
+    scope: Option<String>,
+    method: Option<String>,
+    route: Option<String>,
+    path: Option<String>,
+    principal: Option<String>,
+    key: Option<String>,
+}
+
+impl Named {
+    /// Where it lives.
+    pub(super) fn address(self, settings: &Settings) -> Result<Address, Problem> {
+        if let Some(address) = &self.address {
+            return match self.has_parts() {
+                true => Err(Problem::invalid("`entry` has an `address` or the parts of one, not both.")),
+                false => address.parse().map_err(|error| Problem::invalid(format!("`address`: {error}."))),
+            };
+        }
+        let address = EntryRef::Name(&self.name()?).address(settings);
+        address.map_err(|detail| Problem::invalid(format!("`key` cannot be one: {detail}.")))
+    }
+
+    fn has_parts(&self) -> bool {
+        let Named { scope, method, route, path, principal, key, .. } = self;
+        [scope, method, route, path, principal, key].into_iter().any(Option::is_some)
+    }
+
+    fn name(self) -> Result<EntryName, Problem> {
+        let Named { scope, method, route, path, principal, key, .. } = self;
+        let key = key.ok_or(Problem::invalid("`entry` needs a `key`, or an `address`."))?;
+        let name = match (scope.as_deref().unwrap_or("endpoint"), method, route, path) {
+            ("endpoint", Some(method), Some(route), None) => {
+                EntryName::endpoint(read_method(&method)?, route, key)
+            }
+            ("resource", Some(method), None, Some(path)) => {
+                EntryName::resource(read_method(&method)?, path, key)
+            }
+            ("global", None, None, None) => EntryName::global(key),
+            (scope, None, None, None) if scope.starts_with("group:") => {
+                EntryName::group(&scope["group:".len()..], key)
+            }
+            (scope, ..) => return Err(Problem::invalid(parts(scope))),
+        };
+        Ok(match principal {
+            Some(principal) => name.principal(Principal::new(principal)),
+            None => name,
+        })
+    }
+}
+
+/// What belongs to an entry of this scope.
+fn parts(scope: &str) -> &'static str {
+    match scope {
+        "endpoint" => "An entry of scope `endpoint` has a `method` and a `route`, and no `path`.",
+        "resource" => "An entry of scope `resource` has a `method` and a `path`, and no `route`.",
+        "global" => "An entry of scope `global` has no `method`, `route` and `path`.",
+        scope if scope.starts_with("group:") => "An entry of a group has no `method`, `route` and `path`.",
+        _ => "`scope` has to be `endpoint`, `resource`, `global` or `group:NAME`.",
+    }
+}
+
+fn read_method(method: &str) -> Result<Method, Problem> {
+    Method::from_bytes(method.as_bytes()).map_err(|_| Problem::invalid("`method` is no method of HTTP."))
+}
+
+/// What is to become of an entry.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedToResolve {
+    pub(super) entry: Named,
+    outcome: Outcome,
+    response: Option<Response>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Rerun,
+    Refuse,
+    Complete,
+}
+
+/// A response, as whoever asks again is to get it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Response {
+    status: u16,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
+}
+
+impl AskedToResolve {
+    /// The entry, and what becomes of it.
+    pub(super) fn parts(self) -> Result<(Named, Resolution), Problem> {
+        let resolution = match (self.outcome, self.response) {
+            (Outcome::Rerun, None) => Resolution::Rerun,
+            (Outcome::Refuse, None) => Resolution::Refuse,
+            (Outcome::Complete, Some(response)) => Resolution::Complete(response.build()?),
+            _ => {
+                return Err(Problem::invalid(
+                    "`complete` needs a `response`, and no other `outcome` takes one.",
+                ));
+            }
+        };
+        Ok((self.entry, resolution))
+    }
+}
+
+impl Response {
+    fn build(self) -> Result<HttpResponse, Problem> {
+        let status =
+            StatusCode::from_u16(self.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
+        let status = status.ok_or(Problem::invalid("`status` has to be one from 200 to 599."))?;
+        let mut response = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            let header = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
+            let (Ok(name), Ok(value)) = header else {
+                return Err(Problem::invalid("`headers` holds a name or a value that HTTP does not allow."));
+            };
+            response.append_header((name, value));
+        }
+        Ok(response.body(self.body))
+    }
+}
+
+/// Which stuck entries are wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+/// The page that is asked for: where the one before has ended, and how many entries are wanted.
+pub(super) fn page(request: &HttpRequest) -> Result<(Option<StuckCursor>, usize), Problem> {
+    let query = web::Query::<Query>::from_query(request.query_string());
+    let wrong = || {
+        Problem::invalid(
+            "The query may hold a `limit` from 1 to 1000, and an `after` that is the `next` of a page before.",
+        )
+    };
+    let Query { limit, after } = query.map_err(|_| wrong())?.into_inner();
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit)
+        || after.as_ref().is_some_and(|after| after.len() > LONGEST_CURSOR)
+    {
+        return Err(wrong());
+    }
+    Ok((after.map(StuckCursor::new), limit))
+}

@@ -1,0 +1,176 @@
+//! Why an operator's request was not done.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
+};
+use serde::Serialize;
+
+use super::told;
+use crate::{operate::EntryError, reconcile::ResolveError, request::body::BodyError, store::StoreError};
+
+/// A refusal, as RFC 9457 has it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem { status, code, detail: detail.into() }
+    }
+
+    pub(super) fn malformed(error: &serde_json::Error) -> Self {
+        let detail = format!("The body is not JSON: see line {}, column {}.", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    }
+
+    /// It does not say what was sent there: that may be a key.
+    pub(super) fn not_read(error: &serde_json::Error) -> Self {
+        Problem::invalid(format!(
+            "The body is not what this route reads: see line {}, column {}. A field is missing, unknown or of another type.",
+            error.line(),
+            error.column()
+        ))
+    }
+
+    pub(super) fn not_json() -> Self {
+        let detail = "The body has to be `application/json`.";
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail)
+    }
+
+    pub(super) fn not_found() -> Self {
+        let detail = "There is no such entry: nobody has used the key, or it is free again.";
+        Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(super) fn no_route() -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "no_route", "There is no such route.")
+    }
+
+    pub(super) fn no_method() -> Self {
+        let detail = "Policies, counters and stuck entries are read with GET; everything else is a POST.";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", detail)
+    }
+
+    pub(super) fn running(lease_left: Duration) -> Self {
+        let left = lease_left.as_secs_f64();
+        let detail = format!(
+            "The request runs, and nothing was done. Unless its process renews its lease, it is given up in {left:.1} s."
+        );
+        Problem::new(StatusCode::CONFLICT, "running", detail)
+    }
+
+    pub(super) fn settled() -> Self {
+        let detail =
+            "The request has its outcome, and nothing was done. Forget the entry to have it run again.";
+        Problem::new(StatusCode::CONFLICT, "settled", detail)
+    }
+
+    pub(super) fn busy() -> Self {
+        let detail = "Other operators' requests are under way, and nothing was done. Try again.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    }
+
+    pub(super) fn store_failed() -> Self {
+        let detail = "The store failed, or cannot do this; the log tells more. Asking again tells whether it was done.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_failed", detail)
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => {
+                let detail = "The body is longer than this route reads.";
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+            }
+            BodyError::Timeout => {
+                Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive in time.")
+            }
+            BodyError::Failed(_) => {
+                Problem::new(StatusCode::BAD_REQUEST, "malformed", "The body could not be read.")
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "an operator's request failed");
+        Problem::store_failed()
+    }
+}
+
+impl From<EntryError> for Problem {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::Key(detail) => Problem::invalid(format!("There cannot be such a key: {detail}.")),
+            EntryError::Cursor => Problem::invalid("`after` is not the `next` of a page before."),
+            EntryError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResolveError> for Problem {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Key(detail) => Problem::invalid(format!("There cannot be such a key: {detail}.")),
+            ResolveError::Response => Problem::invalid(
+                "`response` cannot be recorded: it is an event stream, or longer than `max_response_body`.",
+            ),
+            ResolveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: &'static str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            code: &'static str,
+        }
+        let body = Body {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+        };
+        let mut response = told::response(self.status);
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        // What remains of a body that is not read to its end must not be taken for the next request.
+        if matches!(self.code, "too_large" | "too_slow") {
+            response.force_close();
+        }
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}

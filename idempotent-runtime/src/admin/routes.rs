@@ -1,0 +1,91 @@
+//! The routes of the scope.
+
+use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
+
+use super::{
+    asked::{self, Asked, AskedToResolve, BODY_LIMIT},
+    places::in_a_place,
+    problem::Problem,
+    told::{Counters, Done, Looked, Page, Policies, answer},
+};
+use crate::{idempotency::Idempotency, operate::Forgotten, reconcile::Resolved, request::Address};
+
+/// What an operator gets.
+pub(super) type Answer = Result<HttpResponse, Problem>;
+
+/// Adds the routes to `scope`.
+pub(super) fn mount(scope: Scope) -> Scope {
+    scope
+        .service(resource("/policies").route(web::get().to(policies)))
+        .service(resource("/counters").route(web::get().to(counters)))
+        .service(resource("/stuck").route(web::get().to(stuck)))
+        .service(resource("/inspect").route(web::post().to(inspect)))
+        .service(resource("/forget").route(web::post().to(forget)))
+        .service(resource("/resolve").route(web::post().to(resolve)))
+        .default_service(web::to(async || Answer::Err(Problem::no_route())))
+}
+
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(async || Answer::Err(Problem::no_method())))
+}
+
+async fn policies() -> HttpResponse {
+    answer(&Policies::of_this_process())
+}
+
+async fn counters(request: HttpRequest) -> HttpResponse {
+    answer(&Counters::from(Idempotency::of(&request).sample()))
+}
+
+async fn stuck(request: HttpRequest) -> Answer {
+    let app = Idempotency::of(&request).clone();
+    let (after, limit) = asked::page(&request)?;
+    in_a_place(app, async move |app| {
+        let page = app.stuck(after.as_ref(), limit).await?;
+        Ok(answer(&Page::from(page)))
+    })
+    .await
+}
+
+async fn inspect(request: HttpRequest, payload: web::Payload) -> Answer {
+    let app = Idempotency::of(&request).clone();
+    let address = entry(&app, &request, payload).await?;
+    in_a_place(app, async move |app| {
+        let entry = app.inspect(address).await?.ok_or(Problem::not_found())?;
+        Ok(answer(&Looked::from(entry)))
+    })
+    .await
+}
+
+async fn forget(request: HttpRequest, payload: web::Payload) -> Answer {
+    let app = Idempotency::of(&request).clone();
+    let address = entry(&app, &request, payload).await?;
+    in_a_place(app, async move |app| match app.forget(address).await? {
+        Forgotten::Done => Ok(answer(&Done { address })),
+        Forgotten::NotFound => Err(Problem::not_found()),
+        Forgotten::Running { lease_left } => Err(Problem::running(lease_left)),
+    })
+    .await
+}
+
+async fn resolve(request: HttpRequest, payload: web::Payload) -> Answer {
+    let app = Idempotency::of(&request).clone();
+    let limit = app.0.settings.max_response_body.saturating_mul(2).saturating_add(BODY_LIMIT);
+    let asked: AskedToResolve = asked::read(&request, payload, limit, &app.0.settings).await?;
+    let (entry, resolution) = asked.parts()?;
+    let address = entry.address(&app.0.settings)?;
+    in_a_place(app, async move |app| match app.resolve(address, resolution).await? {
+        Resolved::Done => Ok(answer(&Done { address })),
+        Resolved::NotFound => Err(Problem::not_found()),
+        Resolved::Running { lease_left } => Err(Problem::running(lease_left)),
+        Resolved::Settled => Err(Problem::settled()),
+    })
+    .await
+}
+
+/// Where the entry lives that the body names.
+async fn entry(app: &Idempotency, request: &HttpRequest, payload: web::Payload) -> Result<Address, Problem> {
+    let settings = &app.0.settings;
+    let asked: Asked = asked::read(request, payload, BODY_LIMIT, settings).await?;
+    asked.entry.address(settings)
+}

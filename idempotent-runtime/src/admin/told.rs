@@ -1,0 +1,210 @@
+//! What an operator is told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header::CACHE_CONTROL},
+};
+use serde::{Serialize, Serializer};
+
+use crate::{
+    catalog,
+    observe::{
+        Sample,
+        counts::{self, Count},
+    },
+    operate::{Entry, EntryState, StuckEntries},
+    policy::Policy,
+    request::Address,
+};
+
+/// A response that nobody keeps.
+pub(super) fn response(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// An answer.
+pub(super) fn answer(told: &impl Serialize) -> HttpResponse {
+    response(StatusCode::OK).json(told)
+}
+
+/// What the attributes of this process say.
+#[derive(Serialize)]
+pub(super) struct Policies {
+    policies: Vec<Attribute>,
+}
+
+#[derive(Serialize)]
+struct Attribute {
+    handler: &'static str,
+    #[serde(rename = "ttl_seconds", serialize_with = "seconds")]
+    ttl: Duration,
+    scope: String,
+    required: bool,
+    #[serde(rename = "wait_seconds", serialize_with = "seconds")]
+    wait: Duration,
+    replay: &'static str,
+    fingerprint: &'static str,
+    abandoned: &'static str,
+    transaction: bool,
+}
+
+impl Policies {
+    pub(super) fn of_this_process() -> Self {
+        Policies { policies: catalog::entries().into_iter().map(|entry| (&entry.policy).into()).collect() }
+    }
+}
+
+impl From<&Policy> for Attribute {
+    fn from(policy: &Policy) -> Self {
+        Attribute {
+            handler: policy.handler,
+            ttl: policy.ttl,
+            scope: policy.scope.to_string(),
+            required: policy.required,
+            wait: policy.wait,
+            replay: policy.replay(),
+            fingerprint: policy.fingerprint(),
+            abandoned: policy.abandoned(),
+            transaction: policy.transaction,
+        }
+    }
+}
+
+/// How requests ended, and what goes on.
+#[derive(Serialize)]
+pub(super) struct Counters {
+    endpoints: Vec<Endpoint>,
+    running: usize,
+    waiting: usize,
+    renewals: u64,
+    failed_renewals: u64,
+    background_completions: u64,
+    memory: Option<Memory>,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    handler: &'static str,
+    route: Option<Box<str>>,
+    outcomes: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    entries: usize,
+    bytes: u64,
+    evicted: u64,
+}
+
+impl From<Sample> for Counters {
+    fn from(sample: Sample) -> Self {
+        Counters {
+            endpoints: counts::counted().into_iter().map(Into::into).collect(),
+            running: sample.running,
+            waiting: sample.waiting,
+            renewals: sample.renewals,
+            failed_renewals: sample.failed_renewals,
+            background_completions: sample.background_completions,
+            memory: sample.memory.map(|memory| Memory {
+                entries: memory.entries,
+                bytes: memory.bytes,
+                evicted: memory.evicted,
+            }),
+        }
+    }
+}
+
+impl From<Count> for Endpoint {
+    fn from(count: Count) -> Self {
+        let Count { handler, route, outcomes } = count;
+        Endpoint { handler, route, outcomes: outcomes.into_iter().collect() }
+    }
+}
+
+/// A page of stuck entries.
+#[derive(Serialize)]
+pub(super) struct Page {
+    entries: Vec<Looked>,
+    next: Option<String>,
+}
+
+impl From<StuckEntries> for Page {
+    fn from(page: StuckEntries) -> Self {
+        Page {
+            entries: page.entries.into_iter().map(Into::into).collect(),
+            next: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+/// What is known of an entry.
+#[derive(Serialize)]
+pub(super) struct Looked {
+    #[serde(serialize_with = "text")]
+    address: Address,
+    #[serde(flatten)]
+    state: State,
+    #[serde(rename = "kept_for_seconds", serialize_with = "seconds")]
+    kept_for: Duration,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum State {
+    Running {
+        attempt: u32,
+        #[serde(rename = "lease_left_seconds", serialize_with = "seconds")]
+        lease_left: Duration,
+    },
+    Abandoned {
+        attempt: u32,
+        #[serde(rename = "lapsed_seconds", serialize_with = "seconds")]
+        lapsed: Duration,
+    },
+    Completed {
+        status: Option<u16>,
+        bytes: usize,
+        #[serde(rename = "left_seconds", serialize_with = "seconds")]
+        left: Duration,
+    },
+    Unknown {
+        bytes: usize,
+        #[serde(rename = "left_seconds", serialize_with = "seconds")]
+        left: Duration,
+    },
+    Expired,
+}
+
+impl From<Entry> for Looked {
+    fn from(entry: Entry) -> Self {
+        let state = match entry.state {
+            EntryState::Running { attempt, lease_left } => State::Running { attempt, lease_left },
+            EntryState::Abandoned { attempt, lapsed } => State::Abandoned { attempt, lapsed },
+            EntryState::Completed { status, bytes, left } => {
+                State::Completed { status: status.map(|status| status.as_u16()), bytes, left }
+            }
+            EntryState::Unknown { bytes, left } => State::Unknown { bytes, left },
+            EntryState::Expired => State::Expired,
+        };
+        Looked { address: entry.address, state, kept_for: entry.kept_for }
+    }
+}
+
+/// What was done is done to this entry.
+#[derive(Serialize)]
+pub(super) struct Done {
+    #[serde(serialize_with = "text")]
+    pub(super) address: Address,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn text<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
+}

@@ -1,0 +1,108 @@
+//! What operators end.
+
+use idempotent_runtime::Idempotency;
+use serde_json::{Value, json};
+
+use super::ground::{Ground, begin, is_refused, named, order, serve, tell};
+use crate::{
+    admin::ground::send,
+    gate::{Gate, keyed, within},
+};
+
+/// An order is to end so.
+fn resolved(key: &str, outcome: &str) -> Value {
+    json!({ "entry": named(key)["entry"], "outcome": outcome })
+}
+
+#[tokio::test]
+async fn a_forgotten_key_is_free_and_its_retry_runs() {
+    let gate = Gate::open();
+    let server = serve(Idempotency::builder(), &gate);
+    let first = order(&server, "secret-1").await;
+    assert!(order(&server, "secret-1").await.is_replay());
+    let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
+    let forgotten = tell(&server, "/forget", &named("secret-1")).await;
+    assert_eq!((forgotten.status, forgotten.json()), (200, json!({ "address": address })));
+    is_refused(&tell(&server, "/inspect", &named("secret-1")).await, 404, "not_found");
+    is_refused(&tell(&server, "/forget", &named("secret-1")).await, 404, "not_found");
+    let retry = order(&server, "secret-1").await;
+    assert_eq!((retry.status, retry.is_replay(), gate.effects()), (201, false, 2), "{retry:?}");
+    assert_ne!(retry.body, first.body);
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_by_its_address_too() {
+    let gate = Gate::open();
+    let server = serve(Idempotency::builder(), &gate);
+    order(&server, "secret-1").await;
+    let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
+    assert_eq!(tell(&server, "/forget", &json!({ "entry": { "address": address } })).await.status, 200);
+    assert!(!order(&server, "secret-1").await.is_replay());
+    assert_eq!(gate.effects(), 2);
+}
+
+#[tokio::test]
+async fn what_runs_is_neither_forgotten_nor_resolved() {
+    let gate = Gate::shut();
+    let server = serve(Idempotency::builder(), &gate);
+    let mut running = begin(&server, &gate, "secret-1").await;
+    is_refused(&tell(&server, "/forget", &named("secret-1")).await, 409, "running");
+    is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 409, "running");
+    gate.let_one_through();
+    assert_eq!(within(running.reply()).await.unwrap().status, 201);
+    assert!(order(&server, "secret-1").await.is_replay());
+    assert_eq!(gate.effects(), 1);
+}
+
+#[tokio::test]
+async fn what_has_its_outcome_is_not_resolved() {
+    let server = serve(Idempotency::builder(), &Gate::open());
+    is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 404, "not_found");
+    order(&server, "secret-1").await;
+    is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 409, "settled");
+    assert!(order(&server, "secret-1").await.is_replay());
+}
+
+#[tokio::test]
+async fn what_died_is_run_again_where_an_operator_says_so() {
+    let (ground, gate) = (Ground::new(), Gate::open());
+    ground.dies_running("secret-1").await;
+    let server = serve(ground.process(), &gate);
+    assert_eq!(order(&server, "secret-1").await.code(), "outcome_unknown");
+    assert_eq!(tell(&server, "/resolve", &resolved("secret-1", "rerun")).await.status, 200);
+    let retry = order(&server, "secret-1").await;
+    assert_eq!((retry.status, retry.text()), (201, "secret effect 1, attempt 1"));
+}
+
+#[tokio::test]
+async fn what_died_is_refused_for_good_where_an_operator_says_so() {
+    let (ground, gate) = (Ground::new(), Gate::open());
+    ground.dies_running("secret-1").await;
+    let server = serve(ground.process(), &gate);
+    assert_eq!(tell(&server, "/resolve", &resolved("secret-1", "refuse")).await.status, 200);
+    assert_eq!(order(&server, "secret-1").await.code(), "outcome_unknown");
+    assert_eq!(gate.effects(), 0);
+}
+
+#[tokio::test]
+async fn what_died_is_completed_with_the_response_that_an_operator_gives() {
+    let (ground, gate) = (Ground::new(), Gate::open());
+    ground.dies_running("secret-1").await;
+    let server = serve(ground.process(), &gate);
+    let mut asked = resolved("secret-1", "complete");
+    asked["response"] = json!({
+        "status": 202,
+        "headers": [["content-type", "text/plain"], ["link", "</a>"], ["link", "</b>"]],
+        "body": "secret receipt of 7 €\n",
+    });
+    let done = tell(&server, "/resolve", &asked).await;
+    let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
+    assert_eq!((done.status, done.json()), (200, json!({ "address": address })));
+    let retry = order(&server, "secret-1").await;
+    assert_eq!((retry.status, retry.is_replay(), retry.text()), (202, true, "secret receipt of 7 €\n"));
+    assert_eq!(retry.header("content-type"), Some("text/plain"));
+    let links = retry.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
+    assert_eq!(links.collect::<Vec<_>>(), ["</a>", "</b>"]);
+    assert_eq!(send(&server, &keyed("/orders", "secret-1", "another")).await.code(), "key_reused");
+    assert_eq!(gate.effects(), 0);
+}

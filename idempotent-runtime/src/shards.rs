@@ -32,7 +32,7 @@ impl<S> Shards<S> {
     /// Locks the shard in which `address` lives, if it lives anywhere, and its steps.
     #[allow(clippy::cast_possible_truncation, reason = "a number below the number of shards fits")]
     pub(crate) fn lock(&self, address: &Address) -> MutexGuard<'_, S> {
-        self.lock_at((self.seed.hash_one(address.beginning()) % SHARDS as u64) as usize)
+        self.lock_at((self.seed.hash_one(u128::from_le_bytes(address.beginning())) % SHARDS as u64) as usize)
     }
 
     /// Locks one shard, by its number.

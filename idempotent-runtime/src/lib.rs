@@ -25,7 +25,7 @@ extern crate self as idempotent_runtime;
 pub mod admin;
 #[cfg(feature = "catalog")]
 #[cfg_attr(
-    not(feature = "openapi"),
+    not(any(feature = "openapi", feature = "admin")),
     allow(dead_code, reason = "without a feature that tells of policies, nothing does")
 )]
 mod catalog;

@@ -1,6 +1,6 @@
 //! What one `#[idempotent(…)]` attribute asks for, as a value.
 
-#[cfg(feature = "admin")]
+#[cfg(any(feature = "openapi", feature = "admin"))]
 use std::fmt;
 use std::time::Duration;
 
@@ -73,39 +73,49 @@ pub enum Abandoned {
     Rerun,
 }
 
-/// What of a policy holds, and how the attribute writes it.
-#[cfg(feature = "admin")]
+/// What holds, for whoever tells of policies, and how it is told.
+#[cfg(any(feature = "openapi", feature = "admin"))]
 impl Policy {
     /// Which responses are stored. A transaction that fails stores none.
-    pub(crate) fn replay(&self) -> &'static str {
-        match self.replay {
-            _ if self.transaction => "final",
-            Replay::All => "all",
-            Replay::Final => "final",
-            Replay::Success => "success",
-        }
+    pub(crate) fn stores(&self) -> Replay {
+        if self.transaction { Replay::Final } else { self.replay }
     }
 
-    /// How two requests are compared; `function`, where the application does it.
-    pub(crate) fn fingerprint(&self) -> &'static str {
-        match self.fingerprint {
-            Fingerprint::Raw => "raw",
-            Fingerprint::Canonical => "canonical",
-            Fingerprint::Function(_) => "function",
-        }
-    }
-
-    /// What a retry gets when the earlier execution died. A transaction has left nothing, and is run again.
-    pub(crate) fn abandoned(&self) -> &'static str {
+    /// What becomes of an execution that died, where the application is asked and where it is not: in a transaction it has left
+    /// nothing, and is run again.
+    pub(crate) fn of_abandoned(&self, is_asked: bool) -> &'static str {
         match self.abandoned {
             _ if self.transaction => "rerun",
+            _ if is_asked => "reconcile",
             Abandoned::Refuse => "refuse",
             Abandoned::Rerun => "rerun",
         }
     }
 }
 
-#[cfg(feature = "admin")]
+#[cfg(any(feature = "openapi", feature = "admin"))]
+impl Replay {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Replay::All => "all",
+            Replay::Final => "final",
+            Replay::Success => "success",
+        }
+    }
+}
+
+#[cfg(any(feature = "openapi", feature = "admin"))]
+impl Fingerprint {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Fingerprint::Raw => "raw",
+            Fingerprint::Canonical => "canonical",
+            Fingerprint::Function(_) => "custom",
+        }
+    }
+}
+
+#[cfg(any(feature = "openapi", feature = "admin"))]
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

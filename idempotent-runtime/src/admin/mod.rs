@@ -16,7 +16,7 @@
 //!
 //! | route | what it answers |
 //! | --- | --- |
-//! | `GET /idempotency/policies` | `policies`: what the attribute of each annotated handler of this process says |
+//! | `GET /idempotency/policies` | `policies`: what holds for each annotated handler of this process |
 //! | `GET /idempotency/counters` | `endpoints`: how many requests of this process have ended with which [`Outcome`](crate::Outcome); and a [`Sample`](crate::Sample) |
 //! | `GET /idempotency/stuck?limit=100&after=…` | `entries`: [those that wait for somebody](crate::Idempotency::stuck), at most 1,000; `next`: where to go on, or `null` |
 //! | `POST /idempotency/inspect` | [what has become of an entry](crate::Idempotency::inspect) |

@@ -29,8 +29,9 @@ fn resource(path: &str) -> Resource {
     web::resource(path).default_service(web::to(async || Answer::Err(Problem::no_method())))
 }
 
-async fn policies() -> HttpResponse {
-    answer(&Policies::of_this_process())
+async fn policies(request: HttpRequest) -> HttpResponse {
+    let is_asked = Idempotency::of(&request).0.settings.reconcile.is_some();
+    answer(&Policies::of_this_process(is_asked))
 }
 
 async fn counters(request: HttpRequest) -> HttpResponse {

@@ -53,22 +53,24 @@ struct Attribute {
 }
 
 impl Policies {
-    pub(super) fn of_this_process() -> Self {
-        Policies { policies: catalog::entries().into_iter().map(|entry| (&entry.policy).into()).collect() }
+    /// All of them, and what becomes of abandoned executions where the application is asked about them, or is not.
+    pub(super) fn of_this_process(is_asked: bool) -> Self {
+        let entries = catalog::entries().into_iter();
+        Policies { policies: entries.map(|entry| Attribute::new(&entry.policy, is_asked)).collect() }
     }
 }
 
-impl From<&Policy> for Attribute {
-    fn from(policy: &Policy) -> Self {
+impl Attribute {
+    fn new(policy: &'static Policy, is_asked: bool) -> Self {
         Attribute {
             handler: policy.handler,
             ttl: policy.ttl,
             scope: policy.scope.to_string(),
             required: policy.required,
             wait: policy.wait,
-            replay: policy.replay(),
-            fingerprint: policy.fingerprint(),
-            abandoned: policy.abandoned(),
+            replay: policy.stores().as_str(),
+            fingerprint: policy.fingerprint.as_str(),
+            abandoned: policy.of_abandoned(is_asked),
             transaction: policy.transaction,
         }
     }

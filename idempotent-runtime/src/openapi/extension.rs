@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 
-use super::terms::{self, Terms};
-use crate::policy::{Fingerprint, Policy, Replay, Scope};
+use super::terms::Terms;
+use crate::policy::Policy;
 
 /// The name of the extension.
 pub(super) const NAME: &str = "x-idempotency";
@@ -20,29 +20,12 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         "required": policy.required,
         "ttl_seconds": policy.ttl.as_secs(),
         "remembered_seconds": (policy.ttl + terms.remember_expired).as_secs(),
-        "scope": scope(policy.scope),
+        "scope": policy.scope.to_string(),
         "wait_seconds": policy.wait.as_secs_f64(),
-        "replay": match terms::replay(policy) {
-            Replay::All => "all",
-            Replay::Final => "final",
-            Replay::Success => "success",
-        },
-        "fingerprint": match policy.fingerprint {
-            Fingerprint::Raw => "raw",
-            Fingerprint::Canonical => "canonical",
-            Fingerprint::Function(_) => "custom",
-        },
-        "abandoned": terms.abandoned(policy),
+        "replay": policy.stores().as_str(),
+        "fingerprint": policy.fingerprint.as_str(),
+        "abandoned": policy.of_abandoned(terms.reconciled),
         "transaction": policy.transaction,
         "max_body_bytes": terms.max_request_body,
     })
-}
-
-fn scope(scope: Scope) -> String {
-    match scope {
-        Scope::Endpoint => "endpoint".to_owned(),
-        Scope::Resource => "resource".to_owned(),
-        Scope::Global => "global".to_owned(),
-        Scope::Group(name) => format!("group:{name}"),
-    }
 }

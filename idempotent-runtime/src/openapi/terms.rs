@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
     idempotency::{Settings, default_settings},
-    policy::{Abandoned, Policy, Replay},
+    policy::{Policy, Replay},
     request::KeyFormat,
     response::{Code, refusal::RefusalSettings},
 };
@@ -53,16 +53,6 @@ impl Terms {
         codes.extend((!self.remember_expired.is_zero()).then_some(Code::KeyExpired));
         codes
     }
-
-    /// What becomes of an execution that died: in a transaction it has left nothing, and is run again.
-    pub(super) fn abandoned(&self, policy: &Policy) -> &'static str {
-        match policy.abandoned {
-            _ if policy.transaction => "rerun",
-            _ if self.reconciled => "reconcile",
-            Abandoned::Refuse => "refuse",
-            Abandoned::Rerun => "rerun",
-        }
-    }
 }
 
 impl Default for Terms {
@@ -71,17 +61,12 @@ impl Default for Terms {
     }
 }
 
-/// Which responses are replayed: a transaction that fails keeps none.
-pub(super) fn replay(policy: &Policy) -> Replay {
-    if policy.transaction { Replay::Final } else { policy.replay }
-}
-
 /// Whether a response documented under `status` may be stored: `201`, `2XX`, `default`.
 pub(super) fn may_be_stored(policy: &Policy, status: &str) -> bool {
     const NOTHING_EXECUTED: [&str; 3] = ["408", "425", "429"];
     let class = status.bytes().next().unwrap_or_default();
     !NOTHING_EXECUTED.contains(&status)
-        && match replay(policy) {
+        && match policy.stores() {
             _ if !class.is_ascii_digit() => true,
             Replay::All => true,
             Replay::Final => class < b'5',

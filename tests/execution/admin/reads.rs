@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::Idempotency;
+use idempotent_runtime::{AbandonedExecution, Idempotency, Resolution};
 use idempotent_tests::{Reply, TestServer, post};
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ async fn policies_are_what_the_attributes_say() {
     let payments = of(&policies, "payments");
     assert_eq!((&payments["scope"], &payments["required"]), (&json!("group:money"), &json!(false)));
     assert_eq!((&payments["fingerprint"], &payments["abandoned"]), (&json!("canonical"), &json!("rerun")));
-    assert_eq!(of(&policies, "compared")["fingerprint"], "function");
+    assert_eq!(of(&policies, "compared")["fingerprint"], "custom");
     assert_eq!(of(&policies, "anywhere")["replay"], "success");
     let transacted = of(&policies, "transacted");
     assert_eq!((&transacted["transaction"], &transacted["replay"]), (&json!(true), &json!("final")));
@@ -71,6 +71,16 @@ async fn counters_are_what_a_script_knows() {
     assert_eq!((&counted["route"], &counted["outcomes"]), (&json!("/counted/{id}"), &expected));
     assert_eq!(of(&counters["endpoints"], "panics")["outcomes"], json!({ "panicked": 1 }));
     assert_eq!((&counters["running"], &counters["memory"]["entries"]), (&json!(0), &json!(3)));
+}
+
+#[tokio::test]
+async fn what_is_to_be_reconciled_is_told_so() {
+    let reconcile = async |_: &AbandonedExecution| Resolution::Refuse;
+    let server = serve(Idempotency::builder().reconcile(reconcile), &Gate::open());
+    let policies = read(&server, "/policies").await.json()["policies"].take();
+    let abandoned =
+        ["orders", "payments", "transacted"].map(|handler| of(&policies, handler)["abandoned"].clone());
+    assert_eq!(abandoned, ["reconcile", "reconcile", "rerun"]);
 }
 
 fn with_json(path: &str, key: &str, body: &str) -> Vec<u8> {

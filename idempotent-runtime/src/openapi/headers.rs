@@ -20,9 +20,9 @@ const SYNTAX: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]+)$"#;
 /// Says what of headers an operation reads and sends.
 pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms) {
     let parameters = operation.parameters.get_or_insert_default();
-    match parameters.iter_mut().find(|parameter| is_the_key(parameter, terms)) {
+    match parameters.iter_mut().find_map(|parameter| the_key(parameter, terms)) {
         Some(parameter) => complete(parameter, policy, terms),
-        None => parameters.push(parameter(policy, terms)),
+        None => parameters.push(parameter(policy, terms).into()),
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
@@ -33,9 +33,11 @@ pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms
     }
 }
 
-fn is_the_key(parameter: &Parameter, terms: &Terms) -> bool {
-    matches!(parameter.parameter_in, ParameterIn::Header)
-        && parameter.name.eq_ignore_ascii_case(terms.header_name.as_str())
+/// The parameter, if it is this one. `#[utoipa::path]` writes none by reference.
+fn the_key<'a>(parameter: &'a mut RefOr<Parameter>, terms: &Terms) -> Option<&'a mut Parameter> {
+    let RefOr::T(parameter) = parameter else { return None };
+    let is_header = matches!(parameter.parameter_in, ParameterIn::Header);
+    (is_header && parameter.name.eq_ignore_ascii_case(terms.header_name.as_str())).then_some(parameter)
 }
 
 /// What is documented by hand stays; whether the key is required is for the policy to say.
@@ -91,8 +93,8 @@ fn add_response_headers(response: &mut Response) {
     let stored =
         "`false` where the response could not be stored: a request with the same key will be refused.";
     for (name, value, description) in [(REPLAYED, "true", replayed), (STORED, "false", stored)] {
-        let header = Header::builder().schema(only(value)).description(Some(description)).build();
-        response.headers.entry(name.to_owned()).or_insert(header);
+        let header = Header::builder().schema(Some(only(value))).description(Some(description)).build();
+        response.headers.entry(name.to_owned()).or_insert_with(|| header.into());
     }
 }
 

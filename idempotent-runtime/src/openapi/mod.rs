@@ -1,4 +1,4 @@
-//! What OpenAPI documents say of annotated handlers (feature `openapi`, with [utoipa](https://docs.rs/utoipa) 5).
+//! What OpenAPI documents say of annotated handlers (feature `openapi`, with [utoipa](https://docs.rs/utoipa) 6).
 //!
 //! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in whichever order, is documented as idempotent without
 //! being described a second time:

@@ -122,14 +122,16 @@ fn add_to(response: &mut Response, samples: &[Sample], schema: Option<&Ref>) {
     if samples.iter().any(|sample| sample.retry_after) {
         let description = "Seconds to wait before the request is sent again with the same key.";
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-        let header = Header::builder().schema(Schema::from(seconds)).description(Some(description)).build();
-        response.headers.entry("retry-after".to_owned()).or_insert(header);
+        let header =
+            Header::builder().schema(Some(Schema::from(seconds))).description(Some(description)).build();
+        response.headers.entry("retry-after".to_owned()).or_insert_with(|| header.into());
     }
     let mut types: Vec<_> = samples.iter().filter_map(|sample| sample.content_type.as_deref()).collect();
     types.sort_unstable();
     types.dedup();
     for content_type in types {
-        let content = response.content.entry(content_type.to_owned()).or_default();
+        let content = response.content.entry(content_type.to_owned());
+        let RefOr::T(content) = content.or_insert_with(|| Content::default().into()) else { continue };
         merge_schema(content, schema);
         for sample in samples.iter().filter(|sample| sample.content_type.as_deref() == Some(content_type)) {
             let example = ExampleBuilder::new().summary(sample.title).value(Some(sample.body.clone()));

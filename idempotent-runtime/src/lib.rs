@@ -18,6 +18,19 @@
 //! A client sends `Idempotency-Key: <anything unique>`; the first request with a key runs, and every other one gets its response,
 //! marked `Idempotent-Replayed: true`. See [`idempotent`] for the arguments, [`Idempotency`] for an application's settings,
 //! and [`Store`] for where keys are kept. The [guide] says what to decide, and why.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `sqlite` | keys in a SQLite file, and transactions that commit with their response |
+//! | `postgres` | keys in a PostgreSQL table, and the same transactions |
+//! | `redis` | keys in Redis |
+//! | `metrics` | requests, executions and stores, counted for the application's recorder |
+//! | `openapi` | documents of `utoipa` that describe annotated handlers as idempotent |
+//! | `admin` | a scope in which operators see and end keys |
+//! | `testing` | tests of an application's own endpoints |
+//! | `conformance` | the suite that a store of one's own has to pass |
+//!
+//! None is on by default. `catalog` is turned on by those that need it.
 
 extern crate self as idempotent_runtime;
 

@@ -124,6 +124,10 @@ fn parts(scope: &str) -> &'static str {
 }
 
 fn read_method(method: &str) -> Result<Method, Problem> {
+    // Methods are told apart by case: `post` would name an entry that nobody has.
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(Problem::invalid("`method` has to be in capitals, as it is sent."));
+    }
     Method::from_bytes(method.as_bytes()).map_err(|_| Problem::invalid("`method` is no method of HTTP."))
 }
 

@@ -38,6 +38,9 @@
 //! {"entry": {"address": "b3c1…, 64 digits"}}
 //! ```
 //!
+//! The parts are those of the endpoint: its `scope` is in `policies`, `method` and `route` (the pattern, such as `/orders/{id}`, with the scopes it is mounted below) are in the
+//! route's declaration, `path` is the one that was asked for. `counters` lists the routes that were called so far.
+//!
 //! `scope` is `endpoint` where it is missing, and `principal` nobody in particular; a principal that is no text is found by its entries' addresses only. To
 //! `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and with the last the `response` that whoever asks again is to get.
 //!
@@ -55,7 +58,7 @@
 //! | 400 | `malformed` | what was sent is not JSON |
 //! | 422 | `invalid` | it is, and says something that cannot be; `detail` tells what |
 //! | 413, 408, 415 | `too_large`, `too_slow`, `not_json` | a body longer than 64 KiB, or, for `resolve`, than that and twice `max_response_body`; one that does not arrive; one of another type |
-//! | 404 | `not_found` | there is no such entry: nobody has used the key, or it is free again |
+//! | 404 | `not_found` | there is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's |
 //! | 404, 405 | `no_route`, `no_method` | there is no such route, or not with this method |
 //! | 409 | `running` | the request runs, as far as anybody knows: nothing was done |
 //! | 409 | `settled` | the request to be resolved has its outcome: nothing was done |

@@ -51,7 +51,7 @@ impl Problem {
     }
 
     pub(super) fn not_found() -> Self {
-        let detail = "There is no such entry: nobody has used the key, or it is free again.";
+        let detail = "There is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's.";
         Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 

@@ -1,5 +1,18 @@
 //! The guide: what to decide for an endpoint that must not run twice, and what happens then. Nothing in here is code.
 //!
+// The first definition of a link holds: those of the file are for whoever reads it as one.
+//! [scope_and_principal]: self::scope_and_principal
+//! [fingerprints]: self::fingerprints
+//! [stored_responses]: self::stored_responses
+//! [crash_and_shutdown]: self::crash_and_shutdown
+//! [stores]: self::stores
+//! [exactly_once]: self::exactly_once
+//! [clients]: self::clients
+//! [api_documents]: self::api_documents
+//! [testing]: self::testing
+//! [operating]: self::operating
+//! [migrating]: self::migrating
+//!
 #![doc = include_str!("guide.md")]
 
 #[doc = include_str!("scope_and_principal.md")]

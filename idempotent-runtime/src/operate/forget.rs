@@ -65,7 +65,7 @@ impl Idempotency {
     pub async fn forget<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Forgotten, EntryError> {
         let address = entry.into().address(&self.0.settings).map_err(EntryError::Key)?;
         let forgotten = self.free(address).await?;
-        tracing::info!(?address, ?forgotten, "an entry was to be forgotten by hand");
+        tracing::info!(%address, ?forgotten, "an entry was to be forgotten by hand");
         Ok(forgotten)
     }
 

@@ -104,7 +104,7 @@ impl Idempotency {
         let asked = resolution.name();
         let outcome = resolution.record(settings).await?;
         let resolved = self.end(address, outcome).await?;
-        tracing::info!(?address, asked, ?resolved, "an entry was to be ended by hand");
+        tracing::info!(%address, asked, ?resolved, "an entry was to be ended by hand");
         Ok(resolved)
     }
 

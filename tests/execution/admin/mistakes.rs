@@ -39,6 +39,7 @@ async fn an_entry_that_cannot_be_one_is_invalid() {
         json!({ "method": method, "route": "/orders" }),
         json!({ "method": method, "route": "/orders", "path": "/orders", "key": key }),
         json!({ "method": "no method", "route": "/orders", "key": key }),
+        json!({ "method": "post", "route": "/orders", "key": key }),
         json!({ "method": method, "route": "/orders", "key": "secret words" }),
         json!({ "method": method, "route": "/orders", "key": "s".repeat(256) }),
         json!({ "method": method, "route": "/orders", "key": 7 }),

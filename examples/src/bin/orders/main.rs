@@ -1,6 +1,7 @@
 //! A shop whose endpoints are safe to retry: `cargo run -p idempotent-examples --bin orders`.
 //!
 //! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…` or `postgres://…`.
+//! `ORDER_TAKES_MS` is how long an order takes, in milliseconds (none), and `ADMIN_TOKEN` mounts `/idempotency` for operators who send it.
 //! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in `shop.rs`.
 
 mod document;
@@ -167,6 +168,12 @@ curl {url}/openapi.json
 # Started with ADMIN_TOKEN=operator: what operators see, and what has become of a key.
 curl {url}/idempotency/counters -H 'Authorization: Bearer operator'
 curl {url}/idempotency/inspect -H 'Authorization: Bearer operator' --json '{{"entry":{{"method":"POST","route":"/orders","key":"my-first-order"}}}}'
+
+# A stuck order: start with STORE=sqlite:keys.db ORDER_TAKES_MS=20000 ADMIN_TOKEN=operator, send this, and `kill -9` the shop meanwhile.
+# Start it again so: once the lease of the dead one has run out, a retry is told 409 outcome_unknown, the list shows it, and you end it.
+curl -i {url}/orders -H 'Idempotency-Key: stuck' --json '{{"items":[{{"sku":"tea","quantity":1}}]}}'
+curl {url}/idempotency/stuck -H 'Authorization: Bearer operator'
+curl {url}/idempotency/resolve -H 'Authorization: Bearer operator' --json '{{"entry":{{"method":"POST","route":"/orders","key":"stuck"}},"outcome":"rerun"}}'
 
 # Ctrl-C finishes what runs, and ends. {fate_of_keys}
 "#

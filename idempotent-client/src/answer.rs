@@ -1,6 +1,6 @@
-use http::Extensions;
+use http::{Extensions, HeaderMap};
 use reqwest::{Request, Response, ResponseBuilderExt, Url};
-use reqwest_middleware::{Next, Result};
+use reqwest_middleware::{Error, Next, Result};
 
 /// Up to this length in bytes an answer is read before it is handed over.
 const WHOLE: u64 = 1 << 20;
@@ -19,10 +19,13 @@ enum Body {
 }
 
 impl Answer {
-    /// Sends `request`, and reads the answer whole where it is of a known and moderate length. An answer that is cut off is an error.
+    /// Sends `request`, and reads the answer whole where it is of a known and moderate length, or a problem. An answer that is cut off is an error.
     pub(crate) async fn to(request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Answer> {
         let response = next.run(request, extensions).await?;
-        let is_short = response.content_length().is_some_and(|length| length <= WHOLE);
+        let is_short = match response.content_length() {
+            Some(length) => length <= WHOLE,
+            None => is_problem(response.headers()),
+        };
         let url = response.url().clone();
         let (mut parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         parts.extensions.extend(of(url));
@@ -57,6 +60,19 @@ fn of(url: Url) -> Extensions {
     carrier.map(|carrier| carrier.into_parts().0.extensions).unwrap_or_default()
 }
 
-async fn read(body: reqwest::Body) -> reqwest::Result<Vec<u8>> {
-    Ok(Response::from(http::Response::new(body)).bytes().await?.into())
+async fn read(body: reqwest::Body) -> Result<Vec<u8>> {
+    let (mut rest, mut whole) = (Response::from(http::Response::new(body)), Vec::new());
+    while let Some(chunk) = rest.chunk().await? {
+        whole.extend_from_slice(&chunk);
+        if whole.len() as u64 > WHOLE {
+            return Err(Error::Middleware(std::io::Error::other("a problem of more than 1 MiB").into()));
+        }
+    }
+    Ok(whole)
+}
+
+/// Whether they are the headers of problem details (RFC 9457).
+pub(crate) fn is_problem(headers: &HeaderMap) -> bool {
+    let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()?.split(';').next());
+    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/problem+json"))
 }

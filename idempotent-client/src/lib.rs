@@ -49,7 +49,7 @@
 //! | a 4xx or 500 that the server's handler gave | that is the outcome, and the same request with this key is told it again | a corrected request is another one: another `Operation`, or this one forgotten |
 //! | a problem with the `code` `key_reused` | this `Operation`, or this key, was used for another request | find the mistake |
 //! | `outcome_unknown`, `response_not_stored`, `key_expired` | it may be done, or is, and no answer is left | look at what is there before you forget the key |
-//! | a refusal that may pass, or an error | tries or time have ended, and it may be done | the same `Operation` again, later: that is what its key is kept for. A request without one has lost its key |
+//! | a refusal that may pass, or an error | tries or time have ended, and it may be done | the same `Operation` again, within the time for which the server keeps keys: that is what its key is kept for. A request without one has lost its key |
 //!
 //! A refusal is a response like any other, `Ok`, and its body is JSON whose `code` is for programs. Read it before `error_for_status()`, which
 //! drops it. With the defaults a server that refuses all connections is given up after about 40 s.
@@ -58,9 +58,12 @@
 //!
 //! - A body that can't be cloned (a stream) is sent once: with a key, without a bound on its time, and whatever comes of it is the caller's.
 //!   Send it again yourself with the same key, from an [`Operation`] or set by hand.
-//! - An answer of up to 1 MiB whose length is known is read whole before the caller gets it, so that one cut off half-way is a lost answer, and
-//!   asked for again. A longer one, or one of unknown length, is handed over as it comes.
+//! - An answer of up to 1 MiB whose length is known, and a problem of any length, is read whole before the caller gets it, so that one cut off half-way
+//!   is a lost answer, and asked for again. Any other, longer or of unknown length, is handed over as it comes.
 //! - Each POST is an effect of its own. An application that itself repeats a call after an error names it by an [`Operation`], or sets the header.
+//! - A key is good for as long as the server keeps it, 24 hours after the answer by default. Sent later it is a new request there, and has a second
+//!   effect, unless the server remembers keys that have expired (`key_expired`). A client that was away for longer looks at what is there first.
+//! - A timeout of reqwest's own holds for each try; [`Builder::within`] bounds all of them.
 //! - Put this middleware outside of others that retry, or leave those out: each would multiply the tries of the other.
 //!
 //! [idempotent-runtime]: https://docs.rs/idempotent-runtime

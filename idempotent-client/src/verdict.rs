@@ -4,7 +4,10 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use reqwest_middleware::{Error, Result};
 use serde::Deserialize;
 
-use crate::{answer::Answer, schedule::TimedOut};
+use crate::{
+    answer::{Answer, is_problem},
+    schedule::TimedOut,
+};
 
 /// Problems that another try with the same key can't mend, whatever else is said of them.
 const FINAL: [&str; 6] =
@@ -64,9 +67,7 @@ impl Problem {
 }
 
 fn problem(answer: &Answer) -> Option<Problem> {
-    let media_type = answer.head().headers().get("content-type")?.to_str().ok()?.split(';').next()?;
-    let is_problem = media_type.trim().eq_ignore_ascii_case("application/problem+json");
-    is_problem.then(|| serde_json::from_slice(answer.body()?).ok())?
+    is_problem(answer.head().headers()).then(|| serde_json::from_slice(answer.body()?).ok())?
 }
 
 /// A conflict that says when to come back is an execution still under way.

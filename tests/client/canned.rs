@@ -93,6 +93,13 @@ pub(crate) fn problem(status: u16, code: &str, retryable: bool) -> String {
     plain(status, "Content-Type: application/problem+json\r\n", &body)
 }
 
+/// The same answer, but of unknown length.
+pub(crate) fn chunked(answer: &str) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (head, _) = head.split_once("Content-Length").unwrap();
+    format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+}
+
 /// Settings with pauses that a test need not wait for.
 pub(crate) fn brisk() -> Builder {
     Idempotent::builder().pauses(Duration::from_millis(1), Duration::from_millis(20))

@@ -81,16 +81,30 @@ async fn what_a_killed_process_was_writing_is_removed_when_it_is_old() {
     let scratch = Scratch::new();
     let journal = FileJournal::open(scratch.file("keys")).unwrap();
     journal.load_or_insert("a", "key".to_owned()).await.unwrap();
-    let [old, new] = ["61.old", "61.new"].map(|name| scratch.file("keys").join(name));
-    for draft in [&old, &new] {
-        fs::write(draft, "half a").unwrap();
+    let draft = |last: char| scratch.file("keys").join(format!("61.0190a5f2b8c97d3e8f6a1b2c3d4e5f6{last}"));
+    let (old, new) = (draft('0'), draft('1'));
+    let others = [
+        "shop.db",
+        "README",
+        "config.toml",
+        "61.old",
+        "6.0190a5f2b8c97d3e8f6a1b2c3d4e5f60",
+        "x1.0190a5f2b8c97d3e8f6a1b2c3d4e5f60",
+    ];
+    let others = others.map(|name| scratch.file("keys").join(name));
+    for file in [&old, &new].into_iter().chain(&others) {
+        fs::write(file, "half a").unwrap();
     }
     let (now, two_hours) = (SystemTime::now(), Duration::from_secs(7200));
-    for path in [&old, &scratch.file("keys/61")] {
+    for path in [&old, &scratch.file("keys/61")].into_iter().chain(&others) {
         fs::File::options().write(true).open(path).unwrap().set_modified(now - two_hours).unwrap();
     }
     let journal = FileJournal::open(scratch.file("keys")).unwrap();
     assert_eq!((old.exists(), new.exists()), (false, true));
+    assert!(
+        others.iter().all(|file| file.exists()),
+        "what is not the journal's is not the journal's to remove"
+    );
     assert_eq!(journal.load_or_insert("a", "another".to_owned()).await.unwrap(), "key");
 }
 

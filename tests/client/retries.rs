@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::canned::{Canned, brisk, plain, problem, send};
+use crate::canned::{Canned, brisk, chunked, plain, problem, send};
 
 #[tokio::test]
 async fn what_the_contract_calls_retryable_is_sent_again_with_the_same_key() {
@@ -41,6 +41,31 @@ async fn what_another_try_cannot_mend_is_never_sent_again() {
             assert_eq!(server.seen().len(), 1, "{code}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_problem_of_unknown_length_is_read_like_any_other() {
+    for (status, code, retryable, tries) in [
+        (503, "outcome_unknown", false, 1),
+        (409, "in_progress", true, 2),
+        (400, "a_code_of_tomorrow", true, 2),
+    ] {
+        let problem = chunked(&problem(status, code, retryable));
+        let server = Canned::answering([problem, plain(201, "", "made")]).await;
+        let answer = send(brisk(), &server).await.unwrap();
+        assert_eq!(server.seen().len(), tries, "{code}");
+        if tries == 1 {
+            assert!(answer.text().await.unwrap().contains(code));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_problem_without_an_end_is_an_error_and_not_asked_for_again() {
+    let endless = chunked(&plain(503, "Content-Type: application/problem+json\r\n", &"x".repeat(2 << 20)));
+    let server = Canned::answering([endless]).await;
+    assert!(send(brisk(), &server).await.is_err());
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
@@ -18,7 +19,7 @@ const LONGEST_NAME: usize = 100;
 /// A draft is there for an instant. One this old is of a process that was killed meanwhile.
 const OLD: Duration = Duration::from_secs(3600);
 
-/// A [`Journal`] in a folder: one small file an operation, which several processes of one machine may share.
+/// A [`Journal`] in a folder of its own: one small file an operation, which several processes of one machine may share.
 ///
 /// Names may have 1 to 100 bytes. The file system has to know hard links, which Unix's and NTFS do.
 #[derive(Clone, Debug)]
@@ -87,14 +88,22 @@ fn insert(file: &Path, fresh: String) -> io::Result<String> {
 fn remove_old_drafts(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let is_draft = path.extension().is_some();
         let is_old = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age > OLD);
         // One that another process has just removed is gone.
-        if is_draft && fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(is_old) {
+        if is_draft(&path) && fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(is_old) {
             let _ = fs::remove_file(&path);
         }
     }
     Ok(())
+}
+
+/// Whether it has a name as [`insert`] gives to drafts: other files are not the journal's to remove.
+fn is_draft(path: &Path) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let part =
+        |part: Option<&OsStr>| part.and_then(OsStr::to_str).filter(|text| is_hex(text)).map_or(0, str::len);
+    let (operation, draft) = (part(path.file_stem()), part(path.extension()));
+    (2..=2 * LONGEST_NAME).contains(&operation) && operation % 2 == 0 && draft == 32
 }
 
 fn write_synced(file: &Path, text: &str) -> io::Result<()> {

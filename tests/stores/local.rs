@@ -178,3 +178,17 @@ async fn a_process_that_looks_drops_what_another_has_forgotten() {
     assert_eq!(nodes.here.inspect(request(1, 0).hold.address).await.unwrap(), None);
     assert_eq!(nodes.here.claim(request(2, 0)).await.unwrap(), WON);
 }
+
+#[tokio::test]
+async fn steps_of_a_key_without_an_outcome_are_kept_no_more_when_it_is_looked_at() {
+    let nodes = nodes();
+    let mut of_a_step = request(1, 0);
+    let key = of_a_step.hold.address;
+    of_a_step.hold.address = Address::from_bytes(std::array::from_fn(|at| if at < 16 { 1 } else { 3 }));
+    let Hold { address, fingerprint, .. } = of_a_step.hold;
+    assert_eq!(nodes.there.claim(of_a_step).await.unwrap(), WON);
+    nodes.there.complete(of_a_step.hold, record(), RETENTION).await.unwrap();
+    assert_eq!(nodes.there.recall(address, fingerprint), Some(record()));
+    assert_eq!(nodes.there.inspect(key).await.unwrap(), None);
+    assert_eq!(nodes.there.recall(address, fingerprint), None);
+}

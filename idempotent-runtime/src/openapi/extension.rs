@@ -19,7 +19,7 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         "header": terms.header_name.as_str(),
         "required": policy.required,
         "ttl_seconds": policy.ttl.as_secs(),
-        "remembered_seconds": (policy.ttl + terms.remember_expired).as_secs(),
+        "remembered_seconds": policy.ttl.saturating_add(terms.remember_expired).as_secs(),
         "scope": policy.scope.to_string(),
         "wait_seconds": policy.wait.as_secs_f64(),
         "replay": policy.stores().as_str(),

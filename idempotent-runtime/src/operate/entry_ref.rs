@@ -26,7 +26,19 @@ impl From<Address> for EntryRef<'_> {
     }
 }
 
+/// A step is nothing by itself: without it, or with another value, its key's request would go on as if it had run, or had not.
+const A_STEP: &str = "a step of a key lives there, which goes with its key, whose address begins alike";
+
 impl EntryRef<'_> {
+    /// Where a key's entry lives that may be ended or forgotten.
+    ///
+    /// # Errors
+    /// Those of [`address`](Self::address), and the address of a step.
+    pub(crate) fn address_of_a_key(self, settings: &Settings) -> Result<Address, &'static str> {
+        let address = self.address(settings)?;
+        if address.is_of_a_step() { Err(A_STEP) } else { Ok(address) }
+    }
+
     /// Where the entry lives.
     ///
     /// # Errors

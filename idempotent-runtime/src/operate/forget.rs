@@ -24,9 +24,6 @@ pub enum Forgotten {
     },
 }
 
-/// How often the entry may be another one when it is to be forgotten.
-const TRIES: usize = 8;
-
 impl Idempotency {
     /// Makes a key free again by hand, whatever is recorded: the next request with it runs as a first attempt, whatever its body is.
     ///
@@ -58,33 +55,36 @@ impl Idempotency {
     /// - The `local_cache` of this process forgets the response too. *Those of other processes do not*: what they hold they replay until its time ends,
     ///   they are restarted, or the key is [inspected](Self::inspect) or forgotten there: a process that finds that the store has another outcome, or none,
     ///   drops its own.
+    /// - It takes what is there when it comes, also a response that has been recorded since you looked. So it is not repeated blindly where its answer
+    ///   was lost: [inspect](Self::inspect) first.
+    /// - Derived keys ([`derive_key`](crate::IdempotencyContext::derive_key)) are made of the key, and stay: another service that has seen one replays what it
+    ///   did then, also if that was taken back. Where that matters let the client draw a new key instead.
     /// - It may be called while the process drains, and on any process that has the store and the namespace, with or without a server.
     ///
     /// # Errors
     /// A key that is not one, and what the store says: one of the application's own may not have [`Store::forget`](crate::Store::forget).
     pub async fn forget<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Forgotten, EntryError> {
-        let address = entry.into().address(&self.0.settings).map_err(EntryError::Key)?;
+        let address = entry.into().address_of_a_key(&self.0.settings).map_err(EntryError::Key)?;
         let forgotten = self.free(address).await?;
         tracing::info!(%address, ?forgotten, "an entry was to be forgotten by hand");
         Ok(forgotten)
     }
 
-    /// Forgets the entry that is found there, and no other that may have come in between.
+    /// Forgets the entry that is found there, and no other execution's that has come since.
     async fn free(&self, address: Address) -> Result<Forgotten, StoreError> {
         let store = self.0.store.patiently();
-        for _ in 0..TRIES {
-            let Some(found) = self.look(address).await? else { return Ok(Forgotten::NotFound) };
-            if let Standing::Running { lease_left, .. } = found.standing {
-                return Ok(Forgotten::Running { lease_left });
-            }
-            let request = ForgetRequest { address, token: found.token };
-            match store.forget(request).await.map_err(CallError::into_error)? {
-                Forget::Done => return Ok(Forgotten::Done),
-                Forget::Vacant => return Ok(Forgotten::NotFound),
-                Forget::Running { lease_left } => return Ok(Forgotten::Running { lease_left }),
-                Forget::Another => {}
+        let Some(found) = self.look(address).await? else { return Ok(Forgotten::NotFound) };
+        if let Standing::Running { lease_left, .. } = found.standing {
+            return Ok(Forgotten::Running { lease_left });
+        }
+        let request = ForgetRequest { address, token: found.token };
+        match store.forget(request).await.map_err(CallError::into_error)? {
+            Forget::Done => Ok(Forgotten::Done),
+            Forget::Vacant => Ok(Forgotten::NotFound),
+            Forget::Running { lease_left } => Ok(Forgotten::Running { lease_left }),
+            Forget::Another => {
+                Err(StoreError::undone(store.name(), "meanwhile the entry has become another one"))
             }
         }
-        Err(StoreError::undone(store.name(), "the entry was another one each time"))
     }
 }

@@ -55,6 +55,7 @@ impl Idempotency {
     ///   one page are in order, and a page may hold a few more than `limit`.
     /// - No claim waits for it. Stores keep no list of such keys, since every request would pay for it: they look through their entries, a
     ///   bounded number a call. So a page may be short, or empty, while there is a next one.
+    /// - Steps are not listed: they end and are forgotten with their keys.
     /// - It lists all of the store, of all namespaces, if several share it. What is recorded and cannot be read is not listed: looking it up shows it.
     ///
     /// # Errors
@@ -67,7 +68,8 @@ impl Idempotency {
             let request = StuckRequest { after: page.next.take(), limit: wanted, unknown: unknown.clone() };
             let Stuck { entries, next } =
                 self.0.store.patiently().stuck(request).await.map_err(CallError::into_error)?;
-            page.entries.extend(entries.iter().map(Entry::of));
+            let of_keys = entries.iter().filter(|found| !found.address.is_of_a_step());
+            page.entries.extend(of_keys.map(Entry::of));
             page.next = next;
             if page.next.is_none() || page.entries.len() >= limit {
                 break;

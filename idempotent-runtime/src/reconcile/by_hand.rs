@@ -100,7 +100,7 @@ impl Idempotency {
         resolution: Resolution,
     ) -> Result<Resolved, ResolveError> {
         let settings = &self.0.settings;
-        let address = entry.into().address(settings).map_err(ResolveError::Key)?;
+        let address = entry.into().address_of_a_key(settings).map_err(ResolveError::Key)?;
         let asked = resolution.name();
         let outcome = resolution.record(settings).await?;
         let resolved = self.end(address, outcome).await?;

@@ -1,4 +1,4 @@
-//! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal and the key.
+//! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal and the key, with its last bit cleared.
 
 use std::{
     fmt,
@@ -32,6 +32,11 @@ impl Address {
         Address(bytes)
     }
 
+    /// Whether a step lives there, and no key.
+    pub(crate) fn is_of_a_step(&self) -> bool {
+        self.0[LAST] & OF_A_STEP != 0
+    }
+
     /// What the addresses of a key's steps begin with too.
     pub(crate) fn beginning(&self) -> [u8; BEGINNING] {
         self.0[..BEGINNING].try_into().unwrap_or_default()
@@ -40,6 +45,10 @@ impl Address {
 
 /// How many bytes an address has in common with those of its steps.
 const BEGINNING: usize = 16;
+
+/// The byte, and the bit in it, that tells a step's address from a key's.
+const LAST: usize = 31;
+const OF_A_STEP: u8 = 1;
 
 /// Folded in two before it is hashed: it is a hash already, and is looked up several times a request.
 impl Hash for Address {
@@ -111,7 +120,9 @@ pub(crate) fn address(namespace: &str, place: &Place<'_>, principal: &Principal,
         Some(bytes) => hasher.parts(&[b"principal", bytes]),
     }
     hasher.part(key.as_bytes());
-    Address(hasher.finish())
+    let mut address = hasher.finish();
+    address[LAST] &= !OF_A_STEP;
+    Address(address)
 }
 
 /// The domain of what is derived from an address.
@@ -130,12 +141,13 @@ pub(crate) fn derived_key(address: Address, name: &str) -> String {
 const STEP: u8 = 17;
 
 /// Where the entry of the step `name` lives: apart for every execution's address, every request made there, and every name. It begins like the
-/// execution's, so that all steps of a key can be found by it.
+/// execution's, so that all steps of a key can be found by it, and its last bit is set, as no key's is.
 pub(crate) fn step(execution: Identity, name: &str) -> Address {
     let mut hasher = PartsHasher::new(STEP);
     hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
     let (mut address, hash) = (execution.address.0, hasher.finish());
     address[BEGINNING..].copy_from_slice(&hash[BEGINNING..]);
+    address[LAST] |= OF_A_STEP;
     Address(address)
 }
 
@@ -187,6 +199,7 @@ impl<'a> Target<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::{KeyFormat, key::parse_key};
 
     #[test]
     fn an_address_is_read_from_hexadecimal_digits_and_nothing_else_is() {
@@ -195,6 +208,17 @@ mod tests {
         assert_eq!(address.to_string().parse(), Ok(address));
         for other in ["", "0f", &"0g".repeat(32), &"é".repeat(32), &"+f".repeat(32), &"0f".repeat(33)] {
             assert_eq!(other.parse::<Address>(), Err(AddressError), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_steps_address_is_never_a_keys() {
+        for number in 0..64 {
+            let key = parse_key(format!("key-{number}").as_bytes(), KeyFormat::Any).unwrap();
+            let address = address("", &Place::Global, &Principal::anonymous(), &key);
+            let fingerprint = crate::RequestFingerprint::from_bytes([1; 32]);
+            let identity = Identity { address, fingerprint };
+            assert!(!address.is_of_a_step() && step(identity, "charge").is_of_a_step());
         }
     }
 

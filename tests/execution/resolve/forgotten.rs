@@ -12,7 +12,9 @@ use std::{
 use actix_web::{HttpResponse, Responder, http::Method, post, web};
 use futures_util::future::join_all;
 use idempotent_runtime::{
-    EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext, Resolution, Resolved, idempotent,
+    Address, EntryError, EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext, ManualClock,
+    MemoryStore, RequestFingerprint, Resolution, ResolveError, Resolved, Store, StoreError, idempotent,
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
 };
 use idempotent_tests::{Http1, Reply, TestServer};
 
@@ -155,6 +157,36 @@ async fn an_unknown_outcome_is_listed_inspected_and_forgotten(ground: &impl Grou
     has_run(&process.ask(&request).await, false);
 }
 
+#[actix_web::test]
+async fn a_step_is_neither_listed_nor_ended_nor_forgotten_but_with_its_key() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let idempotency = Idempotency::builder().store(store.clone()).clock(clock.clone()).build().unwrap();
+    let address = |last: u8| {
+        let mut bytes = [7; 32];
+        bytes[31] = last;
+        Address::from_bytes(bytes)
+    };
+    let (key, step) = (address(6), address(7));
+    for address in [key, step] {
+        let (token, fingerprint) = (Token::from_bytes([1; 16]), RequestFingerprint::from_bytes([1; 32]));
+        let hold = Hold { address, token, fingerprint };
+        let request =
+            ClaimRequest { hold, lease: LEASE, on_abandoned: OnAbandoned::Refuse, retention: LEASE * 10 };
+        assert_eq!(store.claim(request).await.unwrap(), Claim::Won { attempt: 1 });
+    }
+    clock.advance(LEASE);
+    let page = idempotency.stuck(None, 10).await.unwrap();
+    assert_eq!(page.entries.iter().map(|entry| entry.address).collect::<Vec<_>>(), [key]);
+    assert!(matches!(idempotency.forget(step).await, Err(EntryError::Key(_))));
+    assert!(matches!(idempotency.resolve(step, Resolution::Rerun).await, Err(ResolveError::Key(_))));
+    assert!(idempotency.inspect(key).await.unwrap().is_some());
+    assert_eq!(idempotency.forget(key).await.unwrap(), Forgotten::Done);
+    for address in [key, step] {
+        assert_eq!(idempotency.inspect(address).await.unwrap(), None);
+    }
+}
+
 #[post("/charges")]
 #[idempotent(ttl = "24h", replay = "final")]
 async fn charges(charged: web::Data<AtomicUsize>, context: IdempotencyContext) -> impl Responder {
@@ -208,10 +240,15 @@ async fn every_forgetting_lets_one_request_run_however_many_ask(ground: &impl Gr
         let (request, entry) = order(&format!("{round}"));
         assert!(!processes[0].ask(&request).await.is_replay());
         let before = effects();
-        let forgetting = join_all((0..16).map(|number| forget(&processes[number % 2], &entry)));
+        let forgetting = join_all((0..16).map(|number| processes[number % 2].idempotency.forget(&entry)));
         let asking = join_all((0..16).map(|number| processes[number % 2].ask(&request)));
-        let (forgotten, replies): (Vec<Forgotten>, Vec<Reply>) = tokio::join!(forgetting, asking);
-        let done = forgotten.iter().filter(|told| **told == Forgotten::Done).count();
+        let (forgotten, replies): (Vec<Result<Forgotten, EntryError>>, Vec<Reply>) =
+            within(async { tokio::join!(forgetting, asking) }).await;
+        // Whoever finds another entry there than it has looked at leaves it.
+        let is_told =
+            |told: &Result<_, _>| matches!(told, Ok(_) | Err(EntryError::Store(StoreError::Undone { .. })));
+        assert!(forgotten.iter().all(is_told), "{forgotten:?}");
+        let done = forgotten.iter().filter(|told| matches!(told, Ok(Forgotten::Done))).count();
         let ran = replies.iter().filter(|reply| !reply.is_replay()).count();
         assert!(done >= 1 && replies.iter().all(|reply| reply.status == 201), "{forgotten:?}");
         assert_eq!(effects() - before, ran, "{replies:?}");

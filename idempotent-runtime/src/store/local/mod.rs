@@ -189,7 +189,9 @@ impl<S: Store> Store for LocalCache<S> {
             Some(Standing::Completed { record, .. }) => Some(record),
             _ => None,
         };
-        if self.responses.get(&address).is_some_and(|kept| recorded != Some(&kept.record)) {
+        // Steps of a key that has no outcome may have been forgotten elsewhere.
+        let is_over = self.responses.get(&address).is_some_and(|kept| recorded != Some(&kept.record));
+        if is_over || recorded.is_none() {
             self.drop_beneath(&address);
         }
         Ok(found)

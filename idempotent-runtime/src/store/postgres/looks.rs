@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     NAME,
@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a statement may take; the server gives it up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many statements are under way at a time; others wait for their turn.
+const AT_A_TIME: usize = 2;
 /// How many rows a page of what is stuck looks at.
 const WALKED: i32 = 1_000;
 
@@ -35,6 +37,8 @@ const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck($1, $2, $3, $4)";
 #[derive(Debug)]
 pub(super) struct Looks {
     link: Arc<Link>,
+    // A look has a connection of its own, and there are only so many at a time.
+    places: Semaphore,
     inspect: Arc<str>,
     stuck: Arc<str>,
 }
@@ -43,7 +47,8 @@ type Asked<'q> = Query<'q, Postgres, PgArguments>;
 
 impl Looks {
     pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Looks { link, inspect: names.fill(INSPECT).into(), stuck: names.fill(STUCK).into() }
+        let places = Semaphore::new(AT_A_TIME);
+        Looks { link, places, inspect: names.fill(INSPECT).into(), stuck: names.fill(STUCK).into() }
     }
 
     /// See [`Store::inspect`](crate::Store::inspect).
@@ -72,6 +77,8 @@ impl Looks {
 
     /// What the server answers. A connection that has been idle may be dead without anybody knowing.
     async fn rows<'q>(&self, ask: impl Fn() -> Asked<'q>) -> Result<Vec<PgRow>, sqlx::Error> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
         let InUse { connection, used_before } = self.link.take().await?;
         match self.rows_on(connection, ask()).await {
             Err(error) if used_before && has_gone(&error) => {

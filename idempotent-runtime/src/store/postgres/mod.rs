@@ -68,7 +68,7 @@ const NAME: &str = "postgres";
 ///
 /// The store makes connections of its own, with the options of the pool it is given: one for notifications and at most one a lane
 /// ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one more for rows that others have locked, one for the claims of
-/// transactions, and one while it sweeps. It takes none out of the pool: handlers that hold all of them must not keep their own
+/// transactions, one while it sweeps, and two for operators who look at keys. It takes none out of the pool: handlers that hold all of them must not keep their own
 /// leases from being renewed. A pool's `after_connect` hooks are not run on the store's connections.
 ///
 /// Each connection needs a session of its own on the server, for its prepared statements and settings: behind a pooler like PgBouncer

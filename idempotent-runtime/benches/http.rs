@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod load;
+mod measured;
 mod orders;
 
 use std::{
@@ -23,15 +24,12 @@ use std::{
 
 use actix_web::{App, HttpServer, rt, web};
 use idempotent_runtime::{Idempotency, MemoryStore};
-use load::{Load, median};
+use load::Load;
+use measured::{median, setting};
 
 const SERVER: &str = "IDEMPOTENT_BENCH_SERVER";
 const SERVER_CORE: &str = "0";
 const CLIENT_CORE: &str = "1";
-
-fn setting(name: &str, default: usize) -> usize {
-    env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
 
 fn main() -> io::Result<()> {
     if env::var_os(SERVER).is_some() {
@@ -125,7 +123,7 @@ struct Sample {
 
 async fn measure(address: SocketAddr, server: u32) -> io::Result<()> {
     let connections = setting("BENCH_CONNECTIONS", 32);
-    let time = Duration::from_millis(setting("BENCH_MILLIS", 1000) as u64);
+    let time = Duration::from_millis(setting("BENCH_MILLIS", 1000));
     let rounds = setting("BENCH_ROUNDS", 7);
     let serial = Rc::new(Cell::new(1_000_000_000));
     let load = |variant: &Variant| Load {

@@ -1,23 +1,24 @@
 //! The PostgreSQL store against raw statements through the same client, at the same concurrency, in the same run.
 //!
 //! `cargo bench -p idempotent-runtime --features postgres --bench postgres`, on the server that `DATABASE_URL` names. Rounds of
-//! the store and of the floor take turns; what is printed is the median round. `RECORD` is the length of a record in bytes, `PART` may be
-//! `raw` or `million`, `POOL` is the size of the pool that the floor uses.
+//! the store and of the floor take turns; what is printed is the median round. `BENCH_ROUNDS` (5) and
+//! `BENCH_MILLIS` (1000) change the measurement, `RECORD` is the length of a record in bytes, `PART` may be `raw` or `million`, `POOL` is the
+//! size of the pool that the floor uses.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
-use std::{future::Future, sync::Arc, time::Duration};
+mod calls;
+mod measured;
+mod turns;
 
-use idempotent_runtime::{
-    Address, PostgresStore, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Record, Retention, Token},
-};
+use std::sync::Arc;
+
+use calls::{execute, random, rate, replay, win};
+use idempotent_runtime::{Address, PostgresStore, store::Record};
+use measured::setting;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
-use tokio::time::Instant;
+use turns::compare;
 
 const SCHEMA: &str = "idempotent_bench";
-const HOUR: Duration = Duration::from_secs(3600);
-const ROUND: Duration = Duration::from_millis(1500);
-const ROUNDS: usize = 5;
 /// How many keys the replays choose from.
 const COMPLETED: usize = 5_000;
 
@@ -32,30 +33,9 @@ fn url() -> String {
     std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
 }
 
-/// 32 random bytes.
-fn random() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(Token::random().unwrap().as_bytes());
-    bytes[16..].copy_from_slice(Token::random().unwrap().as_bytes());
-    bytes
-}
-
-fn request(address: [u8; 32]) -> ClaimRequest {
-    let hold = Hold {
-        address: Address::from_bytes(address),
-        token: Token::random().unwrap(),
-        fingerprint: RequestFingerprint::from_bytes([7; 32]),
-    };
-    let lease = Duration::from_secs(30);
-    ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: HOUR }
-}
-
 impl Bench {
     async fn first_execution(self) {
-        let request = request(random());
-        assert_eq!(self.store.claim(request).await.unwrap(), Claim::Won { attempt: 1 });
-        let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-        self.store.complete(request.hold, self.record.clone(), retention).await.unwrap();
+        execute(&self.store, self.record).await;
     }
 
     async fn insert_and_update(self) {
@@ -68,12 +48,11 @@ impl Bench {
     }
 
     async fn claim(self) {
-        assert_eq!(self.store.claim(request(random())).await.unwrap(), Claim::Won { attempt: 1 });
+        win(&self.store).await;
     }
 
     async fn replay(self, address: [u8; 32]) {
-        let claim = self.store.claim(request(address)).await.unwrap();
-        assert!(matches!(claim, Claim::Replay { .. }), "{claim:?}");
+        replay(&self.store, Address::from_bytes(address)).await;
     }
 
     async fn select(self, address: [u8; 32]) {
@@ -82,59 +61,6 @@ impl Bench {
             sqlx::query_scalar(select).bind(&address[..]).fetch_one(&self.pool).await.unwrap();
         assert_eq!(record.len(), self.record.as_bytes().len());
     }
-}
-
-/// How many times a second `work` is done, with so many at a time.
-async fn rate<F>(in_flight: usize, work: impl Fn() -> F + Send + Sync + 'static) -> f64
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (work, began) = (Arc::new(work), Instant::now());
-    let workers: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let work = Arc::clone(&work);
-            tokio::spawn(async move {
-                let mut done = 0_u32;
-                while began.elapsed() < ROUND {
-                    work().await;
-                    done += 1;
-                }
-                done
-            })
-        })
-        .collect();
-    let mut done = 0;
-    for worker in workers {
-        done += worker.await.unwrap();
-    }
-    f64::from(done) / began.elapsed().as_secs_f64()
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
-
-/// Prints the rates of two kinds of work, which take turns, and how the first compares with the second.
-async fn compare<A, B>(
-    what: &str,
-    in_flight: usize,
-    ours: impl Fn() -> A + Clone + Send + Sync + 'static,
-    floor: impl Fn() -> B + Clone + Send + Sync + 'static,
-) where
-    A: Future<Output = ()> + Send + 'static,
-    B: Future<Output = ()> + Send + 'static,
-{
-    let (mut rates, mut floors) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        rates.push(rate(in_flight, ours.clone()).await);
-        floors.push(rate(in_flight, floor.clone()).await);
-    }
-    let (rate, floor) = (median(rates), median(floors));
-    println!(
-        "{what:<42} {in_flight:>3} in flight: {rate:>8.0} /s against {floor:>8.0} /s: {:.2}",
-        rate / floor
-    );
 }
 
 async fn run(pool: &PgPool, sql: &str) {
@@ -162,20 +88,19 @@ async fn filled(pool: &PgPool, table: &str, keys: usize) -> PostgresStore {
 
 /// Completed keys, in the store and in the floor's table.
 async fn completed(bench: &Bench) -> Arc<Vec<[u8; 32]>> {
-    let keys: Vec<_> = (0..COMPLETED).map(|_| random()).collect();
-    for batch in keys.chunks(64) {
-        let done = batch.iter().map(|address| {
-            let (bench, request) = (bench.clone(), request(*address));
+    let mut keys = Vec::new();
+    while keys.len() < COMPLETED {
+        let done = (0..64).map(|_| {
+            let bench = bench.clone();
             tokio::spawn(async move {
-                bench.store.claim(request).await.unwrap();
-                let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-                bench.store.complete(request.hold, bench.record.clone(), retention).await.unwrap();
+                let address = *execute(&bench.store, bench.record.clone()).await.address.as_bytes();
                 let insert = "INSERT INTO idempotent_bench.floor (address, record) VALUES ($1, $2)";
-                let insert = sqlx::query(insert).bind(&request.hold.address.as_bytes()[..]);
-                insert.bind(&bench.record.as_bytes()[..]).execute(&bench.pool).await.unwrap();
+                let insert = sqlx::query(insert).bind(&address[..]).bind(&bench.record.as_bytes()[..]);
+                insert.execute(&bench.pool).await.unwrap();
+                address
             })
         });
-        futures_util::future::join_all(done).await.into_iter().for_each(|done| done.unwrap());
+        keys.extend(futures_util::future::join_all(done).await.into_iter().map(|done| done.unwrap()));
     }
     Arc::new(keys)
 }
@@ -235,12 +160,12 @@ async fn at_a_million_keys(bench: &Bench) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let connections = std::env::var("POOL").map_or(64, |connections| connections.parse().unwrap());
+        let connections = setting("POOL", 64);
         let pool = PgPoolOptions::new().max_connections(connections).connect(&url()).await.unwrap();
         run(&pool, &format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}")).await;
         run(&pool, "CREATE TABLE idempotent_bench.floor (address bytea PRIMARY KEY, record bytea)").await;
         let store = filled(&pool, "keys", 0).await;
-        let bytes = std::env::var("RECORD").map_or(500, |bytes| bytes.parse().unwrap());
+        let bytes = setting("RECORD", 500);
         let record = Record::from_bytes((0..bytes).map(|_| random()[0]).collect::<Vec<u8>>());
         let bench = Bench { store, pool: pool.clone(), record };
         let part = std::env::var("PART").unwrap_or_default();

@@ -13,82 +13,54 @@
     reason = "a benchmark that fails may panic"
 )]
 
+mod calls;
+mod measured;
+mod turns;
+
 use std::{
-    env,
     net::TcpListener,
     process::{Child, Command},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use idempotent_runtime::{
-    Address, RedisStore, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
-};
+use calls::{execute, random, replay, win};
+use idempotent_runtime::{Address, RedisStore, store::Record};
+use measured::setting;
 use redis::{Client, aio::ConnectionManager};
+use turns::compare;
 
-const HOUR: Duration = Duration::from_secs(3600);
 const RESPONSE: [u8; 300] = [b'r'; 300];
 
-fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
-fn random() -> [u8; 16] {
-    *Token::random().unwrap().as_bytes()
-}
-
-fn hold() -> Hold {
-    Hold {
-        address: Address::from_bytes([random(), random()].concat().try_into().unwrap()),
-        token: Token::random().unwrap(),
-        fingerprint: RequestFingerprint::from_bytes([7; 32]),
-    }
-}
-
-fn request(hold: Hold) -> ClaimRequest {
-    ClaimRequest { hold, lease: Duration::from_secs(30), on_abandoned: OnAbandoned::Refuse, retention: HOUR }
-}
-
-async fn complete(store: &RedisStore, hold: Hold) {
-    let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-    let completed = store.complete(hold, Record::from_bytes(RESPONSE.to_vec()), retention).await;
-    assert_eq!(completed.unwrap(), Completion::Stored);
+fn record() -> Record {
+    Record::from_bytes(RESPONSE.to_vec())
 }
 
 #[derive(Clone)]
 struct Contender {
     store: RedisStore,
     raw: ConnectionManager,
-    completed: Hold,
+    completed: Address,
 }
 
 impl Contender {
     async fn new(url: &str) -> Self {
         let store = RedisStore::new(url).await.unwrap();
         let mut raw = Client::open(url).unwrap().get_connection_manager().await.unwrap();
-        let completed = hold();
-        store.claim(request(completed)).await.unwrap();
-        complete(&store, completed).await;
+        let completed = execute(&store, record()).await.address;
         redis::cmd("SET").arg("raw").arg(&RESPONSE).exec_async(&mut raw).await.unwrap();
         Contender { store, raw, completed }
     }
 
     async fn claim(self) {
-        assert_eq!(self.store.claim(request(hold())).await.unwrap(), Claim::Won { attempt: 1 });
+        win(&self.store).await;
     }
 
     async fn execute(self) {
-        let hold = hold();
-        assert_eq!(self.store.claim(request(hold)).await.unwrap(), Claim::Won { attempt: 1 });
-        complete(&self.store, hold).await;
+        execute(&self.store, record()).await;
     }
 
     async fn set_twice(mut self) {
-        let (key, value) = ([random(), random()].concat(), [7_u8; 70]);
+        let (key, value) = (random(), [7_u8; 70]);
         let mut claim = redis::cmd("SET");
         claim.arg(&key).arg(&value).arg("NX").arg("PX").arg(3_630_000);
         assert!(claim.query_async::<bool>(&mut self.raw).await.unwrap());
@@ -98,9 +70,7 @@ impl Contender {
     }
 
     async fn replay(self) {
-        let again = Hold { token: Token::random().unwrap(), ..self.completed };
-        let claim = self.store.claim(request(again)).await.unwrap();
-        assert!(matches!(claim, Claim::Replay { .. }), "{claim:?}");
+        replay(&self.store, self.completed).await;
     }
 
     async fn get(mut self) {
@@ -109,69 +79,13 @@ impl Contender {
     }
 }
 
-/// How many calls of `one` end in a second, with so many in flight.
-async fn rate<F>(in_flight: usize, one: impl Fn() -> F + Clone + Send + 'static) -> f64
-where
-    F: Future<Output = ()> + Send,
-{
-    let (done, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let until = began + Duration::from_millis(setting("BENCH_MILLIS", 1_000));
-    let callers: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (one, done) = (one.clone(), Arc::clone(&done));
-            tokio::spawn(async move {
-                while Instant::now() < until {
-                    one().await;
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    for caller in callers {
-        caller.await.unwrap();
-    }
-    let done = u32::try_from(done.load(Ordering::Relaxed)).unwrap();
-    f64::from(done) / began.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Prints the rates of two kinds of work, which take turns, and how the first compares with the second.
-async fn compare<A, B>(
-    what: &str,
-    in_flight: usize,
-    ours: impl Fn() -> A + Clone + Send + 'static,
-    floor: impl Fn() -> B + Clone + Send + 'static,
-) where
-    A: Future<Output = ()> + Send,
-    B: Future<Output = ()> + Send,
-{
-    let (mut rates, mut floors) = (Vec::new(), Vec::new());
-    for _ in 0..setting("BENCH_ROUNDS", 5) {
-        floors.push(rate(in_flight, floor.clone()).await);
-        rates.push(rate(in_flight, ours.clone()).await);
-    }
-    let (rate, floor) = (median(rates), median(floors));
-    println!(
-        "{what:<40} {in_flight:>3} in flight: {rate:>7.0} /s against {floor:>7.0} /s: {:.2}",
-        rate / floor
-    );
-}
-
 /// Fills the server with so many completed keys.
 async fn fill(contender: &Contender, keys: u64) {
     let mut raw = contender.raw.clone();
     for _ in 0..keys.div_ceil(1_000) {
         let mut batch = redis::pipe();
         for _ in 0..1_000 {
-            let key = format!(
-                "idempotent:{:032x}{:032x}",
-                u128::from_be_bytes(random()),
-                u128::from_be_bytes(random())
-            );
+            let key = format!("idempotent:{}", Address::from_bytes(random()));
             batch.cmd("SET").arg(key).arg(&[b'D'; 370]).arg("PX").arg(3_600_000).ignore();
         }
         batch.exec_async(&mut raw).await.unwrap();

@@ -8,115 +8,50 @@
 //! the last part, and `TMPDIR` the disk.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
+mod calls;
+mod measured;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use idempotent_runtime::{
-    Address, RequestFingerprint, SqliteStore, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
-};
+use calls::{execute, random, rate, replay, win};
+use idempotent_runtime::{Address, SqliteStore, store::Record};
+use measured::{median, setting};
 use sqlx::{
     AssertSqlSafe, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-const HOUR: Duration = Duration::from_secs(3600);
 const RESPONSE: [u8; 300] = [b'r'; 300];
 
-fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
-fn random() -> [u8; 16] {
-    *Token::random().unwrap().as_bytes()
-}
-
-fn hold() -> Hold {
-    let mut address = [0; 32];
-    address[..16].copy_from_slice(&random());
-    address[16..].copy_from_slice(&random());
-    Hold {
-        address: Address::from_bytes(address),
-        token: Token::random().unwrap(),
-        fingerprint: RequestFingerprint::from_bytes([7; 32]),
-    }
-}
-
-fn claim(hold: Hold) -> ClaimRequest {
-    ClaimRequest { hold, lease: Duration::from_secs(30), on_abandoned: OnAbandoned::Refuse, retention: HOUR }
-}
-
-async fn execute(store: &SqliteStore) {
-    let hold = hold();
-    assert_eq!(store.claim(claim(hold)).await.unwrap(), Claim::Won { attempt: 1 });
-    let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-    let completed = store.complete(hold, Record::from_bytes(RESPONSE.to_vec()), retention).await;
-    assert_eq!(completed.unwrap(), Completion::Stored);
+fn record() -> Record {
+    Record::from_bytes(RESPONSE.to_vec())
 }
 
 /// One execution by raw statements, with the store's own columns and indexes.
 async fn raw(pool: &SqlitePool, table: &str) {
-    let (address, token) = ([random(), random()].concat(), random());
+    let (address, token) = (random(), random());
     let insert = format!(
         "INSERT INTO {table} (address, fingerprint, token, state, attempt, until, retention, forget_at) \
          VALUES (?, ?, ?, 0, 1, ?, ?, ?)"
     );
-    let query = sqlx::query(AssertSqlSafe(insert)).bind(&address).bind([7_u8; 32].as_slice());
-    let query = query.bind(token.as_slice()).bind(1_i64 << 41).bind(3_600_000_i64).bind(1_i64 << 41);
+    let query = sqlx::query(AssertSqlSafe(insert)).bind(address.as_slice()).bind([7_u8; 32].as_slice());
+    let query = query.bind(&token[..16]).bind(1_i64 << 41).bind(3_600_000_i64).bind(1_i64 << 41);
     query.execute(pool).await.unwrap();
     let update =
         format!("UPDATE {table} SET state = 2, until = ?, forget_at = ?, record = ? WHERE address = ?");
     let query = sqlx::query(AssertSqlSafe(update)).bind(1_i64 << 41).bind((1_i64 << 41) + 1);
-    query.bind(RESPONSE.as_slice()).bind(&address).execute(pool).await.unwrap();
+    query.bind(RESPONSE.as_slice()).bind(address.as_slice()).execute(pool).await.unwrap();
 }
 
 async fn raw_read(pool: &SqlitePool, table: &str, address: &Address) {
     let select = format!("SELECT fingerprint, token, state, until, record FROM {table} WHERE address = ?");
     let query = sqlx::query(AssertSqlSafe(select)).bind(address.as_bytes().as_slice());
     query.fetch_one(pool).await.unwrap();
-}
-
-async fn replay(store: &SqliteStore, hold: Hold) {
-    let claim = store.claim(claim(Hold { token: Token::random().unwrap(), ..hold })).await.unwrap();
-    assert!(matches!(claim, Claim::Replay { .. }));
-}
-
-/// How many calls of `one` end in a second, with so many in flight.
-async fn rate<F>(in_flight: usize, one: impl Fn() -> F + Clone + Send + 'static) -> f64
-where
-    F: Future<Output = ()> + Send,
-{
-    let (done, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let until = began + Duration::from_millis(setting("BENCH_MILLIS", 1_000));
-    let callers: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (one, done) = (one.clone(), Arc::clone(&done));
-            tokio::spawn(async move {
-                while Instant::now() < until {
-                    one().await;
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    for caller in callers {
-        caller.await.unwrap();
-    }
-    let done = u32::try_from(done.load(Ordering::Relaxed)).unwrap();
-    f64::from(done) / began.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 async fn pool(path: &Path, connections: u32) -> SqlitePool {
@@ -151,7 +86,7 @@ struct Contender {
     store: SqliteStore,
     one: SqlitePool,
     ten: SqlitePool,
-    completed: Hold,
+    completed: Address,
 }
 
 impl Contender {
@@ -169,11 +104,7 @@ impl Contender {
             sqlx::query(AssertSqlSafe(fill)).execute(&ten).await.unwrap();
         }
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&ten).await.unwrap();
-        let completed = hold();
-        let request = claim(completed);
-        store.claim(request).await.unwrap();
-        let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-        store.complete(completed, Record::from_bytes(RESPONSE.to_vec()), retention).await.unwrap();
+        let completed = execute(&store, record()).await.address;
         Contender { store, one: pool(path, 1).await, ten, completed }
     }
 
@@ -181,7 +112,7 @@ impl Contender {
         let store = self.store.clone();
         rate(in_flight, move || {
             let store = store.clone();
-            async move { execute(&store).await }
+            async move { _ = execute(&store, record()).await }
         })
         .await
     }
@@ -190,9 +121,7 @@ impl Contender {
         let store = self.store.clone();
         rate(in_flight, move || {
             let store = store.clone();
-            async move {
-                store.claim(claim(hold())).await.unwrap();
-            }
+            async move { _ = win(&store).await }
         })
         .await
     }
@@ -207,16 +136,16 @@ impl Contender {
     }
 
     async fn replays(&self, in_flight: usize) -> f64 {
-        let (store, hold) = (self.store.clone(), self.completed);
+        let (store, completed) = (self.store.clone(), self.completed);
         rate(in_flight, move || {
             let store = store.clone();
-            async move { replay(&store, hold).await }
+            async move { replay(&store, completed).await }
         })
         .await
     }
 
     async fn reads(&self, in_flight: usize) -> f64 {
-        let (pool, address) = (self.ten.clone(), self.completed.address);
+        let (pool, address) = (self.ten.clone(), self.completed);
         rate(in_flight, move || {
             let pool = pool.clone();
             async move { raw_read(&pool, "idempotency_keys", &address).await }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod load;
+mod measured;
 
 use std::{cell::Cell, env, io, net::SocketAddr, rc::Rc, sync::mpsc, thread, time::Duration};
 
@@ -13,7 +14,8 @@ use idempotent_runtime::{
     Idempotency, IdempotentTx, PostgresStore, SqliteStore, Store, TransactionError, TransactionalDatabase,
     idempotent,
 };
-use load::{Load, median};
+use load::Load;
+use measured::{median, setting};
 use sqlx::{
     Executor, Pool, Postgres, Sqlite,
     postgres::PgPoolOptions,
@@ -72,10 +74,6 @@ where
     is_started.recv().unwrap()
 }
 
-fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
 async fn compare(database: &str, address: SocketAddr) -> io::Result<()> {
     let (rounds, time) = (setting("BENCH_ROUNDS", 7), Duration::from_millis(setting("BENCH_MILLIS", 1000)));
     let serial = Rc::new(Cell::new(0));
@@ -92,7 +90,7 @@ async fn compare(database: &str, address: SocketAddr) -> io::Result<()> {
             }
         }
         let ratio = median(rates[1].iter().zip(&rates[0]).map(|(annotated, by_hand)| annotated / by_hand));
-        let [by_hand, annotated] = rates.map(|rates| median(rates.into_iter()));
+        let [by_hand, annotated] = rates.map(median);
         println!(
             "{database:<12} {connections:>3} in flight: {by_hand:>8.0}/s by hand, {annotated:>8.0}/s annotated, {ratio:.2}"
         );

@@ -98,10 +98,3 @@ fn content_length(head: &[u8]) -> Option<usize> {
     let digits = head[at + NAME.len()..].split(|&byte| byte == b'\r').next()?;
     str::from_utf8(digits).ok()?.parse().ok()
 }
-
-/// The value in the middle.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}

@@ -13,12 +13,16 @@ use idempotent_runtime::{
     Address, Store,
     store::{Claim, Completion, Hold},
 };
+use idempotent_tests::{postgres_server::PostgresServer, redis_server::RedisServer};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
-use crate::requests::{WON, claim, complete, hold, record_of, retry};
+use crate::{
+    requests::{WON, claim, complete, hold, record_of, retry},
+    times::median,
+};
 
 /// What a store has acknowledged.
 #[derive(Debug, Default)]
@@ -124,4 +128,79 @@ pub(crate) async fn first_success(store: &impl Store) -> Duration {
         sleep(Duration::from_millis(1)).await;
     }
     began.elapsed()
+}
+
+/// A server that can be killed.
+pub(crate) trait Mortal {
+    fn kill(&mut self);
+    /// Gives when it accepts connections again.
+    fn restart(&mut self) -> impl Future<Output = ()>;
+}
+
+/// What came of a server that was killed under load, time and again.
+#[derive(Debug)]
+pub(crate) struct Killed {
+    lost: (usize, usize),
+    claims: usize,
+    /// How long after the server accepted connections again the store answered, each time.
+    returns: Vec<Duration>,
+}
+
+pub(crate) async fn kill_under_load<S: Store + Clone>(
+    server: &mut impl Mortal,
+    store: &S,
+    times: usize,
+) -> Killed {
+    let (mut acknowledged, mut returns) = (Acknowledged::default(), Vec::new());
+    for round in 0..times {
+        let load = Load::start(store, 32);
+        load.until_claimed(200 + 37 * round).await;
+        server.kill();
+        load.wins_nothing().await;
+        server.restart().await;
+        returns.push(first_success(store).await);
+        acknowledged.add(load.stop().await);
+    }
+    Killed { lost: acknowledged.lost(store).await, claims: acknowledged.claims(), returns }
+}
+
+impl Killed {
+    fn tell(&self) {
+        let Killed { lost: (claims, responses), claims: acknowledged, returns } = self;
+        println!("{acknowledged} claims acknowledged, lost {claims} claims and {responses} responses");
+        println!("first successes {returns:?} after the server's return");
+    }
+
+    pub(crate) fn assert_nothing_is_lost(self) {
+        self.tell();
+        assert_eq!(self.lost, (0, 0), "claims and responses");
+        let median = median(self.returns);
+        assert!(median < Duration::from_secs(1), "{median:?}");
+    }
+
+    /// The control: with settings that lose, the loss is seen.
+    pub(crate) fn assert_a_loss_is_seen(&self) {
+        self.tell();
+        assert!(self.lost.0 > 0 && self.lost.1 > 0, "the test sees no loss: {self:?}");
+    }
+}
+
+impl Mortal for PostgresServer {
+    fn kill(&mut self) {
+        PostgresServer::kill(self);
+    }
+
+    async fn restart(&mut self) {
+        PostgresServer::restart(self).await;
+    }
+}
+
+impl Mortal for RedisServer {
+    fn kill(&mut self) {
+        RedisServer::kill(self);
+    }
+
+    async fn restart(&mut self) {
+        RedisServer::restart(self).await;
+    }
 }

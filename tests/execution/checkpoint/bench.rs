@@ -117,6 +117,17 @@ pub(super) async fn dies_behind_its_step(cluster: &Cluster, request: &[u8]) {
     bench.rest.ended().await;
 }
 
+/// A process dies in the step of this request. Gives what it had done.
+pub(super) async fn dies_in_its_step(cluster: &Cluster, request: &[u8]) -> Bench {
+    let bench = Bench::step_shut();
+    let (server, _) = cluster.process(&bench);
+    let _connection = begun(&server, request).await;
+    bench.step.began().await;
+    drop(server);
+    bench.step.ended().await;
+    bench
+}
+
 pub(super) fn charge_of(key: &str) -> Vec<u8> {
     keyed("/charge", key, "")
 }

@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use idempotent_runtime::{EntryName, Idempotency, Resolution, Resolved};
 use idempotent_tests::scripted::Verb;
 
-use super::bench::{Bench, Cluster, LEASE, ask, begun, charge_of, dies_behind_its_step};
+use super::bench::{Bench, Cluster, LEASE, ask, begun, charge_of, dies_behind_its_step, dies_in_its_step};
 use crate::gate::{keyed, within};
 
 #[tokio::test]
@@ -24,12 +24,7 @@ async fn a_step_that_has_run_is_not_run_by_the_attempt_after_a_crash() {
 #[tokio::test]
 async fn racing_retries_after_a_crash_run_a_step_once() {
     let cluster = Cluster::new();
-    let dead = Bench::step_shut();
-    let (server, _) = cluster.process(&dead);
-    let _connection = begun(&server, &charge_of("k")).await;
-    dead.step.began().await;
-    drop(server);
-    dead.step.ended().await;
+    dies_in_its_step(&cluster, &charge_of("k")).await;
     let bench = Bench::open();
     let servers = [cluster.process(&bench).0, cluster.process(&bench).0];
     cluster.clock.advance(LEASE);
@@ -102,12 +97,7 @@ async fn another_key_has_steps_of_its_own() {
 #[tokio::test]
 async fn a_step_whose_process_died_while_it_ran_is_run_again() {
     let cluster = Cluster::new();
-    let dead = Bench::step_shut();
-    let (server, _) = cluster.process(&dead);
-    let _connection = begun(&server, &charge_of("k")).await;
-    dead.step.began().await;
-    drop(server);
-    dead.step.ended().await;
+    let dead = dies_in_its_step(&cluster, &charge_of("k")).await;
     cluster.clock.advance(LEASE);
     let bench = Bench::open();
     let (server, _) = cluster.process(&bench);

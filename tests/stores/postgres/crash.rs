@@ -9,17 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{claim, complete, hold, retry};
 use crate::{
-    load::{Acknowledged, Load, first_success},
-    times::{is_within, median},
+    load::{Killed, kill_under_load},
+    times::is_within,
 };
-
-/// What came of a server that was killed under load, time and again.
-struct Killed {
-    lost: (usize, usize),
-    claims: usize,
-    /// How long after the server accepted connections again the store answered, each time.
-    returns: Vec<Duration>,
-}
 
 async fn killed(settings: &[&str], times: usize) -> Killed {
     let mut server = PostgresServer::start(settings).await;
@@ -27,38 +19,19 @@ async fn killed(settings: &[&str], times: usize) -> Killed {
     let store = schema.store().await;
     // Whatever the settings may lose, the schema stays.
     schema.execute("CHECKPOINT").await;
-    let (mut acknowledged, mut returns) = (Acknowledged::default(), Vec::new());
-    for round in 0..times {
-        let load = Load::start(&store, 32);
-        load.until_claimed(100).await;
-        sleep(Duration::from_millis(37 * round as u64)).await;
-        server.kill();
-        load.wins_nothing().await;
-        server.restart().await;
-        returns.push(first_success(&store).await);
-        acknowledged.add(load.stop().await);
-    }
-    Killed { lost: acknowledged.lost(&store).await, claims: acknowledged.claims(), returns }
+    kill_under_load(&mut server, &store, times).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_killed_under_load_loses_nothing_it_has_acknowledged() {
-    let Killed { lost, claims, returns } = killed(&[], 5).await;
-    println!(
-        "{claims} claims acknowledged, lost {lost:?}, first successes {returns:?} after the server's return"
-    );
-    assert_eq!(lost, (0, 0), "claims and responses");
-    let median = median(returns);
-    assert!(median < Duration::from_secs(1), "{median:?}");
+    killed(&[], 5).await.assert_nothing_is_lost();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_commits_asynchronously_loses_what_it_has_acknowledged() {
     let settings =
         ["synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB", "wal_buffers=64MB"];
-    let Killed { lost: (claims, responses), claims: number, .. } = killed(&settings, 3).await;
-    println!("{number} claims acknowledged, lost {claims} claims and {responses} responses");
-    assert!(claims > 0 && responses > 0, "the test sees no loss: {claims} claims, {responses} responses");
+    killed(&settings, 3).await.assert_a_loss_is_seen();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

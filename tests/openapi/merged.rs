@@ -18,6 +18,18 @@ struct Mistake {
 #[allow(dead_code, reason = "is only described")]
 struct Conflict(Mistake);
 
+/// It was made.
+#[derive(ToResponse)]
+#[allow(dead_code, reason = "is only described")]
+struct Made(Mistake);
+
+#[utoipa::path(post, path = "/shared", responses((status = 201, response = Made)))]
+#[idempotent]
+#[allow(dead_code, reason = "is only described")]
+async fn shared() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
 #[utoipa::path(post, path = "/by-hand",
     params(("Idempotency-Key" = String, Header, description = "Ours.", example = "mine")),
     responses(
@@ -46,7 +58,7 @@ async fn ranges() -> HttpResponse {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(by_hand, ranges), components(responses(Conflict)), modifiers(&Policies))]
+#[openapi(paths(by_hand, ranges, shared), components(responses(Conflict, Made)), modifiers(&Policies))]
 struct Api;
 
 fn of(path: &str) -> Value {
@@ -74,6 +86,18 @@ fn a_shared_response_is_written_out_where_it_says_more() {
     assert!(conflict["content"]["application/problem+json"]["schema"].is_object(), "{conflict}");
     let shared = &document["components"]["responses"]["Conflict"];
     assert!(shared["content"]["application/problem+json"].is_null(), "{shared}");
+}
+
+#[test]
+fn a_shared_success_has_the_headers_of_a_replay_where_it_may_be_one() {
+    let made = &of("/shared")["responses"]["201"];
+    assert_eq!(made["description"], "It was made.");
+    for header in ["idempotent-replayed", "idempotency-stored"] {
+        assert!(made["headers"][header].is_object(), "{made}");
+    }
+    let document = crate::json(&Api::openapi());
+    let shared = &document["components"]["responses"]["Made"];
+    assert!(shared.is_object() && shared["headers"]["idempotent-replayed"].is_null(), "{shared}");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The header that a request carries, and those that its response may.
 
 use utoipa::openapi::{
-    Header, Object, ObjectBuilder, RefOr, Required, Response, Schema, SchemaFormat, Type,
+    Components, Header, Object, ObjectBuilder, RefOr, Required, Response, Schema, SchemaFormat, Type,
     path::{Operation, Parameter, ParameterBuilder, ParameterIn},
 };
 
-use super::terms::{Terms, may_be_stored};
+use super::{
+    shared::resolved,
+    terms::{Terms, may_be_stored},
+};
 use crate::{policy::Policy, request::KeyFormat};
 
 /// A key as clients send one.
@@ -18,17 +21,23 @@ const STORED: &str = "idempotency-stored";
 const SYNTAX: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]+)$"#;
 
 /// Says what of headers an operation reads and sends.
-pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms) {
+pub(super) fn describe(
+    operation: &mut Operation,
+    components: Option<&Components>,
+    policy: &Policy,
+    terms: &Terms,
+) {
     let parameters = operation.parameters.get_or_insert_default();
     match parameters.iter_mut().find_map(|parameter| the_key(parameter, terms)) {
         Some(parameter) => complete(parameter, policy, terms),
         None => parameters.push(parameter(policy, terms).into()),
     }
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && may_be_stored(policy, status)
-        {
-            add_response_headers(response);
+    let responses = operation.responses.responses.iter_mut();
+    for (_, response) in responses.filter(|(status, _)| may_be_stored(policy, status)) {
+        // What is shared is written out: operations without a policy share it too.
+        if let Some(mut own) = resolved(response, components).cloned() {
+            add_response_headers(&mut own);
+            *response = RefOr::T(own);
         }
     }
 }

@@ -58,6 +58,7 @@ mod extension;
 mod headers;
 mod matching;
 mod refusals;
+mod shared;
 mod terms;
 
 use std::fmt;
@@ -136,7 +137,7 @@ impl Documentation {
         for Found { path, method, entry } in &found.clear {
             let Some(operation) = Operations::get_mut(openapi, path, method) else { continue };
             let mut operation = std::mem::take(operation);
-            headers::describe(&mut operation, &entry.policy, &self.terms);
+            headers::describe(&mut operation, openapi.components.as_ref(), &entry.policy, &self.terms);
             refusals::describe(&mut operation, openapi, &entry.policy, &self.terms);
             extension::describe(&mut operation, &entry.policy, &self.terms);
             if let Some(place) = Operations::get_mut(openapi, path, method) {

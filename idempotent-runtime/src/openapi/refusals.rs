@@ -20,6 +20,7 @@ use utoipa::{
 
 use super::{
     headers::{self, KEY},
+    shared::resolved,
     terms::{Terms, may_be_stored, status_name},
 };
 use crate::{
@@ -94,23 +95,7 @@ fn documented(operation: &Operation, components: Option<&Components>, status: &s
     let class = format!("{}XX", &status[..1]);
     let names = [status, &class, "default"];
     let found = names.iter().find_map(|name| operation.responses.responses.get(*name));
-    resolved(found, components).cloned().unwrap_or_default()
-}
-
-fn resolved<'a>(
-    response: Option<&'a RefOr<Response>>,
-    components: Option<&'a Components>,
-) -> Option<&'a Response> {
-    match response? {
-        RefOr::T(response) => Some(response),
-        RefOr::Ref(reference) => {
-            let name = reference.ref_location.strip_prefix("#/components/responses/")?;
-            match components?.responses.get(name)? {
-                RefOr::T(response) => Some(response),
-                RefOr::Ref(_) => None,
-            }
-        }
-    }
+    found.and_then(|found| resolved(found, components)).cloned().unwrap_or_default()
 }
 
 fn add_to(response: &mut Response, samples: &[Sample], schema: Option<&Ref>) {

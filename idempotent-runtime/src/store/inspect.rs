@@ -196,11 +196,11 @@ impl Page {
     }
 }
 
-/// What is stuck among the entries that a walk has come by, at most `most` of them in the order of their places, and where to go on.
+/// What is stuck among the entries that a walk has come by, in the order of their places, and where to go on, if the walk `may_go_on` behind the last.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn stuck_among(
     walked: Vec<(Position, Option<Inspection>)>,
-    most: usize,
+    may_go_on: bool,
     request: &StuckRequest,
 ) -> Stuck {
     let (count, mut stuck) = (walked.len(), Stuck::default());
@@ -208,7 +208,7 @@ pub(super) fn stuck_among(
         stuck.entries.extend(entry.filter(|entry| entry.is_stuck(&request.unknown)));
         let is_last = number + 1 == count;
         if is_last || stuck.entries.len() >= request.limit {
-            stuck.next = Some(position.cursor()).filter(|_| !is_last || count >= most);
+            stuck.next = Some(position.cursor()).filter(|_| !is_last || may_go_on);
             break;
         }
     }

@@ -39,3 +39,26 @@ async fn what_is_stuck_is_listed_a_bounded_number_of_rows_at_a_time_while_somebo
     assert_eq!((found, pages), (vec![first], 3));
     writing.rollback().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_cannot_be_read_hides_none_of_those_behind_it() {
+    const ROWS: usize = 1_100;
+    let (scratch, clock) = (Scratch::new(), ManualClock::new());
+    let path = scratch.file("keys.db");
+    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    join_all((0..ROWS).map(|_| async { store.claim(claim(hold())).await.unwrap() })).await;
+    let damage =
+        "UPDATE idempotency_keys SET address = x'00' WHERE id = (SELECT min(id) FROM idempotency_keys)";
+    sqlx::query(damage).execute(&pool(&path).await).await.unwrap();
+    clock.advance(LONG);
+    let (mut found, mut after) = (0, None);
+    loop {
+        let unknown = Record::from_bytes(&b"unknown"[..]);
+        let page = store.stuck(StuckRequest { after, limit: 2 * ROWS, unknown }).await.unwrap();
+        (found, after) = (found + page.entries.len(), page.next);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ROWS - 1);
+}

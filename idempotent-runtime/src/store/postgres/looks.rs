@@ -72,7 +72,7 @@ impl Looks {
         };
         let rows = self.rows(ask).await.map_err(failed)?;
         let walked = rows.iter().map(|row| walked(row, unknown)).collect::<Result<_, _>>().map_err(failed)?;
-        Ok(stuck_among(walked, WALKED.unsigned_abs() as usize, request))
+        Ok(stuck_among(walked, rows.len() >= WALKED.unsigned_abs() as usize, request))
     }
 
     /// What the server answers. A connection that has been idle may be dead without anybody knowing.

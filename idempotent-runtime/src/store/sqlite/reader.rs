@@ -33,8 +33,9 @@ impl Reader {
         let after = Position::after(request, NAME)?;
         let rows = self.walk(request, after).await.map_err(|error| StoreError::unavailable(NAME, error))?;
         let now = self.clock.now();
+        // Those of a damaged file that cannot be read are passed over.
         let walked = rows.iter().filter_map(|row| walked(row, now)).collect();
-        Ok(stuck_among(walked, WALKED, request))
+        Ok(stuck_among(walked, rows.len() >= WALKED, request))
     }
 
     /// The rows behind `after`, the first to be forgotten first. Of each record no more than tells whether it is the one that is looked for.

@@ -87,7 +87,9 @@ pub use crate::{
     context::{CheckpointError, CheckpointFailure, IdempotencyContext},
     idempotency::{BuildError, Drained, Idempotency, IdempotencyBuilder, OnStoreError, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
-    operate::{Entry, EntryError, EntryRef, EntryState, Forgotten, StuckEntries},
+    operate::{
+        Entry, EntryError, EntryRef, EntryState, EntryVersion, EntryVersionError, Forgotten, StuckEntries,
+    },
     reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
     request::{Address, AddressError, EntryName, KeyFormat, Principal, RequestFingerprint},
     response::{Code, ProblemFormat, Refusal},

@@ -7,7 +7,7 @@ use idempotent_runtime::{
     conformance::{Subject, check},
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, OnAbandoned, Record,
-        Retention, Token,
+        Retention, Stage, Token,
     },
 };
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
@@ -145,7 +145,7 @@ async fn a_completion_tried_again_does_not_prolong_the_local_replay() {
 
 async fn forget(store: &impl Store, token: u8) -> Forget {
     let Hold { address, token, .. } = request(token, 0).hold;
-    store.forget(ForgetRequest { address, token }).await.unwrap()
+    store.forget(ForgetRequest { address, token, stage: Stage::Completed }).await.unwrap()
 }
 
 #[tokio::test]

@@ -151,6 +151,18 @@ async fn a_store_that_forgets_whatever_is_there_forgets_what_nobody_has_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_forgets_what_was_completed_since_loses_responses() {
+    let failed = facts_failed_by(Mistake::ForgetsLateRecords).await;
+    let lost = [
+        "what_was_completed_after_it_was_seen_is_not_forgotten",
+        "nothing_is_forgotten_as_completed_that_is_not",
+    ];
+    assert_eq!(failed[..2], lost);
+    let may_be_lost = ["a_late_completion_or_a_forgetting_comes_first"];
+    assert!(failed[2..].iter().all(|fact| may_be_lost.contains(fact)), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_forgets_no_steps_begins_anew_among_old_ones() {
     let failed = ["what_lies_beneath_is_forgotten_unless_it_runs"];
     assert_eq!(facts_failed_by(Mistake::ForgetsNoSteps).await, failed);

@@ -45,6 +45,8 @@ pub(crate) enum Mistake {
     ForgetsWhatRuns,
     /// Whatever lives at an address is forgotten, whichever entry was meant.
     ForgetsAnyEntry,
+    /// What has been completed since it was seen is forgotten too.
+    ForgetsLateRecords,
     /// What is forgotten leaves its steps behind.
     ForgetsNoSteps,
     /// What a claim has seen to be dead is listed, and nothing else.
@@ -355,6 +357,10 @@ impl Entries {
         let now = inner.clock.now();
         let Some((address, entry)) = self.live(request.address, now) else { return Forget::Vacant };
         if entry.hold.token != request.token && inner.mistake != Mistake::ForgetsAnyEntry {
+            return Forget::Another;
+        }
+        let stage = entry.inspect(address, now).standing.stage();
+        if stage != request.stage && inner.mistake != Mistake::ForgetsLateRecords {
             return Forget::Another;
         }
         if let State::Claimed(until) = entry.state

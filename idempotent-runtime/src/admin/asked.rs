@@ -16,7 +16,7 @@ use serde::{
 use super::problem::Problem;
 use crate::{
     idempotency::Settings,
-    operate::EntryRef,
+    operate::{EntryRef, EntryVersion},
     reconcile::Resolution,
     request::{Address, EntryName, Principal, body},
     store::StuckCursor,
@@ -56,6 +56,25 @@ pub(super) async fn read<T: DeserializeOwned>(
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     pub(super) entry: Named,
+}
+
+/// Which entry is to be forgotten, and as what it was seen.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedToForget {
+    pub(super) entry: Named,
+    version: Option<String>,
+}
+
+impl AskedToForget {
+    /// What was seen.
+    pub(super) fn version(&self) -> Result<EntryVersion, Problem> {
+        let version = self.version.as_deref();
+        let version = version.ok_or(Problem::invalid(
+            "`version` is missing: the one that `inspect` or `stuck` has shown of what is to be forgotten.",
+        ))?;
+        version.parse().map_err(|error| Problem::invalid(format!("`version`: {error}.")))
+    }
 }
 
 /// An entry, by its address or by what that is made of.

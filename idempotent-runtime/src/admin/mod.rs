@@ -19,8 +19,8 @@
 //! | `GET /idempotency/policies` | `policies`: what holds for each annotated handler of this process |
 //! | `GET /idempotency/counters` | `endpoints`: how many requests of this process have ended with which [`Outcome`](crate::Outcome); and a [`Sample`](crate::Sample) |
 //! | `GET /idempotency/stuck?limit=100&after=…` | `entries`: [those that wait for somebody](crate::Idempotency::stuck), at most 1,000; `next`: where to go on, or `null` |
-//! | `POST /idempotency/inspect` | [what has become of an entry](crate::Idempotency::inspect) |
-//! | `POST /idempotency/forget` | `address`: its key [is free](crate::Idempotency::forget) |
+//! | `POST /idempotency/inspect` | [what has become of an entry](crate::Idempotency::inspect), and its `version` |
+//! | `POST /idempotency/forget` | `address`: its key [is free](crate::Idempotency::forget), the entry being what the `version` says |
 //! | `POST /idempotency/resolve` | `address`: it [has ended](crate::Idempotency::resolve) as was asked |
 //!
 //! It tells of the [`Idempotency`](crate::Idempotency) that holds where it is mounted. Policies, the counts of `endpoints` and `waiting` are those of the whole process, under
@@ -41,8 +41,16 @@
 //! The parts are those of the endpoint: its `scope` is in `policies`, `method` and `route` (the pattern, such as `/orders/{id}`, with the scopes it is mounted below) are in the
 //! route's declaration, `path` is the one that was asked for. `counters` lists the routes that were called so far.
 //!
-//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular; a principal that is no text is found by its entries' addresses only. To
-//! `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and with the last the `response` that whoever asks again is to get.
+//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular; a principal that is no text is found by its entries' addresses only.
+//!
+//! To `forget` an entry say which one you have seen, by the `version` that `inspect` and `stuck` show of it. It is part of a hash of the entry and its state, with
+//! which nothing can be done but this. What has become another one meanwhile is not forgotten, and shown instead.
+//!
+//! ```json
+//! {"entry": …, "version": "5d1f0c2b9a7e4386"}
+//! ```
+//!
+//! To `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and with the last the `response` that whoever asks again is to get.
 //!
 //! ```json
 //! {"entry": …, "outcome": "complete",
@@ -61,6 +69,7 @@
 //! | 404 | `not_found` | there is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's |
 //! | 404, 405 | `no_route`, `no_method` | there is no such route, or not with this method |
 //! | 409 | `running` | the request runs, as far as anybody knows: nothing was done |
+//! | 409 | `changed` | something has become of the entry to be forgotten since it was looked at: nothing was done, and `entry` is what there is now |
 //! | 409 | `settled` | the request to be resolved has its outcome: nothing was done |
 //! | 503 | `store_failed` | the store failed, or is one that cannot do this; the log tells more. What was asked may have been done: asking again tells |
 //! | 503 | `busy` | four requests to the store are under way in this process already |

@@ -11,8 +11,13 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::told;
-use crate::{operate::EntryError, reconcile::ResolveError, request::body::BodyError, store::StoreError};
+use super::told::{self, Looked};
+use crate::{
+    operate::{Entry, EntryError},
+    reconcile::ResolveError,
+    request::body::BodyError,
+    store::StoreError,
+};
 
 /// A refusal, as RFC 9457 has it.
 #[derive(Debug)]
@@ -20,11 +25,13 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
+    // What there is instead of what was meant.
+    entry: Option<Box<Looked>>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Problem { status, code, detail: detail.into() }
+        Problem { status, code, detail: detail.into(), entry: None }
     }
 
     pub(super) fn malformed(error: &serde_json::Error) -> Self {
@@ -70,6 +77,12 @@ impl Problem {
             "The request runs, and nothing was done. Unless its process renews its lease, it is given up in {left:.1} s."
         );
         Problem::new(StatusCode::CONFLICT, "running", detail)
+    }
+
+    pub(super) fn changed(entry: Entry) -> Self {
+        let detail = "Something has become of the entry since it was looked at, and nothing was done. `entry` is what there is now.";
+        let entry = Some(Box::new(entry.into()));
+        Problem { entry, ..Problem::new(StatusCode::CONFLICT, "changed", detail) }
     }
 
     pub(super) fn settled() -> Self {
@@ -154,6 +167,8 @@ impl ResponseError for Problem {
             status: u16,
             detail: &'a str,
             code: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            entry: Option<&'a Looked>,
         }
         let body = Body {
             r#type: "about:blank",
@@ -161,6 +176,7 @@ impl ResponseError for Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             code: self.code,
+            entry: self.entry.as_deref(),
         };
         let mut response = told::response(self.status);
         response.insert_header((CONTENT_TYPE, "application/problem+json"));

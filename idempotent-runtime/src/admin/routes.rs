@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
 
 use super::{
-    asked::{self, Asked, AskedToResolve, BODY_LIMIT},
+    asked::{self, Asked, AskedToForget, AskedToResolve, BODY_LIMIT},
     places::in_a_place,
     problem::Problem,
     told::{Counters, Done, Looked, Page, Policies, answer},
 };
-use crate::{idempotency::Idempotency, operate::Forgotten, reconcile::Resolved, request::Address};
+use crate::{idempotency::Idempotency, operate::Forgotten, reconcile::Resolved};
 
 /// What an operator gets.
 pub(super) type Answer = Result<HttpResponse, Problem>;
@@ -50,7 +50,9 @@ async fn stuck(request: HttpRequest) -> Answer {
 
 async fn inspect(request: HttpRequest, payload: web::Payload) -> Answer {
     let app = Idempotency::of(&request).clone();
-    let address = entry(&app, &request, payload).await?;
+    let settings = &app.0.settings;
+    let asked: Asked = asked::read(&request, payload, BODY_LIMIT, settings).await?;
+    let address = asked.entry.address(settings)?;
     in_a_place(app, async move |app| {
         let entry = app.inspect(address).await?.ok_or(Problem::not_found())?;
         Ok(answer(&Looked::from(entry)))
@@ -60,11 +62,15 @@ async fn inspect(request: HttpRequest, payload: web::Payload) -> Answer {
 
 async fn forget(request: HttpRequest, payload: web::Payload) -> Answer {
     let app = Idempotency::of(&request).clone();
-    let address = entry(&app, &request, payload).await?;
-    in_a_place(app, async move |app| match app.forget(address).await? {
+    let settings = &app.0.settings;
+    let asked: AskedToForget = asked::read(&request, payload, BODY_LIMIT, settings).await?;
+    let version = asked.version()?;
+    let address = asked.entry.address(settings)?;
+    in_a_place(app, async move |app| match app.forget(address, version).await? {
         Forgotten::Done => Ok(answer(&Done { address })),
         Forgotten::NotFound => Err(Problem::not_found()),
         Forgotten::Running { lease_left } => Err(Problem::running(lease_left)),
+        Forgotten::Changed(entry) => Err(Problem::changed(entry)),
     })
     .await
 }
@@ -82,11 +88,4 @@ async fn resolve(request: HttpRequest, payload: web::Payload) -> Answer {
         Resolved::Settled => Err(Problem::settled()),
     })
     .await
-}
-
-/// Where the entry lives that the body names.
-async fn entry(app: &Idempotency, request: &HttpRequest, payload: web::Payload) -> Result<Address, Problem> {
-    let settings = &app.0.settings;
-    let asked: Asked = asked::read(request, payload, BODY_LIMIT, settings).await?;
-    asked.entry.address(settings)
 }

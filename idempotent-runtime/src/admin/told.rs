@@ -1,6 +1,6 @@
 //! What an operator is told.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
@@ -14,7 +14,7 @@ use crate::{
         Sample,
         counts::{self, Count},
     },
-    operate::{Entry, EntryState, StuckEntries},
+    operate::{Entry, EntryState, EntryVersion, StuckEntries},
     policy::Policy,
     request::Address,
 };
@@ -144,17 +144,19 @@ impl From<StuckEntries> for Page {
 }
 
 /// What is known of an entry.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Looked {
     #[serde(serialize_with = "text")]
     address: Address,
     #[serde(flatten)]
     state: State,
+    #[serde(serialize_with = "text")]
+    version: EntryVersion,
     #[serde(rename = "kept_for_seconds", serialize_with = "seconds")]
     kept_for: Duration,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum State {
     Running {
@@ -192,7 +194,7 @@ impl From<Entry> for Looked {
             EntryState::Unknown { bytes, left } => State::Unknown { bytes, left },
             EntryState::Expired => State::Expired,
         };
-        Looked { address: entry.address, state, kept_for: entry.kept_for }
+        Looked { address: entry.address, state, version: entry.version, kept_for: entry.kept_for }
     }
 }
 
@@ -207,6 +209,6 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-fn text<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(address)
+fn text<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(shown)
 }

@@ -9,8 +9,8 @@ use crate::{
     request::{Address, RequestFingerprint},
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckCursor, StuckRequest,
-        Token,
+        Renewal, Resolve, ResolveRequest, Retention, Stage, Store, StoreError, Stuck, StuckCursor,
+        StuckRequest, Token,
     },
 };
 
@@ -134,9 +134,9 @@ impl<S: Store> Desk<S> {
         self.store.inspect(request.address).await.map_err(failed("inspect"))
     }
 
-    /// Forgets the entry that has the address and the token of `owner`.
-    pub(super) async fn forget(&self, owner: Hold) -> Result<Forget, String> {
-        let request = ForgetRequest { address: owner.address, token: owner.token };
+    /// Forgets the entry that has the address and the token of `owner`, if it has come so far.
+    pub(super) async fn forget(&self, owner: Hold, stage: Stage) -> Result<Forget, String> {
+        let request = ForgetRequest { address: owner.address, token: owner.token, stage };
         self.store.forget(request).await.map_err(failed("forget"))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
+use super::EntryVersion;
 use crate::{
     request::Address,
     response::record,
@@ -18,6 +19,8 @@ pub struct Entry {
     pub address: Address,
     /// What has become of its request.
     pub state: EntryState,
+    /// Which entry this is, in this state: what it is [forgotten](crate::Idempotency::forget) by.
+    pub version: EntryVersion,
     /// How long it is until the entry is forgotten and the key is free, if nobody moves it before.
     pub kept_for: Duration,
 }
@@ -72,7 +75,21 @@ impl Entry {
             Standing::Completed { record, left } => completed(record, *left),
             Standing::Expired => EntryState::Expired,
         };
-        Entry { address: found.address, state, kept_for: found.kept_for }
+        let version = EntryVersion::of(found, &state);
+        Entry { address: found.address, state, version, kept_for: found.kept_for }
+    }
+}
+
+impl EntryState {
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            EntryState::Running { .. } => "running",
+            EntryState::Abandoned { .. } => "abandoned",
+            EntryState::Completed { .. } => "completed",
+            EntryState::Unknown { .. } => "unknown",
+            EntryState::Expired => "expired",
+        }
     }
 }
 

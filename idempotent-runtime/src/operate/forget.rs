@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{EntryError, EntryRef};
+use super::{Entry, EntryError, EntryRef, EntryState, EntryVersion};
 use crate::{
     idempotency::Idempotency,
     request::Address,
-    store::{CallError, Forget, ForgetRequest, Standing, StoreError},
+    store::{CallError, Forget, StoreError},
 };
 
 /// What has come of [`Idempotency::forget`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Forgotten {
     /// The key is free: the next request with it runs.
@@ -22,12 +22,22 @@ pub enum Forgotten {
         /// How long it is until it would be given up, unless its process goes on renewing its lease.
         lease_left: Duration,
     },
+    /// Something has become of the entry since it was looked at. Nothing was done.
+    Changed(
+        /// What there is now.
+        Entry,
+    ),
 }
+
+/// How often an entry may become another one between a look and the forgetting.
+const TRIES: usize = 8;
 
 impl Idempotency {
     /// Makes a key free again by hand, whatever is recorded: the next request with it runs as a first attempt, whatever its body is.
     ///
-    /// What was completed, is remembered as expired, has an unknown outcome or was found dead is forgotten. A request that runs is not: its effect would
+    /// What was completed, is remembered as expired, has an unknown outcome or was found dead is forgotten, if it is what was seen: the `version`
+    /// is the [`Entry`]'s that [`inspect`](Self::inspect) or [`stuck`](Self::stuck) has shown. What has come since stays, such as a response that was recorded
+    /// after all. A request that runs is not forgotten: its effect would
     /// have a second one beside it. To say what became of a request, rather than to have it run again, there is [`resolve`](Self::resolve).
     ///
     /// ```
@@ -38,8 +48,11 @@ impl Idempotency {
     /// # let idempotency = Idempotency::builder().build()?;
     /// // The first answer was wrong, its effect has been taken back, and the client is to send the same request again.
     /// let name = EntryName::endpoint(Method::POST, "/orders", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-    /// match idempotency.forget(&name).await? {
+    /// let Some(seen) = idempotency.inspect(&name).await? else { return Ok(()) };
+    /// println!("{:?} is to be forgotten", seen.state);
+    /// match idempotency.forget(&name, seen.version).await? {
     ///     Forgotten::Done => println!("the next request with this key runs"),
+    ///     Forgotten::Changed(now) => println!("look again: it is {:?} now", now.state),
     ///     not_done => println!("nothing to do: {not_done:?}"),
     /// }
     /// # Ok(()) }
@@ -48,43 +61,50 @@ impl Idempotency {
     ///
     /// # What to know
     ///
-    /// - It is one atomic step of the store. Of two operators one comes first, and the other finds nothing, or the request that has come since.
+    /// - It is one atomic step of the store. Of two operators who have seen the same one comes first, and the other finds nothing, or is told what has come since;
+    ///   so it may be repeated where its answer was lost.
     /// - An execution that only seemed to have died loses its claim by this, and records nothing. What it does otherwise, it does.
     /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) are forgotten with their key: they run again too. A step that
     ///   runs at this moment stays, and the next request waits for it.
     /// - The `local_cache` of this process forgets the response too. *Those of other processes do not*: what they hold they replay until its time ends,
     ///   they are restarted, or the key is [inspected](Self::inspect) or forgotten there: a process that finds that the store has another outcome, or none,
     ///   drops its own.
-    /// - It takes what is there when it comes, also a response that has been recorded since you looked. So it is not repeated blindly where its answer
-    ///   was lost: [inspect](Self::inspect) first.
     /// - Derived keys ([`derive_key`](crate::IdempotencyContext::derive_key)) are made of the key, and stay: another service that has seen one replays what it
     ///   did then, also if that was taken back. Where that matters let the client draw a new key instead.
     /// - It may be called while the process drains, and on any process that has the store and the namespace, with or without a server.
     ///
     /// # Errors
     /// A key that is not one, and what the store says: one of the application's own may not have [`Store::forget`](crate::Store::forget).
-    pub async fn forget<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Forgotten, EntryError> {
+    pub async fn forget<'a>(
+        &self,
+        entry: impl Into<EntryRef<'a>>,
+        version: EntryVersion,
+    ) -> Result<Forgotten, EntryError> {
         let address = entry.into().address_of_a_key(&self.0.settings).map_err(EntryError::Key)?;
-        let forgotten = self.free(address).await?;
+        let forgotten = self.free(address, version).await?;
         tracing::info!(%address, ?forgotten, "an entry was to be forgotten by hand");
         Ok(forgotten)
     }
 
-    /// Forgets the entry that is found there, and no other execution's that has come since.
-    async fn free(&self, address: Address) -> Result<Forgotten, StoreError> {
+    /// Forgets the entry that was seen there, as it was, and nothing that has come since.
+    async fn free(&self, address: Address, seen: EntryVersion) -> Result<Forgotten, StoreError> {
         let store = self.0.store.patiently();
-        let Some(found) = self.look(address).await? else { return Ok(Forgotten::NotFound) };
-        if let Standing::Running { lease_left, .. } = found.standing {
-            return Ok(Forgotten::Running { lease_left });
-        }
-        let request = ForgetRequest { address, token: found.token };
-        match store.forget(request).await.map_err(CallError::into_error)? {
-            Forget::Done => Ok(Forgotten::Done),
-            Forget::Vacant => Ok(Forgotten::NotFound),
-            Forget::Running { lease_left } => Ok(Forgotten::Running { lease_left }),
-            Forget::Another => {
-                Err(StoreError::undone(store.name(), "meanwhile the entry has become another one"))
+        for _ in 0..TRIES {
+            let Some(found) = self.look(address).await? else { return Ok(Forgotten::NotFound) };
+            let entry = Entry::of(&found);
+            if entry.version != seen {
+                return Ok(Forgotten::Changed(entry));
+            }
+            if let EntryState::Running { lease_left, .. } = entry.state {
+                return Ok(Forgotten::Running { lease_left });
+            }
+            match store.forget(found.to_forget()).await.map_err(CallError::into_error)? {
+                Forget::Done => return Ok(Forgotten::Done),
+                Forget::Vacant => return Ok(Forgotten::NotFound),
+                Forget::Running { lease_left } => return Ok(Forgotten::Running { lease_left }),
+                Forget::Another => {}
             }
         }
+        Err(StoreError::undone(store.name(), "the entry was another one each time"))
     }
 }

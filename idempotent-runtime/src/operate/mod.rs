@@ -4,12 +4,14 @@ mod entry;
 mod entry_ref;
 mod forget;
 mod stuck;
+mod version;
 
 pub use self::{
     entry::{Entry, EntryState},
     entry_ref::EntryRef,
     forget::Forgotten,
     stuck::StuckEntries,
+    version::{EntryVersion, EntryVersionError},
 };
 use crate::{
     idempotency::Idempotency,

@@ -82,7 +82,8 @@ impl Idempotency {
     /// # What to know
     ///
     /// - It is one atomic step of the store. Of two operators, or of an operator and whoever claims or completes the key, one comes
-    ///   first and the other is told so.
+    ///   first and the other is told so. It ends whatever has no outcome when it comes: where executions that died are run again, that may be a later attempt
+    ///   than the one that you looked at.
     /// - An execution that only seemed to have died loses its claim by this. It cannot record anything, and begins no checkpoint; its client gets
     ///   what was recorded here. What it does otherwise, it does.
     /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) stay: a request with the same body that is run again

@@ -46,6 +46,25 @@ pub enum Standing {
     Expired,
 }
 
+/// How far an entry has come under its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is claimed, or was abandoned: there is no outcome.
+    Claimed,
+    /// It was completed, whether or not it has expired since.
+    Completed,
+}
+
+impl Standing {
+    /// How far the entry has come.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Standing::Running { .. } | Standing::Abandoned { .. } => Stage::Claimed,
+            Standing::Completed { .. } | Standing::Expired => Stage::Completed,
+        }
+    }
+}
+
 /// Asks for an entry to be forgotten that nobody runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgetRequest {
@@ -53,6 +72,8 @@ pub struct ForgetRequest {
     pub address: Address,
     /// Which entry is meant: [`Inspection::token`]. The one that has come after it stays.
     pub token: Token,
+    /// How far it had come: [`Standing::stage`]. What has been completed since stays.
+    pub stage: Stage,
 }
 
 /// A store's answer to a request to forget.
@@ -67,7 +88,7 @@ pub enum Forget {
         /// How long that lease still runs unless it is renewed.
         lease_left: Duration,
     },
-    /// Another entry lives there than the one that was meant.
+    /// Another entry lives there than the one that was meant, or it has been completed since.
     Another,
 }
 
@@ -114,6 +135,11 @@ impl fmt::Display for StuckCursor {
 }
 
 impl Inspection {
+    /// What forgets this entry, as it was found.
+    pub(crate) fn to_forget(&self) -> ForgetRequest {
+        ForgetRequest { address: self.address, token: self.token, stage: self.standing.stage() }
+    }
+
     /// Whether an operator is needed: its lease has run out, or it is completed with `unknown`.
     pub(crate) fn is_stuck(&self, unknown: &Record) -> bool {
         match &self.standing {

@@ -35,7 +35,7 @@ pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use {
     claim::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Renewal, Retention, Token},
     error::{SetupError, StoreError},
-    inspect::{Forget, ForgetRequest, Inspection, Standing, Stuck, StuckCursor, StuckRequest},
+    inspect::{Forget, ForgetRequest, Inspection, Stage, Standing, Stuck, StuckCursor, StuckRequest},
     local::LocalCache,
     memory::{MemoryStore, MemoryStoreBuilder, WhenFull},
     record::Record,
@@ -130,7 +130,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// In this order:
     /// 1. A vacant address, or one whose retention has ended: [`Forget::Vacant`].
-    /// 2. Another token than the entry's: [`Forget::Another`]. An entry has the token of the claim that it is or was, or of what completed it.
+    /// 2. Another token than the entry's, or another stage: [`Forget::Another`]. An entry has the token of the claim that it is or was, or of what
+    ///    completed it; completed or not tells apart what has become of one claim.
     /// 3. Claimed, and the lease runs: [`Forget::Running`].
     /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those whose addresses begin with the same
     ///    sixteen bytes, which are the steps of its executions, but not those that are claimed while their lease runs.

@@ -3,7 +3,7 @@
 use idempotent_runtime::Idempotency;
 use serde_json::{Value, json};
 
-use super::ground::{Ground, begin, is_refused, named, order, serve, tell};
+use super::ground::{Ground, LEASE, as_seen, begin, is_refused, named, order, read, serve, tell};
 use crate::{
     admin::ground::send,
     gate::{Gate, keyed, within},
@@ -20,11 +20,12 @@ async fn a_forgotten_key_is_free_and_its_retry_runs() {
     let server = serve(Idempotency::builder(), &gate);
     let first = order(&server, "secret-1").await;
     assert!(order(&server, "secret-1").await.is_replay());
+    let seen = as_seen(&server, &named("secret-1")).await;
     let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
-    let forgotten = tell(&server, "/forget", &named("secret-1")).await;
+    let forgotten = tell(&server, "/forget", &seen).await;
     assert_eq!((forgotten.status, forgotten.json()), (200, json!({ "address": address })));
     is_refused(&tell(&server, "/inspect", &named("secret-1")).await, 404, "not_found");
-    is_refused(&tell(&server, "/forget", &named("secret-1")).await, 404, "not_found");
+    is_refused(&tell(&server, "/forget", &seen).await, 404, "not_found");
     let retry = order(&server, "secret-1").await;
     assert_eq!((retry.status, retry.is_replay(), gate.effects()), (201, false, 2), "{retry:?}");
     assert_ne!(retry.body, first.body);
@@ -36,8 +37,47 @@ async fn a_key_is_forgotten_by_its_address_too() {
     let server = serve(Idempotency::builder(), &gate);
     order(&server, "secret-1").await;
     let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
-    assert_eq!(tell(&server, "/forget", &json!({ "entry": { "address": address } })).await.status, 200);
+    let seen = as_seen(&server, &json!({ "entry": { "address": address } })).await;
+    assert_eq!(tell(&server, "/forget", &seen).await.status, 200);
     assert!(!order(&server, "secret-1").await.is_replay());
+    assert_eq!(gate.effects(), 2);
+}
+
+#[tokio::test]
+async fn what_was_recorded_since_an_operator_looked_is_not_forgotten_but_shown() {
+    let (ground, gate) = (Ground::new(), Gate::shut());
+    let server = serve(ground.process(), &gate);
+    let mut late = begin(&server, &gate, "secret-1").await;
+    ground.clock.advance(LEASE);
+    let dead = read(&server, "/stuck").await.json()["entries"][0].take();
+    assert_eq!(dead["state"], "abandoned");
+    gate.let_one_through();
+    assert_eq!(within(late.reply()).await.unwrap().status, 201);
+    let asked = json!({ "entry": { "address": dead["address"] }, "version": dead["version"] });
+    let refused = tell(&server, "/forget", &asked).await;
+    is_refused(&refused, 409, "changed");
+    let (there, now) =
+        (refused.json()["entry"].take(), tell(&server, "/inspect", &named("secret-1")).await.json());
+    assert_eq!((&there["state"], &there["status"]), (&json!("completed"), &json!(201)), "{there}");
+    assert_eq!((&there["address"], &there["version"]), (&now["address"], &now["version"]));
+    assert!(order(&server, "secret-1").await.is_replay());
+    let asked = json!({ "entry": named("secret-1")["entry"], "version": there["version"] });
+    assert_eq!(tell(&server, "/forget", &asked).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_two_operators_who_saw_the_same_one_forgets_it() {
+    let (gate, asked) = (Gate::open(), named("secret-1"));
+    let server = serve(Idempotency::builder(), &gate);
+    order(&server, "secret-1").await;
+    let seen = as_seen(&server, &asked).await;
+    let (one, other) = tokio::join!(tell(&server, "/forget", &seen), tell(&server, "/forget", &seen));
+    let mut told = [one.status, other.status];
+    told.sort_unstable();
+    assert_eq!(told, [200, 404]);
+    assert_eq!(order(&server, "secret-1").await.status, 201);
+    is_refused(&tell(&server, "/forget", &seen).await, 409, "changed");
+    assert!(order(&server, "secret-1").await.is_replay());
     assert_eq!(gate.effects(), 2);
 }
 
@@ -46,7 +86,8 @@ async fn what_runs_is_neither_forgotten_nor_resolved() {
     let gate = Gate::shut();
     let server = serve(Idempotency::builder(), &gate);
     let mut running = begin(&server, &gate, "secret-1").await;
-    is_refused(&tell(&server, "/forget", &named("secret-1")).await, 409, "running");
+    let seen = as_seen(&server, &named("secret-1")).await;
+    is_refused(&tell(&server, "/forget", &seen).await, 409, "running");
     is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 409, "running");
     gate.let_one_through();
     assert_eq!(within(running.reply()).await.unwrap().status, 201);

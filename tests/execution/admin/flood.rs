@@ -9,7 +9,7 @@ use idempotent_tests::{
 };
 use tokio::sync::Semaphore;
 
-use super::ground::{from_operator, is_refused, named, order, read, serve, tell, told};
+use super::ground::{as_seen, from_operator, is_refused, named, order, read, serve, tell, told};
 use crate::gate::{Gate, within};
 
 #[tokio::test]
@@ -47,10 +47,11 @@ async fn an_operator_who_hangs_up_is_not_half_done_and_leaves_its_place() {
     let (store, gate, until) = (Scripted::new(MemoryStore::new()), Gate::open(), Arc::new(Semaphore::new(0)));
     let server = serve(Idempotency::builder().store(store.clone()), &gate);
     order(&server, "secret-1").await;
+    let seen = as_seen(&server, &named("secret-1")).await.to_string();
     store.next(Verb::Inspect, 1, Fault::AnswersLate(Arc::clone(&until)));
     let mut connection = Http1::open(server.address()).await;
-    connection.send(&from_operator("/forget", named("secret-1").to_string().as_bytes())).await;
-    store.called(Verb::Inspect, 1).await;
+    connection.send(&from_operator("/forget", seen.as_bytes())).await;
+    store.called(Verb::Inspect, 2).await;
     connection.reset();
     // The server looks at its connections before it serves another one.
     assert!(order(&server, "secret-1").await.is_replay());

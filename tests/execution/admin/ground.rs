@@ -83,6 +83,12 @@ pub(super) fn named(key: &str) -> Value {
     json!({ "entry": { "method": "POST", "route": "/orders", "key": key } })
 }
 
+/// What an operator sends to forget an entry as it is now.
+pub(super) async fn as_seen(server: &TestServer, named: &Value) -> Value {
+    let seen = tell(server, "/inspect", named).await.json();
+    json!({ "entry": named["entry"], "version": seen["version"] })
+}
+
 /// What an operator reads.
 pub(super) async fn read(server: &TestServer, path: &str) -> Reply {
     let request =

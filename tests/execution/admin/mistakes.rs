@@ -16,6 +16,9 @@ use super::ground::{
 };
 use crate::{gate::Gate, spans::collector::Collector};
 
+/// A version, of nothing in particular.
+const VERSION: &str = "0123456789abcdef";
+
 const ROUTES: [&str; 3] = ["/inspect", "/forget", "/resolve"];
 
 #[tokio::test]
@@ -55,7 +58,11 @@ async fn an_entry_that_cannot_be_one_is_invalid() {
     for path in ROUTES {
         for entry in &entries {
             let asked = json!({ "entry": entry, "outcome": "rerun" });
-            let asked = if path == "/resolve" { asked } else { json!({ "entry": entry }) };
+            let asked = match path {
+                "/resolve" => asked,
+                "/forget" => json!({ "entry": entry, "version": VERSION }),
+                _ => json!({ "entry": entry }),
+            };
             is_refused(&tell(&server, path, &asked).await, 422, "invalid");
         }
     }
@@ -64,6 +71,34 @@ async fn an_entry_that_cannot_be_one_is_invalid() {
         404,
         "not_found",
     );
+}
+
+#[tokio::test]
+async fn what_is_to_be_forgotten_has_to_be_named_by_a_version() {
+    let server = serve(Idempotency::builder(), &Gate::open());
+    order(&server, "secret-1").await;
+    let entry = named("secret-1")["entry"].take();
+    for (asked, detail) in [
+        (json!({ "entry": entry }), "`version` is missing"),
+        (json!({ "entry": entry, "version": null }), "`version` is missing"),
+        (json!({ "entry": entry, "version": "secret" }), "16 digits"),
+        (json!({ "entry": entry, "version": 7 }), "of another type"),
+    ] {
+        let refused = tell(&server, "/forget", &asked).await;
+        is_refused(&refused, 422, "invalid");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(detail), "{refused:?}");
+    }
+    is_refused(
+        &tell(&server, "/forget", &json!({ "entry": entry, "version": VERSION })).await,
+        409,
+        "changed",
+    );
+    is_refused(
+        &tell(&server, "/inspect", &json!({ "entry": entry, "version": VERSION })).await,
+        422,
+        "invalid",
+    );
+    assert!(order(&server, "secret-1").await.is_replay());
 }
 
 #[tokio::test]
@@ -161,7 +196,11 @@ async fn a_store_that_fails_is_logged_and_its_secrets_are_not_told() {
         store.next(verb, 2, Fault::Fails);
     }
     for path in ["/inspect", "/forget"] {
-        let refused = tell(&server, path, &named("confidential")).await;
+        let mut asked = named("confidential");
+        if path == "/forget" {
+            asked["version"] = VERSION.into();
+        }
+        let refused = tell(&server, path, &asked).await;
         is_refused(&refused, 503, "store_failed");
         assert_eq!(refused.header("retry-after"), Some("1"));
     }

@@ -12,8 +12,8 @@ use std::{
 use actix_web::{HttpResponse, Responder, http::Method, post, web};
 use futures_util::future::join_all;
 use idempotent_runtime::{
-    Address, EntryError, EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext, ManualClock,
-    MemoryStore, RequestFingerprint, Resolution, ResolveError, Resolved, Store, StoreError, idempotent,
+    Address, Entry, EntryError, EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext,
+    ManualClock, MemoryStore, RequestFingerprint, Resolution, ResolveError, Resolved, Store, idempotent,
     store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
 };
 use idempotent_tests::{Http1, Reply, TestServer};
@@ -33,19 +33,17 @@ on_every_store!(
     an_unknown_outcome_is_listed_inspected_and_forgotten,
     steps_of_a_forgotten_key_run_again,
     what_is_forgotten_is_in_no_local_cache_of_its_process,
-    every_forgetting_lets_one_request_run_however_many_ask,
+    of_many_forgettings_of_what_all_have_seen_one_lets_one_request_run,
+    a_response_recorded_after_all_is_not_forgotten_by_who_saw_its_execution_dead,
+    an_execution_begun_since_a_look_is_not_forgotten,
 );
-
-async fn forget(process: &Process, entry: &EntryName) -> Forgotten {
-    within(process.idempotency.forget(entry)).await.unwrap()
-}
 
 async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(ground: &impl Ground) {
     let (process, another) = (Process::open(ground).await, Process::open(ground).await);
     let (request, entry) = order("k");
-    assert_eq!(forget(&process, &entry).await, Forgotten::NotFound);
+    assert_eq!(process.forget(&entry).await, Forgotten::NotFound);
     has_run(&process.ask(&request).await, false);
-    let found = process.idempotency.inspect(&entry).await.unwrap().unwrap();
+    let found = process.seen(&entry).await;
     match found.state {
         EntryState::Completed { status: Some(status), bytes, left } => {
             assert_eq!(status, 201);
@@ -54,9 +52,9 @@ async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(gro
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(process.forget(&entry).await, Forgotten::Done);
     assert_eq!(another.idempotency.inspect(&entry).await.unwrap(), None);
-    assert_eq!(forget(&another, &entry).await, Forgotten::NotFound);
+    assert_eq!(another.forget(&entry).await, Forgotten::NotFound);
     // Another body: nothing of the request is left.
     has_run(&another.ask(&keyed("/orders", "k", "coffee")).await, false);
     assert_eq!(process.ask(&request).await.code(), "key_reused");
@@ -70,8 +68,8 @@ async fn a_key_that_was_remembered_as_expired_runs_again_when_it_is_forgotten(gr
     has_run(&process.ask(&request).await, false);
     ground.pass(HOUR * 24).await;
     assert_eq!(process.ask(&request).await.code(), "key_expired");
-    assert_eq!(process.idempotency.inspect(&entry).await.unwrap().unwrap().state, EntryState::Expired);
-    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(process.seen(&entry).await.state, EntryState::Expired);
+    assert_eq!(process.forget(&entry).await, Forgotten::Done);
     assert_eq!(process.ask(&request).await.text(), "effect 2, attempt 1");
 }
 
@@ -81,13 +79,13 @@ async fn what_runs_is_not_forgotten_by_name_or_address(ground: &impl Ground) {
     let mut connection = running.begun(&request).await;
     running.gate.began().await;
     ground.pass(LEASE / 2).await;
-    let found = process.idempotency.inspect(&entry).await.unwrap().unwrap();
+    let found = process.seen(&entry).await;
     match found.state {
         EntryState::Running { attempt: 1, lease_left } => assert!(lease_left <= LEASE / 2, "{lease_left:?}"),
         other => panic!("{other:?}"),
     }
-    let by_address = process.idempotency.forget(found.address).await.unwrap();
-    for told in [forget(&process, &entry).await, forget(&running, &entry).await, by_address] {
+    let by_address = process.forget(found.address).await;
+    for told in [process.forget(&entry).await, running.forget(&entry).await, by_address] {
         match told {
             Forgotten::Running { lease_left } if !lease_left.is_zero() && lease_left <= LEASE / 2 => {}
             _ => panic!("{told:?}"),
@@ -103,11 +101,11 @@ async fn a_dead_execution_is_forgotten_and_its_key_begins_anew(ground: &impl Gro
         let (request, entry) = order(&format!("{died:?}"));
         dies_running(ground, &request, died).await;
         let process = Process::open(ground).await;
-        match process.idempotency.inspect(&entry).await.unwrap().unwrap().state {
+        match process.seen(&entry).await.state {
             EntryState::Abandoned { attempt: 1, .. } => {}
             other => panic!("{other:?}"),
         }
-        assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+        assert_eq!(process.forget(&entry).await, Forgotten::Done);
         has_run(&process.ask(&request).await, false);
         has_run(&process.ask(&request).await, true);
     }
@@ -120,13 +118,13 @@ async fn an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotte
     zombie.gate.began().await;
     ground.pass(LEASE).await;
     let process = Process::on(ground, Gate::shut()).await;
-    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(process.forget(&entry).await, Forgotten::Done);
     let mut next = process.begun(&request).await;
     process.gate.began().await;
     zombie.gate.let_one_through();
     let late = within(connection.reply()).await.unwrap();
     assert_eq!((late.status, late.header("idempotency-stored")), (201, Some("false")), "{late:?}");
-    match process.idempotency.inspect(&entry).await.unwrap().unwrap().state {
+    match process.seen(&entry).await.state {
         EntryState::Running { attempt: 1, .. } => {}
         other => panic!("{other:?}"),
     }
@@ -145,14 +143,14 @@ async fn an_unknown_outcome_is_listed_inspected_and_forgotten(ground: &impl Grou
     assert_eq!((page.entries.len(), page.next), (1, None));
     let listed = &page.entries[0];
     assert!(matches!(listed.state, EntryState::Unknown { .. }), "{listed:?}");
-    let by_name = process.idempotency.inspect(&entry).await.unwrap().unwrap();
-    let by_address = process.idempotency.inspect(listed.address).await.unwrap().unwrap();
+    let by_name = process.seen(&entry).await;
+    let by_address = process.seen(listed.address).await;
     for found in [by_name, by_address] {
         assert_eq!(found.address, listed.address);
         assert!(matches!(found.state, EntryState::Unknown { .. }), "{found:?}");
     }
     let address = listed.address.to_string().parse::<idempotent_runtime::Address>().unwrap();
-    assert_eq!(process.idempotency.forget(address).await.unwrap(), Forgotten::Done);
+    assert_eq!(process.forget(address).await, Forgotten::Done);
     assert_eq!(process.idempotency.stuck(None, 10).await.unwrap().entries, []);
     has_run(&process.ask(&request).await, false);
 }
@@ -178,10 +176,11 @@ async fn a_step_is_neither_listed_nor_ended_nor_forgotten_but_with_its_key() {
     clock.advance(LEASE);
     let page = idempotency.stuck(None, 10).await.unwrap();
     assert_eq!(page.entries.iter().map(|entry| entry.address).collect::<Vec<_>>(), [key]);
-    assert!(matches!(idempotency.forget(step).await, Err(EntryError::Key(_))));
+    let seen = idempotency.inspect(step).await.unwrap().unwrap();
+    assert!(matches!(idempotency.forget(step, seen.version).await, Err(EntryError::Key(_))));
     assert!(matches!(idempotency.resolve(step, Resolution::Rerun).await, Err(ResolveError::Key(_))));
-    assert!(idempotency.inspect(key).await.unwrap().is_some());
-    assert_eq!(idempotency.forget(key).await.unwrap(), Forgotten::Done);
+    let seen = idempotency.inspect(key).await.unwrap().unwrap();
+    assert_eq!(idempotency.forget(key, seen.version).await.unwrap(), Forgotten::Done);
     for address in [key, step] {
         assert_eq!(idempotency.inspect(address).await.unwrap(), None);
     }
@@ -212,9 +211,11 @@ async fn steps_of_a_forgotten_key_run_again(ground: &impl Ground) {
     let name = EntryName::endpoint(Method::POST, "/charges", "k");
     assert_eq!(ask().await.status, 500);
     // A key that is free already has nothing that could be forgotten.
-    assert_eq!(idempotency.forget(&name).await.unwrap(), Forgotten::NotFound);
+    assert_eq!(idempotency.inspect(&name).await.unwrap(), None);
     assert_eq!(ask().await.text(), "charge 1");
-    assert_eq!(idempotency.forget(&name).await.unwrap(), Forgotten::Done);
+    let seen = idempotency.inspect(&name).await.unwrap().unwrap();
+    assert_eq!(idempotency.forget(&name, seen.version).await.unwrap(), Forgotten::Done);
+    assert_eq!(idempotency.forget(&name, seen.version).await.unwrap(), Forgotten::NotFound);
     assert_eq!(ask().await.text(), "charge 11");
 }
 
@@ -224,7 +225,7 @@ async fn what_is_forgotten_is_in_no_local_cache_of_its_process(ground: &impl Gro
     let (request, entry) = order("k");
     has_run(&process.ask(&request).await, false);
     has_run(&another.ask(&request).await, true);
-    assert_eq!(forget(&process, &entry).await, Forgotten::Done);
+    assert_eq!(process.forget(&entry).await, Forgotten::Done);
     let again = process.ask(&request).await;
     assert_eq!((again.is_replay(), again.text()), (false, "effect 2, attempt 1"));
     has_run(&another.ask(&request).await, true);
@@ -233,25 +234,69 @@ async fn what_is_forgotten_is_in_no_local_cache_of_its_process(ground: &impl Gro
     assert_eq!((replayed.is_replay(), replayed.text()), (true, "effect 2, attempt 1"));
 }
 
-async fn every_forgetting_lets_one_request_run_however_many_ask(ground: &impl Ground) {
+async fn of_many_forgettings_of_what_all_have_seen_one_lets_one_request_run(ground: &impl Ground) {
     let processes = Arc::new([Process::open(ground).await, Process::open(ground).await]);
     let effects = || processes.iter().map(|process| process.gate.effects()).sum::<usize>();
     for round in 0..4 {
         let (request, entry) = order(&format!("{round}"));
         assert!(!processes[0].ask(&request).await.is_replay());
-        let before = effects();
-        let forgetting = join_all((0..16).map(|number| processes[number % 2].idempotency.forget(&entry)));
+        let (before, seen) = (effects(), processes[0].seen(&entry).await);
+        let forgetting = join_all((0..16).map(|number| processes[number % 2].forget_seen(&seen)));
         let asking = join_all((0..16).map(|number| processes[number % 2].ask(&request)));
-        let (forgotten, replies): (Vec<Result<Forgotten, EntryError>>, Vec<Reply>) =
+        let (forgotten, replies): (Vec<Forgotten>, Vec<Reply>) =
             within(async { tokio::join!(forgetting, asking) }).await;
-        // Whoever finds another entry there than it has looked at leaves it.
-        let is_told =
-            |told: &Result<_, _>| matches!(told, Ok(_) | Err(EntryError::Store(StoreError::Undone { .. })));
-        assert!(forgotten.iter().all(is_told), "{forgotten:?}");
-        let done = forgotten.iter().filter(|told| matches!(told, Ok(Forgotten::Done))).count();
+        let done = forgotten.iter().filter(|told| **told == Forgotten::Done).count();
         let ran = replies.iter().filter(|reply| !reply.is_replay()).count();
-        assert!(done >= 1 && replies.iter().all(|reply| reply.status == 201), "{forgotten:?}");
+        assert!(done == 1 && replies.iter().all(|reply| reply.status == 201), "{forgotten:?}");
         assert_eq!(effects() - before, ran, "{replies:?}");
-        assert!(ran <= done, "{ran} requests ran after {done} forgettings");
+        assert!(ran <= 1, "{ran} requests ran after one forgetting");
     }
+}
+
+/// That nothing was forgotten, since there is this now.
+async fn has_changed(process: &Process, seen: &Entry) -> EntryState {
+    match process.forget_seen(seen).await {
+        Forgotten::Changed(now) if now.address == seen.address && now.version != seen.version => {
+            assert_eq!(now.version, process.seen(seen.address).await.version);
+            now.state
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_response_recorded_after_all_is_not_forgotten_by_who_saw_its_execution_dead(ground: &impl Ground) {
+    let (request, entry) = order("k");
+    let zombie = Process::on(ground, Gate::shut()).await;
+    let mut connection = zombie.begun(&request).await;
+    zombie.gate.began().await;
+    let process = Process::open(ground).await;
+    let running = process.seen(&entry).await;
+    ground.pass(LEASE).await;
+    let dead = process.seen(&entry).await;
+    assert!(matches!(has_changed(&process, &running).await, EntryState::Abandoned { .. }));
+    zombie.gate.let_one_through();
+    has_run(&within(connection.reply()).await.unwrap(), false);
+    for seen in [running, dead] {
+        assert!(matches!(has_changed(&process, &seen).await, EntryState::Completed { .. }));
+    }
+    has_run(&process.ask(&request).await, true);
+    assert_eq!(process.forget(&entry).await, Forgotten::Done);
+}
+
+async fn an_execution_begun_since_a_look_is_not_forgotten(ground: &impl Ground) {
+    let (request, entry) = repeatable_order("k");
+    dies_running(ground, &request, Died::Unseen).await;
+    let process = Process::on(ground, Gate::shut()).await;
+    let dead = process.seen(&entry).await;
+    let mut connection = process.begun(&request).await;
+    process.gate.began().await;
+    assert!(matches!(has_changed(&process, &dead).await, EntryState::Running { attempt: 2, .. }));
+    process.gate.let_one_through();
+    assert_eq!(within(connection.reply()).await.unwrap().text(), "effect 1, attempt 2");
+    let first = process.seen(&entry).await;
+    assert_eq!(process.forget_seen(&first).await, Forgotten::Done);
+    process.gate.let_one_through();
+    assert_eq!(process.ask(&request).await.text(), "effect 2, attempt 1");
+    assert!(matches!(has_changed(&process, &first).await, EntryState::Completed { .. }));
+    assert!(process.ask(&request).await.is_replay());
 }

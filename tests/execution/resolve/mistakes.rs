@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use idempotent_runtime::{
-    Address, EntryError, EntryName, Forgotten, Idempotency, KeyFormat, Resolution, ResolveError, Resolved,
-    Store, StoreError, StuckCursor,
+    Address, Entry, EntryError, EntryName, EntryVersion, Forgotten, Idempotency, KeyFormat, Resolution,
+    ResolveError, Resolved, Store, StoreError, StuckCursor,
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
 };
 use idempotent_tests::scripted::{Fault, Verb};
@@ -98,6 +98,7 @@ impl Store for Old {
 
 #[tokio::test]
 async fn a_store_that_cannot_end_entries_says_so() {
+    let version: EntryVersion = "0123456789abcdef".parse().unwrap();
     for cache in [false, true] {
         let builder = Idempotency::builder().store(Arc::new(Old));
         let idempotency = if cache { builder.local_cache(1 << 20) } else { builder }.build().unwrap();
@@ -109,7 +110,7 @@ async fn a_store_that_cannot_end_entries_says_so() {
         );
         for (verb, error) in [
             ("inspect", idempotency.inspect(&order("k").1).await.unwrap_err()),
-            ("inspect", idempotency.forget(&order("k").1).await.unwrap_err()),
+            ("inspect", idempotency.forget(&order("k").1, version).await.unwrap_err()),
             ("stuck", idempotency.stuck(None, 1).await.unwrap_err()),
         ] {
             assert!(matches!(error, EntryError::Store(StoreError::Undone { .. })), "{error:?}");
@@ -144,22 +145,22 @@ async fn a_store_that_fails_at_a_look_or_at_forgetting_tells_and_is_asked_again(
     let process = Process::open(&OnMemory::new().await).await;
     let (request, entry) = order("k");
     has_run(&process.ask(&request).await, false);
-    let address = process.idempotency.inspect(&entry).await.unwrap().unwrap().address;
+    let Entry { address, version, .. } = process.seen(&entry).await;
     process.store.next(Verb::Inspect, 1, Fault::Fails);
     process.store.next(Verb::Stuck, 1, Fault::Panics);
     process.store.next(Verb::Forget, 1, Fault::Fails);
     assert!(matches!(process.idempotency.inspect(address).await, Err(EntryError::Store(_))));
     assert!(matches!(process.idempotency.stuck(None, 1).await, Err(EntryError::Store(_))));
-    assert!(matches!(process.idempotency.forget(address).await, Err(EntryError::Store(_))));
+    assert!(matches!(process.idempotency.forget(address, version).await, Err(EntryError::Store(_))));
     has_run(&process.ask(&request).await, true);
     process.store.next(Verb::Forget, 1, Fault::ReplyIsLost);
-    process.idempotency.forget(address).await.unwrap_err();
-    assert_eq!(process.idempotency.forget(address).await.unwrap(), Forgotten::NotFound);
+    process.idempotency.forget(address, version).await.unwrap_err();
+    assert_eq!(process.idempotency.forget(address, version).await.unwrap(), Forgotten::NotFound);
     let cursor = StuckCursor::new("none of a store's");
     assert!(matches!(process.idempotency.stuck(Some(&cursor), 1).await, Err(EntryError::Cursor)));
     let name = EntryName::global("two words");
     assert!(matches!(process.idempotency.inspect(&name).await, Err(EntryError::Key(_))));
-    assert!(matches!(process.idempotency.forget(&name).await, Err(EntryError::Key(_))));
+    assert!(matches!(process.idempotency.forget(&name, version).await, Err(EntryError::Key(_))));
 }
 
 #[tokio::test]
@@ -182,4 +183,14 @@ async fn a_store_that_does_not_answer_is_not_waited_for_for_long_and_may_do_it_l
         tokio::task::yield_now().await;
     }
     is_paid(&process.ask(&request).await);
+}
+
+#[test]
+fn a_version_is_its_text_and_nothing_else_is_one() {
+    let version: EntryVersion = "00f3456789abcdef".parse().unwrap();
+    assert_eq!(version.to_string(), "00f3456789abcdef");
+    for text in ["", "0123456789abcde", "0123456789abcdef0", "+123456789abcdef", "0123456789abcdeg"] {
+        let error = text.parse::<EntryVersion>().unwrap_err();
+        assert_eq!(error.to_string(), "a version has 16 digits from 0 to 9 and a to f");
+    }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, Responder, http::Method, post, web};
 use idempotent_runtime::{
-    EntryName, Idempotency, IdempotencyBuilder, IdempotencyContext, Resolution, ResolveError, Resolved,
-    idempotent,
+    Entry, EntryName, EntryRef, Forgotten, Idempotency, IdempotencyBuilder, IdempotencyContext, Resolution,
+    ResolveError, Resolved, idempotent,
 };
 use idempotent_tests::{
     Http1, Reply, TestServer,
@@ -73,6 +73,29 @@ impl Process {
         resolution: Resolution,
     ) -> Result<Resolved, ResolveError> {
         within(self.idempotency.resolve(entry, resolution)).await
+    }
+
+    /// What an operator sees, if there is anything.
+    pub(super) async fn look<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Option<Entry> {
+        within(self.idempotency.inspect(entry)).await.unwrap()
+    }
+
+    /// What an operator sees.
+    pub(super) async fn seen<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Entry {
+        self.look(entry).await.unwrap()
+    }
+
+    /// Forgets an entry as it is now, if there is one.
+    pub(super) async fn forget<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Forgotten {
+        match self.look(entry).await {
+            None => Forgotten::NotFound,
+            Some(entry) => self.forget_seen(&entry).await,
+        }
+    }
+
+    /// Forgets an entry as it was seen.
+    pub(super) async fn forget_seen(&self, entry: &Entry) -> Forgotten {
+        within(self.idempotency.forget(entry.address, entry.version)).await.unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use idempotent_runtime::{
     PostgresStore, Store, StoreError,
     store::{
-        Claim, Completion, Forget, ForgetRequest, Hold, Record, Resolve, ResolveRequest, Standing,
+        Claim, Completion, Forget, ForgetRequest, Hold, Record, Resolve, ResolveRequest, Stage, Standing,
         StuckRequest,
     },
 };
@@ -208,7 +208,9 @@ async fn a_locked_row_is_looked_at_and_neither_ended_nor_forgotten_by_hand() {
             outcome,
         })
     };
-    let forget = |owner: Hold| store.forget(ForgetRequest { address: owner.address, token: owner.token });
+    let forget = |owner: Hold| {
+        store.forget(ForgetRequest { address: owner.address, token: owner.token, stage: Stage::Claimed })
+    };
     let [first, second] = [owners[0], owners[1]];
     let (resolved, forgotten) = tokio::join!(resolve(first), forget(second));
     for failed in [resolved.map(drop), forgotten.map(drop)] {

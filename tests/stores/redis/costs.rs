@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::future::join_all;
 use idempotent_runtime::{
     RedisStore, Store,
-    store::{Forget, ForgetRequest, Hold, Record, StuckRequest},
+    store::{Forget, ForgetRequest, Hold, Record, Stage, StuckRequest},
 };
 use idempotent_tests::redis_server::RedisServer;
 use tokio::time::sleep;
@@ -122,7 +122,7 @@ async fn completions_notify_only_where_somebody_waits() {
 }
 
 async fn forget(store: &RedisStore, owner: Hold) {
-    let request = ForgetRequest { address: owner.address, token: owner.token };
+    let request = ForgetRequest { address: owner.address, token: owner.token, stage: Stage::Completed };
     assert_eq!(store.forget(request).await.unwrap(), Forget::Done);
 }
 

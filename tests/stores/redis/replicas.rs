@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use idempotent_runtime::{
     RedisStore, Store, StoreError,
-    store::{Completion, Forget, ForgetRequest},
+    store::{Completion, Forget, ForgetRequest, Stage},
 };
 use idempotent_tests::redis_server::RedisServer;
 
@@ -89,7 +89,7 @@ async fn what_is_forgotten_is_forgotten_by_a_replica_too() {
     let (primary, replica) = pair().await;
     let store = store(primary.url()).await;
     let owner = hold();
-    let request = ForgetRequest { address: owner.address, token: owner.token };
+    let request = ForgetRequest { address: owner.address, token: owner.token, stage: Stage::Completed };
     assert_eq!(claim(&store, owner).await.unwrap(), WON);
     assert_eq!(complete(&store, owner).await.unwrap(), Completion::Stored);
     assert_eq!(store.forget(request).await.unwrap(), Forget::Done);

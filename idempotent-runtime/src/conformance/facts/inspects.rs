@@ -7,7 +7,9 @@ use super::super::desk::{
 };
 use super::waits::{ended, waiting};
 use crate::store::{
-    Claim, Completion, Forget, Hold, Inspection, OnAbandoned, Renewal, Standing, Store, StuckCursor,
+    Claim, Completion, Forget, Hold, Inspection, OnAbandoned, Renewal,
+    Stage::{Claimed, Completed},
+    Standing, Store, StuckCursor,
 };
 
 /// Holds if the entry is found under this hold's token.
@@ -37,7 +39,9 @@ pub(super) async fn nothing_is_found_where_nothing_is<S: Store>(desk: Desk<S>) -
     desk.pass(2.5).await;
     for owner in [never, released, claimed, completed] {
         is(desk.inspect(owner).await?, None, "a look where nothing is")?;
-        is(desk.forget(owner).await?, Forget::Vacant, "forgetting nothing")?;
+        for stage in [Claimed, Completed] {
+            is(desk.forget(owner, stage).await?, Forget::Vacant, "forgetting nothing")?;
+        }
         is(desk.claim(reuse(owner)?).await?, WON, "a claim after it, of another request")?;
     }
     Ok(())
@@ -88,7 +92,7 @@ pub(super) async fn what_has_expired_is_found_expired_and_forgotten<S: Store>(de
     is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after the look")?;
     is_found(&desk, owner, "what was seen to have expired", |standing| *standing == Standing::Expired)
         .await?;
-    is(desk.forget(owner).await?, Forget::Done, "forgetting what has expired")?;
+    is(desk.forget(owner, Completed).await?, Forget::Done, "forgetting what has expired")?;
     is(desk.claim(reuse(owner)?).await?, WON, "another request after it")
 }
 
@@ -107,7 +111,7 @@ pub(super) async fn a_look_changes_nothing<S: Store>(desk: Desk<S>) -> Verdict {
 
 pub(super) async fn what_runs_is_not_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.won().await?;
-    match desk.forget(owner).await? {
+    match desk.forget(owner, Claimed).await? {
         Forget::Running { lease_left } if lease_left <= LONG && lease_left > LONG / 2 => {}
         other => return Err(format!("forgetting what runs was {other:?}")),
     }
@@ -118,10 +122,10 @@ pub(super) async fn what_runs_is_not_forgotten<S: Store>(desk: Desk<S>) -> Verdi
 
 pub(super) async fn what_is_completed_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a")).await?;
-    is(desk.forget(owner).await?, Forget::Done, "forgetting what is completed")?;
+    is(desk.forget(owner, Completed).await?, Forget::Done, "forgetting what is completed")?;
     is(desk.recall(owner), None, "what is recalled after it")?;
     is(desk.inspect(owner).await?, None, "a look after it")?;
-    is(desk.forget(owner).await?, Forget::Vacant, "forgetting it again")?;
+    is(desk.forget(owner, Completed).await?, Forget::Vacant, "forgetting it again")?;
     let next = reuse(owner)?;
     is(desk.claim(next).await?, WON, "another request after it")?;
     is(desk.complete(owner, &record(b"late")).await?, FENCED, "the old owner's completion")?;
@@ -131,7 +135,7 @@ pub(super) async fn what_is_completed_is_forgotten<S: Store>(desk: Desk<S>) -> V
 
 pub(super) async fn an_owner_whose_claim_was_forgotten_is_fenced<S: Store>(desk: Desk<S>) -> Verdict {
     for owner in [desk.abandoned().await?, desk.lapsed().await?] {
-        is(desk.forget(owner).await?, Forget::Done, "forgetting what nobody runs")?;
+        is(desk.forget(owner, Claimed).await?, Forget::Done, "forgetting what nobody runs")?;
         is(desk.renew(owner, LONG).await?, Renewal::Fenced, "the owner's renewal of nothing")?;
         is(desk.complete(owner, &record(b"late")).await?, FENCED, "the owner's completion of nothing")?;
         let next = retry(owner)?;
@@ -148,17 +152,43 @@ pub(super) async fn no_other_entry_is_forgotten_than_the_one_that_is_meant<S: St
     desk: Desk<S>,
 ) -> Verdict {
     let first = desk.completed(&record(b"a")).await?;
-    is(desk.forget(retry(first)?).await?, Forget::Another, "forgetting by a token of nobody's")?;
+    is(desk.forget(retry(first)?, Completed).await?, Forget::Another, "forgetting by a token of nobody's")?;
     is_replay(desk.claim(retry(first)?).await?, record(b"a"), "a retry")?;
-    is(desk.forget(first).await?, Forget::Done, "forgetting it")?;
+    is(desk.forget(first, Completed).await?, Forget::Done, "forgetting it")?;
     let second = retry(first)?;
     is(desk.claim(second).await?, WON, "a claim after it")?;
+    is(desk.forget(first, Completed).await?, Forget::Another, "forgetting the first while the second runs")?;
     is(desk.complete(second, &record(b"b")).await?, Completion::Stored, "its completion")?;
-    is(desk.forget(first).await?, Forget::Another, "forgetting the first once more")?;
+    is(desk.forget(first, Completed).await?, Forget::Another, "forgetting the first once more")?;
     is_replay(desk.claim(retry(first)?).await?, record(b"b"), "a retry of the second")?;
     let (old, new) = desk.taken_over().await?;
-    is(desk.forget(old).await?, Forget::Another, "forgetting what was taken over")?;
+    is(desk.forget(old, Claimed).await?, Forget::Another, "forgetting what was taken over")?;
     is(desk.renew(new, LONG).await?, Renewal::Renewed, "the new owner's renewal")
+}
+
+pub(super) async fn what_was_completed_after_it_was_seen_is_not_forgotten<S: Store>(
+    desk: Desk<S>,
+) -> Verdict {
+    let (late, expired) = (desk.lapsed().await?, desk.lapsed().await?);
+    is(desk.complete(late, &record(b"late")).await?, Completion::Stored, "the late completion")?;
+    is(desk.forget(late, Claimed).await?, Forget::Another, "forgetting what was seen dead")?;
+    is_replay(desk.claim(retry(late)?).await?, record(b"late"), "a retry")?;
+    desk.complete_for(expired, &record(b"late"), desk.unit(), LONG).await?;
+    desk.pass(1.5).await;
+    is(desk.forget(expired, Claimed).await?, Forget::Another, "forgetting what was seen dead, once expired")?;
+    is(desk.claim(retry(expired)?).await?, Claim::Expired, "a retry of it")?;
+    for owner in [late, expired] {
+        is(desk.forget(owner, Completed).await?, Forget::Done, "forgetting what was seen to be completed")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn nothing_is_forgotten_as_completed_that_is_not<S: Store>(desk: Desk<S>) -> Verdict {
+    for owner in [desk.abandoned().await?, desk.lapsed().await?] {
+        is(desk.forget(owner, Completed).await?, Forget::Another, "forgetting as completed what is dead")?;
+        is(desk.claim(retry(owner)?).await?, Claim::Abandoned, "a retry")?;
+    }
+    Ok(())
 }
 
 pub(super) async fn what_lies_beneath_is_forgotten_unless_it_runs<S: Store>(desk: Desk<S>) -> Verdict {
@@ -170,7 +200,7 @@ pub(super) async fn what_lies_beneath_is_forgotten_unless_it_runs<S: Store>(desk
     desk.pass(1.5).await;
     is(desk.claim(running).await?, WON, "the claim of a step that runs")?;
     let other = desk.completed(&record(b"other")).await?;
-    is(desk.forget(owner).await?, Forget::Done, "forgetting the key")?;
+    is(desk.forget(owner, Completed).await?, Forget::Done, "forgetting the key")?;
     is(desk.recall(done), None, "what is recalled of a step")?;
     for step in [done, dead] {
         is(desk.claim(reuse(step)?).await?, WON, "a claim of a step that was forgotten")?;
@@ -178,13 +208,13 @@ pub(super) async fn what_lies_beneath_is_forgotten_unless_it_runs<S: Store>(desk
     is_in_flight(desk.claim(retry(running)?).await?, LONG, "a claim of the step that runs")?;
     is(desk.complete(running, &record(b"b")).await?, Completion::Stored, "the completion of that step")?;
     is_replay(desk.claim(retry(other)?).await?, record(b"other"), "a retry of another key")?;
-    is(desk.forget(done).await?, Forget::Another, "forgetting a step by an old token")
+    is(desk.forget(done, Claimed).await?, Forget::Another, "forgetting a step by an old token")
 }
 
 pub(super) async fn waiting_ends_when_the_claim_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.lapsed().await?;
     let waiter = waiting(&desk, owner).await;
-    is(desk.another().await.forget(owner).await?, Forget::Done, "forgetting what nobody runs")?;
+    is(desk.another().await.forget(owner, Claimed).await?, Forget::Done, "forgetting what nobody runs")?;
     ended(&desk, waiter).await
 }
 
@@ -215,7 +245,7 @@ pub(super) async fn what_is_stuck_is_listed_and_nothing_else_is<S: Store>(desk: 
         }
     }
     is(desk.claim(retry(lapsed)?).await?, Claim::Abandoned, "a claim after it")?;
-    is(desk.forget(unknown).await?, Forget::Done, "forgetting what is not known")
+    is(desk.forget(unknown, Completed).await?, Forget::Done, "forgetting what is not known")
 }
 
 pub(super) async fn what_is_stuck_is_listed_page_by_page_and_in_order<S: Store>(desk: Desk<S>) -> Verdict {

@@ -155,6 +155,8 @@ pub(super) fn inspecting<S: Store>() -> Vec<Fact<S>> {
             what_is_completed_is_forgotten,
             an_owner_whose_claim_was_forgotten_is_fenced,
             no_other_entry_is_forgotten_than_the_one_that_is_meant,
+            what_was_completed_after_it_was_seen_is_not_forgotten,
+            nothing_is_forgotten_as_completed_that_is_not,
             what_lies_beneath_is_forgotten_unless_it_runs,
             waiting_ends_when_the_claim_is_forgotten,
             what_is_stuck_is_listed_and_nothing_else_is,
@@ -168,7 +170,8 @@ pub(super) fn forgetting_at_once<S: Store>() -> Vec<Fact<S>> {
     facts! {
         races:
             one_of_many_forgettings_frees_a_key_for_one_of_many_claims,
-            a_late_completion_leaves_nothing_that_is_forgotten;
+            one_of_many_forgettings_takes_what_is_completed,
+            a_late_completion_or_a_forgetting_comes_first;
     }
 }
 

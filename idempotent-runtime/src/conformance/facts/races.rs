@@ -11,7 +11,7 @@ use super::super::desk::LONG;
 use super::super::desk::{
     Desk, FENCED, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
 };
-use crate::store::{Claim, Completion, Forget, Hold, Record, Resolve, Store};
+use crate::store::{Claim, Completion, Forget, Hold, Record, Resolve, Stage, Store};
 
 const RACERS: usize = 16;
 const HANDLES: usize = 4;
@@ -290,7 +290,7 @@ pub(super) async fn one_of_many_forgettings_frees_a_key_for_one_of_many_claims<S
         holds.extend(retries(owner)?.into_iter().take(RACERS / 2));
         let racer = move |desk: Desk<S>, hold: Hold| async move {
             if hold == owner {
-                desk.forget(hold).await.map(Heard::Forgotten)
+                desk.forget(hold, Stage::Claimed).await.map(Heard::Forgotten)
             } else {
                 desk.claim(hold).await.map(Heard::Claimed)
             }
@@ -319,19 +319,35 @@ pub(super) async fn one_of_many_forgettings_frees_a_key_for_one_of_many_claims<S
     Ok(())
 }
 
-pub(super) async fn a_late_completion_leaves_nothing_that_is_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
+pub(super) async fn one_of_many_forgettings_takes_what_is_completed<S: Store>(desk: Desk<S>) -> Verdict {
+    let handles = handles(&desk).await;
+    for _ in 0..desk.keys() {
+        let owner = desk.completed(&record(b"a")).await?;
+        let forget = |desk: Desk<S>, hold| async move { desk.forget(hold, Stage::Completed).await };
+        let heard = race(&desk, &handles, vec![owner; RACERS], forget).await?;
+        let done = heard.iter().filter(|heard| **heard == Forget::Done).count();
+        is(done, 1, "the number of forgettings that were done")?;
+        is(handles[0].claim(reuse(owner)?).await?, WON, "another request after it")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_late_completion_or_a_forgetting_comes_first<S: Store>(desk: Desk<S>) -> Verdict {
     let handles = handles(&desk).await;
     let record = record(b"late");
     for owner in lapsed_keys(&desk).await? {
         let late = handles[0].complete(owner, &record);
-        let (completed, forgotten) = tokio::join!(late, handles[1].forget(owner));
-        is(forgotten?, Forget::Done, "forgetting what nobody runs")?;
-        match completed? {
-            Completion::Stored | FENCED => {}
-            other => return Err(format!("the owner's completion was {other:?}")),
+        let (completed, forgotten) = tokio::join!(late, handles[1].forget(owner, Stage::Claimed));
+        match (completed?, forgotten?) {
+            (Completion::Stored, Forget::Another) => {
+                is_replay(desk.claim(retry(owner)?).await?, record.clone(), "a retry of what completed")?;
+            }
+            (FENCED, Forget::Done) => {
+                is(desk.inspect(owner).await?, None, "a look after it")?;
+                is(desk.claim(reuse(owner)?).await?, WON, "another request after it")?;
+            }
+            other => return Err(format!("the completion and the forgetting were {other:?}")),
         }
-        is(desk.inspect(owner).await?, None, "a look after it")?;
-        is(desk.claim(reuse(owner)?).await?, WON, "another request after it")?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ impl Memory {
         let now = self.clock.now();
         match shard.inspect(request.address, now) {
             None => Forget::Vacant,
-            Some(entry) if entry.token != request.token => Forget::Another,
+            Some(entry) if entry.to_forget() != *request => Forget::Another,
             Some(Inspection { standing: Standing::Running { lease_left, .. }, .. }) => {
                 Forget::Running { lease_left }
             }

@@ -10,7 +10,7 @@ use crate::{
     request::{Address, RequestFingerprint},
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, OnAbandoned, Record, Renewal, Resolve,
-        ResolveRequest, Retention, StoreError, Token,
+        ResolveRequest, Retention, Stage, StoreError, Token,
     },
 };
 
@@ -74,8 +74,10 @@ impl Call {
         }
     }
 
+    /// `first`: 1 if it is meant as completed.
     pub(super) fn forget(request: ForgetRequest) -> Self {
-        Call::of_no_request("forget", request.address, request.token)
+        let first = i64::from(request.stage == Stage::Completed);
+        Call { first, ..Call::of_no_request("forget", request.address, request.token) }
     }
 
     /// Whether the address is claimed still; marks it as waited for if it is.

@@ -12,7 +12,7 @@ use crate::{
     request::Address,
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Standing, StoreError, Token,
+        Renewal, Resolve, ResolveRequest, Retention, Stage, Standing, StoreError, Token,
     },
 };
 
@@ -102,8 +102,12 @@ impl Names {
     }
 
     pub(super) fn forget(&self, request: &ForgetRequest, token: Token, held: Duration) -> Call {
-        let tokens = [request.token, token].map(|token| token.as_bytes().to_vec());
-        let arguments = tokens.into_iter().chain([kept(millis(held), 0)]).collect();
+        let [meant, ours] = [request.token, token].map(|token| token.as_bytes().to_vec());
+        let stage = match request.stage {
+            Stage::Claimed => "claimed",
+            Stage::Completed => "completed",
+        };
+        let arguments = vec![meant, stage.into(), ours, kept(millis(held), 0)];
         self.call(Verb::Forget, request.address, arguments)
     }
 

@@ -6,14 +6,14 @@ use super::entry::{Changed, Decided, Entry, State};
 use crate::{
     clock::Timestamp,
     request::Address,
-    store::{Forget, ForgetRequest, Inspection, Standing},
+    store::{Forget, ForgetRequest, Inspection, Stage, Standing},
 };
 
 /// Decides whether an entry is forgotten, in the order of [`Store::forget`](crate::Store::forget).
 pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
     let answer = match entry.as_ref().filter(|entry| now < entry.forget_at) {
         None => Forget::Vacant,
-        Some(entry) if entry.token != request.token => Forget::Another,
+        Some(entry) if (entry.token, entry.stage()) != (request.token, request.stage) => Forget::Another,
         Some(entry) => match entry.lease_left(now) {
             Some(lease_left) => Forget::Running { lease_left },
             None => Forget::Done,
@@ -27,6 +27,13 @@ pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Ti
 }
 
 impl Entry {
+    fn stage(&self) -> Stage {
+        match self.state {
+            State::Claimed { .. } | State::Abandoned { .. } => Stage::Claimed,
+            State::Completed { .. } | State::Expired { .. } => Stage::Completed,
+        }
+    }
+
     /// How long the lease still runs, if it is claimed and it does.
     pub(super) fn lease_left(&self, now: Timestamp) -> Option<Duration> {
         match self.state {

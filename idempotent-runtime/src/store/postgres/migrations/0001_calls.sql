@@ -26,7 +26,7 @@ BEGIN
                 CASE WHEN first >= 0 THEN substr(its_record, 1, first::integer) END,
                 CASE WHEN NOT rerun THEN substr(its_record, greatest(first, 0)::integer + 1) END);
         WHEN 'forget' THEN
-            RETURN {schema}.{table}_forget(its_address, its_token);
+            RETURN {schema}.{table}_forget(its_address, its_token, first = 1);
         WHEN 'look' THEN
             RETURN {schema}.{table}_look(its_address);
     END CASE;

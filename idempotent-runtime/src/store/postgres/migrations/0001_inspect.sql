@@ -1,8 +1,8 @@
 -- Version 1, continued: looking at entries, and forgetting one.
 
--- Makes the address of an entry vacant that nobody runs, if it is the one that is meant. Its steps have addresses that begin with the same 16 bytes,
+-- Makes the address of an entry vacant that nobody runs, if it is the one that is meant, and completed if it was meant so. Its steps have addresses that begin with the same 16 bytes,
 -- and go too, but none that is claimed while its lease runs.
-CREATE FUNCTION {schema}.{table}_forget(its_address bytea, its_token bytea)
+CREATE FUNCTION {schema}.{table}_forget(its_address bytea, its_token bytea, completed boolean)
 RETURNS {schema}.{table}_answer
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -18,7 +18,7 @@ BEGIN
     moment := clock_timestamp();
     IF entry.address IS NULL OR moment >= entry.forget_at THEN
         RETURN ROW('vacant', NULL, NULL, NULL)::{schema}.{table}_answer;
-    ELSIF entry.token <> its_token THEN
+    ELSIF entry.token <> its_token OR (entry.state = 'd') <> completed THEN
         RETURN ROW('another', NULL, NULL, NULL)::{schema}.{table}_answer;
     ELSIF entry.state = 'c' AND moment < entry.until THEN
         RETURN ROW(

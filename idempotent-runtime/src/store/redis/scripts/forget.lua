@@ -1,13 +1,15 @@
 -- Takes an entry over that nobody runs, to forget it: whoever asks for the key meanwhile waits, as for any claim. See `Store::forget`.
--- ARGV: the token of the entry that is meant, the token that takes it over, and for how long.
+-- ARGV: the token of the entry that is meant, `claimed` or `completed`, the token that takes it over, and for how long.
 
+local meant, stage, ours, held = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entry = redis.call('GET', KEYS[1])
 local kept = entry and redis.call('PTTL', KEYS[1])
 if not entry or kept == 0 then return 'vacant' end
-if claimed_with(entry, ARGV[2]) then return 'held' end
-if sub(entry, 3, 18) ~= ARGV[1] then return 'another' end
+if claimed_with(entry, ours) then return 'held' end
+local state = sub(entry, 1, 1)
+if sub(entry, 3, 18) ~= meant or (state == 'D') ~= (stage == 'completed') then return 'another' end
 local left = kept - span_of(entry)
-if sub(entry, 1, 1) == 'C' and left > 0 then return 'running ' .. left end
+if state == 'C' and left > 0 then return 'running ' .. left end
 -- Who dies over it leaves a dead claim, for as long as the entry would have been there.
-rewrite('C' .. sub(entry, 2, 2) .. ARGV[2] .. sub(entry, 19, 60) .. string.format('%015d', kept), ARGV[3] + kept)
+rewrite('C' .. sub(entry, 2, 2) .. ours .. sub(entry, 19, 60) .. string.format('%015d', kept), held + kept)
 return 'held'

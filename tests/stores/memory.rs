@@ -17,7 +17,7 @@ async fn the_memory_store_conforms() {
         check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000).resolves().inspects())
             .await;
     report.assert();
-    assert_eq!(report.facts(), 108);
+    assert_eq!(report.facts(), 109);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -115,4 +115,23 @@ async fn expired_memory_is_given_back_as_new_keys_come() {
         clock.advance(HOUR / 10);
     }
     assert!(store.used_bytes() < 120 * 1_500, "{}", store.used_bytes());
+}
+
+#[tokio::test]
+async fn of_what_is_completed_255_attempts_are_told_apart() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    for (address, attempts, shown) in [(1, 254, 254), (2, 255, 255), (3, 256, 255), (4, 600, 255)] {
+        let mut request = ClaimRequest { on_abandoned: OnAbandoned::Rerun, ..claim(address) };
+        for attempt in 1..=attempts {
+            request.hold.token = store.token().unwrap();
+            assert_eq!(store.claim(request).await.unwrap(), Claim::Won { attempt });
+            assert_eq!(store.inspect(request.hold.address).await.unwrap().unwrap().attempt, attempt);
+            clock.advance(request.lease);
+        }
+        let retention = Retention { replay: HOUR, remember: Duration::ZERO };
+        let record = Record::from_bytes(vec![1; 10]);
+        assert_eq!(store.complete(request.hold, record, retention).await.unwrap(), Completion::Stored);
+        assert_eq!(store.inspect(request.hold.address).await.unwrap().unwrap().attempt, shown);
+    }
 }

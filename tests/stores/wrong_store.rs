@@ -225,20 +225,18 @@ impl Entry {
     }
 
     fn inspect(&self, address: Address, now: Timestamp) -> Inspection {
-        let attempt = self.attempt;
         let standing = match &self.state {
-            State::Claimed(until) if now < *until => {
-                Standing::Running { attempt, lease_left: until.since(now) }
-            }
+            State::Claimed(until) if now < *until => Standing::Running { lease_left: until.since(now) },
             State::Claimed(until) | State::Abandoned(until) => {
-                Standing::Abandoned { attempt, lapsed: now.since(*until) }
+                Standing::Abandoned { lapsed: now.since(*until) }
             }
             State::Completed(record, until) if now < *until => {
                 Standing::Completed { record: record.clone(), left: until.since(now) }
             }
             State::Completed(..) => Standing::Expired,
         };
-        Inspection { address, token: self.hold.token, standing, kept_for: self.forgotten_at.since(now) }
+        let kept_for = self.forgotten_at.since(now);
+        Inspection { address, token: self.hold.token, attempt: self.attempt, standing, kept_for }
     }
 }
 
@@ -311,7 +309,8 @@ impl Entries {
             };
         }
         let state = State::Completed(record, until);
-        let entry = Entry { hold: *hold, attempt: 1, state, forgotten_at: until.after(retention.remember) };
+        let attempt = self.map.get(&hold.address).map_or(1, |entry| entry.attempt);
+        let entry = Entry { hold: *hold, attempt, state, forgotten_at: until.after(retention.remember) };
         self.map.insert(hold.address, entry);
         self.completed.push_back(hold.address);
         if let Mistake::Forgetful(kept) = inner.mistake

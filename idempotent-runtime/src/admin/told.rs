@@ -150,6 +150,7 @@ pub(super) struct Looked {
     address: Address,
     #[serde(flatten)]
     state: State,
+    attempt: u32,
     #[serde(serialize_with = "text")]
     version: EntryVersion,
     #[serde(rename = "kept_for_seconds", serialize_with = "seconds")]
@@ -160,12 +161,10 @@ pub(super) struct Looked {
 #[serde(tag = "state", rename_all = "snake_case")]
 enum State {
     Running {
-        attempt: u32,
         #[serde(rename = "lease_left_seconds", serialize_with = "seconds")]
         lease_left: Duration,
     },
     Abandoned {
-        attempt: u32,
         #[serde(rename = "lapsed_seconds", serialize_with = "seconds")]
         lapsed: Duration,
     },
@@ -186,15 +185,16 @@ enum State {
 impl From<Entry> for Looked {
     fn from(entry: Entry) -> Self {
         let state = match entry.state {
-            EntryState::Running { attempt, lease_left } => State::Running { attempt, lease_left },
-            EntryState::Abandoned { attempt, lapsed } => State::Abandoned { attempt, lapsed },
+            EntryState::Running { lease_left } => State::Running { lease_left },
+            EntryState::Abandoned { lapsed } => State::Abandoned { lapsed },
             EntryState::Completed { status, bytes, left } => {
                 State::Completed { status: status.map(|status| status.as_u16()), bytes, left }
             }
             EntryState::Unknown { bytes, left } => State::Unknown { bytes, left },
             EntryState::Expired => State::Expired,
         };
-        Looked { address: entry.address, state, version: entry.version, kept_for: entry.kept_for }
+        let Entry { address, attempt, version, kept_for, .. } = entry;
+        Looked { address, state, attempt, version, kept_for }
     }
 }
 

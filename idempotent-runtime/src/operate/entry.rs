@@ -17,6 +17,9 @@ use crate::{
 pub struct Entry {
     /// Where it lives: what it can be looked up by again.
     pub address: Address,
+    /// 1, and one more for every time that the request was run again because an execution had died. Also of what is completed; the memory store shows
+    /// 255 for more than that then.
+    pub attempt: u32,
     /// What has become of its request.
     pub state: EntryState,
     /// Which entry this is, in this state: what it is [forgotten](crate::Idempotency::forget) by.
@@ -31,15 +34,11 @@ pub struct Entry {
 pub enum EntryState {
     /// It runs, as far as anybody knows.
     Running {
-        /// 1, and one more for every time that it was run again because an execution had died.
-        attempt: u32,
         /// How long it is until it would be given up, unless its process goes on renewing its lease.
         lease_left: Duration,
     },
     /// Its execution died without an outcome: its lease has run out.
     Abandoned {
-        /// 1, and one more for every time that it was run again because an execution had died.
-        attempt: u32,
         /// How long ago the lease has run out.
         lapsed: Duration,
     },
@@ -66,17 +65,13 @@ pub enum EntryState {
 impl Entry {
     pub(super) fn of(found: &Inspection) -> Self {
         let state = match &found.standing {
-            Standing::Running { attempt, lease_left } => {
-                EntryState::Running { attempt: *attempt, lease_left: *lease_left }
-            }
-            Standing::Abandoned { attempt, lapsed } => {
-                EntryState::Abandoned { attempt: *attempt, lapsed: *lapsed }
-            }
+            Standing::Running { lease_left } => EntryState::Running { lease_left: *lease_left },
+            Standing::Abandoned { lapsed } => EntryState::Abandoned { lapsed: *lapsed },
             Standing::Completed { record, left } => completed(record, *left),
             Standing::Expired => EntryState::Expired,
         };
         let version = EntryVersion::of(found, &state);
-        Entry { address: found.address, state, version, kept_for: found.kept_for }
+        Entry { address: found.address, attempt: found.attempt, state, version, kept_for: found.kept_for }
     }
 }
 

@@ -95,7 +95,7 @@ impl Idempotency {
             if entry.version != seen {
                 return Ok(Forgotten::Changed(entry));
             }
-            if let EntryState::Running { lease_left, .. } = entry.state {
+            if let EntryState::Running { lease_left } = entry.state {
                 return Ok(Forgotten::Running { lease_left });
             }
             match store.forget(found.to_forget()).await.map_err(CallError::into_error)? {

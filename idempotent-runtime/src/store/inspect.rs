@@ -12,6 +12,8 @@ pub struct Inspection {
     pub address: Address,
     /// Which claim it is, or was, or which one has completed it.
     pub token: Token,
+    /// 1, and one more for every takeover. Of what is completed a store need not keep more than 255 apart.
+    pub attempt: u32,
     /// What has become of its request.
     pub standing: Standing,
     /// How long it is until the entry is forgotten, if nobody moves it before.
@@ -23,15 +25,11 @@ pub struct Inspection {
 pub enum Standing {
     /// It is claimed, and the lease runs.
     Running {
-        /// 1, and one more for every takeover.
-        attempt: u32,
         /// How long that lease still runs unless it is renewed.
         lease_left: Duration,
     },
     /// It is claimed, and the lease has run out, whether or not a claim has seen that.
     Abandoned {
-        /// 1, and one more for every takeover.
-        attempt: u32,
         /// How long ago the lease has run out.
         lapsed: Duration,
     },

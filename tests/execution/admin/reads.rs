@@ -144,6 +144,7 @@ async fn a_look_up_tells_the_state_the_times_and_the_attempt() {
     ground.clock.advance(Duration::from_secs(60));
     let found = looked_up(&server, "secret-1", "completed").await;
     assert_eq!((&found["status"], &found["left_seconds"]), (&json!(201), &json!(86340.0)), "{found}");
+    assert_eq!(found["attempt"], json!(1), "{found}");
     assert_eq!(found["kept_for_seconds"], json!(172_740.0), "{found}");
     assert!(found["bytes"].as_u64().unwrap() > 0, "{found}");
     ground.clock.advance(DAY);

@@ -44,7 +44,7 @@ async fn the_sqlite_store_conforms() {
         Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000)).resolves().inspects();
     let report = check(subject.patience(Duration::from_secs(60))).await;
     report.assert();
-    assert_eq!(report.facts(), 108);
+    assert_eq!(report.facts(), 109);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

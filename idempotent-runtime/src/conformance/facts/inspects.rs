@@ -12,16 +12,21 @@ use crate::store::{
     Standing, Store, StuckCursor,
 };
 
-/// Holds if the entry is found under this hold's token.
+/// Holds if the entry is found under this hold's token, at this attempt.
 async fn is_found<S: Store>(
     desk: &Desk<S>,
     owner: Hold,
     what: &str,
+    attempt: u32,
     is_so: impl Fn(&Standing) -> bool,
 ) -> Verdict {
     match desk.inspect(owner).await? {
         Some(found) if found.address == owner.address && found.token == owner.token => {
-            if is_so(&found.standing) && found.kept_for <= LONG * 2 && !found.kept_for.is_zero() {
+            if is_so(&found.standing)
+                && found.attempt == attempt
+                && found.kept_for <= LONG * 2
+                && !found.kept_for.is_zero()
+            {
                 return Ok(());
             }
             Err(format!("{what} was found as {found:?}"))
@@ -48,28 +53,24 @@ pub(super) async fn nothing_is_found_where_nothing_is<S: Store>(desk: Desk<S>) -
 }
 
 pub(super) async fn what_runs_is_found_running<S: Store>(desk: Desk<S>) -> Verdict {
-    let runs = |wanted| {
-        move |standing: &Standing| match standing {
-            Standing::Running { attempt, lease_left } => {
-                *attempt == wanted && *lease_left <= LONG && *lease_left > LONG / 2
-            }
-            _ => false,
-        }
+    let runs = |standing: &Standing| match standing {
+        Standing::Running { lease_left } => *lease_left <= LONG && *lease_left > LONG / 2,
+        _ => false,
     };
-    is_found(&desk, desk.won().await?, "what runs", runs(1)).await?;
+    is_found(&desk, desk.won().await?, "what runs", 1, runs).await?;
     let (_, second) = desk.taken_over().await?;
-    is_found(&desk, second, "what was taken over", runs(2)).await?;
-    is_found(&desk.another().await, second, "what runs, through another handle", runs(2)).await
+    is_found(&desk, second, "what was taken over", 2, runs).await?;
+    is_found(&desk.another().await, second, "what runs, through another handle", 2, runs).await
 }
 
 pub(super) async fn an_expired_lease_is_found_whether_or_not_it_was_seen<S: Store>(desk: Desk<S>) -> Verdict {
     let most = desk.unit() * 30;
     let lapsed = |standing: &Standing| match standing {
-        Standing::Abandoned { attempt: 1, lapsed } => !lapsed.is_zero() && *lapsed < most,
+        Standing::Abandoned { lapsed } => !lapsed.is_zero() && *lapsed < most,
         _ => false,
     };
-    is_found(&desk, desk.lapsed().await?, "what nobody saw", lapsed).await?;
-    is_found(&desk, desk.abandoned().await?, "what was seen", lapsed).await
+    is_found(&desk, desk.lapsed().await?, "what nobody saw", 1, lapsed).await?;
+    is_found(&desk, desk.abandoned().await?, "what was seen", 1, lapsed).await
 }
 
 pub(super) async fn what_is_completed_is_found_with_its_record<S: Store>(desk: Desk<S>) -> Verdict {
@@ -79,19 +80,39 @@ pub(super) async fn what_is_completed_is_found_with_its_record<S: Store>(desk: D
             Standing::Completed { record: found, left } => *found == record(bytes) && *left <= LONG,
             _ => false,
         };
-        is_found(&desk, owner, "what is completed", is_completed).await?;
+        is_found(&desk, owner, "what is completed", 1, is_completed).await?;
     }
     Ok(())
+}
+
+/// Whether it is completed and its record has expired, or not.
+fn has_expired(wanted: bool) -> impl Fn(&Standing) -> bool {
+    move |standing| match standing {
+        Standing::Completed { .. } => !wanted,
+        Standing::Expired => wanted,
+        _ => false,
+    }
+}
+
+pub(super) async fn what_was_completed_is_found_with_its_attempt<S: Store>(desk: Desk<S>) -> Verdict {
+    let (_, second) = desk.taken_over().await?;
+    is(desk.complete(second, &record(b"a")).await?, Completion::Stored, "the second attempt's completion")?;
+    is_found(&desk, second, "what was completed", 2, has_expired(false)).await?;
+    let (_, short) = desk.taken_over().await?;
+    desk.complete_for(short, &record(b"a"), desk.unit(), LONG).await?;
+    desk.pass(1.5).await;
+    is_found(&desk, short, "what was completed, and has expired", 2, has_expired(true)).await?;
+    is(desk.claim(retry(short)?).await?, Claim::Expired, "a retry")?;
+    is_found(&desk, short, "what was seen to have expired", 2, has_expired(true)).await
 }
 
 pub(super) async fn what_has_expired_is_found_expired_and_forgotten<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.won().await?;
     desk.complete_for(owner, &record(b"a"), desk.unit(), LONG).await?;
     desk.pass(1.5).await;
-    is_found(&desk, owner, "what has expired", |standing| *standing == Standing::Expired).await?;
+    is_found(&desk, owner, "what has expired", 1, has_expired(true)).await?;
     is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after the look")?;
-    is_found(&desk, owner, "what was seen to have expired", |standing| *standing == Standing::Expired)
-        .await?;
+    is_found(&desk, owner, "what was seen to have expired", 1, has_expired(true)).await?;
     is(desk.forget(owner, Completed).await?, Forget::Done, "forgetting what has expired")?;
     is(desk.claim(reuse(owner)?).await?, WON, "another request after it")
 }

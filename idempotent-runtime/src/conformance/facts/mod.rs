@@ -149,6 +149,7 @@ pub(super) fn inspecting<S: Store>() -> Vec<Fact<S>> {
             what_runs_is_found_running,
             an_expired_lease_is_found_whether_or_not_it_was_seen,
             what_is_completed_is_found_with_its_record,
+            what_was_completed_is_found_with_its_attempt,
             what_has_expired_is_found_expired_and_forgotten,
             a_look_changes_nothing,
             what_runs_is_not_forgotten,

@@ -21,8 +21,16 @@ pub(super) struct Entry {
     token: Token,
     replayed_until: Timestamp,
     remembered_until: Timestamp,
-    // Which completion of the store it was.
+    // Which completion of the store it was, and in the lowest byte at which attempt: another field would make every entry 16 bytes larger.
     pub(super) serial: u64,
+}
+
+/// How many attempts are told apart.
+const ATTEMPTS: u64 = 1 << 8;
+
+/// The serial number of the store's completion number `completion`, of a request at this attempt.
+pub(super) fn serial(completion: u64, attempt: u32) -> u64 {
+    completion * ATTEMPTS + u64::from(attempt).min(ATTEMPTS - 1)
 }
 
 impl Entry {
@@ -36,6 +44,11 @@ impl Entry {
             remembered_until: replayed_until.after(retention.remember),
             serial: 0,
         }
+    }
+
+    /// At which attempt it was completed, as far as attempts are told apart.
+    pub(super) fn attempt(&self) -> u32 {
+        u32::try_from(self.serial % ATTEMPTS).unwrap_or_default()
     }
 
     /// What it counts for in the budget.
@@ -101,8 +114,8 @@ impl Entry {
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let live = self.live(now);
         let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
-        let kept_for = self.remembered_until.since(now);
-        self.is_kept(now).then_some(Inspection { address, token: self.token, standing, kept_for })
+        let (token, attempt, kept_for) = (self.token, self.attempt(), self.remembered_until.since(now));
+        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
     /// When it is forgotten, if `record` is replayed.

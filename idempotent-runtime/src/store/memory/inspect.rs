@@ -27,7 +27,7 @@ impl Memory {
         match shard.inspect(request.address, now) {
             None => Forget::Vacant,
             Some(entry) if entry.to_forget() != *request => Forget::Another,
-            Some(Inspection { standing: Standing::Running { lease_left, .. }, .. }) => {
+            Some(Inspection { standing: Standing::Running { lease_left }, .. }) => {
                 Forget::Running { lease_left }
             }
             Some(_) => {

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     store::{Hold, Resolve, ResolveRequest, Retention},
-    sync::Ordering,
 };
 
 impl Memory {
@@ -46,7 +45,7 @@ impl Memory {
                 let hold = Hold { address: request.address, token: request.token, fingerprint };
                 let retention = Retention { replay: left, remember: Duration::ZERO };
                 let mut entry = Box::new(Entry::new(&hold, record, retention, now));
-                entry.serial = self.serial();
+                entry.serial = self.serial(slot.get().attempt());
                 self.budget.complete_claim(entry.bytes());
                 shard.completed.insert(request.address, entry, &self.budget);
             }
@@ -63,15 +62,11 @@ impl Memory {
                 shard.completed.remove(&request.address, &self.budget);
             }
             Some(record) => {
-                let entry = Box::new(entry.with(record, request.token, self.serial()));
+                let entry = Box::new(entry.with(record, request.token, self.serial(entry.attempt())));
                 self.budget.take(entry.bytes());
                 shard.completed.insert(request.address, entry, &self.budget);
             }
         }
         Ok(())
-    }
-
-    fn serial(&self) -> u64 {
-        self.completions.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -72,6 +72,10 @@ impl Slot {
         }
     }
 
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     fn token(&self) -> Token {
         let (State::Claimed(token) | State::Abandoned(token)) = self.state;
         token
@@ -89,12 +93,12 @@ impl Slot {
     /// What is known of it, if it still counts.
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let standing = if self.is_running(now) {
-            Standing::Running { attempt: self.attempt, lease_left: self.lease_until.since(now) }
+            Standing::Running { lease_left: self.lease_until.since(now) }
         } else {
-            Standing::Abandoned { attempt: self.attempt, lapsed: now.since(self.lease_until) }
+            Standing::Abandoned { lapsed: now.since(self.lease_until) }
         };
-        let kept_for = self.forgotten_at().since(now);
-        self.is_remembered(now).then(|| Inspection { address, token: self.token(), standing, kept_for })
+        let (token, attempt, kept_for) = (self.token(), self.attempt, self.forgotten_at().since(now));
+        self.is_remembered(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
     /// Which request a resolution ends here, and for how long it is remembered; or why it ends none.

@@ -8,7 +8,7 @@ use super::{
     WhenFull,
     budget::Budget,
     completed::Completed,
-    entry::Entry,
+    entry::{Entry, serial},
     order::{Oldest, Order},
     slot::Slot,
 };
@@ -43,7 +43,7 @@ const BATCH: usize = 256;
 pub(super) struct Memory {
     pub(super) shards: Shards<Shard>,
     oldest: Arc<Oldest>,
-    pub(super) completions: AtomicU64,
+    completions: AtomicU64,
     tokens: AtomicU64,
     secret: RandomState,
     pub(super) budget: Budget,
@@ -150,13 +150,18 @@ impl Memory {
                 return entry.map_or(Completion::Fenced(None), |entry| entry.verdict_on(hold, now));
             }
         };
-        entry.serial = self.completions.fetch_add(1, Ordering::Relaxed);
+        entry.serial = self.serial(slot.get().attempt());
         self.budget.complete_claim(entry.bytes());
         shard.completed.insert(hold.address, entry, &self.budget);
         let slot = slot.remove();
         self.leave(guard, now);
         slot.wake();
         Completion::Stored
+    }
+
+    /// The serial number of one more completion.
+    pub(super) fn serial(&self, attempt: u32) -> u64 {
+        serial(self.completions.fetch_add(1, Ordering::Relaxed), attempt)
     }
 
     pub(super) fn release(&self, hold: &Hold) {

@@ -128,8 +128,8 @@ fn inspection(
         (row.try_get(first + 2)?, row.try_get(first + 3)?, row.try_get(first + 4)?);
     let (attempt, micros) = (attempt.unsigned_abs(), Duration::from_micros(left.unsigned_abs()));
     let standing = match (state, left > 0, record) {
-        ("c", true, _) => Standing::Running { attempt, lease_left: micros },
-        ("c" | "a", ..) => Standing::Abandoned { attempt, lapsed: micros },
+        ("c", true, _) => Standing::Running { lease_left: micros },
+        ("c" | "a", ..) => Standing::Abandoned { lapsed: micros },
         ("d", true, Some(record)) => {
             Standing::Completed { record: Record::from_bytes(record.to_vec()), left: micros }
         }
@@ -137,7 +137,7 @@ fn inspection(
         _ => return Err(unreadable("a state")),
     };
     let kept_for = Duration::from_micros(kept.unsigned_abs());
-    Ok(Some(Inspection { address, token, standing, kept_for }))
+    Ok(Some(Inspection { address, token, attempt, standing, kept_for }))
 }
 
 fn unreadable(what: &str) -> sqlx::Error {

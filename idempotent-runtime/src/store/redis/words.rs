@@ -234,15 +234,15 @@ impl Answer {
         let span = Duration::from_millis(span);
         let (left, lapsed) = (kept_for.saturating_sub(span), span.saturating_sub(kept_for));
         let standing = match header[0] {
-            b'C' if !left.is_zero() => Standing::Running { attempt, lease_left: left },
-            b'C' | b'A' => Standing::Abandoned { attempt, lapsed },
+            b'C' if !left.is_zero() => Standing::Running { lease_left: left },
+            b'C' | b'A' => Standing::Abandoned { lapsed },
             b'D' if !left.is_zero() => Standing::Completed { record: self.record()?, left },
             b'D' => Standing::Expired,
             _ => return Err(not_understood()),
         };
         let token = header[2..].first_chunk().map(|token| Token::from_bytes(*token));
         let token = token.ok_or_else(not_understood)?;
-        Ok(Some(Inspection { address, token, standing, kept_for }))
+        Ok(Some(Inspection { address, token, attempt, standing, kept_for }))
     }
 
     fn line(&self) -> &[u8] {

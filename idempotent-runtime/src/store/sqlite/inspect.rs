@@ -44,18 +44,17 @@ impl Entry {
 
     /// What is known of it, if it still counts.
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
-        let attempt = self.attempt;
         let standing = match (&self.state, self.lease_left(now)) {
-            (_, Some(lease_left)) => Standing::Running { attempt, lease_left },
+            (_, Some(lease_left)) => Standing::Running { lease_left },
             (State::Claimed { lease_until, .. } | State::Abandoned { lease_until }, None) => {
-                Standing::Abandoned { attempt, lapsed: now.since(*lease_until) }
+                Standing::Abandoned { lapsed: now.since(*lease_until) }
             }
             (State::Completed { record, replay_until }, None) if now < *replay_until => {
                 Standing::Completed { record: record.clone(), left: replay_until.since(now) }
             }
             (State::Completed { .. } | State::Expired { .. }, None) => Standing::Expired,
         };
-        let kept_for = self.forget_at.since(now);
-        (now < self.forget_at).then(|| Inspection { address, token: self.token, standing, kept_for })
+        let (token, attempt, kept_for) = (self.token, self.attempt, self.forget_at.since(now));
+        (now < self.forget_at).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 }

@@ -5,6 +5,8 @@ local done, keep = ARGV[1], ARGV[2]
 local entry = redis.call('GET', KEYS[1])
 if claimed_with(entry, sub(done, 3, 18)) then
     tell(entry)
+    local attempt = sub(entry, 51, 60)
+    if attempt ~= sub(done, 51, 60) then done = sub(done, 1, 50) .. attempt .. sub(done, 61) end
     rewrite(done, keep)
     return 'stored'
 end

@@ -5,6 +5,7 @@ use http::HeaderName;
 use crate::{
     Idempotent, Journal,
     journal::Erased,
+    key::KeyForm,
     schedule::{Bounds, Pauses},
 };
 
@@ -15,23 +16,6 @@ pub struct Builder {
     pub(crate) form: KeyForm,
     pub(crate) journal: Option<Arc<dyn Erased>>,
     pub(crate) bounds: Bounds,
-}
-
-/// How a key is written in its header.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum KeyForm {
-    Quoted,
-    Bare,
-}
-
-impl KeyForm {
-    /// The header's value.
-    pub(crate) fn of(self, key: &str) -> String {
-        match self {
-            KeyForm::Quoted => format!("\"{key}\""),
-            KeyForm::Bare => key.to_owned(),
-        }
-    }
 }
 
 impl Default for Builder {
@@ -61,7 +45,7 @@ impl Builder {
         self
     }
 
-    /// Where the keys of requests with an [`Operation`](crate::Operation) are kept; nowhere by default, and such requests are then an error.
+    /// Where the keys of requests with an [`Operation`](crate::Operation) are kept; nowhere by default, and such requests are then an error, with which nothing is sent.
     pub fn journal(mut self, journal: impl Journal) -> Self {
         self.journal = Some(Arc::new(journal));
         self

@@ -10,6 +10,10 @@
 //! 3. `key_reused`, `key_missing`, `key_invalid`, `outcome_unknown`, `response_not_stored`, `key_expired` and replays are never tried again.
 //! 4. Pauses grow, are jittered and never shorter than `Retry-After`. Tries and time are bounded; what came of the last try is the caller's.
 //! 5. A key can be kept on disk before the first send, so that a client that is restarted goes on with it: [`Operation`] and [`Journal`].
+//! 6. The response's extensions hold the [`Key`], and the error of a call that is given up says it: [`Unanswered`]. With it the people who run the server find
+//!    the request.
+//! 7. Nothing is sent without a key in its place: an `Operation` on a request that gets none, or on one that has a key of its own, a journal that fails,
+//!    and what is no key, in a journal or set by hand, are errors before anything is sent.
 //!
 //! ```toml
 //! [dependencies]
@@ -49,7 +53,10 @@
 //! | a 4xx or 500 that the server's handler gave | that is the outcome, and the same request with this key is told it again | a corrected request is another one: another `Operation`, or this one forgotten |
 //! | a problem with the `code` `key_reused` | this `Operation`, or this key, was used for another request | find the mistake |
 //! | `outcome_unknown`, `response_not_stored`, `key_expired` | it may be done, or is, and no answer is left | look at what is there before you forget the key |
-//! | a refusal that may pass, or an error | tries or time have ended, and it may be done | the same `Operation` again, within the time for which the server keeps keys: that is what its key is kept for. A request without one has lost its key |
+//! | a refusal that may pass, or [`Unanswered`] | tries or time have ended, and it may be done | the same `Operation` again, within the time for which the server keeps keys: that is what its key is kept for; without one, the key that is told, set by hand |
+//! | any other error | nothing was sent, and the error says why | find the mistake |
+//!
+//! An error's text leaves its causes to its sources; `{error:#}` prints all of them.
 //!
 //! A refusal is a response like any other, `Ok`, and its body is JSON whose `code` is for programs. Read it before `error_for_status()`, which
 //! drops it. With the defaults a server that refuses all connections is given up after about 40 s.
@@ -70,13 +77,18 @@
 
 mod answer;
 mod builder;
+mod error;
+mod giving;
 mod journal;
+mod key;
 mod middleware;
 mod operation;
 mod schedule;
 mod verdict;
 
 pub use builder::Builder;
+pub use error::Unanswered;
 pub use journal::{BoxError, FileJournal, Journal};
+pub use key::{InvalidKey, Key};
 pub use middleware::Idempotent;
 pub use operation::Operation;

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 ///
 /// It goes with a request as an extension (`.with_extension(Operation::named("order-42"))`). Requests of the same name have the same key, in
 /// this process and in the next one, until the application says [`forget`](crate::Journal::forget); so they have to be the same request.
+///
+/// Only POST and PATCH requests get keys: on any other, and beside a key that is set by hand, it is an error, and nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operation(Cow<'static, str>);
 

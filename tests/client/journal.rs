@@ -11,18 +11,23 @@ use std::{
 
 use actix_web::web;
 use futures_util::future::join_all;
-use idempotent_client::{FileJournal, Journal, Operation};
+use idempotent_client::{FileJournal, Journal, Key, Operation};
 use idempotent_runtime::idempotent;
 use idempotent_tests::{
     Scratch, TestServer,
     proxy::{Cut, How, Proxy},
+    said,
 };
 
-use crate::canned::{Canned, brisk, client};
+use crate::canned::{brisk, client};
 
 #[idempotent]
 async fn count(body: String, effects: web::Data<AtomicUsize>) -> String {
     format!("{body} {}", effects.fetch_add(1, SeqCst) + 1)
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
 }
 
 /// A client with nothing in its memory, as after a restart.
@@ -58,8 +63,8 @@ async fn everybody_who_asks_at_once_gets_the_same_key() {
     let asked = journals
         .iter()
         .enumerate()
-        .map(|(number, journal)| journal.load_or_insert("one", format!("key-{number}")));
-    let keys: Vec<String> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+        .map(|(number, journal)| journal.load_or_insert("one", key(&format!("key-{number}"))));
+    let keys: Vec<Key> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     assert_eq!(std::fs::read_dir(scratch.file("keys")).unwrap().count(), 1);
 }
@@ -69,18 +74,18 @@ async fn operations_of_different_names_have_different_keys_whatever_characters_t
     let scratch = Scratch::new();
     let journal = FileJournal::open(scratch.file("keys")).unwrap();
     for name in ["a", "A", "../a", "a/b", "ä", "a.b"] {
-        let key = journal.load_or_insert(name, format!("key of {name}")).await.unwrap();
-        assert_eq!(key, format!("key of {name}"));
+        let own = key(&format!("key of {name:?}").replace('ä', "ae"));
+        assert_eq!(journal.load_or_insert(name, own.clone()).await.unwrap(), own);
     }
-    assert!(journal.load_or_insert("", "key".to_owned()).await.is_err());
-    assert!(journal.load_or_insert(&"x".repeat(101), "key".to_owned()).await.is_err());
+    assert!(journal.load_or_insert("", key("key")).await.is_err());
+    assert!(journal.load_or_insert(&"x".repeat(101), key("key")).await.is_err());
 }
 
 #[tokio::test]
 async fn what_a_killed_process_was_writing_is_removed_when_it_is_old() {
     let scratch = Scratch::new();
     let journal = FileJournal::open(scratch.file("keys")).unwrap();
-    journal.load_or_insert("a", "key".to_owned()).await.unwrap();
+    journal.load_or_insert("a", key("key")).await.unwrap();
     let draft = |last: char| scratch.file("keys").join(format!("61.0190a5f2b8c97d3e8f6a1b2c3d4e5f6{last}"));
     let (old, new) = (draft('0'), draft('1'));
     let others = [
@@ -105,18 +110,27 @@ async fn what_a_killed_process_was_writing_is_removed_when_it_is_old() {
         others.iter().all(|file| file.exists()),
         "what is not the journal's is not the journal's to remove"
     );
-    assert_eq!(journal.load_or_insert("a", "another".to_owned()).await.unwrap(), "key");
+    assert_eq!(journal.load_or_insert("a", key("another")).await.unwrap(), key("key"));
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_the_key_cannot_be_kept() {
-    let server = Canned::answering([""; 0]).await;
-    let request =
-        client(brisk()).post(server.url()).body("the body").with_extension(Operation::named("order-42"));
-    let error = request.send().await.unwrap_err();
-    assert!(
-        error.to_string().contains("the key of operation order-42 was not kept: there is no journal, which"),
-        "{error}"
-    );
-    assert_eq!(server.seen().len(), 0);
+async fn the_folder_is_made_with_all_that_is_missing_above_it_and_what_fails_names_its_path() {
+    let scratch = Scratch::new();
+    let folder = scratch.file("shop/of/ours/keys");
+    let journal = FileJournal::open(&folder).unwrap();
+    assert_eq!(journal.load_or_insert("a", key("key")).await.unwrap(), key("key"));
+
+    fs::write(scratch.file("file"), "").unwrap();
+    let error = FileJournal::open(scratch.file("file/keys")).unwrap_err();
+    let path = scratch.file("file/keys");
+    assert_eq!(said(&error), format!("cannot make {}: Not a directory (os error 20)", path.display()));
+    assert_eq!(error.kind(), std::io::ErrorKind::NotADirectory);
+
+    fs::remove_dir_all(&folder).unwrap();
+    let error = journal.load_or_insert("a", key("key")).await.unwrap_err();
+    let all = format!("cannot write {}: No such file or directory (os error 2)", folder.join("61").display());
+    assert_eq!(said(&*error), all);
+    fs::create_dir_all(folder.join("61")).unwrap();
+    let error = said(&*journal.forget("a").await.unwrap_err());
+    assert!(error.starts_with(&format!("cannot remove {}: ", folder.join("61").display())), "{error}");
 }

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use futures_util::{future::join_all, stream};
+use idempotent_client::{Key, Unanswered};
 use idempotent_runtime::idempotent;
-use idempotent_tests::{TestServer, proxy::Proxy};
+use idempotent_tests::{TestServer, proxy::Proxy, said};
+use reqwest_middleware::Error;
 
-use crate::canned::{Canned, brisk, client, plain, send};
+use crate::canned::{Canned, brisk, chunked, client, plain, send};
 
 #[tokio::test]
 async fn concurrent_calls_have_different_keys() {
@@ -94,4 +96,59 @@ async fn without_faults_a_request_is_sent_once() {
     assert_eq!(answer.url().as_str(), server.url());
     assert_eq!(answer.text().await.unwrap(), "made");
     assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_response_tells_the_key_that_it_was_asked_for_with() {
+    let server = Canned::answering([plain(503, "", ""), plain(201, "", "made")]).await;
+    let answer = send(brisk(), &server).await.unwrap();
+    let key = answer.extensions().get::<Key>().unwrap();
+    assert_eq!(server.seen()[1].key().unwrap(), format!("\"{key}\""));
+    assert_eq!(key.as_str().len(), 36);
+    assert_eq!(format!("{key:?}"), "Key(36 characters)");
+}
+
+#[tokio::test]
+async fn a_key_set_by_hand_is_told_as_a_server_reads_it() {
+    for (header, bare, quoted) in [
+        ("mine", "mine", "mine"),
+        (" mine ", "mine", "mine"),
+        ("a, b", "a, b", "a, b"),
+        (r#""mine";version=1"#, r#""mine";version=1"#, "mine"),
+        (r#""a\"b\\c""#, r#""a\"b\\c""#, r#"a"b\c"#),
+    ] {
+        for (settings, key) in [(brisk(), quoted), (brisk().bare_keys(), bare)] {
+            let server = Canned::answering([""; 0]).await;
+            let request = client(settings).post(server.url()).header("Idempotency-Key", header);
+            let answer = request.body("the body").send().await.unwrap();
+            assert_eq!(answer.extensions().get::<Key>().unwrap().as_str(), key);
+            assert_eq!(server.seen()[0].key().unwrap().trim(), header.trim(), "it is sent as it was set");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_unknown_length_and_one_to_a_body_that_cannot_be_cloned_tell_their_key() {
+    let body = reqwest::Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>("the body")]));
+    for body in ["the body".into(), body] {
+        let server = Canned::answering([chunked(&plain(200, "", "made"))]).await;
+        let request = client(brisk()).post(server.url()).header("content-length", "8").body(body);
+        let answer = request.send().await.unwrap();
+        let key = answer.extensions().get::<Key>().unwrap();
+        assert_eq!(server.seen()[0].key().unwrap(), format!("\"{key}\""));
+    }
+}
+
+#[tokio::test]
+async fn the_error_that_ends_a_call_says_its_key_and_what_came_of_the_last_try() {
+    let server = Canned::answering(["", ""]).await;
+    let error = send(brisk().tries(2), &server).await.unwrap_err();
+    let key = server.seen()[1].key().unwrap().trim_matches('"').to_owned();
+    let text = format!("no answer to the request with idempotency key {key}");
+    assert_eq!(error.to_string(), text);
+    assert!(said(&error).starts_with(&format!("{text}: error sending request for url")), "{}", said(&error));
+    let Error::Middleware(error) = error else { panic!("{error:?}") };
+    let unanswered = error.downcast::<Unanswered>().unwrap();
+    assert_eq!(unanswered.key().as_str(), key);
+    assert!(unanswered.last().is_request());
 }

@@ -8,5 +8,6 @@ mod journal;
 mod keys;
 mod killed;
 mod ledger;
+mod refused;
 mod retries;
 mod storm;

@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod redis;
 pub mod redis_cluster;
 pub mod redis_server;
+pub mod said;
 pub mod scratch;
 mod script;
 pub mod scripted;
@@ -25,5 +26,6 @@ pub mod stores;
 
 pub use client::{Http1, Http2, Http2Exchange};
 pub use http::{Connection, Reply, post};
+pub use said::said;
 pub use scratch::Scratch;
 pub use server::TestServer;

@@ -1,9 +1,9 @@
 use std::{
     ffi::OsStr,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{BoxError, Journal};
+use crate::Key;
 
 /// A name is twice as long in hexadecimal, and file systems end at 255.
 const LONGEST_NAME: usize = 100;
@@ -29,9 +30,13 @@ pub struct FileJournal {
 
 impl FileJournal {
     /// The journal in `folder`, which is made where it does not exist. It blocks for a moment.
-    pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
-        let folder = folder.into();
-        fs::create_dir_all(&folder)?;
+    ///
+    /// # Errors
+    /// Where the folder can't be made, read or synced; the text names the path, the source says why.
+    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+        // A process that changes its folder later still means this one.
+        let folder = path::absolute(&folder).map_err(failed("find", folder.as_ref()))?;
+        make(&folder)?;
         remove_old_drafts(&folder)?;
         Ok(FileJournal { folder: folder.into() })
     }
@@ -52,7 +57,7 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    async fn load_or_insert(&self, operation: &str, fresh: String) -> Result<String, BoxError> {
+    async fn load_or_insert(&self, operation: &str, fresh: Key) -> Result<Key, BoxError> {
         let (folder, file) = (Arc::clone(&self.folder), self.file(operation)?);
         Ok(spawn_blocking(move || load_or_insert(&folder, &file, fresh)).await??)
     }
@@ -63,9 +68,22 @@ impl Journal for FileJournal {
     }
 }
 
+/// Makes the folder and what is missing above it, and syncs what they are entered in.
+fn make(folder: &Path) -> io::Result<()> {
+    let missing = folder.ancestors().take_while(|folder| !folder.exists()).count();
+    fs::create_dir_all(folder).map_err(failed("make", folder))?;
+    let mut entered_in = folder.ancestors().skip(1);
+    entered_in.by_ref().take(missing).try_for_each(sync)?;
+    // What was there may have been made by another process, and just now. Its owner may forbid to sync what it is in, and then answers for it.
+    if let Some(found_in) = entered_in.next() {
+        let _ = sync(found_in);
+    }
+    Ok(())
+}
+
 /// The folder is synced before a key is given out that another process may have only just put there, too.
-fn load_or_insert(folder: &Path, file: &Path, fresh: String) -> io::Result<String> {
-    let key = match fs::read_to_string(file) {
+fn load_or_insert(folder: &Path, file: &Path, fresh: Key) -> io::Result<Key> {
+    let key = match read(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => insert(file, fresh)?,
         found => found?,
     };
@@ -73,21 +91,27 @@ fn load_or_insert(folder: &Path, file: &Path, fresh: String) -> io::Result<Strin
     Ok(key)
 }
 
+/// What is damaged is an error and never a new key: the old one may have been used.
+fn read(file: &Path) -> io::Result<Key> {
+    let invalid = |error| io::Error::new(ErrorKind::InvalidData, error);
+    fs::read_to_string(file).and_then(|text| Key::new(text).map_err(invalid)).map_err(failed("read", file))
+}
+
 /// A link is made only where there is none yet, to a file that is whole: nobody ever sees half a key, or a second one.
-fn insert(file: &Path, fresh: String) -> io::Result<String> {
+fn insert(file: &Path, fresh: Key) -> io::Result<Key> {
     let draft = file.with_extension(Uuid::now_v7().simple().to_string());
-    write_synced(&draft, &fresh)?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
+    let linked = write_synced(&draft, fresh.as_str()).and_then(|()| fs::hard_link(&draft, file));
+    // One that stays is removed when it is old.
+    let _ = fs::remove_file(&draft);
     match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read_to_string(file),
-        linked => linked.map(|()| fresh),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(file),
+        linked => linked.map(|()| fresh).map_err(failed("write", file)),
     }
 }
 
 fn remove_old_drafts(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+        let path = entry.map_err(failed("read", folder))?.path();
         let is_old = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age > OLD);
         // One that another process has just removed is gone.
         if is_draft(&path) && fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(is_old) {
@@ -114,12 +138,40 @@ fn write_synced(file: &Path, text: &str) -> io::Result<()> {
 
 fn forget(folder: &Path, file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", file)(error)),
         _ => sync(folder),
     }
 }
 
 /// Elsewhere a folder can't be opened, and its entries are the file system's own affair.
 fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes an error of the same kind that says what could not be done, and to what.
+fn failed(verb: &'static str, path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |source| io::Error::new(source.kind(), Failed { verb, path: path.to_owned(), source })
+}
+
+#[derive(Debug)]
+struct Failed {
+    verb: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}", self.verb, self.path.display())
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
 }

@@ -8,7 +8,10 @@ use idempotent_runtime::{
     ResolveError, Resolved, Store, StoreError, StuckCursor,
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
 };
-use idempotent_tests::scripted::{Fault, Verb};
+use idempotent_tests::{
+    said,
+    scripted::{Fault, Verb},
+};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -16,17 +19,6 @@ use super::{
     process::{Died, Process, dies_running, has_run, is_paid, is_unknown, order, paid},
 };
 use crate::gate::Gate;
-
-/// What an error says, with its causes.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
-}
 
 #[tokio::test]
 async fn what_cannot_be_a_key_is_said_to_be_none() {

@@ -6,7 +6,7 @@ use idempotent_runtime::{
     ManualClock, SqliteStore, Store, StoreError,
     store::{Claim, ClaimRequest, Completion, Hold, Record, Retention},
 };
-use idempotent_tests::Scratch;
+use idempotent_tests::{Scratch, said};
 use sqlx::{AssertSqlSafe, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,16 +21,6 @@ async fn complete(store: &SqliteStore, record: &[u8]) -> Result<Hold, StoreError
     let stored = store.complete(hold, Record::from_bytes(record.to_vec()), RETENTION).await?;
     assert_eq!(stored, Completion::Stored);
     Ok(hold)
-}
-
-fn said(error: &StoreError) -> String {
-    let mut said = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }
 
 async fn run(pool: &SqlitePool, sql: &str) {

@@ -1,4 +1,7 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use reqwest_middleware::{Error, Result};
 use tokio::time::{Instant, timeout};
@@ -35,22 +38,30 @@ impl Pauses {
 pub(crate) struct Schedule {
     bounds: Bounds,
     began: Instant,
+    /// By the wall clock.
+    began_at: SystemTime,
     tries: u32,
 }
 
 impl Schedule {
     pub(crate) fn begun(bounds: Bounds) -> Self {
-        Schedule { bounds, began: Instant::now(), tries: 0 }
+        Schedule { bounds, began: Instant::now(), began_at: SystemTime::now(), tries: 0 }
     }
 
+    /// What is left by both clocks: a machine that is suspended for a day and then sends again does so when the server has forgotten the key.
     fn left(&self) -> Duration {
-        self.bounds.within.saturating_sub(self.began.elapsed())
+        let passed = self.began.elapsed().max(self.began_at.elapsed().unwrap_or_default());
+        self.bounds.within.saturating_sub(passed)
     }
 
-    /// Makes one try, for as long as it may take.
+    /// Makes one try, for as long as it may take, and none where no time is left.
     pub(crate) async fn bound<T>(&mut self, one: impl Future<Output = Result<T>>) -> Result<T> {
         self.tries += 1;
-        let time = self.bounds.each.min(self.left());
+        let left = self.left();
+        if left.is_zero() {
+            return Err(Error::middleware(TimedOut(self.bounds.within)));
+        }
+        let time = self.bounds.each.min(left);
         timeout(time, one).await.unwrap_or_else(|_| Err(Error::middleware(TimedOut(time))))
     }
 
@@ -72,3 +83,21 @@ impl fmt::Display for TimedOut {
 }
 
 impl std::error::Error for TimedOut {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_that_slept_through_a_pause_does_not_send_again() {
+        let pauses = Pauses { first: Duration::from_millis(1), longest: Duration::from_millis(1) };
+        let (within, each) = (Duration::from_secs(60), Duration::from_secs(30));
+        let mut schedule = Schedule::begun(Bounds { tries: 12, within, each, pauses });
+        assert!(schedule.bound(async { Ok(()) }).await.is_ok());
+        assert!(schedule.pause(None).is_some());
+
+        schedule.began_at -= Duration::from_secs(90_000);
+        assert!(schedule.bound(async { Ok(()) }).await.is_err(), "the server may have forgotten the key");
+        assert_eq!(schedule.pause(None), None);
+    }
+}

@@ -8,6 +8,7 @@ mod journal;
 mod keys;
 mod killed;
 mod ledger;
+mod redirects;
 mod refused;
 mod retries;
 mod storm;

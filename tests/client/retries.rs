@@ -122,10 +122,24 @@ async fn retry_after_is_honoured_as_a_date() {
 
 #[tokio::test]
 async fn a_retry_after_beyond_the_time_that_is_left_gives_the_caller_the_answer_at_once() {
-    let server = Canned::answering([plain(503, "Retry-After: 3600\r\n", "later")]).await;
-    let answer = send(brisk(), &server).await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (503, "later".to_owned()));
-    assert_eq!(server.seen().len(), 1);
+    for value in ["3600", "18446744073709551615", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"]
+    {
+        let server = Canned::answering([plain(503, &format!("Retry-After: {value}\r\n"), "later")]).await;
+        let answer = send(brisk(), &server).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (503, "later".to_owned()));
+        assert_eq!(server.seen().len(), 1, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_that_has_passed_or_says_nothing_leaves_the_pause_as_it_is() {
+    for value in
+        ["0", "-1", "1.5", "soon", "", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"]
+    {
+        let server = Canned::answering([plain(503, &format!("Retry-After: {value}\r\n"), "")]).await;
+        assert_eq!(send(brisk(), &server).await.unwrap().status(), 200);
+        assert!(server.pauses()[0] < Duration::from_millis(500), "{value}: {:?}", server.pauses());
+    }
 }
 
 #[tokio::test]

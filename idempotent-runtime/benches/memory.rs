@@ -1,4 +1,5 @@
-//! What a live key costs: bytes, and the time of a claim among a thousand and among a million of them.
+//! What a live key costs: bytes, and the time of a claim among a thousand and among a million of them: of the store's verb by
+//! itself, where each miss of the processor's caches shows, and of a request that claims a key and whose body is then refused.
 //!
 //! The keys are real requests to a real handler, so that what is stored is what an application stores. Memory is the
 //! resident set, which holds what the allocator adds; allocations are counted beside it.
@@ -12,7 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{App, dev::Service, rt::System, test, web};
+use actix_web::{
+    App, Error,
+    body::BoxBody,
+    dev::{Service, ServiceResponse},
+    rt::System,
+    test, web,
+};
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store,
@@ -69,6 +76,26 @@ fn vacant(store: &MemoryStore, salt: u64) -> f64 {
     taken.as_nanos() as f64 / CLAIMS as f64
 }
 
+/// How many requests a round refuses.
+const REFUSED: u64 = 2_000;
+
+/// Nanoseconds of a request whose body cannot be read: its key is claimed, and given back.
+async fn refused<R, S>(service: &S, requests: Vec<R>) -> f64
+where
+    S: Service<R, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    let started = Instant::now();
+    for request in requests {
+        assert_eq!(service.call(request).await.unwrap().status(), 400);
+    }
+    started.elapsed().as_nanos() as f64 / REFUSED as f64
+}
+
+fn compare(what: &str, few: Vec<f64>, many: Vec<f64>) {
+    let (few, many) = (median(few), median(many));
+    println!("  {what:<14} among a thousand {few:7.1}, among a million {many:7.1}, ratio {:.2}", many / few);
+}
+
 fn main() {
     let small = MemoryStore::builder().budget(1 << 40).build();
     let large = MemoryStore::builder().budget(1 << 40).build();
@@ -80,14 +107,15 @@ fn main() {
                 .app_data(web::Data::new(orders::answers()))
                 .configure(orders::routes)
         };
-        let request = |path: &str, number: u64| {
+        let request_with = |path: &str, number: u64, body: &'static [u8]| {
             test::TestRequest::post()
                 .uri(path)
                 .insert_header(("content-type", "application/json"))
                 .insert_header(("idempotency-key", format!("{number:036}")))
-                .set_payload(&orders::BODY[..])
+                .set_payload(body)
                 .to_request()
         };
+        let request = |path: &str, number: u64| request_with(path, number, &orders::BODY[..]);
         let few = test::init_service(app(&small)).await;
         for number in 0..THOUSAND {
             assert_eq!(few.call(request("/annotated", number)).await.unwrap().status(), 201);
@@ -130,15 +158,24 @@ fn main() {
         println!("  resident set             {:7.1}", each(before.0, after.0));
         println!("  asked of the allocator   {:7.1}", each(before.1, after.1));
         println!("  counted by the budget    {:7.1}", each(before.2, after.2));
-    });
 
-    println!("a claim on a vacant address, ns (median of {ROUNDS} alternating rounds)");
-    let (mut few, mut many) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS as u64 {
-        few.push(vacant(&small, round * MILLION));
-        many.push(vacant(&large, round * MILLION));
-    }
-    let (few, many) = (median(few), median(many));
-    println!("  among a thousand         {few:7.1}");
-    println!("  among a million          {many:7.1}   ratio {:.2}", many / few);
+        println!("a claim on a vacant address, ns (median of {ROUNDS} alternating rounds)");
+        let (mut few_ns, mut many_ns) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS as u64 {
+            few_ns.push(vacant(&small, round * MILLION));
+            many_ns.push(vacant(&large, round * MILLION));
+        }
+        compare("by itself", few_ns, many_ns);
+
+        let (mut few_ns, mut many_ns) = (Vec::new(), Vec::new());
+        for round in 2..2 + ROUNDS as u64 {
+            let broken = || {
+                let keys = round * MILLION..round * MILLION + REFUSED;
+                keys.map(|number| request_with("/annotated", number, b"{")).collect()
+            };
+            few_ns.push(refused(&few, broken()).await);
+            many_ns.push(refused(&many, broken()).await);
+        }
+        compare("in a request", few_ns, many_ns);
+    });
 }

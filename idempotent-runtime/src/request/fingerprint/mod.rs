@@ -85,8 +85,9 @@ pub(crate) fn fingerprint(
 
 fn hash_raw(hasher: &mut PartsHasher, request: &HttpRequest, body: &[u8]) {
     hasher.parts(&[b"raw", request.query_string().as_bytes()]);
-    hasher.count(request.headers().get_all(CONTENT_TYPE).count());
-    for content_type in request.headers().get_all(CONTENT_TYPE) {
+    let content_types = request.headers().get_all(CONTENT_TYPE);
+    hasher.count(content_types.len());
+    for content_type in content_types {
         hasher.part(content_type.as_bytes());
     }
     hasher.part(body);

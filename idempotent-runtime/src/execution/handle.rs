@@ -21,36 +21,39 @@ pub(crate) enum Handled {
 }
 
 /// Runs `handler` on `request`, as actix does, and reads its response's body up to `limit` bytes.
-pub(crate) async fn handle<H, Args>(
+#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+pub(crate) fn handle<H, Args>(
     handler: &H,
     request: HttpRequest,
     mut payload: Payload,
     limit: usize,
     policy: &Policy,
-) -> Handled
+) -> impl Future<Output = Handled>
 where
     H: Handler<Args>,
     Args: FromRequest,
     H::Output: Responder,
 {
-    let began = Cell::new(false);
-    let run = pin!(async {
-        let args = match Args::from_request(&request, &mut payload).await {
-            Ok(args) => args,
-            Err(error) => return Handled::NeverBegan(HttpResponse::from_error(error)),
+    async move {
+        let began = Cell::new(false);
+        let run = pin!(async {
+            let args = match Args::from_request(&request, &mut payload).await {
+                Ok(args) => args,
+                Err(error) => return Handled::NeverBegan(HttpResponse::from_error(error)),
+            };
+            began.set(true);
+            let response = handler.call(args).await.respond_to(&request).map_into_boxed_body();
+            Handled::Answered(capture(response, limit).await)
+        });
+        let panicked = match AssertUnwindSafe(run).catch_unwind().await {
+            Ok(handled) => return handled,
+            Err(panicked) => panicked,
         };
-        began.set(true);
-        let response = handler.call(args).await.respond_to(&request).map_into_boxed_body();
-        Handled::Answered(capture(response, limit).await)
-    });
-    let panicked = match AssertUnwindSafe(run).catch_unwind().await {
-        Ok(handled) => return handled,
-        Err(panicked) => panicked,
-    };
-    tracing::error!(handler = policy.handler, panic = message(&*panicked), "the handler panicked");
-    match began.get() {
-        true => Handled::Panicked(Captured::Whole(internal_error(), Some("".into()))),
-        false => Handled::NeverBegan(internal_error().set_body("").map_into_boxed_body()),
+        tracing::error!(handler = policy.handler, panic = message(&*panicked), "the handler panicked");
+        match began.get() {
+            true => Handled::Panicked(Captured::Whole(internal_error(), Some("".into()))),
+            false => Handled::NeverBegan(internal_error().set_body("").map_into_boxed_body()),
+        }
     }
 }
 

@@ -85,14 +85,14 @@ where
 {
     let Job { policy, app, request, body, handler, account, .. } = job;
     let claimed = Claimed::begin(policy, app, execution.hold, lead, account, executing);
-    run(claimed, execution, handler, request, body)
+    run(claimed, execution.attempt, handler, request, body)
 }
 
 /// The same, for an execution that has begun.
 #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
 fn run<H, Args>(
     mut claimed: Claimed,
-    execution: Execution,
+    attempt: u32,
     handler: H,
     request: HttpRequest,
     body: Bytes,
@@ -103,8 +103,8 @@ where
     H::Output: actix_web::Responder,
 {
     async move {
-        let Claimed { policy, app, .. } = &claimed;
-        let settings = &app.0.settings;
+        let Claimed { policy, app, hold, .. } = &claimed;
+        let (settings, execution) = (&app.0.settings, Execution { policy, hold: *hold, attempt });
         let payload = body::again(body);
         let handled = handle(&handler, request, payload, settings.max_response_body, policy);
         let handled = execution.known_to(handled).await;

@@ -1,7 +1,7 @@
 //! Takes a handler's response apart: whole, so that it can be stored, or passing through.
 
 use std::{
-    future::poll_fn,
+    future::{Ready, poll_fn, ready},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -12,6 +12,10 @@ use actix_web::{
     http::{StatusCode, header::CONTENT_TYPE},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::{
+    FutureExt,
+    future::{Either, LocalBoxFuture},
+};
 
 type BodyError = Box<dyn std::error::Error>;
 
@@ -43,20 +47,24 @@ impl Captured {
     }
 }
 
-/// Reads the body of `response`, as far as `limit` and its kind allow.
-pub(crate) async fn capture(response: HttpResponse, limit: usize) -> Captured {
+/// Reads the body of `response`, as far as `limit` and its kind allow. One that is there already takes no room in whoever waits.
+pub(crate) fn capture(
+    response: HttpResponse,
+    limit: usize,
+) -> Either<Ready<Captured>, LocalBoxFuture<'static, Captured>> {
     if passes_through(&response) {
-        return Captured::Passing(response);
+        return ready(Captured::Passing(response)).left_future();
     }
     let (head, body) = response.into_parts();
-    match body.size() {
+    let captured = match body.size() {
         BodySize::None => Captured::Whole(head, None),
         BodySize::Sized(length) if length > limit as u64 => Captured::Passing(head.set_body(body)),
         _ => match body.try_into_bytes() {
             Ok(bytes) => Captured::Whole(head, Some(bytes)),
-            Err(body) => Box::pin(buffer(head, body, limit)).await,
+            Err(body) => return buffer(head, body, limit).boxed_local().right_future(),
         },
-    }
+    };
+    ready(captured).left_future()
 }
 
 /// An event stream has no end to wait for, and neither has an upgraded connection.

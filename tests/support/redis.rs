@@ -13,6 +13,7 @@ pub struct Keys {
     url: String,
     /// Where time has to be moved on.
     servers: Vec<String>,
+    is_old: bool,
 }
 
 /// Lets every key that is named like this end earlier. One whose time is over is deleted.
@@ -22,18 +23,25 @@ const SHIFT: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
 impl Keys {
     /// Keys on the server that the tests share, deleted when this is dropped.
     pub fn shared() -> Self {
-        Keys { space: Space::at(&redis_url()), url: redis_url(), servers: vec![redis_url()] }
+        Keys { space: Space::at(&redis_url()), url: redis_url(), servers: vec![redis_url()], is_old: false }
+    }
+
+    /// The same, of which stores ask only what servers before Redis 7 can do.
+    pub fn before_redis_7() -> Self {
+        Keys { is_old: true, ..Self::shared() }
     }
 
     /// Keys in a cluster of the test's own.
     pub fn in_cluster(cluster: &RedisCluster) -> Self {
         let servers = cluster.nodes.iter().map(|node| node.url()).collect();
-        Keys { space: Space::alone(), url: cluster.urls(), servers }
+        Keys { space: Space::alone(), url: cluster.urls(), servers, is_old: false }
     }
 
     /// A store of its own that keeps its keys here.
     pub async fn store(&self) -> RedisStore {
-        RedisStore::builder(&self.url).prefix(self.space.name()).build().await.unwrap()
+        let builder = RedisStore::builder(&self.url).prefix(self.space.name());
+        let builder = if self.is_old { builder.before_redis_7() } else { builder };
+        builder.build().await.unwrap()
     }
 
     /// Lets time pass for every entry.

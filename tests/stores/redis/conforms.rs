@@ -52,6 +52,11 @@ async fn the_redis_store_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redis_store_conforms_before_redis_7() {
+    conforms(Keys::before_redis_7(), keys()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_behind_a_local_cache() {
     conforms_behind_a_local_cache(Keys::shared(), keys()).await;
 }

@@ -14,6 +14,7 @@ mod on_cluster;
 mod replicas;
 mod runtimes;
 mod setup;
+mod together;
 mod trouble;
 mod waiting;
 

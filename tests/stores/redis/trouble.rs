@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Claims until there is no room for another, and gives what was won.
-async fn fill(server: &RedisServer, store: &RedisStore) -> Vec<Hold> {
+pub(super) async fn fill(server: &RedisServer, store: &RedisStore) -> Vec<Hold> {
     server.ask::<()>("CONFIG SET maxmemory-policy noeviction").await;
     let memory: String = server.ask("INFO memory").await;
     let used =

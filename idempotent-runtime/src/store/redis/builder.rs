@@ -7,10 +7,11 @@ use redis::{
 };
 
 use super::{
-    Inner, NAME, RedisStore, cluster, durability,
+    Calls, Inner, NAME, RedisStore, cluster, durability,
     link::Link,
     replicas::{self, Replicas},
-    scripts::Scripts,
+    scripts::{Generation, Scripts},
+    together::{self, UnderWay},
     wake::Notifications,
     words::Names,
 };
@@ -29,6 +30,7 @@ pub struct RedisStoreBuilder {
     server: Server,
     prefix: String,
     replicas: Option<Replicas>,
+    generation: Generation,
 }
 
 #[derive(Clone)]
@@ -52,7 +54,12 @@ impl RedisStoreBuilder {
     }
 
     fn of(server: Server) -> Self {
-        RedisStoreBuilder { server, prefix: "idempotent".to_owned(), replicas: None }
+        RedisStoreBuilder {
+            server,
+            prefix: "idempotent".to_owned(),
+            replicas: None,
+            generation: Generation::OfServer,
+        }
     }
 
     /// What the names of all keys begin with, and of the channel for notifications; `idempotent` if not set.
@@ -72,6 +79,13 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Asks of the server only what servers before Redis 7 can do, for tests.
+    #[doc(hidden)]
+    pub fn before_redis_7(mut self) -> Self {
+        self.generation = Generation::Before7;
+        self
+    }
+
     /// The store. Its tasks run on the present runtime until the last clone is dropped, and its connection is driven there, whichever
     /// runtimes call it. So build it where no handler runs that could block: before the server is started, and not in a worker.
     ///
@@ -84,13 +98,17 @@ impl RedisStoreBuilder {
         let (server, link) = server.connected(&names).await?;
         let link = Arc::new(link);
         durability::warn(&link).await;
-        let scripts = Arc::new(Scripts::new());
-        let replicated = match (replicas, &server) {
-            (Some(wanted), Server::Single(client)) => {
-                Some(replicas::calls(client.clone(), Arc::clone(&scripts), wanted))
+        let scripts = Arc::new(Scripts::new(self.generation));
+        let calls = match (replicas, &server, &*link) {
+            (Some(wanted), Server::Single(client), _) => {
+                Calls::Acknowledged(replicas::calls(client.clone(), Arc::clone(&scripts), wanted))
             }
-            (Some(_), _) => return Err(setting("replicas cannot be waited for in a cluster")),
-            (None, _) => None,
+            (Some(_), ..) => return Err(setting("replicas cannot be waited for in a cluster")),
+            (None, _, Link::Single(single)) => Calls::Together(
+                together::calls(Arc::clone(single), Arc::clone(&scripts)),
+                UnderWay::default(),
+            ),
+            (None, _, Link::Cluster(_)) => Calls::Each,
         };
         let look = {
             let (link, names) = (Arc::clone(&link), names.clone());
@@ -98,7 +116,7 @@ impl RedisStoreBuilder {
         };
         let channel = Notifications::at(server.nodes(&link).await, names.channel());
         let wakes = Wakes::start(NAME, channel, look).await;
-        let inner = Inner { link, scripts, replicated, names, wakes };
+        let inner = Inner { link, scripts, calls, names, wakes };
         Ok(RedisStore(Arc::new(inner)))
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, RedisResult, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
@@ -19,7 +19,10 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::kept::{Kept, Server, Used};
+use super::{
+    kept::{Kept, Server, Used},
+    together::is_from_a_replica,
+};
 
 /// How long a call waits for its reply: as long as its caller waits for the answer.
 pub(super) const RESPONSE: Duration = Duration::from_secs(2);
@@ -100,6 +103,35 @@ async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> RedisResult<Value> {
         }
         reply => reply,
     }
+}
+
+/// The same for commands that go together, each of which has a reply of its own, an error or not.
+pub(super) async fn send_all(single: &Arc<Kept<Client>>, commands: Pipeline) -> RedisResult<Vec<Value>> {
+    let used = single.used();
+    let number = used.number;
+    match send_all_on(single, used, &commands).await {
+        Err(error) if error.is_connection_dropped() => {
+            single.replaced(number).await?;
+            send_all_on(single, single.used(), &commands).await
+        }
+        replies => replies,
+    }
+}
+
+async fn send_all_on(
+    single: &Arc<Kept<Client>>,
+    mut used: Used<MultiplexedConnection>,
+    commands: &Pipeline,
+) -> RedisResult<Vec<Value>> {
+    let replies = used.connection.send_packed_commands(commands, 0, commands.len()).await;
+    let leads_nowhere = match &replies {
+        Ok(replies) => replies.iter().any(is_from_a_replica),
+        Err(error) => is_useless(error),
+    };
+    if leads_nowhere {
+        single.leave(used.number).await;
+    }
+    replies
 }
 
 async fn send_on(

@@ -9,19 +9,21 @@ mod link;
 mod replicas;
 mod scan;
 mod scripts;
+mod together;
 mod wake;
 mod words;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use redis::{Client, Cmd, RedisError, RedisResult, Value, cluster::ClusterClient};
+use redis::{Client, Cmd, RedisError, Value, cluster::ClusterClient};
 
 pub use self::builder::RedisStoreBuilder;
 use self::{
     link::{Link, says},
     scripts::{Call, Scripts},
-    words::{Answer, Names},
+    together::{Others, UnderWay},
+    words::{Answer, Names, claim_of},
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
@@ -56,8 +58,9 @@ const NAME: &str = "redis";
 /// # How it works
 ///
 /// An entry is one key, so it lives in one slot of a cluster, and every verb is one Lua script, so it is atomic. The entry's lease
-/// is inside its value; its retention is the key's own expiry. All calls share one connection, on which they follow each other
-/// without waiting. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
+/// is inside its value; its retention is the key's own expiry. All calls share one connection. A call that is alone is sent at once, by
+/// itself; on one server, calls that come while others are under way go together, up to 64 claims or completions in one script, each
+/// answered for itself. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
 /// channel is down it is polled for.
 ///
 /// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is forgotten, the store looks through all of its keys
@@ -78,9 +81,19 @@ pub struct RedisStore(Arc<Inner>);
 struct Inner {
     link: Arc<Link>,
     scripts: Arc<Scripts>,
-    replicated: Option<Batches<Call, RedisResult<Value>>>,
+    calls: Calls,
     names: Names,
     wakes: Wakes,
+}
+
+/// How calls are sent.
+enum Calls {
+    /// To one server: one that is alone by itself, without a detour, and together those that are not.
+    Together(Batches<Call, Value>, UnderWay),
+    /// To one server, with what waits for replicas behind them.
+    Acknowledged(Batches<Call, Value>),
+    /// Each by itself: in a cluster each key may have a server of its own.
+    Each,
 }
 
 impl RedisStore {
@@ -114,12 +127,24 @@ impl RedisStore {
         self.0.wakes.looks()
     }
 
-    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
-        let reply = match &self.0.replicated {
-            Some(calls) => calls.call(call).await?,
-            None => self.0.scripts.run(&self.0.link, &call).await,
+    async fn reply(&self, call: Call) -> Result<Value, StoreError> {
+        let reply = match &self.0.calls {
+            Calls::Acknowledged(calls) => calls.call(call).await?,
+            Calls::Together(calls, under_way) => match under_way.enter() {
+                (Others::None, _place) => self.alone(&call).await?,
+                (Others::Some, _place) => calls.call(call).await?,
+            },
+            Calls::Each => self.alone(&call).await?,
         };
-        Answer::of(reply.map_err(failed)?)
+        reply.extract_error().map_err(failed)
+    }
+
+    async fn alone(&self, call: &Call) -> Result<Value, StoreError> {
+        self.0.scripts.run(&self.0.link, call).await.map_err(failed)
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
+        Answer::of(self.reply(call).await?)
     }
 }
 
@@ -143,7 +168,7 @@ impl Store for RedisStore {
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
         let bell = self.0.wakes.listen(request.hold.address);
-        let claim = self.call(self.0.names.claim(&request)).await?.into_claim()?;
+        let claim = claim_of(self.reply(self.0.names.claim(&request)).await?)?;
         self.0.wakes.claimed(bell, &claim);
         Ok(claim)
     }

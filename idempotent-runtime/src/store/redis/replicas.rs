@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{
-    Client, Cmd, Pipeline, RedisError, RedisResult, Value,
+    Client, Pipeline, RedisError, RedisResult, Value,
     aio::{ConnectionLike, MultiplexedConnection},
 };
 use tokio::sync::Mutex;
@@ -12,6 +12,7 @@ use super::{
     NAME,
     link::open,
     scripts::{Call, Scripts},
+    together::{Groups, is_unknown},
 };
 use crate::store::{StoreError, remote::Batches};
 
@@ -33,11 +34,7 @@ pub(super) struct Replicas {
 //  └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text; each call can be repeated by its token
 
 /// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes after it.
-pub(super) fn calls(
-    client: Client,
-    scripts: Arc<Scripts>,
-    replicas: Replicas,
-) -> Batches<Call, RedisResult<Value>> {
+pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Value> {
     let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
     Batches::start(NAME, 1, MOST, move |calls| {
         let line = Arc::clone(&line);
@@ -53,39 +50,32 @@ struct Line {
 }
 
 impl Line {
-    async fn send(&self, calls: &[Call]) -> Result<Vec<RedisResult<Value>>, StoreError> {
-        let by_hash = calls.iter().map(|call| self.scripts.by_hash(call));
-        let replies = self.acknowledged(by_hash).await?;
-        if !replies.iter().any(is_unknown) {
-            return Ok(replies);
+    async fn send(&self, calls: &[Call]) -> Result<Vec<Value>, StoreError> {
+        let groups = Groups::of(calls);
+        let mut replies = self.acknowledged(groups.commands(|calls| self.scripts.by_hash(calls))).await?;
+        if replies.iter().any(is_unknown) {
+            replies = self.acknowledged(groups.commands(|calls| self.scripts.by_text(calls))).await?;
         }
-        self.acknowledged(calls.iter().map(|call| self.scripts.by_text(call))).await
+        Ok(groups.answers(replies))
     }
 
     /// The replies to all commands, if enough replicas have what they did.
-    async fn acknowledged(
-        &self,
-        commands: impl Iterator<Item = Cmd>,
-    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
-        let mut all = Pipeline::new();
-        for command in commands {
-            all.add_command(command);
-        }
+    async fn acknowledged(&self, mut all: Pipeline) -> Result<Vec<Value>, StoreError> {
         let millis = u64::try_from(self.replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
         all.cmd("WAIT").arg(self.replicas.count).arg(millis);
         let mut replies = self.replies(&all).await.map_err(|error| StoreError::unavailable(NAME, error))?;
         match replies.pop() {
-            Some(Ok(Value::Int(number))) if number >= i64::from(self.replicas.count) => Ok(replies),
-            Some(Err(error)) => {
+            Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(replies),
+            Some(Value::ServerError(error)) => {
                 // A server that has become a replica cannot be waited for; its name may lead to another one by now.
                 *self.connection.lock().await = None;
-                Err(StoreError::unavailable(NAME, error))
+                Err(StoreError::unavailable(NAME, RedisError::from(error)))
             }
             _ => Err(StoreError::unavailable(NAME, "too few replicas have acknowledged in time")),
         }
     }
 
-    async fn replies(&self, commands: &Pipeline) -> RedisResult<Vec<RedisResult<Value>>> {
+    async fn replies(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut connection = self.connection.lock().await;
         let is_old = connection.is_some();
         let mut replies = self.once(&mut connection, commands).await;
@@ -93,7 +83,7 @@ impl Line {
         if is_old && replies.as_ref().is_err_and(RedisError::is_connection_dropped) {
             replies = self.once(&mut connection, commands).await;
         }
-        replies.map(|replies| replies.into_iter().map(Value::extract_error).collect())
+        replies
     }
 
     /// Leaves the connection in its place only if all has been answered.
@@ -110,9 +100,4 @@ impl Line {
         *place = Some(connection);
         Ok(replies)
     }
-}
-
-/// Whether the server does not know the script that it was to run.
-fn is_unknown(reply: &RedisResult<Value>) -> bool {
-    matches!(reply, Err(error) if error.code() == Some("NOSCRIPT"))
 }

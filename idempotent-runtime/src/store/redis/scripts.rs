@@ -3,6 +3,7 @@
 use redis::{Cmd, RedisResult, Script, Value};
 
 use super::link::Link;
+use crate::store::OnAbandoned;
 
 /// The scripts of all verbs.
 #[derive(Debug)]
@@ -18,9 +19,9 @@ pub(super) struct Scripts {
 }
 
 /// Which of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
-    Claim,
+    Claim(OnAbandoned),
     Renew,
     Complete,
     Release,
@@ -28,6 +29,15 @@ pub(super) enum Verb {
     Inspect,
     Forget,
     Drop,
+}
+
+/// What a server's scripts can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generation {
+    /// Whatever the server says of itself.
+    OfServer,
+    /// As servers before Redis 7, which cannot set a key if there is none and else read it, in one command.
+    Before7,
 }
 
 /// A script's text, and the hash by which a server that knows it is asked to run it.
@@ -46,40 +56,62 @@ pub(super) struct Call {
 }
 
 impl Scripts {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(generation: Generation) -> Self {
+        let text = |text| Text::new(generation, text);
         Scripts {
-            claim: Text::new(include_str!("scripts/claim.lua")),
-            renew: Text::new(include_str!("scripts/renew.lua")),
-            complete: Text::new(include_str!("scripts/complete.lua")),
-            release: Text::new(include_str!("scripts/release.lua")),
-            resolve: Text::new(include_str!("scripts/resolve.lua")),
-            inspect: Text::new(include_str!("scripts/inspect.lua")),
-            forget: Text::new(include_str!("scripts/forget.lua")),
-            drop: Text::new(include_str!("scripts/drop.lua")),
+            claim: text(include_str!("scripts/claim.lua")),
+            renew: text(include_str!("scripts/renew.lua")),
+            complete: text(include_str!("scripts/complete.lua")),
+            release: text(include_str!("scripts/release.lua")),
+            resolve: text(include_str!("scripts/resolve.lua")),
+            inspect: text(include_str!("scripts/inspect.lua")),
+            forget: text(include_str!("scripts/forget.lua")),
+            drop: text(include_str!("scripts/drop.lua")),
         }
     }
 
-    /// Runs a script in one round trip; in two where the server does not know it yet.
+    /// Makes one call in one round trip; in two where the server does not know its script yet.
     pub(super) async fn run(&self, link: &Link, call: &Call) -> RedisResult<Value> {
-        match link.send(&self.by_hash(call)).await {
-            Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(call)).await,
+        let reply = match link.send(&self.by_hash(&[call])).await {
+            Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(&[call])).await,
             reply => reply,
+        };
+        // Of a verb whose calls go together the answers are in an array.
+        reply.map(|reply| match reply {
+            Value::Array(mut answers) if call.verb.goes_together() => answers.pop().unwrap_or(Value::Nil),
+            reply => reply,
+        })
+    }
+
+    /// Makes calls that go together, by a script that the server knows.
+    pub(super) fn by_hash(&self, calls: &[&Call]) -> Cmd {
+        self.command("EVALSHA", |text| &text.hash, calls)
+    }
+
+    /// The same, and lets the server know the script from then on.
+    pub(super) fn by_text(&self, calls: &[&Call]) -> Cmd {
+        self.command("EVAL", |text| &text.text, calls)
+    }
+
+    fn command(&self, name: &str, script: impl Fn(&Text) -> &str, calls: &[&Call]) -> Cmd {
+        let mut command = Cmd::new();
+        let Some(first) = calls.first() else { return command };
+        command.arg(name).arg(script(self.text(first.verb))).arg(calls.len());
+        for call in calls {
+            command.arg(&call.key);
         }
-    }
-
-    /// Runs a script that the server knows.
-    pub(super) fn by_hash(&self, call: &Call) -> Cmd {
-        call.command("EVALSHA", &self.text(call.verb).hash)
-    }
-
-    /// Runs a script, and lets the server know it from then on.
-    pub(super) fn by_text(&self, call: &Call) -> Cmd {
-        call.command("EVAL", &self.text(call.verb).text)
+        if let Verb::Claim(on_abandoned) = first.verb {
+            command.arg(on_abandoned.word());
+        }
+        for call in calls {
+            command.arg(&call.arguments);
+        }
+        command
     }
 
     fn text(&self, verb: Verb) -> &Text {
         match verb {
-            Verb::Claim => &self.claim,
+            Verb::Claim(_) => &self.claim,
             Verb::Renew => &self.renew,
             Verb::Complete => &self.complete,
             Verb::Release => &self.release,
@@ -91,17 +123,35 @@ impl Scripts {
     }
 }
 
+impl Verb {
+    /// Whether its script takes many calls.
+    pub(super) fn goes_together(self) -> bool {
+        matches!(self, Verb::Claim(_) | Verb::Complete)
+    }
+}
+
+impl OnAbandoned {
+    fn word(self) -> &'static str {
+        match self {
+            OnAbandoned::Refuse => "refuse",
+            OnAbandoned::Rerun => "rerun",
+        }
+    }
+}
+
 impl Text {
-    fn new(text: &str) -> Self {
-        let text = [include_str!("scripts/entry.lua"), text].concat();
+    fn new(generation: Generation, text: &str) -> Self {
+        let text = [generation.known(), include_str!("scripts/entry.lua"), text].concat();
         Text { hash: Script::new(&text).get_hash().to_owned(), text }
     }
 }
 
-impl Call {
-    fn command(&self, name: &str, script: &str) -> Cmd {
-        let mut command = Cmd::new();
-        command.arg(name).arg(script).arg(1).arg(&self.key).arg(&self.arguments);
-        command
+impl Generation {
+    /// What scripts know of it.
+    fn known(self) -> &'static str {
+        match self {
+            Generation::OfServer => "local can_set_and_get = (redis.REDIS_VERSION_NUM or 0) >= 0x00070000\n",
+            Generation::Before7 => "local can_set_and_get = false\n",
+        }
     }
 }

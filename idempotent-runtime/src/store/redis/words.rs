@@ -11,8 +11,8 @@ use super::{
 use crate::{
     request::Address,
     store::{
-        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Stage, Standing, StoreError, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
+        ResolveRequest, Retention, Stage, Standing, StoreError, Token,
     },
 };
 
@@ -64,13 +64,10 @@ impl Names {
     }
 
     pub(super) fn claim(&self, request: &ClaimRequest) -> Call {
-        let on_abandoned = match request.on_abandoned {
-            OnAbandoned::Refuse => "refuse",
-            OnAbandoned::Rerun => "rerun",
-        };
         let (lease, retention) = (millis(request.lease), millis(request.retention));
         let claim = entry('C', &request.hold, retention, &[]);
-        self.call(Verb::Claim, request.hold.address, vec![claim, kept(lease, retention), on_abandoned.into()])
+        let verb = Verb::Claim(request.on_abandoned);
+        self.call(verb, request.hold.address, vec![claim, kept(lease, retention)])
     }
 
     pub(super) fn renew(&self, hold: &Hold, lease: Duration) -> Call {
@@ -135,9 +132,19 @@ fn entry(state: char, hold: &Hold, span: u64, record: &[u8]) -> Vec<u8> {
     entry.extend_from_slice(hold.token.as_bytes());
     entry.extend_from_slice(hold.fingerprint.as_bytes());
     entry.extend_from_slice(b"0000000001");
-    entry.extend_from_slice(format!("{span:015}").as_bytes());
+    entry.extend_from_slice(&digits(span));
     entry.extend_from_slice(record);
     entry
+}
+
+/// A span, which takes 13 digits at most.
+fn digits(span: u64) -> [u8; 15] {
+    let (mut digits, mut rest) = ([b'0'; 15], span);
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    digits
 }
 
 /// A record behind a `+`; where there is none, nothing.
@@ -159,6 +166,27 @@ fn kept(time: u64, span: u64) -> Vec<u8> {
 /// A script's answer: a word, a number where one belongs to it, and on the next line an entry.
 pub(super) struct Answer(Vec<u8>);
 
+/// What is replayed, for how many milliseconds more, and the entry.
+fn replayed(reply: &Value) -> Option<Claim> {
+    let Value::Array(parts) = reply else { return None };
+    let [Value::Int(left), Value::BulkString(entry)] = &parts[..] else { return None };
+    let left = Duration::from_millis(u64::try_from(*left).ok()?);
+    Some(Claim::Replay { left, record: record_of(entry)? })
+}
+
+/// The record of an entry, in an allocation of its own.
+fn record_of(entry: &[u8]) -> Option<Record> {
+    Some(Record::from_bytes(entry.get(HEADER_LENGTH..)?.to_vec()))
+}
+
+/// What is answered to a claim.
+pub(super) fn claim_of(reply: Value) -> Result<Claim, StoreError> {
+    match replayed(&reply) {
+        Some(replay) => Ok(replay),
+        None => Answer::of(reply)?.into_claim(),
+    }
+}
+
 impl Answer {
     pub(super) fn of(reply: Value) -> Result<Self, StoreError> {
         match reply {
@@ -167,11 +195,10 @@ impl Answer {
         }
     }
 
-    pub(super) fn into_claim(self) -> Result<Claim, StoreError> {
+    fn into_claim(self) -> Result<Claim, StoreError> {
         Ok(match self.word() {
             b"won" => Claim::Won { attempt: self.number()?.try_into().map_err(|_| not_understood())? },
             b"in_flight" => Claim::InFlight { lease_left: self.duration()? },
-            b"replay" => Claim::Replay { left: self.duration()?, record: self.record()? },
             b"reused" => Claim::Reused,
             b"expired" => Claim::Expired,
             b"abandoned" => Claim::Abandoned,
@@ -266,10 +293,8 @@ impl Answer {
         self.0.get(self.line().len() + 1..)
     }
 
-    /// The record of the entry, in an allocation of its own.
     fn record(&self) -> Result<Record, StoreError> {
-        let record = self.entry().and_then(|entry| entry.get(HEADER_LENGTH..)).ok_or_else(not_understood)?;
-        Ok(Record::from_bytes(record.to_vec()))
+        self.entry().and_then(record_of).ok_or_else(not_understood)
     }
 }
 

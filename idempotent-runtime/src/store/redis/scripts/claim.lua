@@ -1,38 +1,71 @@
--- Decides whether the caller may run the request. See `Store::claim` for the order of the answers.
--- ARGV: the entry to write if the claim wins, for how long it is kept, and `refuse` or `rerun`.
+-- Decides for each key whether its caller may run the request. See `Store::claim` for the order of the answers.
+-- ARGV: `refuse` or `rerun`; then for each key the entry to write if the claim wins, and for how long it is kept.
 
-local claim, keep, on_abandoned = ARGV[1], ARGV[2], ARGV[3]
-local entry = redis.call('GET', KEYS[1])
-local kept = entry and redis.call('PTTL', KEYS[1])
-if not entry or kept == 0 then
-    -- Refused where memory is full.
-    redis.call('SET', KEYS[1], claim, 'PX', keep)
-    return 'won 1'
+local on_abandoned = ARGV[1]
+
+-- Writes the claim where there is no entry. Else gives the entry, or the error for which nothing was written.
+local function before(key, claim, keep)
+    if can_set_and_get then
+        local entry = redis.pcall('SET', key, claim, 'NX', 'GET', 'PX', keep)
+        if type(entry) ~= 'table' then return entry end
+    end
+    -- Where memory is full nothing may be set, and what there is may still be read.
+    local entry = redis.pcall('GET', key)
+    if entry then return entry end
+    local set = redis.pcall('SET', key, claim, 'PX', keep)
+    return set.err and set
 end
 
-local state, left = sub(entry, 1, 1), kept - span_of(entry)
-if sub(entry, 19, 50) ~= sub(claim, 19, 50) then return 'reused' end
-if state == 'D' then
-    if left > 0 then return 'replay ' .. left .. '\n' .. entry end
-    if #entry > HEADER_LENGTH then rewrite(sub(entry, 1, HEADER_LENGTH), kept) end
-    return 'expired'
-end
-if state == 'A' then return 'abandoned' end
+-- Reads anew what there is: an earlier claim of this script may have changed it.
+local function decide(place)
+    local key, claim, keep = KEYS[place], ARGV[2 * place], ARGV[2 * place + 1]
+    local entry, kept = redis.call('GET', key), redis.call('PTTL', key)
+    if not entry or kept == 0 then
+        redis.call('SET', key, claim, 'PX', keep)
+        return 'won 1'
+    end
 
-local attempt = tonumber(sub(entry, 51, 60))
-if sub(entry, 3, 18) == sub(claim, 3, 18) then
-    rewrite(sub(entry, 1, 60) .. sub(claim, 61), keep)
-    return 'won ' .. attempt
+    local state, left = sub(entry, 1, 1), kept - span_of(entry)
+    if sub(entry, 19, 50) ~= sub(claim, 19, 50) then return 'reused' end
+    if state == 'D' then
+        if left > 0 then return {left, entry} end
+        if #entry > HEADER_LENGTH then rewrite(key, sub(entry, 1, HEADER_LENGTH), kept) end
+        return 'expired'
+    end
+    if state == 'A' then return 'abandoned' end
+
+    local attempt = tonumber(sub(entry, 51, 60))
+    if sub(entry, 3, 18) == sub(claim, 3, 18) then
+        rewrite(key, sub(entry, 1, 60) .. sub(claim, 61), keep)
+        return 'won ' .. attempt
+    end
+    if left > 0 then
+        if sub(entry, 2, 2) == '0' then rewrite(key, 'C1' .. sub(entry, 3), kept) end
+        return 'in_flight ' .. left
+    end
+    tell(key, entry)
+    if on_abandoned == 'rerun' then
+        attempt = attempt + 1
+        rewrite(key, sub(claim, 1, 50) .. string.format('%010d', attempt) .. sub(claim, 61), keep)
+        return 'won ' .. attempt
+    end
+    rewrite(key, 'A0' .. sub(entry, 3), kept)
+    return 'abandoned'
 end
-if left > 0 then
-    if sub(entry, 2, 2) == '0' then rewrite('C1' .. sub(entry, 3), kept) end
-    return 'in_flight ' .. left
+
+-- New keys first: once anything has been rewritten, the server would let them in where memory is full.
+local answers, others = {}, {}
+for place, key in ipairs(KEYS) do
+    local claim = ARGV[2 * place]
+    local entry = before(key, claim, ARGV[2 * place + 1])
+    if not entry then
+        answers[place] = 'won 1'
+    elseif type(entry) == 'table' then
+        answers[place] = entry
+    else
+        local is_same = sub(entry, 1, 1) == 'D' and sub(entry, 19, 50) == sub(claim, 19, 50)
+        local left = is_same and redis.call('PTTL', key) - span_of(entry)
+        if left and left > 0 then answers[place] = {left, entry} else others[#others + 1] = place end
+    end
 end
-tell(entry)
-if on_abandoned == 'rerun' then
-    attempt = attempt + 1
-    rewrite(sub(claim, 1, 50) .. string.format('%010d', attempt) .. sub(claim, 61), keep)
-    return 'won ' .. attempt
-end
-rewrite('A0' .. sub(entry, 3), kept)
-return 'abandoned'
+return answer_each(others, answers, decide)

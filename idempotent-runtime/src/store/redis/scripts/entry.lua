@@ -8,12 +8,14 @@
 --   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its replay, has ended
 --   76-     the record
 --
--- KEYS[1] is the key. Its expiry is the only clock, so all times are the server's: what is left of the key's time, less the span, is
--- what is left of the lease or of the replay. An entry comes ready from the caller, since making one here would take longer than all
--- the rest.
+-- A key's expiry is the only clock, so all times are the server's: what is left of the key's time, less the span, is what is left of
+-- the lease or of the replay. An entry comes ready from the caller, since making one here would take longer than all the rest.
 --
--- An answer is one string, the quickest for a client to read: a word, a number where one belongs to it, and after a new line the
--- entry whose record is to be replayed.
+-- An answer is one string, the quickest for a client to read: a word, a number where one belongs to it, and after a new line an
+-- entry. What is replayed most is quicker without a string to be put together: what is left of its time, and the entry.
+--
+-- Claims and completions are many in one script, each with a key of its own, since a script by itself costs as much as what it does.
+-- Each is answered for itself, whatever becomes of the others. All others are one, and their key is KEYS[1].
 
 local HEADER_LENGTH = 75
 local sub = string.sub
@@ -22,10 +24,10 @@ local function span_of(entry) return tonumber(sub(entry, 61, 75)) end
 
 -- Writes an entry anew that is there, also where memory is full: what became of a request that was let in is worth more than the
 -- limit. A script that has written something may go on writing, and setting an expiry is a write that is always allowed.
-local function rewrite(entry, keep)
-    if redis.pcall('SET', KEYS[1], entry, 'PX', keep).err then
-        redis.call('PEXPIRE', KEYS[1], keep)
-        redis.call('SET', KEYS[1], entry, 'PX', keep)
+local function rewrite(key, entry, keep)
+    if redis.pcall('SET', key, entry, 'PX', keep).err then
+        redis.call('PEXPIRE', key, keep)
+        redis.call('SET', key, entry, 'PX', keep)
     end
 end
 
@@ -34,9 +36,19 @@ local function claimed_with(entry, token)
 end
 
 -- Tells those who wait on other nodes that the claim has ended. Who may not publish may still complete: waiters look by themselves.
-local function tell(entry)
+local function tell(key, entry)
     if sub(entry, 2, 2) == '1' then
-        local prefix = string.match(KEYS[1], '^(.*):')
-        redis.pcall('PUBLISH', prefix .. ':changed', KEYS[1])
+        local prefix = string.match(key, '^(.*):')
+        redis.pcall('PUBLISH', prefix .. ':changed', key)
     end
+end
+
+-- What `decide` answers for each of these places. One that fails is answered with its error, and the others as if it were not there.
+local function answer_each(places, answers, decide)
+    for _, place in ipairs(places) do
+        local is_decided, answer = pcall(decide, place)
+        if not is_decided and type(answer) ~= 'table' then answer = {err = tostring(answer)} end
+        answers[place] = answer
+    end
+    return answers
 end

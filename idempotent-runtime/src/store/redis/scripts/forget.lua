@@ -11,5 +11,5 @@ if sub(entry, 3, 18) ~= meant or (state == 'D') ~= (stage == 'completed') then r
 local left = kept - span_of(entry)
 if state == 'C' and left > 0 then return 'running ' .. left end
 -- Who dies over it leaves a dead claim, for as long as the entry would have been there.
-rewrite('C' .. sub(entry, 2, 2) .. ours .. sub(entry, 19, 60) .. string.format('%015d', kept), held + kept)
+rewrite(KEYS[1], 'C' .. sub(entry, 2, 2) .. ours .. sub(entry, 19, 60) .. string.format('%015d', kept), held + kept)
 return 'held'

@@ -3,7 +3,7 @@
 
 local entry = redis.call('GET', KEYS[1])
 if claimed_with(entry, ARGV[1]) then
-    tell(entry)
+    tell(KEYS[1], entry)
     redis.call('DEL', KEYS[1])
 end
 return 'released'

@@ -3,5 +3,5 @@
 
 local entry = redis.call('GET', KEYS[1])
 if not claimed_with(entry, ARGV[1]) then return 'fenced' end
-rewrite(entry, ARGV[2] + span_of(entry))
+rewrite(KEYS[1], entry, ARGV[2] + span_of(entry))
 return 'renewed'

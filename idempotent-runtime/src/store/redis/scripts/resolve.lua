@@ -19,10 +19,10 @@ else
     span = 0
 end
 
-tell(entry)
+tell(KEYS[1], entry)
 if outcome == '' then
     redis.call('DEL', KEYS[1])
 else
-    rewrite('D0' .. token .. sub(entry, 19, 60) .. string.format('%015d', span) .. sub(outcome, 2), kept)
+    rewrite(KEYS[1], 'D0' .. token .. sub(entry, 19, 60) .. string.format('%015d', span) .. sub(outcome, 2), kept)
 end
 return 'done'

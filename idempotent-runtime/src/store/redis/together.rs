@@ -1,0 +1,145 @@
+//! Calls that go together: those that wait while earlier ones are under way share the next trip, and one script for each verb.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use redis::{Client, Cmd, Pipeline, RedisError, Value};
+
+use super::{
+    NAME, failed,
+    kept::Kept,
+    link::{says, send_all},
+    scripts::{Call, Scripts},
+};
+use crate::store::{StoreError, remote::Batches};
+
+/// How many trips are under way at a time. With one, a call that comes right after another would wait for two; with many, none would be shared.
+const LANES: usize = 2;
+/// How many calls share a script: nobody else is answered while it runs.
+const MOST: usize = 64;
+
+/// Calls to one server, by the connection that everything shares.
+pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Value> {
+    Batches::start(NAME, LANES, MOST, move |calls| {
+        let (server, scripts) = (Arc::clone(&server), Arc::clone(&scripts));
+        async move { send(&server, &scripts, calls).await }
+    })
+}
+
+/// How many calls are under way, one way or the other.
+#[derive(Default)]
+pub(super) struct UnderWay(AtomicUsize);
+
+/// Whether a call was alone when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    None,
+    Some,
+}
+
+/// Counts a call until it is dropped.
+pub(super) struct Place<'a>(&'a UnderWay);
+
+impl UnderWay {
+    /// A call has come. A caller that stands still in the middle of its own leaves all others to the lanes, which nobody holds up.
+    pub(super) fn enter(&self) -> (Others, Place<'_>) {
+        let others = if self.0.fetch_add(1, Relaxed) == 0 { Others::None } else { Others::Some };
+        (others, Place(self))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+}
+
+// sent by hash ─ answered ─▶ each call is given its answer
+//  ├─ no connection, or no answer in time ─▶ all calls of the batch fail; each can be repeated by its token
+//  └─ the server does not know a script ─▶ the calls of that script, which have done nothing, are sent again with its text
+async fn send(
+    server: &Arc<Kept<Client>>,
+    scripts: &Scripts,
+    calls: Vec<Call>,
+) -> Result<Vec<Value>, StoreError> {
+    let groups = Groups::of(&calls);
+    let mut replies =
+        send_all(server, groups.commands(|calls| scripts.by_hash(calls))).await.map_err(failed)?;
+    let unknown: Vec<usize> = (0..replies.len()).filter(|place| is_unknown(&replies[*place])).collect();
+    if !unknown.is_empty() {
+        let by_text = groups.some(&unknown).commands(|calls| scripts.by_text(calls));
+        let again = send_all(server, by_text).await.map_err(failed)?;
+        unknown.into_iter().zip(again).for_each(|(place, reply)| replies[place] = reply);
+    }
+    Ok(groups.answers(replies))
+}
+
+/// Whether the server does not know the script that it was to run.
+pub(super) fn is_unknown(reply: &Value) -> bool {
+    error_of(reply).is_some_and(|error| error.code() == Some("NOSCRIPT"))
+}
+
+/// Whether the server that has answered this, for one of the calls at least, has become a replica.
+pub(super) fn is_from_a_replica(reply: &Value) -> bool {
+    match reply {
+        Value::Array(answers) => answers.iter().any(is_from_a_replica),
+        reply => error_of(reply).is_some_and(|error| says(&error, "READONLY")),
+    }
+}
+
+fn error_of(reply: &Value) -> Option<RedisError> {
+    match reply {
+        Value::ServerError(error) => Some(error.clone().into()),
+        _ => None,
+    }
+}
+
+/// Calls, each with its place among all, put together so that each group is one script.
+pub(super) struct Groups<'a>(Vec<Vec<(usize, &'a Call)>>);
+
+impl<'a> Groups<'a> {
+    pub(super) fn of(calls: &'a [Call]) -> Self {
+        let mut groups: Vec<Vec<(usize, &Call)>> = Vec::new();
+        for call in calls.iter().enumerate() {
+            let verb = call.1.verb;
+            let mut open = groups.iter_mut().filter(|group| verb.goes_together() && group[0].1.verb == verb);
+            match open.find(|group| group.len() < MOST) {
+                Some(group) => group.push(call),
+                None => groups.push(vec![call]),
+            }
+        }
+        Groups(groups)
+    }
+
+    /// Those at these places.
+    fn some(&self, places: &[usize]) -> Self {
+        Groups(places.iter().map(|place| self.0[*place].clone()).collect())
+    }
+
+    pub(super) fn commands(&self, command: impl Fn(&[&Call]) -> Cmd) -> Pipeline {
+        let mut all = Pipeline::with_capacity(self.0.len());
+        for group in &self.0 {
+            let calls: Vec<&Call> = group.iter().map(|(_, call)| *call).collect();
+            all.add_command(command(&calls));
+        }
+        all
+    }
+
+    /// Each call's answer, in the order of the calls, from one reply for each group.
+    pub(super) fn answers(&self, replies: Vec<Value>) -> Vec<Value> {
+        let calls = self.0.iter().map(Vec::len).sum();
+        let mut all = vec![Value::Nil; calls];
+        for (group, reply) in self.0.iter().zip(replies) {
+            match reply {
+                Value::Array(answers) if group[0].1.verb.goes_together() => {
+                    group.iter().zip(answers).for_each(|((place, _), answer)| all[*place] = answer);
+                }
+                // One for all: an error, or the answer to the only one.
+                reply => group.iter().for_each(|(place, _)| all[*place] = reply.clone()),
+            }
+        }
+        all
+    }
+}

@@ -3,6 +3,7 @@
 mod conforms;
 mod crashes;
 mod line;
+mod log;
 mod restarts;
 mod setup;
 mod stuck;

@@ -53,7 +53,10 @@ impl Writer {
         let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&self.sql.claim)), arguments);
         let found = query.fetch_all(connection).await?;
         match &found[..] {
-            [inserted, ..] if inserted.len() == 1 => Ok(Some((vec![Answer::Claim(won)], Vec::new()))),
+            [inserted, ..] if inserted.len() == 1 => {
+                self.log.grew(1);
+                Ok(Some((vec![Answer::Claim(won)], Vec::new())))
+            }
             [row] => Ok(self.told(row, request)),
             _ => Ok(None),
         }
@@ -83,6 +86,7 @@ impl Writer {
             .bind(rows::integer(until.after(retention.remember).as_millis()))
             .bind(record.as_bytes().as_ref());
         let done = query.execute(connection).await?;
+        self.log.grew(1);
         let stored = Answer::Completion(Completion::Stored);
         Ok((done.rows_affected() == 1).then(|| (vec![stored], vec![hold.address])))
     }

@@ -12,6 +12,7 @@ use super::{
     NAME,
     files::{Files, Found},
     line::Line,
+    log,
 };
 use crate::{pace::Pace, store::SetupError};
 
@@ -83,6 +84,10 @@ impl Connector {
             .pragma("fullfsync", "1")
             .pragma("cell_size_check", "1")
             .pragma("temp_store", "MEMORY")
+            // The log is moved into the file beside the writer.
+            .pragma("wal_autocheckpoint", log::LONGEST)
+            // The addresses of a million keys: each claim looks for one at random.
+            .pragma("cache_size", "-65536")
             .statement_cache_capacity(32)
             // Busy is answered at once: SQLite's own waiting sleeps for up to 100 ms at a time.
             .busy_timeout(Duration::ZERO)

@@ -13,6 +13,7 @@ use super::{
     connect::{BUSY, Busy, Connector, FULL, OnDisk, Open, is},
     entry::Entry,
     line::Line,
+    log::Log,
     rows,
     sql::{COMMIT, Sql},
     transaction::Turns,
@@ -40,6 +41,7 @@ pub(super) struct Writer {
     bells: Bells,
     turns: Turns,
     line: Line,
+    pub(super) log: Log,
     slot: Mutex<Option<Open>>,
 }
 
@@ -57,7 +59,8 @@ impl Writer {
         turns: Turns,
     ) -> Self {
         let (line, slot) = (connector.line(), Mutex::new(Some(open)));
-        Writer { connector, sql, clock, bells, turns, line, slot }
+        let log = Log::start(connector.clone(), turns.clone());
+        Writer { connector, sql, clock, bells, turns, line, log, slot }
     }
 
     /// Answers `ops`, in their order.
@@ -170,8 +173,10 @@ impl Writer {
         let swept = if sweeps { self.sweep(connection, now).await? } else { 0 };
         let answers = ops.into_iter().map(|op| entries.answer(op, swept, now)).collect();
         let changes = entries.into_changes();
+        let rows = changes.put.len() + changes.delete.len() + usize::try_from(swept).unwrap_or_default();
         self.delete(connection, &changes.delete).await?;
         self.put_and_commit(connection, changes.put).await?;
+        self.log.grew(rows);
         Ok((answers, changes.settled))
     }
 

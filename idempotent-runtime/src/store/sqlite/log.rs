@@ -13,8 +13,10 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::{NAME, connect::Connector, transaction::Turns, writer::PATIENCE};
 
-/// After how many rows. The longer, the more of them share a page that is written once for all.
-const ROWS: usize = 6_000;
+/// After how many pages of the log, roughly. The more, the more rows share a page that is written once for all.
+const PAGES: usize = 12_000;
+/// How many a commit takes beside those of the index of addresses, in which each of its rows has one.
+const PAGES_A_COMMIT: usize = 3;
 /// How many pages may be left for the last round, for which the writer waits.
 const FEW: i64 = 256;
 /// How often the rest is looked at, which is shorter each time: what has been written while the round before was under way.
@@ -23,11 +25,11 @@ const ROUNDS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// After how many pages a commit does it after all: those of this process that write so much faster, or those of other processes.
-pub(super) const LONGEST: &str = "24000";
+pub(super) const LONGEST: &str = "40000";
 
 /// Counts what is written, and has it moved now and then.
 pub(super) struct Log {
-    rows: AtomicUsize,
+    pages: AtomicUsize,
     mover: mpsc::Sender<()>,
 }
 
@@ -37,13 +39,14 @@ impl Log {
         // One that waits is enough: it moves all that is there when it is its turn.
         let (mover, full) = mpsc::channel(1);
         tokio::spawn(run(full, connector, turns));
-        Log { rows: AtomicUsize::new(0), mover }
+        Log { pages: AtomicUsize::new(0), mover }
     }
 
-    /// So many rows more have been committed.
+    /// So many rows more have been committed at once, if any.
     pub(super) fn grew(&self, rows: usize) {
-        if self.rows.fetch_add(rows, Relaxed) + rows >= ROWS {
-            self.rows.store(0, Relaxed);
+        let pages = if rows == 0 { 0 } else { rows + PAGES_A_COMMIT };
+        if self.pages.fetch_add(pages, Relaxed) + pages >= PAGES {
+            self.pages.store(0, Relaxed);
             let _ = self.mover.try_send(());
         }
     }

@@ -19,6 +19,10 @@
 //! is counted when it ends. The rest is sampled: every twelfth of a lease (2.5 s) once something has run, and whenever the application
 //! [asks for a sample](Metrics::sample), as it does before its metrics are read.
 //!
+//! What a histogram becomes is for the recorder to say: `metrics-exporter-prometheus` makes summaries of it unless it is given buckets
+//! (`PrometheusBuilder::set_buckets`), which the dashboard `examples/grafana-dashboard.json` wants. A counter of `idempotent_requests_total` is there from its first event
+//! on; [operating](crate::guide::operating) has a query that does not miss that one.
+//!
 //! ```
 //! use std::sync::Arc;
 //!

@@ -117,6 +117,18 @@ fn the_dashboard_shows_the_metrics_that_are_documented_and_recorded() {
     assert_eq!(metrics(&recorded), metrics(&table));
 }
 
+/// A counter is born with its first event, and what it was before is not 0 but unknown: an increase alone would not show it.
+#[test]
+fn the_dashboard_shows_the_first_event_of_a_counter() {
+    for text in [read("examples/grafana-dashboard.json"), read("idempotent-runtime/src/guide/operating.md")] {
+        let queries: Vec<_> = text.lines().filter(|line| line.contains("increase(")).collect();
+        assert!(!queries.is_empty());
+        for query in queries {
+            assert!(query.contains(" unless ") && query.contains(" offset "), "{query}");
+        }
+    }
+}
+
 #[test]
 fn every_guarantee_is_held_by_a_test_that_exists() {
     let tests: String = rust_files("tests").into_iter().map(|(_, text)| text).collect();

@@ -32,6 +32,9 @@
 //!
 //! None is on by default. `catalog` is turned on by those that need it.
 
+// What an item needs is written beside it, by the compiler that docs.rs takes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 extern crate self as idempotent_runtime;
 
 #[cfg(feature = "admin")]

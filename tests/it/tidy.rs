@@ -221,7 +221,7 @@ fn no_http_code_names_a_store() {
 fn no_test_is_left_out() {
     // Put together here, or this file would find itself.
     let ignore = ["#[ig", "nore"].concat();
-    for folder in ["idempotent-runtime", "idempotent-macros", "tests", "examples"] {
+    for folder in ["idempotent-runtime", "idempotent-macros", "idempotent-client", "tests", "examples"] {
         for (path, text) in rust_files(folder) {
             let lines = text.lines().filter(|line| line.trim_start().starts_with(&ignore));
             assert_eq!(lines.count(), 0, "{path}");
@@ -234,6 +234,14 @@ fn every_file_of_the_library_says_what_it_is() {
     for (path, text) in library() {
         assert!(text.starts_with("//! "), "{path}");
     }
+}
+
+/// `doc_cfg` writes the features beside each item, and is known to the compiler that docs.rs takes.
+#[test]
+fn docs_rs_shows_every_feature_and_what_needs_it() {
+    let manifest = read("idempotent-runtime/Cargo.toml");
+    assert!(manifest.contains("[package.metadata.docs.rs]\nall-features = true\n"), "{manifest}");
+    assert!(read("idempotent-runtime/src/lib.rs").contains("#![cfg_attr(docsrs, feature(doc_cfg))]\n"));
 }
 
 #[test]

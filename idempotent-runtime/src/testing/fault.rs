@@ -32,7 +32,10 @@ pub enum Fault {
         effects: usize,
     },
     /// The request had no effect at all, so that nothing can be said of a second one.
-    #[error("it has no effect, and is answered {}. Does this request succeed?", short(.0))]
+    #[error(
+        "it has no effect, and is answered {}. Does this request succeed? If its effect comes after its answer, let the count wait for it",
+        short(.0)
+    )]
     NoEffect(Reply),
     /// Simultaneous requests with one key ran more than once.
     #[error(

@@ -121,7 +121,7 @@ impl<'a> Request<'a> {
     /// Sends it again and again, and finds nothing wrong: see [the module](super).
     ///
     /// `effects` says how many effects there have been so far, however you count them: the length of a list, `SELECT count(*)`. What it is
-    /// before does not matter.
+    /// before does not matter. It is asked right after the answers: where an effect comes later (a task, a queue), let it wait for that.
     ///
     /// # Panics
     /// With a list of what is wrong.

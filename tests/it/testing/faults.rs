@@ -64,7 +64,8 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/optional", web::post().to(optional))
         .route("/by-hand", web::post().to(by_hand))
         .route("/any-body", web::post().to(any_body))
-        .route("/fails", web::post().to(fails));
+        .route("/fails", web::post().to(fails))
+        .route("/later", web::post().to(later));
 }
 
 #[idempotent]
@@ -111,6 +112,12 @@ async fn any_body(effects: web::Data<Effects>) -> HttpResponse {
 async fn fails(effects: web::Data<Effects>) -> HttpResponse {
     effects.happen().await;
     HttpResponse::InternalServerError().body("the printer is out of paper")
+}
+
+/// What it is asked for is done by somebody else, some time.
+#[idempotent]
+async fn later() -> HttpResponse {
+    HttpResponse::Accepted().finish()
 }
 
 #[actix_web::test]
@@ -272,6 +279,14 @@ async fn a_request_that_does_nothing_proves_nothing() {
     let (fault, text) = the_only(&faults);
     assert!(matches!(fault, Fault::NoEffect(reply) if reply.status == 404), "{text}");
     assert!(text.contains("it has no effect, and is answered 404 ``"), "{text}");
+}
+
+#[actix_web::test]
+async fn an_effect_that_comes_after_the_answer_is_not_seen() {
+    let faults = faults("/later", App::new, nothing_between).await;
+    let (fault, text) = the_only(&faults);
+    assert!(matches!(fault, Fault::NoEffect(reply) if reply.status == 202), "{text}");
+    assert!(text.contains("If its effect comes after its answer, let the count wait for it"), "{text}");
 }
 
 #[actix_web::test]

@@ -80,6 +80,9 @@
 //! - A guard that lets anybody in is none. One that admits a request without headers, credentials and an address is not mounted, and the
 //!   log says so; one that admits others of whom it knows nothing cannot be told from a good one. Compare secrets in constant time where timing is
 //!   a concern, and serve the scope where only operators reach it.
+//! - Operators are those of the store. A look-up by parts finds what has the application's `namespace`, but an `address` does not say whose it is: `stuck` lists what all
+//!   namespaces of the store have, and that can be looked at and ended by its address. Where operators of one application are not to reach another one's
+//!   entries give each its own schema, prefix or file.
 //! - At most four requests of a process ask its store at a time, so that a flood of them takes nothing that claims need.
 //! - Requests are counted once a scope is mounted, and only then: each costs an allocation and a few readings of the clock.
 //! - It is a [`Scope`]: it goes below others, and takes middleware, such as one that logs who has done what. What was forgotten or resolved is logged by its address.

@@ -8,9 +8,9 @@ use crate::{
 /// One entry: by the [`EntryName`] of its key, or by its [`Address`], as a list of entries shows it.
 #[derive(Clone, Copy, Debug)]
 pub enum EntryRef<'a> {
-    /// By what its address is made of.
+    /// By what its address is made of, and the application's namespace.
     Name(&'a EntryName),
-    /// By where it lives.
+    /// By where it lives in the store, also if another namespace has put it there: an address does not say whose it is.
     Address(Address),
 }
 

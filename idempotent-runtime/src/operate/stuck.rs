@@ -56,7 +56,8 @@ impl Idempotency {
     /// - No claim waits for it. Stores keep no list of such keys, since every request would pay for it: they look through their entries, a
     ///   bounded number a call. So a page may be short, or empty, while there is a next one.
     /// - Steps are not listed: they end and are forgotten with their keys.
-    /// - It lists all of the store, of all namespaces, if several share it. What is recorded and cannot be read is not listed: looking it up shows it.
+    /// - It lists all of the store, of all namespaces, if several share it: an address does not say whose it is. Where that is not wanted each has a schema, prefix or
+    ///   file of its own. What is recorded and cannot be read is not listed: looking it up shows it.
     ///
     /// # Errors
     /// A cursor that is none of this store, and what the store says: one of the application's own may not have [`Store::stuck`](crate::Store::stuck).

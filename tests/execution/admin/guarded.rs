@@ -9,7 +9,7 @@ use idempotent_runtime::{Idempotency, admin::admin_scope};
 use idempotent_tests::{Reply, TestServer, post};
 use tracing::level_filters::LevelFilter;
 
-use super::ground::{from_operator, named, order, read, send, serve, told};
+use super::ground::{Ground, from_operator, named, order, read, send, serve, tell, told};
 use crate::{gate::Gate, spans::collector::Collector};
 
 #[tokio::test]
@@ -102,8 +102,24 @@ async fn it_tells_of_what_holds_where_it_is_mounted() {
         asked.to_string().as_bytes(),
     );
     assert_eq!(told(send(&server, &request).await).json()["state"], "completed");
-    assert_eq!(super::ground::tell(&server, "/inspect", &asked).await.code(), "not_found");
+    assert_eq!(tell(&server, "/inspect", &asked).await.code(), "not_found");
     assert_eq!(read(&server, "/counters").await.json()["memory"]["entries"], 0);
+}
+
+/// An address does not say whose it is, and a store keeps nothing else: operators are those of the store.
+#[tokio::test]
+async fn what_shares_a_store_is_listed_and_ended_by_its_address_and_not_by_its_name() {
+    let ground = Ground::new();
+    ground.dies_running("secret-1").await;
+    let server = serve(ground.process().namespace("another"), &Gate::open());
+    assert_eq!(tell(&server, "/inspect", &named("secret-1")).await.code(), "not_found");
+
+    let listed = read(&server, "/stuck").await.json()["entries"][0].clone();
+    let entry = serde_json::json!({ "entry": { "address": listed["address"] } });
+    assert_eq!(tell(&server, "/inspect", &entry).await.json()["state"], "abandoned");
+    let entry = serde_json::json!({ "entry": entry["entry"], "version": listed["version"] });
+    assert_eq!(tell(&server, "/forget", &entry).await.json()["address"], listed["address"]);
+    assert_eq!(order(&serve(ground.process(), &Gate::open()), "secret-1").await.status, 201);
 }
 
 #[idempotent_runtime::idempotent]

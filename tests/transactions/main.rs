@@ -25,6 +25,7 @@ macro_rules! on_both {
 }
 
 mod checkpoints;
+mod claims;
 mod costs;
 mod crashes;
 mod crowd;

@@ -75,6 +75,7 @@ const NAME: &str = "sqlite";
 /// completions share one sync of the disk; a lone call is not kept waiting for others. The pool that is handed in is the
 /// application's: the store takes how to open the file from it (but not its `after_connect`), and none of its connections.
 /// Its log is moved into the file beside it, so no call waits while many pages are written; the file that ends in `-wal` may grow to 160 MB.
+/// The writer keeps up to 64 MiB of the file's pages in memory: the index of a million keys is as large.
 /// Where the application writes to the same file, its transactions and the store's wait for each other: a call gives up
 /// after about two seconds. Transactions that take longer belong in another file.
 ///

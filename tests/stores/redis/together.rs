@@ -123,6 +123,28 @@ async fn a_key_that_holds_something_else_fails_its_own_calls_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_entry_that_is_damaged_fails_its_own_calls_only() {
+    let server = RedisServer::start(&[]).await;
+    for store in of_both_generations(&server).await {
+        let owners = has_run(&store, 40).await;
+        let damaged = [0, 20, 39];
+        for place in damaged {
+            server.ask::<u64>(&format!("SETRANGE {} 60 damaged", key(owners[place]))).await;
+        }
+        let asked: Vec<Hold> = owners.iter().flat_map(|owner| [retry(*owner), hold()]).collect();
+        for (place, answer) in claims(&store, &asked).await.into_iter().enumerate() {
+            match (place % 2, answer) {
+                (0, Ok(replay)) if !damaged.contains(&(place / 2)) => is_replay(&replay, owners[place / 2]),
+                (0, answer) => {
+                    assert!(damaged.contains(&(place / 2)) && answer.is_err(), "{place}: {answer:?}")
+                }
+                (_, answer) => assert_eq!(answer.unwrap(), WON),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn where_memory_is_full_only_new_keys_are_refused() {
     let server = RedisServer::start(&[]).await;
     for store in of_both_generations(&server).await {

@@ -3,13 +3,16 @@
 use std::{fs, path::Path, time::Duration};
 
 use futures_util::future::join_all;
-use idempotent_runtime::{SqliteStore, Store, store::Claim};
+use idempotent_runtime::{
+    SqliteStore, Store,
+    store::{Claim, Completion, Record},
+};
 use idempotent_tests::Scratch;
 use sqlx::Connection;
 use tokio::time::{sleep, timeout};
 
 use super::{claim, hold, open, pool, retry};
-use crate::requests::{complete, is_in_flight};
+use crate::requests::{KEPT, complete, is_in_flight};
 
 /// More rows than are written before the log is moved, in fewer pages than a commit would move.
 const MANY: usize = 13_000;
@@ -23,11 +26,13 @@ async fn fill(store: &SqliteStore) {
     }
 }
 
-/// Waits until the file itself holds so many rows more.
-async fn until_moved(file: &Path, rows: u64) {
+/// A row and its places in the indexes take more bytes than this.
+const ROW: u64 = 150;
+
+/// Waits until the file itself has so many bytes.
+async fn until_moved(file: &Path, bytes: u64) {
     let begun = async {
-        // A row and its places in the indexes take more than this.
-        while fs::metadata(file).unwrap().len() < rows * 150 {
+        while fs::metadata(file).unwrap().len() < bytes {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -39,7 +44,7 @@ async fn what_is_written_reaches_the_file_and_not_only_its_log() {
     let scratch = Scratch::new();
     let store = open(&scratch.file("keys.db")).await;
     fill(&store).await;
-    until_moved(&scratch.file("keys.db"), 12_000).await;
+    until_moved(&scratch.file("keys.db"), 12_000 * ROW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -59,5 +64,25 @@ async fn a_reader_that_needs_the_log_holds_up_no_call_and_what_it_needed_is_move
     reading.rollback().await.unwrap();
     complete(&store, owner).await.unwrap();
     fill(&store).await;
-    until_moved(&file, 24_000).await;
+    until_moved(&file, 24_000 * ROW).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_few_large_responses_are_as_much_as_many_rows() {
+    // Fewer rows than are written before the log is moved, and fewer pages than a commit would move.
+    const RESPONSES: u64 = 2_000;
+    const BYTES: usize = 64 << 10;
+    let scratch = Scratch::new();
+    let file = scratch.file("keys.db");
+    let store = open(&file).await;
+    let record = Record::from_bytes(vec![b'r'; BYTES]);
+    let execute = async || {
+        let owner = hold();
+        assert_eq!(store.claim(claim(owner)).await.unwrap(), Claim::Won { attempt: 1 });
+        assert_eq!(store.complete(owner, record.clone(), KEPT).await.unwrap(), Completion::Stored);
+    };
+    for _ in 0..RESPONSES / 20 {
+        join_all((0..20).map(|_| execute())).await;
+    }
+    until_moved(&file, RESPONSES * BYTES as u64 / 4).await;
 }

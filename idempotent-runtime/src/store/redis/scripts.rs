@@ -123,6 +123,13 @@ impl Scripts {
     }
 }
 
+impl Call {
+    /// What it brings.
+    pub(super) fn bytes(&self) -> usize {
+        self.arguments.iter().map(Vec::len).sum()
+    }
+}
+
 impl Verb {
     /// Whether its script takes many calls.
     pub(super) fn goes_together(self) -> bool {

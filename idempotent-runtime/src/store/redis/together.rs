@@ -19,6 +19,8 @@ use crate::store::{StoreError, remote::Batches};
 const LANES: usize = 2;
 /// How many calls share a script: nobody else is answered while it runs.
 const MOST: usize = 64;
+/// How many bytes they bring, unless one alone brings more.
+const MOST_BYTES: usize = 1 << 20;
 
 /// Calls to one server, by the connection that everything shares.
 pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Value> {
@@ -96,6 +98,11 @@ fn error_of(reply: &Value) -> Option<RedisError> {
     }
 }
 
+fn has_room(group: &[(usize, &Call)], call: &Call) -> bool {
+    let bytes = group.iter().map(|(_, other)| other.bytes()).sum::<usize>() + call.bytes();
+    group.len() < MOST && bytes <= MOST_BYTES
+}
+
 /// Calls, each with its place among all, put together so that each group is one script.
 pub(super) struct Groups<'a>(Vec<Vec<(usize, &'a Call)>>);
 
@@ -105,7 +112,7 @@ impl<'a> Groups<'a> {
         for call in calls.iter().enumerate() {
             let verb = call.1.verb;
             let mut open = groups.iter_mut().filter(|group| verb.goes_together() && group[0].1.verb == verb);
-            match open.find(|group| group.len() < MOST) {
+            match open.find(|group| has_room(group, call.1)) {
                 Some(group) => group.push(call),
                 None => groups.push(vec![call]),
             }

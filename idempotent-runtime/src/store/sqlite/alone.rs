@@ -54,7 +54,7 @@ impl Writer {
         let found = query.fetch_all(connection).await?;
         match &found[..] {
             [inserted, ..] if inserted.len() == 1 => {
-                self.log.grew(1);
+                self.log.grew(1, 0);
                 Ok(Some((vec![Answer::Claim(won)], Vec::new())))
             }
             [row] => Ok(self.told(row, request)),
@@ -85,9 +85,10 @@ impl Writer {
             .bind(rows::integer(until.as_millis()))
             .bind(rows::integer(until.after(retention.remember).as_millis()))
             .bind(record.as_bytes().as_ref());
-        let done = query.execute(connection).await?;
-        self.log.grew(1);
-        let stored = Answer::Completion(Completion::Stored);
-        Ok((done.rows_affected() == 1).then(|| (vec![stored], vec![hold.address])))
+        if query.execute(connection).await?.rows_affected() != 1 {
+            return Ok(None);
+        }
+        self.log.grew(1, record.as_bytes().len());
+        Ok(Some((vec![Answer::Completion(Completion::Stored)], vec![hold.address])))
     }
 }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Row, SqliteConnection, SqlitePool,
+    AssertSqlSafe, ConnectOptions, Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +12,7 @@ use super::{
     NAME,
     files::{Files, Found},
     line::Line,
-    log,
+    log::{self, Moved},
 };
 use crate::{pace::Pace, store::SetupError};
 
@@ -70,6 +70,7 @@ impl Open {
 pub(super) struct Connector {
     options: SqliteConnectOptions,
     files: Option<Files>,
+    moved: Moved,
 }
 
 impl Connector {
@@ -85,14 +86,14 @@ impl Connector {
             .pragma("cell_size_check", "1")
             .pragma("temp_store", "MEMORY")
             // The log is moved into the file beside the writer.
-            .pragma("wal_autocheckpoint", log::LONGEST)
+            .pragma(log::LIMIT, log::LONGEST)
             // The addresses of a million keys: each claim looks for one at random.
             .pragma("cache_size", "-65536")
             .statement_cache_capacity(32)
             // Busy is answered at once: SQLite's own waiting sleeps for up to 100 ms at a time.
             .busy_timeout(Duration::ZERO)
             .disable_statement_logging();
-        Connector { options, files: None }
+        Connector { options, files: None, moved: Moved::Beside }
     }
 
     /// The first connection, by which the file may be created.
@@ -102,11 +103,36 @@ impl Connector {
     pub(super) async fn first(&mut self) -> Result<Open, SetupError> {
         let mut open = self.open(SETUP_PATIENCE).await.map_err(unreachable)?;
         let file = check(&mut open.connection).await?;
+        self.leave_the_log_to_commits(&mut open.connection).await?;
         // From now on a missing file is an error: a new one in its place, or in another working directory, would know of
         // no earlier request.
         self.options = self.options.clone().filename(&file).create_if_missing(false);
         self.files = Files::of(&file);
         Ok(open)
+    }
+
+    /// Where this SQLite is one that may lose commits when the log is moved beside them.
+    async fn leave_the_log_to_commits(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), SetupError> {
+        let version: String = value(connection, "SELECT sqlite_version()").await?;
+        if log::is_moved_safely_by(&version) {
+            return Ok(());
+        }
+        tracing::warn!(
+            version,
+            "this SQLite has a bug that may lose commits while its log is moved beside them (fixed in 3.51.3): the sqlite store lets commits do it, and is slower"
+        );
+        self.moved = Moved::ByCommits;
+        self.options = self.options.clone().pragma(log::LIMIT, log::DEFAULT);
+        let set = format!("PRAGMA {} = {}", log::LIMIT, log::DEFAULT);
+        sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop).map_err(unreachable)
+    }
+
+    /// Who moves the log into the file.
+    pub(super) fn moved(&self) -> Moved {
+        self.moved
     }
 
     /// Another connection to the file.

@@ -64,6 +64,14 @@ impl Entry {
         matches!(self.state, State::Claimed { .. })
     }
 
+    /// How many bytes of a record are kept.
+    pub(super) fn record_bytes(&self) -> usize {
+        match &self.state {
+            State::Completed { record, .. } => record.as_bytes().len(),
+            State::Claimed { .. } | State::Abandoned { .. } | State::Expired { .. } => 0,
+        }
+    }
+
     fn is_held_by(&self, hold: &Hold) -> bool {
         self.is_claimed() && self.token == hold.token
     }

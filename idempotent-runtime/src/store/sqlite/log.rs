@@ -21,11 +21,35 @@ const PAGES_A_COMMIT: usize = 3;
 const FEW: i64 = 256;
 /// How often the rest is looked at, which is shorter each time: what has been written while the round before was under way.
 const ROUNDS: usize = 8;
+/// The bytes of a page.
+const PAGE: usize = 4096;
 /// How long nothing is done after a failure: the writer helps itself where the log has grown long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After how many pages a commit does it after all: those of this process that write so much faster, or those of other processes.
+/// What says after how many pages a commit does it.
+pub(super) const LIMIT: &str = "wal_autocheckpoint";
+/// Where it is done beside: commits of this process that write so much faster, or those of other processes.
 pub(super) const LONGEST: &str = "40000";
+/// SQLite's own.
+pub(super) const DEFAULT: &str = "1000";
+
+/// Who moves the log into the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// A connection of its own, while commits go on.
+    Beside,
+    /// The commits themselves.
+    ByCommits,
+}
+
+/// Whether SQLite of this version loses nothing where it is done beside commits.
+///
+/// Before 3.51.3 a commit that began the log anew while it was moved could be taken for moved itself (SQLite's documents call it the
+/// WAL-reset bug).
+pub(super) fn is_moved_safely_by(version: &str) -> bool {
+    const FIXED: [u32; 3] = [3, 51, 3];
+    version.split('.').map_while(|number| number.parse::<u32>().ok()).ge(FIXED)
+}
 
 /// Counts what is written, and has it moved now and then.
 pub(super) struct Log {
@@ -34,17 +58,19 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Starts to move what is counted, on the present runtime, until it is dropped.
+    /// Starts to move what is counted, on the present runtime, until it is dropped; unless commits do it.
     pub(super) fn start(connector: Connector, turns: Turns) -> Self {
         // One that waits is enough: it moves all that is there when it is its turn.
         let (mover, full) = mpsc::channel(1);
-        tokio::spawn(run(full, connector, turns));
+        if connector.moved() == Moved::Beside {
+            tokio::spawn(run(full, connector, turns));
+        }
         Log { pages: AtomicUsize::new(0), mover }
     }
 
-    /// So many rows more have been committed at once, if any.
-    pub(super) fn grew(&self, rows: usize) {
-        let pages = if rows == 0 { 0 } else { rows + PAGES_A_COMMIT };
+    /// So many rows more have been committed at once, if any, with so many bytes of records.
+    pub(super) fn grew(&self, rows: usize, bytes: usize) {
+        let pages = if rows == 0 { 0 } else { rows + bytes / PAGE + PAGES_A_COMMIT };
         if self.pages.fetch_add(pages, Relaxed) + pages >= PAGES {
             self.pages.store(0, Relaxed);
             let _ = self.mover.try_send(());
@@ -55,7 +81,7 @@ impl Log {
 async fn run(mut full: mpsc::Receiver<()>, connector: Connector, turns: Turns) {
     while full.recv().await.is_some() {
         if let Err(error) = moved(&connector, &turns).await {
-            tracing::debug!(store = NAME, %error, "the log could not be moved into the file; it is tried again");
+            tracing::debug!(store = NAME, %error, "the log could not be moved into the file; it is tried again when it has grown");
             sleep(PAUSE).await;
         }
     }
@@ -89,4 +115,25 @@ async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> 
 async fn round(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
     row.try_get(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_moved_beside_commits_only_by_a_sqlite_that_loses_none() {
+        for (version, is_safe) in [
+            ("3.51.2", false),
+            ("3.9.10", false),
+            ("3", false),
+            ("", false),
+            ("3.51.3", true),
+            ("3.51.10", true),
+            ("3.52.0", true),
+            ("4.0.0", true),
+        ] {
+            assert_eq!(is_moved_safely_by(version), is_safe, "{version}");
+        }
+    }
 }

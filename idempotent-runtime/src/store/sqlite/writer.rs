@@ -174,9 +174,10 @@ impl Writer {
         let answers = ops.into_iter().map(|op| entries.answer(op, swept, now)).collect();
         let changes = entries.into_changes();
         let rows = changes.put.len() + changes.delete.len() + usize::try_from(swept).unwrap_or_default();
+        let bytes = changes.put.iter().map(|(_, entry)| entry.record_bytes()).sum();
         self.delete(connection, &changes.delete).await?;
         self.put_and_commit(connection, changes.put).await?;
-        self.log.grew(rows);
+        self.log.grew(rows, bytes);
         Ok((answers, changes.settled))
     }
 

@@ -63,8 +63,10 @@ for place, key in ipairs(KEYS) do
     elseif type(entry) == 'table' then
         answers[place] = entry
     else
+        -- No span: it is damaged, which is its own caller's affair.
         local is_same = sub(entry, 1, 1) == 'D' and sub(entry, 19, 50) == sub(claim, 19, 50)
-        local left = is_same and redis.call('PTTL', key) - span_of(entry)
+        local span = is_same and span_of(entry)
+        local left = span and redis.call('PTTL', key) - span
         if left and left > 0 then answers[place] = {left, entry} else others[#others + 1] = place end
     end
 end

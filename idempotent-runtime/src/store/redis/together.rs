@@ -150,3 +150,23 @@ impl<'a> Groups<'a> {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::redis::scripts::Verb;
+
+    fn sizes(of_calls: &[usize]) -> Vec<usize> {
+        let call =
+            |bytes: &usize| Call { verb: Verb::Complete, key: Vec::new(), arguments: vec![vec![0; *bytes]] };
+        let calls: Vec<Call> = of_calls.iter().map(call).collect();
+        Groups::of(&calls).0.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_script_brings_a_bounded_number_of_calls_and_bytes_or_one_call() {
+        assert_eq!(sizes(&[300; MOST + 1]), [MOST, 1]);
+        assert_eq!(sizes(&[MOST_BYTES / 2, MOST_BYTES / 2, 1]), [2, 1]);
+        assert_eq!(sizes(&[2 * MOST_BYTES, 1, 2 * MOST_BYTES]), [1, 1, 1]);
+    }
+}

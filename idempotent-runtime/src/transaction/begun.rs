@@ -59,7 +59,7 @@ pub(crate) struct Begun<DB: Database> {
     connection: PoolConnection<DB>,
     access: DB::Access,
     ended: bool,
-    _turn: DB::Turn,
+    turn: Option<DB::Turn>,
 }
 
 /// How many transactions are open, one inside the other, where the handler has left only the execution's own.
@@ -68,7 +68,7 @@ const ONE: usize = 1;
 impl<DB: Database> Begun<DB> {
     pub(super) async fn begin(access: DB::Access) -> Result<Self, Error> {
         let (connection, turn) = DB::acquire(&access).await?;
-        let mut begun = Begun { connection, access, ended: false, _turn: turn };
+        let mut begun = Begun { connection, access, ended: false, turn: Some(turn) };
         DB::TransactionManager::begin(&mut begun.connection, Some(DB::statement())).await?;
         Ok(begun)
     }
@@ -98,9 +98,15 @@ impl<DB: Database> Begun<DB> {
         in_time(PATIENCE, DB::complete(&mut self.connection, &self.access, hold, record, retention)).await
     }
 
+    /// Whoever is next need not wait for what is left to be done.
+    fn has_ended(&mut self) {
+        self.ended = true;
+        self.turn = None;
+    }
+
     async fn commit(&mut self) -> Result<(), Error> {
         in_time(COMMIT, DB::TransactionManager::commit(&mut self.connection)).await?;
-        self.ended = true;
+        self.has_ended();
         Ok(())
     }
 
@@ -108,7 +114,7 @@ impl<DB: Database> Begun<DB> {
         while self.depth() > 0 {
             in_time(PATIENCE, DB::TransactionManager::rollback(&mut self.connection)).await?;
         }
-        self.ended = true;
+        self.has_ended();
         Ok(())
     }
 }

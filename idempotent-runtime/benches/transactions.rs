@@ -1,7 +1,7 @@
 //! What a transaction with idempotency costs, over real HTTP: against the same insertion in a transaction that is written by hand.
 //!
 //! PostgreSQL is the server at `DATABASE_URL`, SQLite a file in the temporary directory. The two handlers take turns in every
-//! round. `BENCH_ROUNDS` (7) and `BENCH_MILLIS` (1000) change the measurement.
+//! round. `BENCH_ROUNDS` (7) and `BENCH_MILLIS` (1000) change the measurement, `BENCH_DATABASE` may be `postgres` or `sqlite`.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod load;
@@ -124,8 +124,15 @@ async fn on_sqlite() -> io::Result<()> {
 }
 
 fn main() -> io::Result<()> {
+    let asked = env::var("BENCH_DATABASE").ok();
+    let is_asked = |database| asked.as_deref().is_none_or(|asked| asked == database);
     rt::System::new().block_on(async {
-        on_postgres().await?;
-        on_sqlite().await
+        if is_asked("postgres") {
+            on_postgres().await?;
+        }
+        if is_asked("sqlite") {
+            on_sqlite().await?;
+        }
+        Ok(())
     })
 }

@@ -88,7 +88,7 @@ impl Connector {
             // The log is moved into the file beside the writer.
             .pragma(log::LIMIT, log::LONGEST)
             // The addresses of a million keys: each claim looks for one at random.
-            .pragma("cache_size", "-65536")
+            .pragma("cache_size", "-131072")
             .statement_cache_capacity(32)
             // Busy is answered at once: SQLite's own waiting sleeps for up to 100 ms at a time.
             .busy_timeout(Duration::ZERO)

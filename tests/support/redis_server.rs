@@ -4,6 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -107,6 +108,16 @@ impl RedisServer {
     /// Lets the server stand still, its connections open.
     pub fn freeze(&self) {
         self.signal("-STOP");
+        // It may answer once more after it has been told.
+        while !self.is_stopped() {
+            thread::yield_now();
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let process = self.process.as_ref().expect("it runs").id();
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
     }
 
     /// Lets it go on.

@@ -6,6 +6,7 @@
 
 mod changes;
 mod claim;
+mod clocks;
 mod erased;
 mod error;
 mod inspect;

@@ -66,6 +66,32 @@ async fn failover() -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_has_stepped_down_replays_what_it_has_and_nothing_else_whoever_knows_it() {
+    let (primary, replica) = replicated().await;
+    let (knowing, other) = (node(&primary).await, node(&primary).await);
+    let owner = hold();
+    claim(&knowing, owner).await.unwrap();
+    complete(&knowing, owner).await.unwrap();
+    until_replicated(&replica, owner).await;
+    replica.ask::<()>("REPLICAOF NO ONE").await;
+    primary.ask::<()>(&format!("REPLICAOF 127.0.0.1 {}", replica.port())).await;
+    for store in [&knowing, &other] {
+        is_replay(&claim(store, retry(owner)).await.unwrap(), owner);
+    }
+    let key = key(owner);
+    let forgotten = async {
+        replica.ask::<u64>(&format!("DEL {key}")).await;
+        while primary.ask::<u64>(&format!("EXISTS {key}")).await == 1 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), forgotten).await.expect("it follows the new primary");
+    for store in [&knowing, &other] {
+        claim(store, retry(owner)).await.unwrap_err();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_replica_that_stays_one_is_not_flooded_with_connections() {
     let (primary, replica) = replicated().await;
     let store = node(&replica).await;

@@ -10,6 +10,7 @@ mod conforms;
 mod costs;
 mod crash;
 mod failover;
+mod hints;
 mod on_cluster;
 mod replicas;
 mod runtimes;

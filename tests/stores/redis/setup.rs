@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use idempotent_runtime::{RedisStore, SetupError};
 use idempotent_tests::redis_server::{RedisServer, free_port};
 use tokio::time::timeout;
@@ -143,4 +144,8 @@ async fn a_user_with_the_fewest_permissions_is_enough() {
     assert_eq!(claim(&store, owner).await.unwrap(), WON);
     crate::requests::is_in_flight(&claim(&other, crate::requests::retry(owner)).await.unwrap());
     crate::requests::complete(&store, owner).await.unwrap();
+    // Also where many at once would go together.
+    for claimed in join_all((0..64).map(|_| claim(&store, crate::requests::retry(owner)))).await {
+        crate::requests::is_replay(&claimed.unwrap(), owner);
+    }
 }

@@ -1,7 +1,5 @@
 //! Completed responses of any store, in this process's memory too.
 
-mod clocks;
-
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
@@ -11,15 +9,14 @@ use std::{
 use foldhash::quality::RandomState;
 use moka::{Expiry, policy::EvictionPolicy, sync::Cache};
 
-use self::clocks::{Clocks, Moment};
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, Standing, Store, StoreError, Stuck, StuckRequest, Token,
+    clocks::{Clocks, Moment},
 };
 use crate::{
-    clock::{Clock, WallClock},
+    clock::Clock,
     request::{Address, RequestFingerprint},
-    sync::Arc,
 };
 
 /// Bytes of bookkeeping that an entry takes up beside its record.
@@ -57,7 +54,7 @@ struct Response {
 impl<S> LocalCache<S> {
     /// Keeps at most `bytes` of the responses of `store`, and counts their time by `clock` and by the wall clock.
     pub fn new(store: S, bytes: u64, clock: impl Clock) -> Self {
-        Self::with_clocks(store, bytes, Clocks { given: Arc::new(clock), wall: Arc::new(WallClock) })
+        Self::with_clocks(store, bytes, Clocks::new(clock))
     }
 
     fn with_clocks(store: S, bytes: u64, clocks: Clocks) -> Self {
@@ -299,7 +296,7 @@ mod tests {
     #[tokio::test]
     async fn a_response_ends_by_the_wall_clock_where_the_other_stood_still() {
         let wall = ManualClock::new();
-        let clocks = Clocks { given: Arc::new(ManualClock::new()), wall: Arc::new(wall.clone()) };
+        let clocks = Clocks::of(ManualClock::new(), wall.clone());
         let cache = LocalCache::with_clocks(Forgetful, 1 << 20, clocks);
         let hold = Hold {
             address: Address::from_bytes([1; 32]),

@@ -8,6 +8,7 @@ use redis::{
 
 use super::{
     Calls, Inner, NAME, RedisStore, cluster, durability,
+    hints::Hints,
     link::Link,
     replicas::{self, Replicas},
     scripts::{Generation, Scripts},
@@ -116,7 +117,8 @@ impl RedisStoreBuilder {
         };
         let channel = Notifications::at(server.nodes(&link).await, names.channel());
         let wakes = Wakes::start(NAME, channel, look).await;
-        let inner = Inner { link, scripts, calls, names, wakes };
+        let hints = if replicas.is_some() { Hints::none() } else { Hints::new() };
+        let inner = Inner { link, scripts, calls, names, hints, wakes };
         Ok(RedisStore(Arc::new(inner)))
     }
 }

@@ -20,6 +20,7 @@ use redis::{
 use tokio::time::timeout;
 
 use super::{
+    cluster::slot,
     kept::{Kept, Server, Used},
     together::is_from_a_replica,
 };
@@ -62,6 +63,14 @@ impl Link {
         match self {
             Link::Single(single) => send(single, command).await,
             Link::Cluster(cluster) => send_to_cluster(cluster, command, None).await,
+        }
+    }
+
+    /// Sends a command that only reads this key: to the primary that has it, also where the application's client would ask a replica.
+    pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Link::Single(single) => send(single, command).await,
+            Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot(key))).await,
         }
     }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod cluster;
 mod durability;
+mod hints;
 mod inspect;
 mod kept;
 mod link;
@@ -20,10 +21,11 @@ use redis::{Client, Cmd, RedisError, Value, cluster::ClusterClient};
 
 pub use self::builder::RedisStoreBuilder;
 use self::{
+    hints::{Hint, Hints},
     link::{Link, says},
     scripts::{Call, Scripts},
-    together::{Others, UnderWay},
-    words::{Answer, Names, claim_of},
+    together::UnderWay,
+    words::{Answer, Completed, Decision, Names},
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
@@ -63,6 +65,10 @@ const NAME: &str = "redis";
 /// answered for itself. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
 /// channel is down it is polled for.
 ///
+/// What this process has completed or replayed before is asked for by a plain `GET`, which costs the server a fraction of a script. If exactly that
+/// entry is there, it is replayed; anything else is left to the script, which costs such a claim one more round trip, once. The last 8,192 such
+/// entries are known, in less than a megabyte however long their responses are; not where replicas are waited for or expired keys remembered.
+///
 /// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is forgotten, the store looks through all of its keys
 /// with `SCAN`, some hundreds at a time, on each primary; while a cluster moves slots the list may lack what moves. A key
 /// whose steps are looked for is claimed meanwhile, and who dies over it leaves a claim that died, to be forgotten again.
@@ -83,12 +89,13 @@ struct Inner {
     scripts: Arc<Scripts>,
     calls: Calls,
     names: Names,
+    hints: Hints,
     wakes: Wakes,
 }
 
 /// How calls are sent.
 enum Calls {
-    /// To one server: one that is alone by itself, without a detour, and together those that are not.
+    /// To one server: those that come among few others by themselves, without a detour, and together those that do not.
     Together(Batches<Call, Value>, UnderWay),
     /// To one server, with what waits for replicas behind them.
     Acknowledged(Batches<Call, Value>),
@@ -128,19 +135,56 @@ impl RedisStore {
     }
 
     async fn reply(&self, call: Call) -> Result<Value, StoreError> {
-        let reply = match &self.0.calls {
+        self.sent(call).await?.extract_error().map_err(failed)
+    }
+
+    /// What the server says to a call, errors too where it was not alone.
+    async fn sent(&self, call: Call) -> Result<Value, StoreError> {
+        Ok(match &self.0.calls {
             Calls::Acknowledged(calls) => calls.call(call).await?,
-            Calls::Together(calls, under_way) => match under_way.enter() {
-                (Others::None, _place) => self.alone(&call).await?,
-                (Others::Some, _place) => calls.call(call).await?,
-            },
+            Calls::Together(calls, under_way) => {
+                let place = under_way.enter();
+                if place.others() < call.verb.goes_alone_below() {
+                    self.alone(&call).await?
+                } else {
+                    calls.call(call).await?
+                }
+            }
             Calls::Each => self.alone(&call).await?,
-        };
-        reply.extract_error().map_err(failed)
+        })
     }
 
     async fn alone(&self, call: &Call) -> Result<Value, StoreError> {
         self.0.scripts.run(&self.0.link, call).await.map_err(failed)
+    }
+
+    /// What the script of a claim decides.
+    async fn decide(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
+        let asked = self.0.hints.now();
+        let (completed, left) = match Decision::of(self.reply(self.0.names.claim(request)).await?)? {
+            Decision::Replay(completed, left) => (completed, left),
+            Decision::Other(claim) => return Ok(claim),
+        };
+        if completed.ends_with_its_replay()
+            && let Some(token) = completed.token()
+        {
+            let hold = Hold { token, ..request.hold };
+            self.0.hints.keep(Hint { hold, until: asked.after(left) });
+        }
+        Ok(Claim::Replay { record: completed.into_record(), left })
+    }
+
+    /// The record of an entry that was seen completed by this hold, if it is still there.
+    ///
+    /// Nothing is left to decide then: it is there for as long as it is replayed, and by its token it is the one that was seen. A user who may
+    /// run the scripts need not be allowed to get many keys at once: that error is no entry either.
+    async fn completed_by(&self, seen: &Hold) -> Result<Option<Record>, StoreError> {
+        let reply = self.sent(self.0.names.get(seen.address)).await?;
+        let entry = Completed::of(reply).filter(|entry| entry.is_of(seen) && entry.ends_with_its_replay());
+        if entry.is_none() {
+            self.0.hints.remove(&seen.address);
+        }
+        Ok(entry.map(Completed::into_record))
     }
 
     async fn call(&self, call: Call) -> Result<Answer, StoreError> {
@@ -167,8 +211,13 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        if let Some((seen, left)) = self.0.hints.find(&request.hold)
+            && let Some(record) = self.completed_by(&seen).await?
+        {
+            return Ok(Claim::Replay { record, left });
+        }
         let bell = self.0.wakes.listen(request.hold.address);
-        let claim = claim_of(self.reply(self.0.names.claim(&request)).await?)?;
+        let claim = self.decide(&request).await?;
         self.0.wakes.claimed(bell, &claim);
         Ok(claim)
     }
@@ -184,9 +233,13 @@ impl Store for RedisStore {
         retention: Retention,
     ) -> Result<Completion, StoreError> {
         let call = self.0.names.complete(&hold, &record, retention);
-        let completion = self.call(call).await?.into_completion()?;
+        let until = self.0.hints.now().after(retention.replay);
+        let answer = self.call(call).await?;
+        if answer.is_stored_now() && retention.remember.is_zero() {
+            self.0.hints.keep(Hint { hold, until });
+        }
         self.0.wakes.ring(hold.address);
-        Ok(completion)
+        answer.into_completion()
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
@@ -196,6 +249,7 @@ impl Store for RedisStore {
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
+        self.0.hints.remove(&request.address);
         let resolve = self.call(self.0.names.resolve(&request)).await?.into_resolve()?;
         self.0.wakes.ring(request.address);
         Ok(resolve)
@@ -206,6 +260,7 @@ impl Store for RedisStore {
     }
 
     async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
+        self.0.hints.remove(&request.address);
         self.free(request).await
     }
 

@@ -1,4 +1,4 @@
-//! One Lua script a verb. Redis runs a script as one step, so every verb is atomic.
+//! One Lua script a verb, but for one that is a command of Redis's own. Redis runs a script as one step, so every verb is atomic.
 
 use redis::{Cmd, RedisResult, Script, Value};
 
@@ -22,6 +22,8 @@ pub(super) struct Scripts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Claim(OnAbandoned),
+    /// A plain command, which needs no script.
+    Get,
     Renew,
     Complete,
     Release,
@@ -47,7 +49,7 @@ struct Text {
     hash: String,
 }
 
-/// One call of a script.
+/// One call.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) verb: Verb,
@@ -72,6 +74,9 @@ impl Scripts {
 
     /// Makes one call in one round trip; in two where the server does not know its script yet.
     pub(super) async fn run(&self, link: &Link, call: &Call) -> RedisResult<Value> {
+        if call.verb == Verb::Get {
+            return link.read(&call.key, &got(&[call])).await;
+        }
         let reply = match link.send(&self.by_hash(&[call])).await {
             Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(&[call])).await,
             reply => reply,
@@ -96,7 +101,8 @@ impl Scripts {
     fn command(&self, name: &str, script: impl Fn(&Text) -> &str, calls: &[&Call]) -> Cmd {
         let mut command = Cmd::new();
         let Some(first) = calls.first() else { return command };
-        command.arg(name).arg(script(self.text(first.verb))).arg(calls.len());
+        let Some(text) = self.text(first.verb) else { return got(calls) };
+        command.arg(name).arg(script(text)).arg(calls.len());
         for call in calls {
             command.arg(&call.key);
         }
@@ -109,8 +115,9 @@ impl Scripts {
         command
     }
 
-    fn text(&self, verb: Verb) -> &Text {
-        match verb {
+    fn text(&self, verb: Verb) -> Option<&Text> {
+        Some(match verb {
+            Verb::Get => return None,
             Verb::Claim(_) => &self.claim,
             Verb::Renew => &self.renew,
             Verb::Complete => &self.complete,
@@ -119,8 +126,18 @@ impl Scripts {
             Verb::Inspect => &self.inspect,
             Verb::Forget => &self.forget,
             Verb::Drop => &self.drop,
-        }
+        })
     }
+}
+
+/// Gets the entries of these keys; a single one as it is, and more in an array.
+fn got(calls: &[&Call]) -> Cmd {
+    let mut command = Cmd::new();
+    command.arg(if calls.len() == 1 { "GET" } else { "MGET" });
+    for call in calls {
+        command.arg(&call.key);
+    }
+    command
 }
 
 impl Call {
@@ -131,9 +148,15 @@ impl Call {
 }
 
 impl Verb {
-    /// Whether its script takes many calls.
+    /// Below how many others a call goes by itself. Being a script costs as much as what it does, so two share one; a plain command costs
+    /// little by itself, and less than the detour by which few would share one.
+    pub(super) fn goes_alone_below(self) -> usize {
+        if self == Verb::Get { 12 } else { 1 }
+    }
+
+    /// Whether its script, or its command, takes many calls.
     pub(super) fn goes_together(self) -> bool {
-        matches!(self, Verb::Claim(_) | Verb::Complete)
+        matches!(self, Verb::Claim(_) | Verb::Complete | Verb::Get)
     }
 }
 

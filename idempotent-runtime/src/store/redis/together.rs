@@ -11,7 +11,7 @@ use super::{
     NAME, failed,
     kept::Kept,
     link::{says, send_all},
-    scripts::{Call, Scripts},
+    scripts::{Call, Scripts, Verb},
 };
 use crate::store::{StoreError, remote::Batches};
 
@@ -24,7 +24,7 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Calls to one server, by the connection that everything shares.
 pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Value> {
-    Batches::start(NAME, LANES, MOST, move |calls| {
+    Batches::start_in_turns(NAME, LANES, MOST, move |calls| {
         let (server, scripts) = (Arc::clone(&server), Arc::clone(&scripts));
         async move { send(&server, &scripts, calls).await }
     })
@@ -34,27 +34,28 @@ pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches
 #[derive(Default)]
 pub(super) struct UnderWay(AtomicUsize);
 
-/// Whether a call was alone when it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
-    None,
-    Some,
+/// Counts a call until it is dropped, and says how many others there were when it came.
+pub(super) struct Place<'a> {
+    under_way: &'a UnderWay,
+    others: usize,
 }
 
-/// Counts a call until it is dropped.
-pub(super) struct Place<'a>(&'a UnderWay);
-
 impl UnderWay {
-    /// A call has come. A caller that stands still in the middle of its own leaves all others to the lanes, which nobody holds up.
-    pub(super) fn enter(&self) -> (Others, Place<'_>) {
-        let others = if self.0.fetch_add(1, Relaxed) == 0 { Others::None } else { Others::Some };
-        (others, Place(self))
+    /// A call has come. Callers that stand still in the middle of their own leave all others to the lanes, which nobody holds up.
+    pub(super) fn enter(&self) -> Place<'_> {
+        Place { under_way: self, others: self.0.fetch_add(1, Relaxed) }
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn others(&self) -> usize {
+        self.others
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
+        self.under_way.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -98,23 +99,44 @@ fn error_of(reply: &Value) -> Option<RedisError> {
     }
 }
 
-fn has_room(group: &[(usize, &Call)], call: &Call) -> bool {
-    let bytes = group.iter().map(|(_, other)| other.bytes()).sum::<usize>() + call.bytes();
-    group.len() < MOST && bytes <= MOST_BYTES
+/// Calls that are one command, each with its place among all.
+#[derive(Clone)]
+struct Group<'a> {
+    calls: Vec<(usize, &'a Call)>,
+    bytes: usize,
 }
 
-/// Calls, each with its place among all, put together so that each group is one script.
-pub(super) struct Groups<'a>(Vec<Vec<(usize, &'a Call)>>);
+impl<'a> Group<'a> {
+    fn of(place: usize, call: &'a Call) -> Self {
+        Group { calls: vec![(place, call)], bytes: call.bytes() }
+    }
+
+    /// Takes a call in, if it can be one command with the others.
+    fn takes(&mut self, place: usize, call: &'a Call) -> bool {
+        let bytes = self.bytes + call.bytes();
+        let has_room = self.calls.len() < MOST && bytes <= MOST_BYTES;
+        let takes = has_room && call.verb.goes_together() && call.verb == self.verb();
+        if takes {
+            self.calls.push((place, call));
+            self.bytes = bytes;
+        }
+        takes
+    }
+
+    fn verb(&self) -> Verb {
+        self.calls[0].1.verb
+    }
+}
+
+/// Calls, put together so that each group is one command.
+pub(super) struct Groups<'a>(Vec<Group<'a>>);
 
 impl<'a> Groups<'a> {
     pub(super) fn of(calls: &'a [Call]) -> Self {
-        let mut groups: Vec<Vec<(usize, &Call)>> = Vec::new();
-        for call in calls.iter().enumerate() {
-            let verb = call.1.verb;
-            let mut open = groups.iter_mut().filter(|group| verb.goes_together() && group[0].1.verb == verb);
-            match open.find(|group| has_room(group, call.1)) {
-                Some(group) => group.push(call),
-                None => groups.push(vec![call]),
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for (place, call) in calls.iter().enumerate() {
+            if !groups.iter_mut().any(|group| group.takes(place, call)) {
+                groups.push(Group::of(place, call));
             }
         }
         Groups(groups)
@@ -128,7 +150,7 @@ impl<'a> Groups<'a> {
     pub(super) fn commands(&self, command: impl Fn(&[&Call]) -> Cmd) -> Pipeline {
         let mut all = Pipeline::with_capacity(self.0.len());
         for group in &self.0 {
-            let calls: Vec<&Call> = group.iter().map(|(_, call)| *call).collect();
+            let calls: Vec<&Call> = group.calls.iter().map(|(_, call)| *call).collect();
             all.add_command(command(&calls));
         }
         all
@@ -136,15 +158,15 @@ impl<'a> Groups<'a> {
 
     /// Each call's answer, in the order of the calls, from one reply for each group.
     pub(super) fn answers(&self, replies: Vec<Value>) -> Vec<Value> {
-        let calls = self.0.iter().map(Vec::len).sum();
+        let calls = self.0.iter().map(|group| group.calls.len()).sum();
         let mut all = vec![Value::Nil; calls];
         for (group, reply) in self.0.iter().zip(replies) {
             match reply {
-                Value::Array(answers) if group[0].1.verb.goes_together() => {
-                    group.iter().zip(answers).for_each(|((place, _), answer)| all[*place] = answer);
+                Value::Array(answers) if group.verb().goes_together() => {
+                    group.calls.iter().zip(answers).for_each(|((place, _), answer)| all[*place] = answer);
                 }
                 // One for all: an error, or the answer to the only one.
-                reply => group.iter().for_each(|(place, _)| all[*place] = reply.clone()),
+                reply => group.calls.iter().for_each(|(place, _)| all[*place] = reply.clone()),
             }
         }
         all
@@ -154,13 +176,12 @@ impl<'a> Groups<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::redis::scripts::Verb;
 
     fn sizes(of_calls: &[usize]) -> Vec<usize> {
         let call =
             |bytes: &usize| Call { verb: Verb::Complete, key: Vec::new(), arguments: vec![vec![0; *bytes]] };
         let calls: Vec<Call> = of_calls.iter().map(call).collect();
-        Groups::of(&calls).0.iter().map(Vec::len).collect()
+        Groups::of(&calls).0.iter().map(|group| group.calls.len()).collect()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use redis::Value;
 
 use super::{
@@ -43,12 +44,12 @@ impl Names {
 
     fn key_of(&self, bytes: &[u8]) -> Vec<u8> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = |byte: &u8| [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
         let mut key = Vec::with_capacity(self.prefix.len() + 65);
         key.extend_from_slice(self.prefix.as_bytes());
         key.push(b':');
         for byte in bytes {
-            key.push(DIGITS[usize::from(byte >> 4)]);
-            key.push(DIGITS[usize::from(byte & 15)]);
+            key.extend_from_slice(&digits(byte));
         }
         key
     }
@@ -68,6 +69,10 @@ impl Names {
         let claim = entry('C', &request.hold, retention, &[]);
         let verb = Verb::Claim(request.on_abandoned);
         self.call(verb, request.hold.address, vec![claim, kept(lease, retention)])
+    }
+
+    pub(super) fn get(&self, address: Address) -> Call {
+        self.call(Verb::Get, address, Vec::new())
     }
 
     pub(super) fn renew(&self, hold: &Hold, lease: Duration) -> Call {
@@ -163,15 +168,52 @@ fn kept(time: u64, span: u64) -> Vec<u8> {
     (time + span).max(1).to_string().into_bytes()
 }
 
-/// A script's answer: a word, a number where one belongs to it, and on the next line an entry.
-pub(super) struct Answer(Vec<u8>);
+/// A completed entry.
+pub(super) struct Completed(Bytes);
 
-/// What is replayed, for how many milliseconds more, and the entry.
-fn replayed(reply: &Value) -> Option<Claim> {
-    let Value::Array(parts) = reply else { return None };
-    let [Value::Int(left), Value::BulkString(entry)] = &parts[..] else { return None };
-    let left = Duration::from_millis(u64::try_from(*left).ok()?);
-    Some(Claim::Replay { left, record: record_of(entry)? })
+impl Completed {
+    /// What a reply brings, if it is that.
+    pub(super) fn of(entry: Value) -> Option<Self> {
+        let Value::BulkString(entry) = entry else { return None };
+        (entry.len() >= HEADER_LENGTH && entry[0] == b'D').then(|| Completed(entry.into()))
+    }
+
+    pub(super) fn token(&self) -> Option<Token> {
+        self.0[2..].first_chunk().map(|token| Token::from_bytes(*token))
+    }
+
+    /// Whether this hold completed it.
+    pub(super) fn is_of(&self, hold: &Hold) -> bool {
+        self.0[2..18] == *hold.token.as_bytes() && self.0[18..50] == *hold.fingerprint.as_bytes()
+    }
+
+    /// Whether it is there for as long as it is replayed, and no longer.
+    pub(super) fn ends_with_its_replay(&self) -> bool {
+        self.0[60..HEADER_LENGTH] == digits(0)
+    }
+
+    /// Its record, without a copy.
+    pub(super) fn into_record(mut self) -> Record {
+        self.0.advance(HEADER_LENGTH);
+        Record::from_bytes(self.0)
+    }
+}
+
+/// What a script says to a claim.
+pub(super) enum Decision {
+    /// What is replayed, and for how long.
+    Replay(Completed, Duration),
+    Other(Claim),
+}
+
+impl Decision {
+    pub(super) fn of(reply: Value) -> Result<Self, StoreError> {
+        let Value::Array(parts) = reply else { return Ok(Decision::Other(Answer::of(reply)?.into_claim()?)) };
+        let [left, entry] = <[Value; 2]>::try_from(parts).map_err(|_| not_understood())?;
+        let Value::Int(left) = left else { return Err(not_understood()) };
+        let left = Duration::from_millis(u64::try_from(left).map_err(|_| not_understood())?);
+        Ok(Decision::Replay(Completed::of(entry).ok_or_else(not_understood)?, left))
+    }
 }
 
 /// The record of an entry, in an allocation of its own.
@@ -179,13 +221,8 @@ fn record_of(entry: &[u8]) -> Option<Record> {
     Some(Record::from_bytes(entry.get(HEADER_LENGTH..)?.to_vec()))
 }
 
-/// What is answered to a claim.
-pub(super) fn claim_of(reply: Value) -> Result<Claim, StoreError> {
-    match replayed(&reply) {
-        Some(replay) => Ok(replay),
-        None => Answer::of(reply)?.into_claim(),
-    }
-}
+/// A script's answer: a word, a number where one belongs to it, and on the next line an entry.
+pub(super) struct Answer(Vec<u8>);
 
 impl Answer {
     pub(super) fn of(reply: Value) -> Result<Self, StoreError> {
@@ -212,6 +249,11 @@ impl Answer {
             b"fenced" => Ok(Renewal::Fenced),
             _ => Err(not_understood()),
         }
+    }
+
+    /// Whether a completion was stored by this very call, and not before it.
+    pub(super) fn is_stored_now(&self) -> bool {
+        self.line() == b"stored"
     }
 
     pub(super) fn into_completion(self) -> Result<Completion, StoreError> {

@@ -71,10 +71,27 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
     where
         F: Future<Output = Result<Vec<Answer>, StoreError>> + Send + 'static,
     {
-        Self::start_each(store, lanes, most, move |calls: Vec<Asked<Op, Answer>>| {
-            let (ops, callers) = calls.into_iter().map(|call| (call.op, call.answer)).unzip();
-            let sent = send(ops);
-            async move { give(store, callers, sent.await) }
+        Self::start_each(store, lanes, most, move |calls| answered(store, calls, &send))
+    }
+
+    /// The same for trips that take no longer than their callers take to go on: those who have been answered go first, so that what
+    /// they ask for next shares the next trip.
+    #[cfg(feature = "redis")]
+    pub(crate) fn start_in_turns<F>(
+        store: &'static str,
+        lanes: usize,
+        most: usize,
+        send: impl Fn(Vec<Op>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<Answer>, StoreError>> + Send + 'static,
+    {
+        Self::start_each(store, lanes, most, move |calls| {
+            let answered = answered(store, calls, &send);
+            async move {
+                answered.await;
+                tokio::task::yield_now().await;
+            }
         })
     }
 
@@ -162,6 +179,22 @@ fn share(error: &Arc<StoreError>) -> StoreError {
         StoreError::Undone { store, .. } => StoreError::undone(store, shared()),
         StoreError::Full { store } => StoreError::full(store),
     }
+}
+
+/// Sends calls, and gives each its answer.
+#[cfg(any(feature = "sqlite", feature = "redis"))]
+fn answered<Op, Answer, F, S>(
+    store: &'static str,
+    calls: Vec<Asked<Op, Answer>>,
+    send: &S,
+) -> impl Future<Output = ()> + use<Op, Answer, F, S>
+where
+    S: Fn(Vec<Op>) -> F,
+    F: Future<Output = Result<Vec<Answer>, StoreError>>,
+{
+    let (ops, callers) = calls.into_iter().map(|call| (call.op, call.answer)).unzip();
+    let sent = send(ops);
+    async move { give(store, callers, sent.await) }
 }
 
 #[cfg(any(feature = "sqlite", feature = "redis"))]

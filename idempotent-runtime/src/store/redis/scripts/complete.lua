@@ -12,7 +12,7 @@ local function decide(place)
         return 'stored'
     end
     if not entry or sub(entry, 1, 1) ~= 'D' then return 'fenced' end
-    if sub(entry, 3, 18) == sub(done, 3, 18) then return 'stored' end
+    if sub(entry, 3, 18) == sub(done, 3, 18) then return 'stored before' end
     local is_same = sub(entry, 19, 50) == sub(done, 19, 50)
     if is_same and redis.call('PTTL', key) > span_of(entry) then return 'fenced\n' .. entry end
     return 'fenced'

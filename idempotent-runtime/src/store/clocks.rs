@@ -1,27 +1,36 @@
-//! How long a response is replayed: until one of two clocks says that its time has ended.
+//! How long a response is replayed that this process knows of: until one of two clocks says that its time has ended.
 
 use std::time::Duration;
 
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::{Clock, Timestamp, WallClock},
     sync::Arc,
 };
 
 /// The clock that was given, and the wall clock.
 #[derive(Clone)]
 pub(super) struct Clocks {
-    pub(super) given: Arc<dyn Clock>,
-    pub(super) wall: Arc<dyn Clock>,
+    given: Arc<dyn Clock>,
+    wall: Arc<dyn Clock>,
 }
 
 /// What both show.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     given: Timestamp,
     wall: Timestamp,
 }
 
 impl Clocks {
+    /// This clock, and the machine's wall clock.
+    pub(super) fn new(given: impl Clock) -> Self {
+        Self::of(given, WallClock)
+    }
+
+    pub(super) fn of(given: impl Clock, wall: impl Clock) -> Self {
+        Clocks { given: Arc::new(given), wall: Arc::new(wall) }
+    }
+
     pub(super) fn now(&self) -> Moment {
         Moment { given: self.given.now(), wall: self.wall.now() }
     }

@@ -77,7 +77,7 @@ const NAME: &str = "sqlite";
 /// Its log is moved into the file beside it, so no call waits while many pages are written; the file that ends in `-wal` grows to about 160 MB, and
 /// to more while somebody reads what was there before. Commits of other connections, such as the application's transactions on this file, move it
 /// as they are set to, and so do all where SQLite is older than 3.51.3, which could lose commits otherwise; the one that sqlx 0.9 brings is newer.
-/// The writer keeps up to 128 MiB of the file's pages in memory: the indexes of a million keys take about that.
+/// The writer keeps up to 128 MiB of the file's pages in memory: each claim looks at random pages of the index of all addresses.
 /// Where the application writes to the same file, its transactions and the store's wait for each other: a call gives up
 /// after about two seconds. Transactions that take longer belong in another file.
 ///

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use redis::Value;
 
 use super::{
@@ -169,13 +168,13 @@ fn kept(time: u64, span: u64) -> Vec<u8> {
 }
 
 /// A completed entry.
-pub(super) struct Completed(Bytes);
+pub(super) struct Completed(Vec<u8>);
 
 impl Completed {
     /// What a reply brings, if it is that.
     pub(super) fn of(entry: Value) -> Option<Self> {
         let Value::BulkString(entry) = entry else { return None };
-        (entry.len() >= HEADER_LENGTH && entry[0] == b'D').then(|| Completed(entry.into()))
+        (entry.len() >= HEADER_LENGTH && entry[0] == b'D').then_some(Completed(entry))
     }
 
     pub(super) fn token(&self) -> Option<Token> {
@@ -192,10 +191,9 @@ impl Completed {
         self.0[60..HEADER_LENGTH] == digits(0)
     }
 
-    /// Its record, without a copy.
+    /// Its record, in an allocation of its own: whoever keeps it counts its bytes and no others.
     pub(super) fn into_record(mut self) -> Record {
-        self.0.advance(HEADER_LENGTH);
-        Record::from_bytes(self.0)
+        Record::from_bytes(self.0.split_off(HEADER_LENGTH))
     }
 }
 
@@ -342,4 +340,21 @@ impl Answer {
 
 fn not_understood() -> StoreError {
     StoreError::unavailable(NAME, "a script's answer cannot be understood")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_a_replayed_record_keeps_nothing_else() {
+        let mut reply = Vec::with_capacity(4_096);
+        reply.extend_from_slice(&[b'D'; HEADER_LENGTH]);
+        reply.extend_from_slice(b"record");
+        let brought = reply.as_ptr_range();
+        let record = Completed::of(Value::BulkString(reply)).map(Completed::into_record);
+        let bytes = record.expect("a completed entry").into_bytes();
+        assert_eq!(&bytes[..], b"record");
+        assert!(!brought.contains(&bytes.as_ptr()), "it is a slice of the reply");
+    }
 }

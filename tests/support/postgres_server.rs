@@ -25,6 +25,7 @@ pub struct PostgresServer {
     directory: PathBuf,
     port: u16,
     settings: Vec<String>,
+    writes_its_log: bool,
     postmaster: Option<Child>,
 }
 
@@ -50,7 +51,7 @@ impl PostgresServer {
         if let Some((user, group)) = unprivileged() {
             chown(&directory, Some(user), Some(group)).unwrap();
         }
-        PostgresServer { directory, port, settings, postmaster: None }
+        PostgresServer { directory, port, settings, writes_its_log: true, postmaster: None }
     }
 
     /// How to connect to it.
@@ -77,6 +78,9 @@ impl PostgresServer {
     /// Starts the server, which does not run, and waits until it accepts connections.
     pub async fn restart(&mut self) {
         assert!(self.runs().await, "{}", self.log());
+        if !self.writes_its_log {
+            self.stop_wal_writer();
+        }
     }
 
     /// Whether it accepts connections after it was started, or has ended.
@@ -134,15 +138,23 @@ impl PostgresServer {
         }
     }
 
-    /// From now on the log reaches the disk only where a commit waits for it.
-    pub fn stop_wal_writer(&self) {
+    /// From now on, and after each restart, the log leaves the server's memory only where a commit waits for it. Without that the server writes
+    /// each page of it as soon as the page is full, and what is written outlives the server.
+    pub fn stop_wal_writer(&mut self) {
+        self.writes_its_log = false;
         let postmaster = self.postmaster.as_ref().expect("it runs").id().to_string();
         let is_wal_writer = |process: &String| {
             fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default().contains("walwriter")
         };
-        let writer: Vec<_> = children(&postmaster).into_iter().filter(is_wal_writer).collect();
-        assert_eq!(writer.len(), 1, "it has a process that writes the log");
-        signal("-STOP", &writer);
+        let began = Instant::now();
+        loop {
+            let writer: Vec<_> = children(&postmaster).into_iter().filter(is_wal_writer).collect();
+            if !writer.is_empty() {
+                return signal("-STOP", &writer);
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "no process writes the log: {}", self.log());
+            sleep(Duration::from_millis(2));
+        }
     }
 
     /// From now on no commit ends: each waits for a standby that is not there. What has been written is seen by nobody.

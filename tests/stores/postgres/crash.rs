@@ -13,8 +13,7 @@ use crate::{
     times::is_within,
 };
 
-async fn killed(settings: &[&str], times: usize) -> Killed {
-    let mut server = PostgresServer::start(settings).await;
+async fn killed(mut server: PostgresServer, times: usize) -> Killed {
     let schema = Schema::on(server.options()).await;
     let store = schema.store().await;
     // Whatever the settings may lose, the schema stays.
@@ -24,14 +23,14 @@ async fn killed(settings: &[&str], times: usize) -> Killed {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_killed_under_load_loses_nothing_it_has_acknowledged() {
-    killed(&[], 5).await.assert_nothing_is_lost();
+    killed(PostgresServer::start(&[]).await, 5).await.assert_nothing_is_lost();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_commits_asynchronously_loses_what_it_has_acknowledged() {
-    let settings =
-        ["synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB", "wal_buffers=64MB"];
-    killed(&settings, 3).await.assert_a_loss_is_seen();
+    let mut server = PostgresServer::start(&["synchronous_commit=off", "wal_buffers=64MB"]).await;
+    server.stop_wal_writer();
+    killed(server, 3).await.assert_a_loss_is_seen();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -64,7 +64,7 @@ async fn calls_on_connections_that_the_server_has_closed_are_made_again() {
     claim(&store, owner).await.unwrap();
     for _ in 0..20 {
         // Found by the statement they carried out last.
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{}_.keys_calls%' AND pid <> pg_backend_pid()";
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{}_.keys_%' AND pid <> pg_backend_pid()";
         schema.execute(end).await;
         assert!(matches!(claim(&store, retry(owner)).await.unwrap(), Claim::InFlight { .. }));
     }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use idempotent_runtime::{PostgresStore, SetupError, store::Claim};
 use idempotent_tests::postgres::{Schema, url};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{WON, claim, complete, hold, is_replay, retry};
@@ -180,13 +183,13 @@ async fn the_functions_refuse_another_isolation() {
     let schema = Schema::new().await;
     schema.builder().migrate().await.unwrap();
     let pool = schema.pool(1);
-    let mut transaction = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
-    let call = format!(
-        "SELECT * FROM {}.keys_calls('{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', NULL, true)",
-        schema.name
-    );
-    let error = sqlx::raw_sql(sqlx::AssertSqlSafe(call)).execute(&mut *transaction).await.unwrap_err();
-    assert!(error.to_string().contains("READ COMMITTED only, not REPEATABLE READ"), "{error}");
-    drop(transaction);
+    let many = "keys_calls('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', NULL, true)";
+    let alone = "keys_alone('look', '', '', '', 0, 0, false, '', true)";
+    for call in [many, alone] {
+        let mut transaction = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+        let call = AssertSqlSafe(format!("SELECT * FROM {}.{call}", schema.name));
+        let error = sqlx::raw_sql(call).execute(&mut *transaction).await.unwrap_err();
+        assert!(error.to_string().contains("READ COMMITTED only, not REPEATABLE READ"), "{error}");
+    }
     schema.drop().await;
 }

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many bytes of records go in one statement, unless one record alone is longer. Not many more come back.
 const MOST_BYTES: usize = 4 << 20;
 
-const SQL: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const ALONE: &str = "SELECT 1::bigint, said, attempt, micros, record FROM {schema}.{table}_alone($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const CALLS: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// What becomes of calls that are sent in one statement.
 #[derive(Clone, Copy, Debug)]
@@ -45,12 +46,13 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Carrier {
     link: Arc<Link>,
-    sql: Arc<str>,
+    alone: Arc<str>,
+    calls: Arc<str>,
 }
 
 impl Carrier {
     pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Carrier { link, sql: names.fill(SQL).into() }
+        Carrier { link, alone: names.fill(ALONE).into(), calls: names.fill(CALLS).into() }
     }
 
     /// The answers to the first of `calls`, in their order: at least one, and as many as the server gives at once. `calls` are in the order
@@ -85,19 +87,42 @@ impl Carrier {
         calls: &[&Call],
         sent: Sent,
     ) -> Result<Vec<Answer>, sqlx::Error> {
-        let rows = self.query(&mut connection, calls, sent).await?;
+        let rows = match (calls, sent) {
+            // Less for the server to unpack.
+            ([call], Sent::Together) => self.send_alone(&mut connection, call).await?,
+            _ => self.send(&mut connection, calls, sent).await?,
+        };
         let answers = in_order(calls.len(), &rows)?;
         self.link.put(connection);
         Ok(answers)
     }
 
-    async fn query(
+    async fn send_alone(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        sqlx::query(AssertSqlSafe(Arc::clone(&self.alone)))
+            .bind(call.verb)
+            .bind(&call.hold.address.as_bytes()[..])
+            .bind(&call.hold.token.as_bytes()[..])
+            .bind(&call.hold.fingerprint.as_bytes()[..])
+            .bind(call.first)
+            .bind(call.second)
+            .bind(call.rerun)
+            .bind(&call.record[..])
+            .bind(call.durable)
+            .fetch_all(connection)
+            .await
+    }
+
+    async fn send(
         &self,
         connection: &mut PgConnection,
         calls: &[&Call],
         sent: Sent,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query(AssertSqlSafe(Arc::clone(&self.sql)))
+        sqlx::query(AssertSqlSafe(Arc::clone(&self.calls)))
             .bind(column(calls, |call| call.verb))
             .bind(column(calls, |call| &call.hold.address.as_bytes()[..]))
             .bind(column(calls, |call| &call.hold.token.as_bytes()[..]))

@@ -33,6 +33,40 @@ BEGIN
 END
 $$;
 
+-- What holds for the transaction of every statement that brings calls. Where it need not be `durable`, the commit does not wait for the
+-- disk: what a crash of the server takes is claims of transactions that it takes as well.
+CREATE FUNCTION {schema}.{table}_prepare(durable boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'idempotency keys are decided under READ COMMITTED only, not %',
+            upper(current_setting('transaction_isolation'))
+        USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    IF NOT durable THEN
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+END
+$$;
+
+-- One call in a statement of its own. It waits for a lock for a tenth of a second, and is an error then.
+CREATE FUNCTION {schema}.{table}_alone(
+    verb text, its_address bytea, its_token bytea, its_fingerprint bytea,
+    first bigint, second bigint, rerun boolean, its_record bytea, durable boolean
+) RETURNS {schema}.{table}_answer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+SET lock_timeout = '100ms'
+AS $$
+BEGIN
+    PERFORM {schema}.{table}_prepare(durable);
+    RETURN {schema}.{table}_call(
+        verb, its_address, its_token, its_fingerprint, first, second, rerun, its_record);
+END
+$$;
+
 -- Any number of calls in one statement, which is one transaction. Rows are locked in the order of their addresses, so that
 -- two batches never wait for each other; calls for one address keep their order. Never plans to read the whole table,
 -- however small it was when the plan was made.
@@ -40,9 +74,6 @@ $$;
 -- `wait` is NULL: all is done, or nothing is where a lock is not to be had in a tenth of a second. Otherwise each call is done
 -- by itself, waits for locks for at most `wait` milliseconds, and is answered `locked` if that was not enough; so are the calls for the same
 -- address after it, at once. One for which the disk has no room is answered `full`. Each is a subtransaction then, which the whole server pays for, so that is asked for where it has to be.
---
--- Where it need not be `durable`, the commit does not wait for the disk: what a crash of the server takes is claims of transactions that
--- it takes as well.
 --
 -- Ends when it has answered with 4 MiB of records: the calls that are left without an answer have not been looked at.
 CREATE FUNCTION {schema}.{table}_calls(
@@ -61,14 +92,7 @@ DECLARE
     locked bytea;
     bytes  bigint := 0;
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'idempotency keys are decided under READ COMMITTED only, not %',
-            upper(current_setting('transaction_isolation'))
-        USING ERRCODE = 'invalid_transaction_state';
-    END IF;
-    IF NOT durable THEN
-        PERFORM set_config('synchronous_commit', 'off', true);
-    END IF;
+    PERFORM {schema}.{table}_prepare(durable);
     IF wait IS NOT NULL THEN
         PERFORM set_config('lock_timeout', greatest(wait, 1)::text, true);
     END IF;

@@ -1,13 +1,14 @@
 //! A call that is alone in its batch, in one trip instead of two: what a server that is not busy does all day.
 //!
 //! Only what needs no deciding: a claim on an address that has no row, a claim that changes nothing, and a completion by its owner.
-//! Each is one statement that does nothing where it is anything else, or where another connection is writing: then it goes the way of
+//! Each is one trip that does nothing where it is anything else, or where another connection is writing: then it goes the way of
 //! all batches.
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, Row, SqliteConnection,
+    AssertSqlSafe, Either, Executor, SqliteConnection,
     sqlite::{SqliteArguments, SqliteRow},
 };
 
@@ -51,13 +52,13 @@ impl Writer {
             rows::bind(&mut arguments, address, entry)?;
         }
         let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&self.sql.claim)), arguments);
-        let found = query.fetch_all(connection).await?;
-        match &found[..] {
-            [inserted, ..] if inserted.len() == 1 => {
+        let results: Vec<_> = connection.fetch_many(query).try_collect().await?;
+        match &results[..] {
+            [Either::Left(inserted), ..] if inserted.rows_affected() == 1 => {
                 self.log.grew(1, 0);
                 Ok(Some((vec![Answer::Claim(won)], Vec::new())))
             }
-            [row] => Ok(self.told(row, request)),
+            [_, Either::Right(row), ..] => Ok(self.told(row, request)),
             _ => Ok(None),
         }
     }

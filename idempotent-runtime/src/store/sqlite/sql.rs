@@ -24,7 +24,7 @@ pub(super) struct Sql {
     pub(super) delete: Arc<str>,
     /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
     pub(super) settled: Arc<str>,
-    /// Writes the nine columns of a row, if there is none at the address. Gives one column if it was written, and then the row.
+    /// Writes the nine columns of a row, if there is none at the address; else reads the row.
     pub(super) claim: Arc<str>,
     /// Completes the claim at `?1` with the token `?2`: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,
@@ -75,9 +75,8 @@ impl Sql {
             claim: format!(
                 "INSERT INTO \"{table}\" \
                  (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (address) DO NOTHING RETURNING 1; \
-                 SELECT 0, fingerprint, token, state, attempt, until, retention, forget_at, record \
-                 FROM \"{table}\" WHERE address = ?1"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (address) DO NOTHING; \
+                 SELECT {COLUMNS}, record FROM \"{table}\" WHERE changes() = 0 AND address = ?1"
             )
             .into(),
             complete: format!(

@@ -1,5 +1,5 @@
 //! What a transaction with idempotency costs, over real HTTP: against the same insertion in a transaction that is written by hand, without
-//! idempotency, and with the least that keeps a retry from inserting again.
+//! idempotency, and with what keeps a retry from inserting again, written plainly.
 //!
 //! PostgreSQL is the server at `DATABASE_URL`, SQLite a file in the temporary directory. The handlers take turns in every
 //! round. `BENCH_ROUNDS` (7) and `BENCH_MILLIS` (1000) change the measurement, `BENCH_DATABASE` may be `postgres` or `sqlite`.
@@ -18,7 +18,7 @@ use idempotent_runtime::{
 use load::Load;
 use measured::{median, setting};
 use sqlx::{
-    Encode, Executor, IntoArguments, Pool, Postgres, Sqlite, Type,
+    Acquire, Encode, Executor, IntoArguments, Pool, Postgres, Sqlite, Type,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
@@ -28,7 +28,7 @@ const CREATE: &str =
     "DROP TABLE IF EXISTS bench_transfers; CREATE TABLE bench_transfers (amount bigint NOT NULL);
      DROP TABLE IF EXISTS bench_keys; CREATE TABLE bench_keys (key text PRIMARY KEY, response text)";
 const DROP: &str = "DROP TABLE bench_transfers; DROP TABLE bench_keys";
-const CLAIM: &str = "INSERT INTO bench_keys (key) VALUES ($1) ON CONFLICT DO NOTHING";
+const CLAIM: &str = "INSERT INTO bench_keys (key) VALUES ($1) ON CONFLICT DO NOTHING RETURNING key";
 const RECORD: &str = "UPDATE bench_keys SET response = $1 WHERE key = $2";
 const CONNECTIONS: u32 = 16;
 
@@ -53,8 +53,8 @@ where
     Ok(HttpResponse::Created().body("done"))
 }
 
-/// The least that a retry needs: a claim that others see before the transaction, and the response in it. No fingerprint, no lease, no
-/// headers, and whoever comes while the first is under way is turned away.
+/// A claim that others see before the transaction, and the response in it. No fingerprint, no lease, no replay: whoever comes with the same key
+/// is turned away.
 async fn keyed_by_hand<DB>(
     request: HttpRequest,
     pool: web::Data<Pool<DB>>,
@@ -66,8 +66,11 @@ where
     for<'t> &'t str: Encode<'t, DB> + Type<DB>,
 {
     let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap();
-    sqlx::query(CLAIM).bind(key).execute(&mut *pool.acquire().await?).await?;
-    let mut tx = pool.begin().await?;
+    let mut connection = pool.acquire().await?;
+    if sqlx::query(CLAIM).bind(key).fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(HttpResponse::Conflict().finish());
+    }
+    let mut tx = connection.begin().await?;
     (&mut *tx).execute(INSERT).await?;
     sqlx::query(RECORD).bind("done").bind(key).execute(&mut *tx).await?;
     tx.commit().await?;
@@ -133,6 +136,7 @@ async fn on_postgres() -> io::Result<()> {
         env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(&url).await.unwrap();
     sqlx::raw_sql(CREATE).execute(&pool).await.unwrap();
+    sqlx::raw_sql("DROP SCHEMA IF EXISTS bench_transactions CASCADE").execute(&pool).await.unwrap();
     let store = PostgresStore::builder(pool.clone()).schema("bench_transactions").build().await.unwrap();
     compare("PostgreSQL", serve::<Postgres>(store, pool.clone())).await?;
     for statement in [DROP, "DROP SCHEMA bench_transactions CASCADE"] {

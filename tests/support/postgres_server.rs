@@ -25,8 +25,15 @@ pub struct PostgresServer {
     directory: PathBuf,
     port: u16,
     settings: Vec<String>,
-    writes_its_log: bool,
+    wal_writer: WalWriter,
     postmaster: Option<Child>,
+}
+
+/// The process that writes the log when no commit waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WalWriter {
+    Works,
+    IsStopped,
 }
 
 impl PostgresServer {
@@ -51,7 +58,7 @@ impl PostgresServer {
         if let Some((user, group)) = unprivileged() {
             chown(&directory, Some(user), Some(group)).unwrap();
         }
-        PostgresServer { directory, port, settings, writes_its_log: true, postmaster: None }
+        PostgresServer { directory, port, settings, wal_writer: WalWriter::Works, postmaster: None }
     }
 
     /// How to connect to it.
@@ -78,7 +85,7 @@ impl PostgresServer {
     /// Starts the server, which does not run, and waits until it accepts connections.
     pub async fn restart(&mut self) {
         assert!(self.runs().await, "{}", self.log());
-        if !self.writes_its_log {
+        if self.wal_writer == WalWriter::IsStopped {
             self.stop_wal_writer();
         }
     }
@@ -138,10 +145,10 @@ impl PostgresServer {
         }
     }
 
-    /// From now on, and after each restart, the log leaves the server's memory only where a commit waits for it. Without that the server writes
-    /// each page of it as soon as the page is full, and what is written outlives the server.
+    /// From now on, and after each restart, the log leaves the server's memory only where a commit waits for it, or its buffers are full. Without
+    /// that the server writes each page of it as soon as the page is full, and what is written outlives the server.
     pub fn stop_wal_writer(&mut self) {
-        self.writes_its_log = false;
+        self.wal_writer = WalWriter::IsStopped;
         let postmaster = self.postmaster.as_ref().expect("it runs").id().to_string();
         let is_wal_writer = |process: &String| {
             fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default().contains("walwriter")

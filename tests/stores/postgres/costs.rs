@@ -51,8 +51,15 @@ struct Cost {
 impl Count<'_> {
     async fn statements(&self) -> i64 {
         // What the store's functions do inside is not counted: the server tracks what clients send.
-        let calls = "SELECT sum(calls)::bigint FROM pg_stat_statements WHERE query LIKE '%{}_.keys%' AND query NOT LIKE '%pg_stat%'";
-        self.schema.number(calls).await
+        self.statements_with("").await
+    }
+
+    /// Statements that call the function of this name.
+    async fn statements_with(&self, function: &str) -> i64 {
+        let calls = format!(
+            "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query LIKE 'SELECT %{{}}_.keys{function}%' AND query NOT LIKE '%pg_stat%'"
+        );
+        self.schema.number(&calls).await
     }
 
     async fn now(&self) -> Cost {
@@ -108,6 +115,7 @@ async fn each_verb_costs_one_round_trip() {
         claim(&store, released).await.unwrap();
         count.of(store.release(released)).await.1.is_one_trip("a release");
     }
+    assert!(count.statements_with("_alone(").await > 0, "a lone call has a function of its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -155,6 +163,7 @@ async fn many_executions_at_once_share_statements_and_commits() {
     let (executions, Cost { statements, .. }) = count.of(all).await;
     println!("{executions} executions at once: {statements} statements");
     assert!(statements < 60, "{statements} statements");
+    assert!(count.statements_with("_calls(").await > 0, "calls that come at once share a function");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

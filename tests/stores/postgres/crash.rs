@@ -28,6 +28,7 @@ async fn a_server_killed_under_load_loses_nothing_it_has_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_commits_asynchronously_loses_what_it_has_acknowledged() {
+    // Buffers that are not full before the server is killed.
     let mut server = PostgresServer::start(&["synchronous_commit=off", "wal_buffers=64MB"]).await;
     server.stop_wal_writer();
     killed(server, 3).await.assert_a_loss_is_seen();

@@ -150,7 +150,10 @@ async fn waiters_poll_at_a_bounded_rate_while_notifications_are_cut() {
     looks_each_half_second(|| waiting.polls(), 20).await;
     let (looks, statements) = (waiting.polls() - looks, statements(&schema).await - before);
     println!("200 waiters on 20 keys: {looks} looks in {statements} statements");
-    assert!(statements < 60, "looks share statements, one or two each half second: {statements}");
+    assert!(
+        (1..60).contains(&statements),
+        "looks share statements, one or two each half second: {statements}"
+    );
 
     for owner in &owners {
         complete(&owning, *owner).await.unwrap();

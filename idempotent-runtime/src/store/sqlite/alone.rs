@@ -22,7 +22,8 @@ use super::{
 use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
 
 impl Writer {
-    /// What `op` is answered, if it can be in one trip. Else nothing was done.
+    /// What `op` is answered, if it can be in one trip. Else nothing was done, or only what `op` finds done by its token when it is asked for
+    /// again.
     pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, sqlx::Error> {
         let answered = match op {
             Op::Claim(request) | Op::ClaimForTransaction(request) => {
@@ -91,5 +92,52 @@ impl Writer {
         }
         self.log.grew(1, record.as_bytes().len());
         Ok(Some((vec![Answer::Completion(Completion::Stored)], vec![hold.address])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::Connection;
+
+    use super::*;
+    use crate::{
+        clock::Timestamp,
+        request::{Address, RequestFingerprint},
+        store::{
+            OnAbandoned, Token,
+            sqlite::{schema, sql::Sql},
+        },
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// How many rows a claim has written, and how many it has read.
+    async fn claimed(connection: &mut SqliteConnection, sql: &Sql) -> (u64, usize) {
+        let hold = Hold {
+            address: Address::from_bytes([1; 32]),
+            token: Token::from_bytes([2; 16]),
+            fingerprint: RequestFingerprint::from_bytes([3; 32]),
+        };
+        let on_abandoned = OnAbandoned::Refuse;
+        let request = ClaimRequest { hold, lease: MINUTE, on_abandoned, retention: MINUTE };
+        let (mut entry, mut arguments) = (None, SqliteArguments::default());
+        entry::claim(&mut entry, &request, NOW);
+        rows::bind(&mut arguments, hold.address, entry.unwrap()).unwrap();
+        let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&sql.claim)), arguments);
+        let results: Vec<_> = connection.fetch_many(query).try_collect().await.unwrap();
+        let written = results[0].as_ref().left().expect("the insertion comes first").rows_affected();
+        (written, results.iter().filter(|result| result.is_right()).count())
+    }
+
+    #[tokio::test]
+    async fn a_lone_claim_reads_what_is_there_already_and_not_what_it_has_just_written() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        schema::migrate(&mut connection, "keys").await.unwrap();
+        let sql = Sql::new("keys");
+        assert_eq!(claimed(&mut connection, &sql).await, (1, 0));
+        assert_eq!(claimed(&mut connection, &sql).await, (0, 1));
     }
 }

@@ -24,7 +24,8 @@ pub(super) struct Sql {
     pub(super) delete: Arc<str>,
     /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
     pub(super) settled: Arc<str>,
-    /// Writes the nine columns of a row, if there is none at the address; else reads the row.
+    /// Writes the nine columns of a row, if there is none at the address; else reads the row. Nothing else runs on the connection in
+    /// between, so `changes()` is the insertion's, and no row is read that it has just written.
     pub(super) claim: Arc<str>,
     /// Completes the claim at `?1` with the token `?2`: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,

@@ -49,7 +49,8 @@ BEGIN
 END
 $$;
 
--- One call in a statement of its own. It waits for a lock for a tenth of a second, and is an error then.
+-- One call in a statement of its own, planned as those of {table}_calls are. Where a lock is not to be had in a tenth of a second, the
+-- statement fails, and nothing is done.
 CREATE FUNCTION {schema}.{table}_alone(
     verb text, its_address bytea, its_token bytea, its_fingerprint bytea,
     first bigint, second bigint, rerun boolean, its_record bytea, durable boolean

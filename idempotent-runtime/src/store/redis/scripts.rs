@@ -59,11 +59,13 @@ pub(super) struct Call {
 
 impl Scripts {
     pub(super) fn new(generation: Generation) -> Self {
-        let text = |text| Text::new(generation, text);
+        let text = |text| Text::new(generation, "", text);
+        let new = include_str!("scripts/claim_new.lua");
+        let first = include_str!("scripts/complete_first.lua");
         Scripts {
-            claim: text(include_str!("scripts/claim.lua")),
+            claim: Text::new(generation, new, include_str!("scripts/claim.lua")),
             renew: text(include_str!("scripts/renew.lua")),
-            complete: text(include_str!("scripts/complete.lua")),
+            complete: Text::new(generation, first, include_str!("scripts/complete.lua")),
             release: text(include_str!("scripts/release.lua")),
             resolve: text(include_str!("scripts/resolve.lua")),
             inspect: text(include_str!("scripts/inspect.lua")),
@@ -81,7 +83,7 @@ impl Scripts {
             Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(&[call])).await,
             reply => reply,
         };
-        // Of a verb whose calls go together the answers are in an array.
+        // Of a verb whose calls go together the answers are in an array, where they are not all the same.
         reply.map(|reply| match reply {
             Value::Array(mut answers) if call.verb.goes_together() => answers.pop().unwrap_or(Value::Nil),
             reply => reply,
@@ -170,8 +172,9 @@ impl OnAbandoned {
 }
 
 impl Text {
-    fn new(generation: Generation, text: &str) -> Self {
-        let text = [generation.known(), include_str!("scripts/entry.lua"), text].concat();
+    /// A script that begins with what is usual, before it sets up anything for the rest.
+    fn new(generation: Generation, usual: &str, rest: &str) -> Self {
+        let text = [generation.known(), usual, include_str!("scripts/entry.lua"), rest].concat();
         Text { hash: Script::new(&text).get_hash().to_owned(), text }
     }
 }

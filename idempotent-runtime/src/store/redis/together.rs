@@ -165,7 +165,7 @@ impl<'a> Groups<'a> {
                 Value::Array(answers) if group.verb().goes_together() => {
                     group.calls.iter().zip(answers).for_each(|((place, _), answer)| all[*place] = answer);
                 }
-                // One for all: an error, or the answer to the only one.
+                // One for all: an error, or what each is answered.
                 reply => group.calls.iter().for_each(|(place, _)| all[*place] = reply.clone()),
             }
         }

@@ -1,15 +1,11 @@
--- Decides for each key whether its caller may run the request. See `Store::claim` for the order of the answers.
--- ARGV: `refuse` or `rerun`; then for each key the entry to write if the claim wins, and for how long it is kept.
+-- Decides for each key whether its caller may run the request. See `Store::claim` for the order of the answers. Comes after
+-- `claim_new.lua`, which has left in `others` what stands where a claim could not be written at once.
 
 local on_abandoned = ARGV[1]
 
--- Writes the claim where there is no entry. Else gives the entry, or the error for which nothing was written.
+-- The same for a server that cannot set and get at once, or refused to: where memory is full nothing may be set, and what there is may
+-- still be read. Writes the claim where there is no entry. Else gives the entry, or the error for which nothing was written.
 local function before(key, claim, keep)
-    if can_set_and_get then
-        local entry = redis.pcall('SET', key, claim, 'NX', 'GET', 'PX', keep)
-        if type(entry) ~= 'table' then return entry end
-    end
-    -- Where memory is full nothing may be set, and what there is may still be read.
     local entry = redis.pcall('GET', key)
     if entry then return entry end
     local set = redis.pcall('SET', key, claim, 'PX', keep)
@@ -53,11 +49,10 @@ local function decide(place)
     return 'abandoned'
 end
 
--- New keys first: once anything has been rewritten, the server would let them in where memory is full.
-local answers, others = {}, {}
+local answers, known = {}, {}
 for place, key in ipairs(KEYS) do
-    local claim = ARGV[2 * place]
-    local entry = before(key, claim, ARGV[2 * place + 1])
+    local claim, entry = ARGV[2 * place], others[place]
+    if entry and type(entry) ~= 'string' then entry = before(key, claim, ARGV[2 * place + 1]) end
     if not entry then
         answers[place] = 'won 1'
     elseif type(entry) == 'table' then
@@ -67,7 +62,7 @@ for place, key in ipairs(KEYS) do
         local is_same = sub(entry, 1, 1) == 'D' and sub(entry, 19, 50) == sub(claim, 19, 50)
         local span = is_same and span_of(entry)
         local left = span and redis.call('PTTL', key) - span
-        if left and left > 0 then answers[place] = {left, entry} else others[#others + 1] = place end
+        if left and left > 0 then answers[place] = {left, entry} else known[#known + 1] = place end
     end
 end
-return answer_each(others, answers, decide)
+return answer_each(known, answers, decide)

@@ -1,4 +1,4 @@
--- Every script below begins with this. One key holds one entry, as a string:
+-- Every script begins with this, but for what is usual of claims and completions, which needs nothing of it. One key holds one entry, as a string:
 --
 --   1       state: C claimed, D done (completed), A abandoned
 --   2       1 if somebody on another node waits for a claim to end, else 0
@@ -15,7 +15,8 @@
 -- entry. What is replayed most is quicker without a string to be put together: what is left of its time, and the entry.
 --
 -- Claims and completions are many in one script, each with a key of its own, since a script by itself costs as much as what it does.
--- Each is answered for itself, whatever becomes of the others. All others are one, and their key is KEYS[1].
+-- Each is answered for itself, whatever becomes of the others; a single answer is that of each. All others are one, and their key is
+-- KEYS[1].
 
 local HEADER_LENGTH = 75
 local sub = string.sub

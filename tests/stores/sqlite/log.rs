@@ -15,7 +15,7 @@ use super::{claim, hold, open, pool, retry};
 use crate::requests::{KEPT, complete, is_in_flight};
 
 /// More rows than are written before the log is moved, in fewer pages than a commit would move.
-const MANY: usize = 13_000;
+const MANY: usize = 25_000;
 
 async fn fill(store: &SqliteStore) {
     for _ in 0..MANY / 250 {
@@ -44,7 +44,7 @@ async fn what_is_written_reaches_the_file_and_not_only_its_log() {
     let scratch = Scratch::new();
     let store = open(&scratch.file("keys.db")).await;
     fill(&store).await;
-    until_moved(&scratch.file("keys.db"), 12_000 * ROW).await;
+    until_moved(&scratch.file("keys.db"), 24_000 * ROW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -64,7 +64,7 @@ async fn a_reader_that_needs_the_log_holds_up_no_call_and_what_it_needed_is_move
     reading.rollback().await.unwrap();
     complete(&store, owner).await.unwrap();
     fill(&store).await;
-    until_moved(&file, 24_000 * ROW).await;
+    until_moved(&file, 48_000 * ROW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

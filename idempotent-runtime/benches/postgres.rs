@@ -1,4 +1,5 @@
-//! The PostgreSQL store against raw statements through the same client, at the same concurrency, in the same run.
+//! The PostgreSQL store against raw statements, and against its own functions a call a statement, through the same client, at the same
+//! concurrency, in the same run.
 //!
 //! `cargo bench -p idempotent-runtime --features postgres --bench postgres`, on the server that `DATABASE_URL` names. Rounds of
 //! the store and of the floor take turns; what is printed is the median round. `BENCH_ROUNDS` (5) and
@@ -45,6 +46,23 @@ impl Bench {
         let update = "UPDATE idempotent_bench.floor SET record = $2 WHERE address = $1";
         let update = sqlx::query(update).bind(&address[..]).bind(&self.record.as_bytes()[..]);
         update.execute(&self.pool).await.unwrap();
+    }
+
+    /// The store's own functions, each call by itself in a statement of its own.
+    async fn unbatched(self) {
+        const HOUR: i64 = 3_600_000_000;
+        let (address, token, fingerprint) = (random(), random(), random());
+        for (verb, record) in [("claim", None), ("complete", Some(&self.record.as_bytes()[..]))] {
+            let call =
+                "SELECT (idempotent_bench.keys_alone($1, $2, $3, $4, $5, $6, false, $7, true)).said::text";
+            let call = sqlx::query_scalar(call)
+                .bind(verb)
+                .bind(&address[..])
+                .bind(&token[..16])
+                .bind(&fingerprint[..]);
+            let said: String = call.bind(HOUR).bind(HOUR).bind(record).fetch_one(&self.pool).await.unwrap();
+            assert_eq!(said, if record.is_none() { "won" } else { "stored" });
+        }
     }
 
     async fn claim(self) {
@@ -118,6 +136,14 @@ async fn against_raw_statements(bench: &Bench) {
             in_flight,
             move || store.clone().first_execution(),
             move || raw.clone().insert_and_update(),
+        )
+        .await;
+        let (store, unbatched) = (bench.clone(), bench.clone());
+        compare(
+            "first execution / the same unbatched",
+            in_flight,
+            move || store.clone().first_execution(),
+            move || unbatched.clone().unbatched(),
         )
         .await;
     }

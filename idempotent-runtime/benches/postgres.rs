@@ -1,10 +1,10 @@
-//! The PostgreSQL store against raw statements, and against its own functions a call a statement, through the same client, at the same
+//! The PostgreSQL store against raw statements, and against its own functions called one by one, through the same client, at the same
 //! concurrency, in the same run.
 //!
 //! `cargo bench -p idempotent-runtime --features postgres --bench postgres`, on the server that `DATABASE_URL` names. Rounds of
 //! the store and of the floor take turns; what is printed is the median round. `BENCH_ROUNDS` (5) and
 //! `BENCH_MILLIS` (1000) change the measurement, `RECORD` is the length of a record in bytes, `PART` may be `raw` or `million`, `POOL` is the
-//! size of the pool that the floor uses.
+//! size of the pool that all but the store use.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod calls;
@@ -50,9 +50,13 @@ impl Bench {
 
     /// The store's own functions, each call by itself in a statement of its own.
     async fn unbatched(self) {
+        const LEASE: i64 = 30_000_000;
         const HOUR: i64 = 3_600_000_000;
         let (address, token, fingerprint) = (random(), random(), random());
-        for (verb, record) in [("claim", None), ("complete", Some(&self.record.as_bytes()[..]))] {
+        let record = &self.record.as_bytes()[..];
+        for (verb, first, second, record, expected) in
+            [("claim", LEASE, HOUR, None, "won"), ("complete", HOUR, 0, Some(record), "stored")]
+        {
             let call =
                 "SELECT (idempotent_bench.keys_alone($1, $2, $3, $4, $5, $6, false, $7, true)).said::text";
             let call = sqlx::query_scalar(call)
@@ -60,8 +64,9 @@ impl Bench {
                 .bind(&address[..])
                 .bind(&token[..16])
                 .bind(&fingerprint[..]);
-            let said: String = call.bind(HOUR).bind(HOUR).bind(record).fetch_one(&self.pool).await.unwrap();
-            assert_eq!(said, if record.is_none() { "won" } else { "stored" });
+            let said: String =
+                call.bind(first).bind(second).bind(record).fetch_one(&self.pool).await.unwrap();
+            assert_eq!(said, expected);
         }
     }
 

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What says after how many pages a commit does it.
 pub(super) const LIMIT: &str = "wal_autocheckpoint";
 /// Where it is done beside: commits of this process that write so much faster, or those of other processes.
-pub(super) const LONGEST: &str = "48000";
+pub(super) const LONGEST: &str = "72000";
 /// SQLite's own.
 pub(super) const DEFAULT: &str = "1000";
 

@@ -83,7 +83,7 @@ impl Scripts {
             Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(&[call])).await,
             reply => reply,
         };
-        // Of a verb whose calls go together the answers are in an array, where they are not all the same.
+        // Of a verb whose calls go together the answers are in an array, unless one stands for all.
         reply.map(|reply| match reply {
             Value::Array(mut answers) if call.verb.goes_together() => answers.pop().unwrap_or(Value::Nil),
             reply => reply,
@@ -172,7 +172,7 @@ impl OnAbandoned {
 }
 
 impl Text {
-    /// A script that begins with what is usual, before it sets up anything for the rest.
+    /// `usual` comes before anything is set up for the rest; it may be empty.
     fn new(generation: Generation, usual: &str, rest: &str) -> Self {
         let text = [generation.known(), usual, include_str!("scripts/entry.lua"), rest].concat();
         Text { hash: Script::new(&text).get_hash().to_owned(), text }

@@ -176,12 +176,24 @@ impl<'a> Groups<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::OnAbandoned;
 
     fn sizes(of_calls: &[usize]) -> Vec<usize> {
         let call =
             |bytes: &usize| Call { verb: Verb::Complete, key: Vec::new(), arguments: vec![vec![0; *bytes]] };
         let calls: Vec<Call> = of_calls.iter().map(call).collect();
         Groups::of(&calls).0.iter().map(|group| group.calls.len()).collect()
+    }
+
+    #[test]
+    fn one_answer_is_each_calls_and_several_are_each_its_own() {
+        let call = || Call { verb: Verb::Claim(OnAbandoned::Refuse), key: Vec::new(), arguments: Vec::new() };
+        let calls = [call(), call(), call()];
+        let answers = |reply| Groups::of(&calls).answers(vec![reply]);
+        let one = Value::BulkString(b"won 1".to_vec());
+        assert_eq!(answers(one.clone()), [one.clone(), one.clone(), one.clone()]);
+        let others = vec![one, Value::BulkString(b"reused".to_vec()), Value::Nil];
+        assert_eq!(answers(Value::Array(others.clone())), others);
     }
 
     #[test]

@@ -1,4 +1,5 @@
--- Every script begins with this, but for what is usual of claims and completions, which needs nothing of it. One key holds one entry, as a string:
+-- Every script begins with this; claims and completions try before it what is usual, which needs nothing of it. One key holds one entry, as
+-- a string:
 --
 --   1       state: C claimed, D done (completed), A abandoned
 --   2       1 if somebody on another node waits for a claim to end, else 0

@@ -15,7 +15,7 @@ use super::{claim, hold, open, pool, retry};
 use crate::requests::{KEPT, complete, is_in_flight};
 
 /// More rows than are written before the log is moved, in fewer pages than a commit would move.
-const MANY: usize = 25_000;
+const MANY: usize = 38_000;
 
 async fn fill(store: &SqliteStore) {
     for _ in 0..MANY / 250 {
@@ -44,7 +44,7 @@ async fn what_is_written_reaches_the_file_and_not_only_its_log() {
     let scratch = Scratch::new();
     let store = open(&scratch.file("keys.db")).await;
     fill(&store).await;
-    until_moved(&scratch.file("keys.db"), 24_000 * ROW).await;
+    until_moved(&scratch.file("keys.db"), 36_000 * ROW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -64,13 +64,13 @@ async fn a_reader_that_needs_the_log_holds_up_no_call_and_what_it_needed_is_move
     reading.rollback().await.unwrap();
     complete(&store, owner).await.unwrap();
     fill(&store).await;
-    until_moved(&file, 48_000 * ROW).await;
+    until_moved(&file, 72_000 * ROW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_few_large_responses_are_as_much_as_many_rows() {
     // Fewer rows than are written before the log is moved, and fewer pages than a commit would move.
-    const RESPONSES: u64 = 2_000;
+    const RESPONSES: u64 = 3_000;
     const BYTES: usize = 64 << 10;
     let scratch = Scratch::new();
     let file = scratch.file("keys.db");

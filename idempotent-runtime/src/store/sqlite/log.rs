@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, time::sleep};
 use super::{NAME, connect::Connector, transaction::Turns, writer::PATIENCE};
 
 /// After how many pages of the log, roughly. The more, the more rows share a page that is written once for all.
-const PAGES: usize = 24_000;
+const PAGES: usize = 36_000;
 /// How many a commit takes beside those of the index of addresses, in which each of its rows has one.
 const PAGES_A_COMMIT: usize = 3;
 /// How many pages may be left for the last round, for which the writer waits.
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What says after how many pages a commit does it.
 pub(super) const LIMIT: &str = "wal_autocheckpoint";
 /// Where it is done beside: commits of this process that write so much faster, or those of other processes.
-pub(super) const LONGEST: &str = "72000";
+pub(super) const LONGEST: &str = "108000";
 /// SQLite's own.
 pub(super) const DEFAULT: &str = "1000";
 

@@ -74,9 +74,10 @@ const NAME: &str = "sqlite";
 /// One writer, on a connection of its own, takes all calls that wait and commits them together, so under load many claims and
 /// completions share one sync of the disk; a lone call is not kept waiting for others. The pool that is handed in is the
 /// application's: the store takes how to open the file from it (but not its `after_connect`), and none of its connections.
-/// Its log is moved into the file beside it, so no call waits while many pages are written; the file that ends in `-wal` grows to about 200 MB, to
-/// twice as much where the disk is slow, and to more while somebody reads what was there before. Commits of other connections, such as the application's transactions on this file, move it
-/// as they are set to, and so do all where SQLite is older than 3.51.3, which could lose commits otherwise; the one that sqlx 0.9 brings is newer.
+/// Its log is moved into the file beside it, so no call waits while many pages are written; the file that ends in `-wal` grows to about
+/// 200 MB, to twice as much where the disk is slow, and to more while somebody reads what was there before. After a crash whoever opens the
+/// file first reads all of it. Commits of other connections, such as the application's transactions on this file, move it as they are set
+/// to, and so do all where SQLite is older than 3.51.3, which could lose commits otherwise; the one that sqlx 0.9 brings is newer.
 /// The writer keeps up to 128 MiB of the file's pages in memory: each claim looks at random pages of the index of all addresses.
 /// Where the application writes to the same file, its transactions and the store's wait for each other: a call gives up
 /// after about two seconds. Transactions that take longer belong in another file.

@@ -217,6 +217,28 @@ fn no_http_code_names_a_store() {
     }
 }
 
+/// A list of decisions is of use only while it is whole.
+#[test]
+fn every_decision_is_in_the_index_and_says_its_context_and_its_consequence() {
+    let index = read("docs/decisions/README.md");
+    let mut files: Vec<_> = fs::read_dir(root().join("docs/decisions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    files.sort();
+    assert!(files.len() > 30, "{} decisions", files.len());
+    for (number, file) in files.iter().enumerate() {
+        assert!(file.starts_with(&format!("{:04}-", number + 1)), "{file}: numbers have no holes");
+        assert!(index.contains(&format!("]({file})")), "{file} is not in the index");
+        let text = read(format!("docs/decisions/{file}"));
+        for part in ["# ", "\n## Context\n", "\n## Decision\n", "\n## Consequence\n"] {
+            assert!(text.contains(part), "{file} has no {part:?}");
+        }
+    }
+    assert_eq!(index.matches("](").count(), files.len());
+}
+
 #[test]
 fn no_test_is_left_out() {
     // Put together here, or this file would find itself.

@@ -9,6 +9,7 @@ mod expiry;
 mod fuzz_corpus;
 mod identity;
 mod kit;
+mod licences;
 mod refusals;
 mod replay;
 mod settings;

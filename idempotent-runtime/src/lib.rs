@@ -94,7 +94,7 @@ pub use crate::{
         Entry, EntryError, EntryRef, EntryState, EntryVersion, EntryVersionError, Forgotten, StuckEntries,
     },
     reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
-    request::{Address, AddressError, EntryName, KeyFormat, Principal, RequestFingerprint},
+    request::{Address, AddressError, Credential, EntryName, KeyFormat, Principal, RequestFingerprint},
     response::{Code, ProblemFormat, Refusal},
     store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, StuckCursor, WhenFull},
 };

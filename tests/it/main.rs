@@ -5,11 +5,13 @@
 mod attribute;
 mod bad_input;
 mod bodies;
+mod callers;
 mod expiry;
 mod fuzz_corpus;
 mod identity;
 mod kit;
 mod licences;
+mod log;
 mod refusals;
 mod replay;
 mod settings;

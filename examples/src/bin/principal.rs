@@ -1,6 +1,6 @@
 //! Who is calling: two customers who choose the same key do not meet.
 //!
-//! The principal is part of where a key's entry lives. Without one, the `Authorization` header is part of what is compared: nobody
+//! The principal is part of where a key's entry lives. Without one, the caller's credentials are part of what is compared: nobody
 //! gets another caller's response, but the second customer's key is `key_reused`, and so is a retry with a fresh token.
 
 use std::error::Error;

@@ -17,7 +17,7 @@ use crate::{
     flight::Flights,
     observe::{Audience, Background, Listener},
     reconcile::{AbandonedExecution, Reconcile, Resolution},
-    request::{KeyFormat, Principal},
+    request::{Credential, Credentials, KeyFormat, Principal},
     response::{ProblemFormat, record, refusal::RefusalSettings},
     store::{LocalCache, MemoryStore, Store, StoreHandle},
     sync::{Arc, AtomicUsize},
@@ -43,6 +43,9 @@ pub enum BuildError {
     /// A header name that is not one.
     #[error("`header_name` must be a header name of RFC 9110, such as `Idempotency-Key`, not {0:?}")]
     HeaderName(String),
+    /// The name of a credential that no request can have.
+    #[error("`credentials` must name headers of RFC 9110, such as `X-Api-Key`, or cookies, not {0:?}")]
+    Credential(String),
     /// A status for reused keys that clients would misunderstand.
     #[error("`reused_status` must be 409 or 422, not {0}")]
     ReusedStatus(StatusCode),
@@ -60,6 +63,7 @@ pub struct IdempotencyBuilder {
     clock: Option<Arc<dyn Clock>>,
     namespace: String,
     principal: Option<Box<PrincipalOf>>,
+    credentials: Option<Vec<Credential>>,
     reconcile: Option<Box<dyn Reconcile>>,
     listener: Option<Audience>,
     header_name: Option<String>,
@@ -108,13 +112,32 @@ impl IdempotencyBuilder {
 
     /// Tells who is calling. An error is the response.
     ///
-    /// Default: nobody is told apart, but the `Authorization` header is part of the fingerprint, so that nobody gets another
-    /// caller's response.
+    /// Default: callers are told apart by their [`credentials`](Self::credentials).
     pub fn principal(
         mut self,
         principal: impl Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync + 'static,
     ) -> Self {
         self.principal = Some(Box::new(principal));
+        self
+    }
+
+    /// The credentials by which callers are told apart where no principal is configured. Default: the headers `Authorization`, `Cookie` and
+    /// `X-Api-Key`. An empty list tells nobody apart.
+    ///
+    /// They are part of the fingerprint: whoever sends somebody else's key gets `key_reused`, and never the other one's response. So does a caller whose
+    /// credentials change between a try and its retry (a renewed token, a cookie of analytics): name what stays the same, or say who calls with
+    /// [`principal`](Self::principal). By the default, the first request of an endpoint that brings a cookie is warned of in the log.
+    ///
+    /// ```
+    /// use idempotent_runtime::{Credential, Idempotency};
+    ///
+    /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
+    /// // The session's cookie, and none of those that change with every request.
+    /// let idempotency = Idempotency::builder().credentials([Credential::cookie("id")]).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn credentials(mut self, credentials: impl IntoIterator<Item = Credential>) -> Self {
+        self.credentials = Some(credentials.into_iter().collect());
         self
     }
 
@@ -279,6 +302,7 @@ impl IdempotencyBuilder {
             header_name: self.header_name.take().map_or(Ok(HEADER_NAME), header_name)?,
             namespace: self.namespace,
             principal: self.principal,
+            credentials: credentials(self.credentials)?,
             reconcile: self.reconcile,
             audience: self.listener.map(Arc::new),
             key_format: self.key_format,
@@ -345,6 +369,7 @@ pub(crate) fn default_settings() -> Settings {
     Settings {
         namespace: String::new(),
         principal: None,
+        credentials: Credentials::Usual,
         reconcile: None,
         audience: None,
         header_name: HEADER_NAME,
@@ -369,6 +394,10 @@ fn positive<T: Default + PartialEq>(name: &'static str, set: Option<T>, default:
 
 fn header_name(name: String) -> Result<HeaderName, BuildError> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| BuildError::HeaderName(name))
+}
+
+fn credentials(named: Option<Vec<Credential>>) -> Result<Credentials, BuildError> {
+    named.map_or(Ok(Credentials::Usual), |named| Credentials::named(named).map_err(BuildError::Credential))
 }
 
 fn reused_status(status: Option<StatusCode>) -> Result<StatusCode, BuildError> {

@@ -18,7 +18,7 @@ use crate::{
     flight::Flights,
     observe::{Audience, Background},
     reconcile::Reconcile,
-    request::{KeyFormat, Principal},
+    request::{Credentials, KeyFormat, Principal},
     response::refusal::RefusalSettings,
     store::StoreHandle,
 };
@@ -50,6 +50,7 @@ pub(crate) struct Inner {
 pub(crate) struct Settings {
     pub(crate) namespace: String,
     pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) credentials: Credentials,
     pub(crate) reconcile: Option<Box<dyn Reconcile>>,
     pub(crate) audience: Option<Arc<Audience>>,
     pub(crate) header_name: HeaderName,

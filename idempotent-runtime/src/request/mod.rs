@@ -2,6 +2,8 @@
 
 mod address;
 pub(crate) mod body;
+mod caller;
+mod credential;
 mod digest;
 pub(crate) mod fingerprint;
 mod identity;
@@ -10,11 +12,14 @@ mod name;
 mod principal;
 
 pub(crate) use address::{Target, address, derived_key, step};
+pub(crate) use caller::Caller;
+pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
 pub use {
     address::{Address, AddressError},
+    credential::Credential,
     fingerprint::RequestFingerprint,
     key::KeyFormat,
     name::EntryName,

@@ -156,6 +156,21 @@ pub(crate) struct Reason {
     pub(crate) detail: Option<&'static str>,
 }
 
+impl Reason {
+    /// Says what else may be the reason where callers are told apart by their credentials.
+    pub(crate) fn by_credentials(self) -> Self {
+        match self.code {
+            Code::KeyReused => Reason {
+                detail: Some(
+                    "This key was used with a different request, or with other credentials. Use a new key for a new operation; to retry, send the same request with the same credentials.",
+                ),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 impl From<Code> for Reason {
     fn from(code: Code) -> Self {
         Reason { code, detail: None }

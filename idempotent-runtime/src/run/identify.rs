@@ -1,13 +1,14 @@
 //! Which request it is: its principal, its whole body, its address and its fingerprint.
 
-use actix_web::{HttpRequest, http::header::AUTHORIZATION, web};
+use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 
+use super::cookies::warn_of_cookies;
 use crate::{
     idempotency::Idempotency,
     observe::{Account, Outcome},
     policy::Policy,
-    request::{self, Identity, Key, Principal, Target, body},
+    request::{self, Caller, Identity, Key, Target, body},
     response::{Code, Reason},
 };
 
@@ -34,15 +35,17 @@ pub(super) async fn identify(
     let body =
         body::read(&mut payload, request.headers(), settings.max_request_body, settings.body_timeout).await?;
     let target = Target::new(request, policy.scope);
-    let caller = match principal {
-        Some(_) => None,
-        None => request.headers().get(AUTHORIZATION).map(|value| value.as_bytes()),
-    };
-    let principal = principal.unwrap_or(Principal::anonymous());
+    let caller = Caller::new(principal, &settings.credentials, request.headers());
+    warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
-    let address = request::address(&settings.namespace, &target.place(policy.scope), &principal, key);
-    let fingerprint =
-        request::fingerprint::fingerprint(&policy.fingerprint, request, &scope_parts, caller, &body);
+    let address = request::address(&settings.namespace, &target.place(policy.scope), caller.principal(), key);
+    let fingerprint = request::fingerprint::fingerprint(
+        &policy.fingerprint,
+        request,
+        &scope_parts,
+        caller.credentials(),
+        &body,
+    );
     Ok((Identity { address, fingerprint }, body))
 }
 

@@ -1,6 +1,7 @@
 //! The story of one request: who it is, whether it may run, and what it is answered.
 
 mod ask;
+mod cookies;
 mod identify;
 mod wait;
 
@@ -65,7 +66,10 @@ where
     let answered = if account.has_span() { in_span(account, once).await } else { once(account).await };
     match answered {
         Ok(response) => response,
-        Err(Unanswered::Refused(reason)) => app.0.refusals.respond(reason, Some(&key)),
+        Err(Unanswered::Refused(reason)) => {
+            let reason = if settings.principal.is_none() { reason.by_credentials() } else { reason };
+            app.0.refusals.respond(reason, Some(&key))
+        }
         Err(Unanswered::Failed(error)) => HttpResponse::from_error(error),
     }
 }

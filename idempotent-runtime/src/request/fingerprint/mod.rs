@@ -3,7 +3,7 @@
 //! The fingerprint is SHA-256 over a version byte and length-prefixed parts:
 //!
 //! 1. what the scope leaves out of the address, as a number and as many parts;
-//! 2. the caller, where no principal is configured: whether there is one, and its bytes;
+//! 2. the caller's credentials, where no principal is configured: how many values there are, and of each its kind, name and bytes;
 //! 3. how the rest is compared, and the rest:
 //!    - raw: query string, `Content-Type`, body, byte for byte;
 //!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or [`multipart`]; raw where
@@ -28,7 +28,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 
-use super::digest::PartsHasher;
+use super::{Presented, digest::PartsHasher};
 use crate::policy::Fingerprint;
 use content::{Content, Kind};
 
@@ -61,20 +61,22 @@ impl fmt::Debug for RequestFingerprint {
 
 /// The fingerprint of `request`, whose whole body is `body`.
 ///
-/// `scope_parts` is what the scope leaves out of the address. `caller` is the `Authorization` header's bytes where no
+/// `scope_parts` is what the scope leaves out of the address. `credentials` are the caller's where no
 /// principal is configured, so that nobody gets another caller's response.
 pub(crate) fn fingerprint(
     mode: &Fingerprint,
     request: &HttpRequest,
     scope_parts: &[&[u8]],
-    caller: Option<&[u8]>,
+    credentials: &[Presented<'_>],
     body: &Bytes,
 ) -> RequestFingerprint {
     let mut hasher = PartsHasher::new(VERSION_1);
     hasher.count(scope_parts.len());
     hasher.parts(scope_parts);
-    hasher.count(caller.iter().count());
-    hasher.parts(caller.as_slice());
+    hasher.count(credentials.len());
+    for credential in credentials {
+        hasher.parts(&credential.parts());
+    }
     match mode {
         Fingerprint::Raw => hash_raw(&mut hasher, request, body),
         Fingerprint::Canonical => hash_canonical(&mut hasher, request, body),

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 
 use super::*;
+use crate::request::Credentials;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -19,12 +20,17 @@ fn request(content_type: &str, query: &str) -> HttpRequest {
         .to_http_request()
 }
 
+fn bearer(token: &str) -> HeaderMap {
+    let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
 fn of(mode: Fingerprint, content_type: &str, body: &str) -> RequestFingerprint {
     fingerprint(
         &mode,
         &request(content_type, "a=1"),
         &[b"", b"/orders"],
-        None,
+        &[],
         &Bytes::copy_from_slice(body.as_bytes()),
     )
 }
@@ -49,18 +55,18 @@ fn golden_values_of_version_1_are_what_they_were() {
         &Fingerprint::Raw,
         &request(JSON, ""),
         &[],
-        Some(b"Bearer x"),
+        &Credentials::Usual.presented(&bearer("x")),
         &Bytes::from_static(b"{}"),
     );
     let bare =
-        fingerprint(&Fingerprint::Raw, &TestRequest::post().to_http_request(), &[], None, &Bytes::new());
+        fingerprint(&Fingerprint::Raw, &TestRequest::post().to_http_request(), &[], &[], &Bytes::new());
     for (name, value, golden) in [
         (
             "raw",
             raw(JSON, "{ \"b\": 1.0, \"a\": 2 }"),
             "22552e4180bb3716bf8749832ebde60af15b16cdada94d0527b66602e73c1342",
         ),
-        ("caller", caller, "beeceb3bef892de8aa81803dd6288b7422ac2be2ad895f2ed251ec9565aa9a18"),
+        ("caller", caller, "43307c977fd8bf952c20853887ac9eeb92225eab74325ec5b01761e06a187dcc"),
         ("bare", bare, "ed0a4b9e63b7275880f076f27c518eac64b92f2ba2a13af924085380270f009e"),
         (
             "function",
@@ -97,20 +103,22 @@ fn raw_compares_every_byte() {
 }
 
 #[test]
-fn scope_caller_query_and_content_type_count_in_every_mode() {
+fn scope_credentials_query_and_content_type_count_in_every_mode() {
     let function = Fingerprint::Function(|request, _| request.query_string().into());
     for mode in [Fingerprint::Raw, Fingerprint::Canonical, function] {
-        let with = |query, parts: &[&[u8]], caller| {
-            fingerprint(&mode, &request(JSON, query), parts, caller, &Bytes::from_static(b"{}"))
+        let with = |query, parts: &[&[u8]], headers: &HeaderMap| {
+            let credentials = Credentials::Usual.presented(headers);
+            fingerprint(&mode, &request(JSON, query), parts, &credentials, &Bytes::from_static(b"{}"))
         };
-        let base = with("a=1", &[b"", b"/orders"], None);
-        assert_eq!(base, with("a=1", &[b"", b"/orders"], None));
-        assert_ne!(base, with("a=2", &[b"", b"/orders"], None));
-        assert_ne!(base, with("a=1", &[b"", b"/order"], None));
-        assert_ne!(base, with("a=1", &[b"POST", b"/orders"], None));
-        assert_ne!(base, with("a=1", &[b"", b"/orders", b""], None));
-        assert_ne!(base, with("a=1", &[b"", b"/orders"], Some(b"")));
-        assert_ne!(with("a=1", &[], Some(b"x")), with("a=1", &[], Some(b"y")));
+        let nobody = HeaderMap::new();
+        let base = with("a=1", &[b"", b"/orders"], &nobody);
+        assert_eq!(base, with("a=1", &[b"", b"/orders"], &nobody));
+        assert_ne!(base, with("a=2", &[b"", b"/orders"], &nobody));
+        assert_ne!(base, with("a=1", &[b"", b"/order"], &nobody));
+        assert_ne!(base, with("a=1", &[b"POST", b"/orders"], &nobody));
+        assert_ne!(base, with("a=1", &[b"", b"/orders", b""], &nobody));
+        assert_ne!(base, with("a=1", &[b"", b"/orders"], &bearer("")));
+        assert_ne!(with("a=1", &[], &bearer("x")), with("a=1", &[], &bearer("y")));
     }
 }
 
@@ -120,7 +128,7 @@ fn an_absent_content_type_is_not_an_empty_one_and_two_are_not_one() {
         let request = types
             .iter()
             .fold(TestRequest::post(), |request, value| request.append_header((CONTENT_TYPE, *value)));
-        fingerprint(&Fingerprint::Raw, &request.to_http_request(), &[], None, &Bytes::new())
+        fingerprint(&Fingerprint::Raw, &request.to_http_request(), &[], &[], &Bytes::new())
     };
     assert_ne!(of(&[]), of(&[""]));
     assert_ne!(of(&[JSON]), of(&[JSON, JSON]));
@@ -200,7 +208,7 @@ fn a_compressed_body_and_a_body_of_two_types_are_compared_raw() {
     let of = |header: (_, &str), mode| {
         let request =
             TestRequest::post().insert_header((CONTENT_TYPE, FORM)).append_header(header).to_http_request();
-        fingerprint(&mode, &request, &[], None, &Bytes::from_static(b"a=1"))
+        fingerprint(&mode, &request, &[], &[], &Bytes::from_static(b"a=1"))
     };
     for header in [(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, FORM)] {
         assert_eq!(of(header.clone(), Fingerprint::Canonical), of(header, Fingerprint::Raw));

@@ -1,0 +1,44 @@
+//! Who calls, as far as the application tells.
+
+use actix_web::http::header::HeaderMap;
+
+use super::{Credentials, Presented, Principal};
+
+/// The caller of a request: a principal, else what the request presents of the application's credentials.
+///
+/// All who have neither are one caller.
+pub(crate) enum Caller<'a> {
+    Principal(Principal),
+    Credentials(Vec<Presented<'a>>),
+}
+
+impl<'a> Caller<'a> {
+    /// The caller that the application names, or else the one that `headers` tell from others.
+    pub(crate) fn new(
+        principal: Option<Principal>,
+        credentials: &'a Credentials,
+        headers: &'a HeaderMap,
+    ) -> Self {
+        match principal {
+            Some(principal) => Caller::Principal(principal),
+            None => Caller::Credentials(credentials.presented(headers)),
+        }
+    }
+
+    /// The principal whose key space a key belongs to.
+    pub(crate) fn principal(&self) -> &Principal {
+        const ANONYMOUS: &Principal = &Principal::anonymous();
+        match self {
+            Caller::Principal(principal) => principal,
+            Caller::Credentials(_) => ANONYMOUS,
+        }
+    }
+
+    /// The credentials that are compared. None where a principal tells callers apart.
+    pub(crate) fn credentials(&self) -> &[Presented<'a>] {
+        match self {
+            Caller::Principal(_) => &[],
+            Caller::Credentials(presented) => presented,
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -79,6 +80,61 @@ async fn operations_of_different_names_have_different_keys_whatever_characters_t
     }
     assert!(journal.load_or_insert("", key("key")).await.is_err());
     assert!(journal.load_or_insert(&"x".repeat(101), key("key")).await.is_err());
+}
+
+/// A journal that has kept a key for the operation `a`, its file, and what is in it.
+async fn kept(scratch: &Scratch) -> (FileJournal, PathBuf, Vec<u8>) {
+    let journal = FileJournal::open(scratch.file("keys")).unwrap();
+    journal.load_or_insert("a", key("0190a5f2-b8c9-7d3e-8f6a-1b2c3d4e5f60")).await.unwrap();
+    let file = scratch.file("keys/61");
+    let whole = fs::read(&file).unwrap();
+    (journal, file, whole)
+}
+
+/// Fails unless the journal says that the file of operation `a` is damaged.
+async fn is_damaged(journal: &FileJournal, file: &Path, text: &[u8]) {
+    fs::write(file, text).unwrap();
+    let found = journal.load_or_insert("a", key("another")).await;
+    let error = found.err().and_then(|error| error.downcast::<std::io::Error>().ok());
+    let shown = String::from_utf8_lossy(text);
+    let error = error.unwrap_or_else(|| panic!("{shown:?} is taken for a key"));
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{shown:?}");
+}
+
+#[tokio::test]
+async fn every_flipped_bit_of_a_keys_file_is_an_error_and_no_other_key() {
+    let scratch = Scratch::new();
+    let (journal, file, whole) = kept(&scratch).await;
+    for bit in 0..8 * whole.len() {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        is_damaged(&journal, &file, &flipped).await;
+    }
+}
+
+#[tokio::test]
+async fn every_cut_of_a_keys_file_is_an_error_and_no_shorter_key() {
+    let scratch = Scratch::new();
+    let (journal, file, whole) = kept(&scratch).await;
+    for length in 0..whole.len() {
+        is_damaged(&journal, &file, &whole[..length]).await;
+        is_damaged(&journal, &file, &whole[whole.len() - length..]).await;
+        let zeroed = [&whole[..length], &vec![0; whole.len() - length]].concat();
+        is_damaged(&journal, &file, &zeroed).await;
+    }
+    is_damaged(&journal, &file, &[&whole[..], b"\n"].concat()).await;
+    is_damaged(&journal, &file, &whole.repeat(2)).await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_another_operations_is_an_error_and_not_its_key() {
+    let scratch = Scratch::new();
+    let (journal, file, whole) = kept(&scratch).await;
+    journal.load_or_insert("b", key("key of b")).await.unwrap();
+    is_damaged(&journal, &file, &fs::read(scratch.file("keys/62")).unwrap()).await;
+    fs::write(&file, whole).unwrap();
+    let kept = journal.load_or_insert("a", key("another")).await.unwrap();
+    assert_eq!(kept, key("0190a5f2-b8c9-7d3e-8f6a-1b2c3d4e5f60"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{BoxError, Journal};
+use super::{BoxError, Journal, entry};
 use crate::Key;
 
 /// A name is twice as long in hexadecimal, and file systems end at 255.
@@ -23,6 +23,11 @@ const OLD: Duration = Duration::from_secs(3600);
 /// A [`Journal`] in a folder of its own: one small file an operation, which several processes of one machine may share.
 ///
 /// Names may have 1 to 100 bytes. The file system has to know hard links, which Unix's and NTFS do.
+///
+/// Each file carries a checksum over its operation and its key. One that is damaged, cut or another
+/// operation's is an error that names it, and nothing is sent: the key that was in it may have been
+/// sent before, and a new one could have a second effect. Find out whether the operation took
+/// effect, and then remove the file, or [`forget`](Journal::forget) the operation.
 #[derive(Clone, Debug)]
 pub struct FileJournal {
     folder: Arc<Path>,
@@ -59,7 +64,8 @@ impl FileJournal {
 impl Journal for FileJournal {
     async fn load_or_insert(&self, operation: &str, fresh: Key) -> Result<Key, BoxError> {
         let (folder, file) = (Arc::clone(&self.folder), self.file(operation)?);
-        Ok(spawn_blocking(move || load_or_insert(&folder, &file, fresh)).await??)
+        let operation = operation.to_owned();
+        Ok(spawn_blocking(move || load_or_insert(&folder, &file, &operation, fresh)).await??)
     }
 
     async fn forget(&self, operation: &str) -> Result<(), BoxError> {
@@ -82,9 +88,9 @@ fn make(folder: &Path) -> io::Result<()> {
 }
 
 /// The folder is synced before a key is given out that another process may have only just put there, too.
-fn load_or_insert(folder: &Path, file: &Path, fresh: Key) -> io::Result<Key> {
-    let key = match read(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => insert(file, fresh)?,
+fn load_or_insert(folder: &Path, file: &Path, operation: &str, fresh: Key) -> io::Result<Key> {
+    let key = match read(file, operation) {
+        Err(error) if error.kind() == ErrorKind::NotFound => insert(file, operation, fresh)?,
         found => found?,
     };
     sync(folder)?;
@@ -92,19 +98,21 @@ fn load_or_insert(folder: &Path, file: &Path, fresh: Key) -> io::Result<Key> {
 }
 
 /// What is damaged is an error and never a new key: the old one may have been used.
-fn read(file: &Path) -> io::Result<Key> {
-    let invalid = |error| io::Error::new(ErrorKind::InvalidData, error);
-    fs::read_to_string(file).and_then(|text| Key::new(text).map_err(invalid)).map_err(failed("read", file))
+fn read(file: &Path, operation: &str) -> io::Result<Key> {
+    let damaged = |error| io::Error::new(ErrorKind::InvalidData, error);
+    let key = fs::read(file).and_then(|text| entry::read(operation, &text).map_err(damaged));
+    key.map_err(failed("read", file))
 }
 
 /// A link is made only where there is none yet, to a file that is whole: nobody ever sees half a key, or a second one.
-fn insert(file: &Path, fresh: Key) -> io::Result<Key> {
+fn insert(file: &Path, operation: &str, fresh: Key) -> io::Result<Key> {
     let draft = file.with_extension(Uuid::now_v7().simple().to_string());
-    let linked = write_synced(&draft, fresh.as_str()).and_then(|()| fs::hard_link(&draft, file));
+    let linked =
+        write_synced(&draft, &entry::write(operation, &fresh)).and_then(|()| fs::hard_link(&draft, file));
     // One that stays is removed when it is old.
     let _ = fs::remove_file(&draft);
     match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(file, operation),
         linked => linked.map(|()| fresh).map_err(failed("write", file)),
     }
 }

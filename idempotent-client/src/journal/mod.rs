@@ -1,5 +1,6 @@
 //! Where keys are kept before they are first used.
 
+mod entry;
 mod file;
 
 use std::{fmt, future::Future, pin::Pin};

@@ -12,6 +12,7 @@ mod identity;
 mod kit;
 mod licences;
 mod log;
+mod no_content;
 mod refusals;
 mod replay;
 mod settings;

@@ -51,6 +51,7 @@
 //! ```
 //!
 //! To `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and with the last the `response` that whoever asks again is to get.
+//! With the statuses 204, 205 and 304 that has no `body`.
 //!
 //! ```json
 //! {"entry": …, "outcome": "complete",

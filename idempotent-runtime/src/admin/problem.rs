@@ -143,6 +143,9 @@ impl From<ResolveError> for Problem {
             ResolveError::Response => Problem::invalid(
                 "`response` cannot be recorded: it is an event stream, or longer than `max_response_body`.",
             ),
+            ResolveError::Status(_) => Problem::invalid(
+                "`response` has a `body`, and its `status` allows none: 204, 205 and 304 have no body.",
+            ),
             ResolveError::Store(error) => error.into(),
         }
     }

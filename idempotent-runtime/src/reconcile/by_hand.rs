@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use actix_web::{
+    HttpResponse,
+    body::{BodySize, MessageBody},
+    http::StatusCode,
+};
+
 use super::Resolution;
 use crate::{
     idempotency::{Idempotency, Settings},
@@ -9,6 +15,7 @@ use crate::{
     request::Address,
     response::{
         capture::{Captured, capture},
+        content::may_have_content,
         record,
     },
     store::{CallError, Record, Resolve, ResolveRequest, StoreError},
@@ -43,6 +50,12 @@ pub enum ResolveError {
         "the response cannot be recorded: it is an event stream, it failed, or it is longer than `max_response_body`"
     )]
     Response,
+    /// The response has a body that its status does not allow, or its status is no outcome. Nothing
+    /// was done.
+    #[error(
+        "a response of status {0} cannot be recorded so: 204, 205 and 304 have no body, and 1xx is no outcome"
+    )]
+    Status(StatusCode),
     /// The store failed, or cannot end entries by hand. Unless it is [`StoreError::Undone`] it may have been done, and asking again tells.
     #[error("the entry could not be ended")]
     Store(#[from] StoreError),
@@ -145,6 +158,9 @@ impl Resolution {
         match self {
             Resolution::Rerun => Ok(None),
             Resolution::Refuse => Ok(Some(record::of_refusal())),
+            Resolution::Complete(response) if !can_be_sent(&response) => {
+                Err(ResolveError::Status(response.status()))
+            }
             Resolution::Complete(response) => match capture(response, settings.max_response_body).await {
                 Captured::Whole(head, body) => {
                     let (status, headers) = (head.status(), head.headers());
@@ -154,4 +170,10 @@ impl Resolution {
             },
         }
     }
+}
+
+/// Tells a response that is an outcome, and that a client can read as what it is.
+fn can_be_sent(response: &HttpResponse) -> bool {
+    let is_empty = matches!(response.body().size(), BodySize::None | BodySize::Sized(0));
+    !response.status().is_informational() && (is_empty || may_have_content(response.status()))
 }

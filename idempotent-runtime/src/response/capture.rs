@@ -17,6 +17,8 @@ use futures_util::{
     future::{Either, LocalBoxFuture},
 };
 
+use super::content::may_have_content;
+
 type BodyError = Box<dyn std::error::Error>;
 
 /// A handler's response.
@@ -47,7 +49,9 @@ impl Captured {
     }
 }
 
-/// Reads the body of `response`, as far as `limit` and its kind allow. One that is there already takes no room in whoever waits.
+/// Reads the body of `response`, as far as `limit` and its kind allow. One that is there already
+/// takes no room in whoever waits. Where the status has no content the body is dropped unread, for
+/// the client as for the record: on the wire it would be taken for another response.
 pub(crate) fn capture(
     response: HttpResponse,
     limit: usize,
@@ -58,6 +62,7 @@ pub(crate) fn capture(
     let (head, body) = response.into_parts();
     let captured = match body.size() {
         BodySize::None => Captured::Whole(head, None),
+        _ if !may_have_content(head.status()) => Captured::Whole(head, Some(Bytes::new())),
         BodySize::Sized(length) if length > limit as u64 => Captured::Passing(head.set_body(body)),
         _ => match body.try_into_bytes() {
             Ok(bytes) => Captured::Whole(head, Some(bytes)),
@@ -69,10 +74,12 @@ pub(crate) fn capture(
 
 /// An event stream has no end to wait for, and neither has an upgraded connection.
 fn passes_through(response: &HttpResponse) -> bool {
-    let event_stream = response.headers().get(CONTENT_TYPE).is_some_and(|value| {
+    if !may_have_content(response.status()) {
+        return response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    }
+    response.headers().get(CONTENT_TYPE).is_some_and(|value| {
         value.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
-    });
-    event_stream || response.status() == StatusCode::SWITCHING_PROTOCOLS
+    })
 }
 
 async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Captured {

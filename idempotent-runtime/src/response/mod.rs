@@ -1,6 +1,7 @@
 //! What a client gets: the recorded response, or a refusal that says what to do next.
 
 pub(crate) mod capture;
+pub(crate) mod content;
 pub(crate) mod record;
 pub(crate) mod refusal;
 

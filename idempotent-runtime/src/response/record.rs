@@ -17,6 +17,7 @@ use actix_web::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::content::content;
 use crate::store::Record;
 
 const VERSION: u8 = 1;
@@ -71,7 +72,7 @@ pub(crate) struct Replay(HttpResponse);
 #[error("the stored record cannot be read")]
 pub(crate) struct Unreadable;
 
-/// The record of this response.
+/// The record of this response, without what its status does not allow to be sent.
 pub(crate) fn of_response(
     status: StatusCode,
     headers: &HeaderMap,
@@ -87,7 +88,7 @@ pub(crate) fn of_response(
     write(&Outcome::Response(Stored {
         status: status.as_u16(),
         headers: kept,
-        body: body.map(|bytes| Raw(bytes)),
+        body: body.map(|bytes| Raw(content(status, bytes))),
     }))
 }
 
@@ -170,7 +171,8 @@ fn outcome(record: &Record) -> Result<Outcome<'_>, Unreadable> {
 
 impl Stored<'_> {
     fn replay(&self, record: &Bytes) -> Result<Replay, Unreadable> {
-        let mut response = HttpResponse::new(StatusCode::from_u16(self.status).map_err(|_| Unreadable)?);
+        let status = StatusCode::from_u16(self.status).map_err(|_| Unreadable)?;
+        let mut response = HttpResponse::new(status);
         let headers = response.headers_mut();
         for (name, Raw(value)) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable)?;
@@ -178,7 +180,9 @@ impl Stored<'_> {
             headers.append(name, value);
         }
         Ok(Replay(match &self.body {
-            Some(Raw(body)) => response.set_body(record.slice_ref(body)).map_into_boxed_body(),
+            Some(Raw(body)) => {
+                response.set_body(record.slice_ref(content(status, body))).map_into_boxed_body()
+            }
             None => response,
         }))
     }

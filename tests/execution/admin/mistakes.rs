@@ -74,6 +74,21 @@ async fn an_entry_that_cannot_be_one_is_invalid() {
 }
 
 #[tokio::test]
+async fn a_response_whose_status_has_no_body_is_invalid_with_one() {
+    let server = serve(Idempotency::builder(), &Gate::open());
+    let entry = named("secret-1")["entry"].take();
+    for status in [204, 205, 304] {
+        let response = json!({ "status": status, "body": "secret" });
+        let asked = json!({ "entry": entry, "outcome": "complete", "response": response });
+        let refused = tell(&server, "/resolve", &asked).await;
+        is_refused(&refused, 422, "invalid");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("no body"), "{refused:?}");
+        let asked = json!({ "entry": entry, "outcome": "complete", "response": { "status": status } });
+        is_refused(&tell(&server, "/resolve", &asked).await, 404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn what_is_to_be_forgotten_has_to_be_named_by_a_version() {
     let server = serve(Idempotency::builder(), &Gate::open());
     order(&server, "secret-1").await;

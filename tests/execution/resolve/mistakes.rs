@@ -1,8 +1,9 @@
 //! Operators who cannot be helped, and stores that fail them.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, http::StatusCode, web::Bytes};
+use futures_util::stream;
 use idempotent_runtime::{
     Address, Entry, EntryError, EntryName, EntryVersion, Forgotten, Idempotency, KeyFormat, Resolution,
     ResolveError, Resolved, Store, StoreError, StuckCursor,
@@ -59,6 +60,33 @@ async fn a_response_that_cannot_be_recorded_ends_nothing() {
     }
     assert_eq!(process.store.calls(Verb::Resolve), 0);
     is_unknown(&process.ask(&request).await);
+}
+
+#[tokio::test]
+async fn a_response_whose_status_has_no_body_is_not_recorded_with_one() {
+    let ground = OnMemory::new().await;
+    let process = Process::with(&ground, Gate::open(), |builder| builder).await;
+    let (request, entry) = order("k");
+    dies_running(&ground, &request, Died::Seen).await;
+    let with_body = [204, 205, 304].map(|status| HttpResponse::build(status_of(status)).body("stray"));
+    let streamed =
+        HttpResponse::NoContent().streaming(stream::iter([Ok::<_, Infallible>(Bytes::from("stray"))]));
+    let interim = [100, 101, 103].map(|status| HttpResponse::build(status_of(status)).finish());
+    for response in with_body.into_iter().chain([streamed]).chain(interim) {
+        let status = response.status();
+        let error = process.try_resolve(&entry, Resolution::Complete(response)).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Status(refused) if refused == status), "{error}");
+    }
+    assert_eq!(process.store.calls(Verb::Resolve), 0);
+    is_unknown(&process.ask(&request).await);
+    let without = HttpResponse::NoContent().finish();
+    assert_eq!(process.try_resolve(&entry, Resolution::Complete(without)).await.unwrap(), Resolved::Done);
+    let replay = process.ask(&request).await;
+    assert_eq!((replay.status, replay.is_replay(), replay.text()), (204, true, ""));
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap()
 }
 
 /// A store of before there were operators.

@@ -5,6 +5,8 @@ use actix_web::{
     http::{StatusCode, header::RETRY_AFTER},
 };
 
+use crate::response::OwnAnswer;
+
 /// A checkpoint has no value to give: because of its step, or because of itself.
 ///
 /// `?` makes an answer of it, in handlers that return `Result<_, CheckpointError<E>>` and in those that return
@@ -48,6 +50,12 @@ impl<E: ResponseError> CheckpointError<E> {
 ///
 /// As an answer it is a 503 with `Retry-After` where the store did not answer, a 409 with `Retry-After` where another attempt has taken over, and
 /// a 500 where the program is wrong. The text says nothing of the store's or of the value.
+///
+/// That answer is the library's and no outcome, whatever `replay` says: it is never stored, the key
+/// is free again, and the steps that are recorded stay. So a retry goes on where this attempt has
+/// stopped. It holds for `?`, and for an error type that answers with
+/// [`as_response_error`](CheckpointError::as_response_error). A handler that makes a response of
+/// its own of a failure has answered itself, and that is stored like any other.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointFailure {
@@ -123,10 +131,14 @@ impl ResponseError for CheckpointFailure {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
+        let answer = match self {
+            CheckpointFailure::Fenced => OwnAnswer::Lost,
+            _ => OwnAnswer::Failed,
+        };
+        let mut response = answer.respond(self.status_code(), self);
         if let Some(seconds) = self.retry_after() {
-            response.insert_header((RETRY_AFTER, seconds));
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        response.body(self.to_string())
+        response
     }
 }

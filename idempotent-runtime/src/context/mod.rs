@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpRequest, ResponseError, dev::Payload, http::StatusCode};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::error::{CheckpointError, CheckpointFailure};
@@ -22,6 +22,7 @@ use self::steps::Steps;
 use crate::{
     idempotency::Idempotency,
     request::{self, Key},
+    response::OwnAnswer,
 };
 
 /// The execution that a handler is: an extractor for any annotated handler.
@@ -121,7 +122,8 @@ impl IdempotencyContext {
     /// # Errors
     /// [`CheckpointError::Step`] is the step's own error. Any other is a [`CheckpointFailure`], which says whether the step has run.
     ///
-    /// Both turn into an answer with `?`, which is recorded like any other answer of a handler's, unless `replay` says otherwise.
+    /// Both turn into an answer with `?`. That of the step's error is recorded like any other
+    /// answer of a handler's; that of a failure never is, and the key is free again.
     pub async fn checkpoint<T, E>(
         &self,
         name: &str,
@@ -144,6 +146,10 @@ struct Unprotected;
 impl ResponseError for Unprotected {
     fn status_code(&self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        OwnAnswer::Failed.respond(self.status_code(), self)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     response::record::{self, Recorded},
-    store::Record,
+    store::{Record, Renewal},
 };
 
 const STORED: HeaderName = HeaderName::from_static("idempotency-stored");
@@ -38,6 +38,18 @@ pub(super) fn stored(
             None => Box::pin(file::file(claimed, record)).await,
         };
         filed.answer(response)
+    }
+}
+
+/// Answers an execution that was told that it had lost its claim: with what the winner has
+/// recorded, or with `response`, which nobody ever stores.
+pub(super) async fn lost(claimed: Claimed, record: Record, response: HttpResponse) -> HttpResponse {
+    let lease = claimed.app.0.settings.lease;
+    match claimed.app.0.store.renew(claimed.hold, lease).await {
+        // A lost claim stays lost: completing it tells what the winner has recorded, and records
+        // nothing.
+        Ok(Renewal::Fenced) => stored(claimed, record, response).await,
+        Ok(Renewal::Renewed) | Err(_) => claimed.release(response).await,
     }
 }
 

@@ -68,6 +68,10 @@ where
             let _ = roll_back(left).await;
             Ok(complete::stored(claimed, record, response).await)
         }
+        Fate::Lost(record, response) => {
+            let _ = roll_back(left).await;
+            Ok(complete::lost(claimed, record, response).await)
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     observe::{Account, Outcome},
     policy::{Abandoned, Policy, Replay},
     request::{Identity, body},
-    response::{capture::Captured, record},
+    response::{OwnAnswer, capture::Captured, record},
     store::{ClaimRequest, Hold, OnAbandoned, Record, Retention},
 };
 
@@ -113,6 +113,7 @@ where
         match fate {
             Fate::Recorded(record, response) => complete::stored(claimed, record, response).await,
             Fate::Released(response) => Box::pin(claimed.release(response)).await,
+            Fate::Lost(record, response) => Box::pin(complete::lost(claimed, record, response)).await,
         }
     }
 }
@@ -154,6 +155,9 @@ enum Fate {
     Recorded(Record, HttpResponse),
     /// The key is free again.
     Released(HttpResponse),
+    /// The handler was told that its claim is lost: nothing of it is stored, and who has the claim
+    /// may have answered.
+    Lost(Record, HttpResponse),
 }
 
 impl Fate {
@@ -164,6 +168,14 @@ impl Fate {
             Handled::Panicked(captured) => (Outcome::Panicked, captured),
             Handled::Answered(captured) => (Outcome::Executed, captured),
         };
+        match captured.own_answer() {
+            Some(OwnAnswer::Failed) => return (outcome, Fate::Released(captured.into_response())),
+            Some(OwnAnswer::Lost) => {
+                let (record, response) = recorded(captured, set_cookie);
+                return (outcome, Fate::Lost(record, response));
+            }
+            None => {}
+        }
         if !is_outcome(replay, captured.status()) {
             return (outcome, Fate::Released(captured.into_response()));
         }

@@ -17,7 +17,7 @@ use futures_util::{
     future::{Either, LocalBoxFuture},
 };
 
-use super::content::may_have_content;
+use super::{OwnAnswer, content::may_have_content};
 
 type BodyError = Box<dyn std::error::Error>;
 
@@ -36,6 +36,14 @@ impl Captured {
         match self {
             Captured::Whole(head, _) => head.status(),
             Captured::Passing(response) => response.status(),
+        }
+    }
+
+    /// The mark of an answer of the library's own, if it is one.
+    pub(crate) fn own_answer(&self) -> Option<OwnAnswer> {
+        match self {
+            Captured::Whole(head, _) => OwnAnswer::of(head),
+            Captured::Passing(response) => OwnAnswer::of(response),
         }
     }
 

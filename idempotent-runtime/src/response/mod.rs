@@ -2,8 +2,10 @@
 
 pub(crate) mod capture;
 pub(crate) mod content;
+mod own;
 pub(crate) mod record;
 pub(crate) mod refusal;
 
+pub(crate) use own::OwnAnswer;
 pub(crate) use refusal::Reason;
 pub use refusal::{Code, ProblemFormat, Refusal};

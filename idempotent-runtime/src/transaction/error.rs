@@ -13,6 +13,9 @@ use sqlx::{Error, error::DatabaseError};
 /// is a 500. Neither tells the client what the database said; the log does.
 ///
 /// A handler with an error type of its own decides its status itself. Whichever 5xx it is, everything is rolled back.
+///
+/// In a handler without `transaction` it is an error like any other of the handler's: what had been
+/// written before stands, so `replay` decides about its answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the transaction failed")]
 pub struct TransactionError(#[from] Error);

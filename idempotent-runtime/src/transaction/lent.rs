@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::ErrorInternalServerError};
+use actix_web::{
+    Error, FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode,
+};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -15,6 +17,7 @@ use super::{
     begun::{Begun, TransactionalDatabase},
     slot::{Slot, Unlent},
 };
+use crate::response::OwnAnswer;
 
 /// The transaction in which the handler's rows, its claim and its response commit: an argument of a handler with
 /// `#[idempotent(…, transaction)]`.
@@ -60,8 +63,8 @@ pub struct IdempotentTx<DB: TransactionalDatabase>(OwnedMutexGuard<Begun<DB>>);
 
 impl<DB: TransactionalDatabase> IdempotentTx<DB> {
     async fn begin() -> Result<Self, Error> {
-        let slot = Slot::current().map_err(misused)?;
-        let access = slot.beginning::<DB>().map_err(misused)?;
+        let slot = Slot::current()?;
+        let access = slot.beginning::<DB>()?;
         let begun = Begun::begin(access).await.map_err(TransactionError::from)?;
         let begun = Arc::new(Mutex::new(begun));
         slot.begun(&begun);
@@ -69,9 +72,15 @@ impl<DB: TransactionalDatabase> IdempotentTx<DB> {
     }
 }
 
-fn misused(why: Unlent) -> Error {
-    tracing::error!(%why, "a handler has no transaction");
-    ErrorInternalServerError(why)
+impl ResponseError for Unlent {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        tracing::error!(why = %self, "a handler has no transaction");
+        OwnAnswer::Failed.respond(self.status_code(), self)
+    }
 }
 
 impl<DB: TransactionalDatabase> FromRequest for IdempotentTx<DB> {

@@ -4,5 +4,6 @@ mod bench;
 mod failures;
 mod fences;
 mod limits;
+mod own_answers;
 mod recovery;
 mod stores;

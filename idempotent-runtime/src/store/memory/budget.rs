@@ -59,6 +59,14 @@ impl Budget {
         true
     }
 
+    /// Counts the bookkeeping of a claim that is never refused.
+    pub(super) fn count_claim(&self) {
+        if self.when_full == WhenFull::EvictOldest {
+            self.claimed.fetch_add(ENTRY, Ordering::Relaxed);
+        }
+        self.used.fetch_add(ENTRY, Ordering::Relaxed);
+    }
+
     /// A claim is no more: gives back its bookkeeping.
     pub(super) fn end_claim(&self) {
         self.uncount_claim();

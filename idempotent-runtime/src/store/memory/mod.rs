@@ -36,7 +36,8 @@ pub enum WhenFull {
 /// Keeps claims and records in the memory of this process. Clones share one memory.
 ///
 /// Nothing survives the process. Within it nothing is forgotten before its time unless [`WhenFull::EvictOldest`]
-/// says so. The budget counts responses, their headers and all bookkeeping; it can be exceeded by at most the responses of
+/// says so. The budget counts responses, their headers and all bookkeeping; it can be exceeded by
+/// at most the responses and the steps ([`checkpoint`](crate::IdempotencyContext::checkpoint)) of
 /// the requests running at that moment, since what has been executed is always recorded.
 ///
 /// What has expired gives its memory back as new keys come: a little with each, and all of it before a key is refused or

@@ -98,7 +98,10 @@ impl Memory {
         if let Some(entry) = shard.completed.find(&address, now) {
             return Some(entry.claim(&request.hold, now));
         }
-        if !self.budget.reserve_claim() {
+        if address.is_of_a_step() {
+            // What runs is let come to its end: its steps, 32 at most, as its response.
+            self.budget.count_claim();
+        } else if !self.budget.reserve_claim() {
             return None;
         }
         vacant.insert(Slot::new(request, now));

@@ -66,6 +66,7 @@ mod observe;
 pub mod openapi;
 mod operate;
 mod pace;
+mod places;
 mod policy;
 mod poll_once;
 #[doc(hidden)]

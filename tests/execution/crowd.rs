@@ -1,6 +1,6 @@
-//! How many may wait in one process, whichever handle they wait at.
+//! How many may wait in one process, whichever handle they wait at, and how many of them for one caller.
 
-use std::process::Command;
+use std::{ops::Range, process::Command};
 
 use futures_util::{
     FutureExt,
@@ -12,82 +12,140 @@ use idempotent_tests::{Http2, Http2Exchange, Reply, TestServer};
 use crate::gate::{Gate, within};
 
 const ALONE: &str = "IDEMPOTENT_TEST_ALONE";
-const A_KEY: usize = 1024;
+/// As many as may wait for a key, and as many as may wait for a caller.
+const A_CALLER: usize = 1024;
 const A_PROCESS: usize = 8192;
 const A_CONNECTION: usize = 64;
 
-/// The bound is one of the process, so the test has a process to itself.
-#[test]
-fn the_8193rd_waiter_of_a_process_is_refused_at_once() {
+/// The bounds are the process's, so a test has a process to itself.
+fn alone(name: &str, test: impl Future<Output = ()>) {
     if std::env::var_os(ALONE).is_none() {
         let own = std::env::current_exe().unwrap();
-        let name = "crowd::the_8193rd_waiter_of_a_process_is_refused_at_once";
-        let alone = Command::new(own).args(["--exact", name]).env(ALONE, "1").output().unwrap();
+        let name = format!("crowd::{name}");
+        let alone = Command::new(own).args(["--exact", &name]).env(ALONE, "1").output().unwrap();
         assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
         return;
     }
-    tokio::runtime::Runtime::new().unwrap().block_on(the_8193rd_waiter_is_refused());
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
-async fn the_8193rd_waiter_is_refused() {
-    let gate = Gate::shut();
-    let servers = [(); 2].map(|()| gate.server(&Idempotency::builder().build().unwrap()));
-    let mut crowd = Vec::new();
-    for key in 0..A_PROCESS / A_KEY {
-        crowd.push(leads(&servers[key % 2], key, &gate).await.reply().boxed_local());
-        crowd.extend(fill(&servers[key % 2], key).await);
-    }
-    let ninth = leads(&servers[0], 8, &gate).await;
-    is_in_progress(within(sent(&servers[0], 8).await.reply()).await);
-    for _ in 0..=A_PROCESS / A_KEY {
+#[test]
+fn the_8193rd_waiter_of_a_process_is_refused_at_once() {
+    alone("the_8193rd_waiter_of_a_process_is_refused_at_once", async {
+        let gate = Gate::shut();
+        let servers = [(); 2].map(|()| gate.server(&Idempotency::builder().build().unwrap()));
+        let mut crowd = Vec::new();
+        for key in 0..A_PROCESS / A_CALLER {
+            let caller = Caller { server: &servers[key % 2], name: &key.to_string() };
+            crowd.push(caller.leads(key, &gate).await.reply().boxed_local());
+            crowd.extend(caller.fills(key..key + 1).await);
+        }
+        let ninth = Caller { server: &servers[0], name: "ninth" };
+        let first = ninth.leads(8, &gate).await;
+        is_in_progress(within(ninth.sends(8).await.reply()).await);
+        for _ in 0..=A_PROCESS / A_CALLER {
+            gate.let_one_through();
+        }
+        assert_eq!(replays(crowd).await, A_PROCESS);
+        assert_eq!(within(first.reply()).await.unwrap().status, 201);
+        // Who has been answered has given its place back.
+        Caller { server: &servers[1], name: "0" }.waits(9, &gate).await;
+        assert_eq!(gate.effects(), 10);
+    });
+}
+
+#[test]
+fn one_caller_takes_no_more_than_1024_places_and_others_wait_as_ever() {
+    alone("one_caller_takes_no_more_than_1024_places_and_others_wait_as_ever", async {
+        let gate = Gate::shut();
+        let server = gate.server(&Idempotency::builder().build().unwrap());
+        let greedy = Caller { server: &server, name: "greedy" };
+        let mut crowd = Vec::new();
+        for key in 0..3 {
+            crowd.push(greedy.leads(key, &gate).await.reply().boxed_local());
+        }
+        crowd.extend(greedy.fills(0..2).await);
+        is_in_progress(within(greedy.sends(2).await.reply()).await);
+        // The first three are held up: the gate lets through whoever has waited longest.
+        (0..3).for_each(|_| gate.let_one_through());
+        assert_eq!(replays(crowd).await, A_CALLER);
+        greedy.waits(3, &gate).await;
+        assert_eq!(gate.effects(), 4);
+    });
+}
+
+#[test]
+fn nobody_else_is_refused_while_one_caller_has_all_the_places_that_it_may_take() {
+    alone("nobody_else_is_refused_while_one_caller_has_all_the_places_that_it_may_take", async {
+        let (gate, others) = (Gate::shut(), Gate::shut());
+        let idempotency = Idempotency::builder().build().unwrap();
+        let servers = [&gate, &others].map(|gate| gate.server(&idempotency));
+        let greedy = Caller { server: &servers[0], name: "greedy" };
+        let mut crowd = vec![greedy.leads(0, &gate).await.reply().boxed_local()];
+        crowd.extend(greedy.fills(0..1).await);
+        Caller { server: &servers[1], name: "modest" }.waits(1, &others).await;
+        is_in_progress(within(greedy.sends(0).await.reply()).await);
         gate.let_one_through();
+        assert_eq!(replays(crowd).await, A_CALLER);
+    });
+}
+
+/// Somebody with credentials.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    server: &'a TestServer,
+    name: &'a str,
+}
+
+impl Caller<'_> {
+    /// Sends the first request of a key.
+    async fn leads(self, key: usize, gate: &Gate) -> Http2Exchange {
+        let first = self.sends(key).await;
+        gate.began().await;
+        first
     }
-    let replies = within(join_all(crowd)).await;
-    let replays = replies.into_iter().flatten().filter(Reply::is_replay).count();
-    assert_eq!(replays, A_PROCESS);
-    assert_eq!(within(ninth.reply()).await.unwrap().status, 201);
-    waits_again(&servers[1], &gate).await;
-    assert_eq!(gate.effects(), 10);
-}
 
-/// Who has been answered has given its place back.
-async fn waits_again(server: &TestServer, gate: &Gate) {
-    let first = leads(server, 9, gate).await;
-    let duplicate = sent(server, 9).await;
-    let another = sent(server, 9).await;
-    gate.let_one_through();
-    assert_eq!(within(first.reply()).await.unwrap().status, 201);
-    assert!(within(duplicate.reply()).await.unwrap().is_replay());
-    assert!(within(another.reply()).await.unwrap().is_replay());
-}
+    /// Sends one more than may wait, spread over the keys: when that one has been refused, the others wait.
+    async fn fills(self, keys: Range<usize>) -> Vec<LocalBoxFuture<'static, Option<Reply>>> {
+        let mut sent = Vec::new();
+        while sent.len() <= A_CALLER {
+            let (connection, _) = Http2::open(self.server.address()).await;
+            for _ in 0..A_CONNECTION.min(A_CALLER + 1 - sent.len()) {
+                let key = keys.start + sent.len() % keys.len();
+                sent.push(self.send(&connection, key).await.reply().boxed_local());
+            }
+        }
+        let (refused, _, waiting) = within(select_all(sent)).await;
+        is_in_progress(refused);
+        waiting
+    }
 
-async fn leads(server: &TestServer, key: usize, gate: &Gate) -> Http2Exchange {
-    let first = sent(server, key).await;
-    gate.began().await;
-    first
-}
-
-/// Sends one more than may wait for a key: when that one has been refused, the others wait.
-async fn fill(server: &TestServer, key: usize) -> Vec<LocalBoxFuture<'static, Option<Reply>>> {
-    let mut sent = Vec::new();
-    while sent.len() <= A_KEY {
-        let (connection, _) = Http2::open(server.address()).await;
-        for _ in 0..A_CONNECTION.min(A_KEY + 1 - sent.len()) {
-            sent.push(send(&connection, key).await.reply().boxed_local());
+    /// Finds places for two duplicates.
+    async fn waits(self, key: usize, gate: &Gate) {
+        let first = self.leads(key, gate).await;
+        let duplicates = [self.sends(key).await, self.sends(key).await];
+        gate.let_one_through();
+        assert_eq!(within(first.reply()).await.unwrap().status, 201);
+        for duplicate in duplicates {
+            assert!(within(duplicate.reply()).await.unwrap().is_replay());
         }
     }
-    let (refused, _, waiting) = within(select_all(sent)).await;
-    is_in_progress(refused);
-    waiting
+
+    async fn sends(self, key: usize) -> Http2Exchange {
+        let (connection, _) = Http2::open(self.server.address()).await;
+        self.send(&connection, key).await
+    }
+
+    async fn send(self, connection: &Http2, key: usize) -> Http2Exchange {
+        let key = key.to_string();
+        let headers = [("idempotency-key", key.as_str()), ("authorization", self.name)];
+        connection.send("/patient", &headers, "same".into()).await
+    }
 }
 
-async fn sent(server: &TestServer, key: usize) -> Http2Exchange {
-    let (connection, _) = Http2::open(server.address()).await;
-    send(&connection, key).await
-}
-
-async fn send(connection: &Http2, key: usize) -> Http2Exchange {
-    connection.send("/patient", &[("idempotency-key", &key.to_string())], "same".into()).await
+async fn replays(sent: Vec<LocalBoxFuture<'static, Option<Reply>>>) -> usize {
+    let replies = within(join_all(sent)).await;
+    replies.into_iter().flatten().filter(Reply::is_replay).count()
 }
 
 #[track_caller]

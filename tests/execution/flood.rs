@@ -10,11 +10,11 @@ use bytes::Bytes;
 use idempotent_runtime::{Idempotency, idempotent};
 use idempotent_tests::{Http1, Http2, Reply, TestServer};
 
-use crate::gate::keyed;
+use crate::gate::keyed_by;
 
 const KEYS: usize = 1_000;
 const COPIES: usize = 64;
-/// At most that many are on their way: a process lets 8,192 wait.
+/// At most that many are on their way: a process lets 1,024 requests of a caller wait.
 const AT_A_TIME: usize = 512;
 const HTTP2_CONNECTIONS: usize = 16;
 
@@ -110,7 +110,7 @@ async fn a_flood_of_duplicates_over_http_1_has_one_effect_a_key_and_one_answer()
         tokio::spawn(async move {
             let mut connection = Http1::open(address).await;
             while let Some(key) = flood.next() {
-                let request = keyed("/flood", &format!("key-{key}"), &key.to_string());
+                let request = keyed_by("http/1", "/flood", &format!("key-{key}"), &key.to_string());
                 flood.answered(key, connection.exchange(&request).await);
             }
         })
@@ -132,7 +132,7 @@ async fn a_flood_of_duplicates_over_http_2_has_one_effect_a_key_and_one_answer()
             streams.push(tokio::spawn(async move {
                 while let Some(key) = flood.next() {
                     let (name, body) = (format!("key-{key}"), Bytes::from(key.to_string()));
-                    let headers = [("idempotency-key", name.as_str())];
+                    let headers = [("idempotency-key", name.as_str()), ("authorization", "http/2")];
                     flood.answered(key, connection.exchange("/flood", &headers, body).await);
                 }
             }));

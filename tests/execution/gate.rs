@@ -103,6 +103,12 @@ pub(crate) fn keyed(path: &str, key: &str, body: &str) -> Vec<u8> {
     post(path, &[&format!("Idempotency-Key: {key}")], body.as_bytes())
 }
 
+/// The same of a caller who has credentials, and so waiters' places apart from those of other tests.
+pub(crate) fn keyed_by(caller: &str, path: &str, key: &str, body: &str) -> Vec<u8> {
+    let headers = [format!("Authorization: {caller}"), format!("Idempotency-Key: {key}")];
+    post(path, &headers.each_ref().map(String::as_str), body.as_bytes())
+}
+
 #[post("/patient")]
 #[idempotent(ttl = "24h", wait = "60s")]
 async fn patient(gate: web::Data<Gate>) -> impl Responder {

@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::gate::{Gate, keyed, within};
+use crate::gate::{Gate, keyed, keyed_by, within};
 
 fn in_memory() -> Idempotency {
     Idempotency::builder().build().unwrap()
@@ -67,7 +67,7 @@ async fn a_thousand_duplicates_cost_the_store_one_claim() {
     let gate = Gate::shut();
     let store = Scripted::new(MemoryStore::new());
     let server = gate.server(&Idempotency::builder().store(store.clone()).build().unwrap());
-    let crowd = Crowd::fill(&server, &gate).await;
+    let crowd = Crowd::fill(&server, &gate, "a thousand").await;
     assert_eq!(store.calls(Verb::Claim), 1);
     gate.let_one_through();
     crowd.answers_all().await;
@@ -137,22 +137,17 @@ async fn another_request_with_a_running_key_is_refused_without_waiting() {
     assert_eq!(gate.effects(), 1);
 }
 
-/// One execution and as many duplicates as may wait for it.
+/// One execution and as many duplicates as may wait for it, all of one caller.
 struct Crowd {
+    caller: &'static str,
     first: Http1,
     waiting: Vec<Http1>,
 }
 
-const REQUEST: (&str, &str, &str) = ("/patient", "crowded", "same");
-
-fn duplicate() -> Vec<u8> {
-    keyed(REQUEST.0, REQUEST.1, REQUEST.2)
-}
-
 impl Crowd {
     /// Sends one more than may wait: when that one has been refused, the others wait.
-    async fn fill(server: &TestServer, gate: &Gate) -> Crowd {
-        let request = duplicate();
+    async fn fill(server: &TestServer, gate: &Gate, caller: &'static str) -> Crowd {
+        let request = Self::duplicate_of(caller);
         let first = sent(server, &request).await;
         gate.began().await;
         let mut waiting = join_all((0..1025).map(|_| sent(server, &request))).await;
@@ -160,7 +155,15 @@ impl Crowd {
         let (refused, index, _) = within(select_all(replies)).await;
         is_in_progress(&refused.unwrap());
         waiting.remove(index);
-        Crowd { first, waiting }
+        Crowd { caller, first, waiting }
+    }
+
+    fn duplicate_of(caller: &str) -> Vec<u8> {
+        keyed_by(caller, "/patient", "crowded", "same")
+    }
+
+    fn duplicate(&self) -> Vec<u8> {
+        Self::duplicate_of(self.caller)
     }
 
     async fn answers_all(self) {
@@ -176,8 +179,8 @@ impl Crowd {
 async fn the_1025th_waiter_of_a_key_is_refused_at_once() {
     let gate = Gate::shut();
     let server = gate.server(&in_memory());
-    let crowd = Crowd::fill(&server, &gate).await;
-    is_in_progress(&Http1::once(server.address(), &duplicate()).await);
+    let crowd = Crowd::fill(&server, &gate, "one more").await;
+    is_in_progress(&Http1::once(server.address(), &crowd.duplicate()).await);
     gate.let_one_through();
     crowd.answers_all().await;
     assert_eq!(gate.effects(), 1);
@@ -187,11 +190,11 @@ async fn the_1025th_waiter_of_a_key_is_refused_at_once() {
 async fn a_waiter_whose_connection_is_reset_gives_its_place_back() {
     let gate = Gate::shut();
     let server = gate.server(&in_memory());
-    let mut crowd = Crowd::fill(&server, &gate).await;
+    let mut crowd = Crowd::fill(&server, &gate, "reset").await;
     crowd.waiting.pop().unwrap().reset();
     // Refused until the server has seen the reset.
     let seated = loop {
-        let mut connection = sent(&server, &duplicate()).await;
+        let mut connection = sent(&server, &crowd.duplicate()).await;
         match timeout(Duration::from_millis(500), connection.reply()).await {
             Ok(refused) => is_in_progress(&refused.unwrap()),
             Err(_) => break connection,
@@ -199,7 +202,7 @@ async fn a_waiter_whose_connection_is_reset_gives_its_place_back() {
         sleep(Duration::from_millis(5)).await;
     };
     // Its place was the only one.
-    is_in_progress(&Http1::once(server.address(), &duplicate()).await);
+    is_in_progress(&Http1::once(server.address(), &crowd.duplicate()).await);
     gate.let_one_through();
     assert!(answer(seated).await.is_replay());
     crowd.answers_all().await;

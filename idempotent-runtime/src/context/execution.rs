@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::IdempotencyContext;
-use crate::{policy::Policy, store::Hold};
+use crate::{policy::Policy, request::CallerId, store::Hold};
 
 tokio::task_local! {
     /// What runs: known to nobody where no key protects the request.
@@ -22,6 +22,7 @@ pub(crate) struct Execution {
     pub(crate) policy: &'static Policy,
     pub(crate) hold: Hold,
     pub(crate) attempt: u32,
+    pub(crate) caller: CallerId,
 }
 
 impl Execution {

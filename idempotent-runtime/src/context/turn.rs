@@ -12,7 +12,7 @@ use crate::{
     observe::Account,
     pace::Pace,
     policy::Policy,
-    request::{self, Identity},
+    request::{self, CallerId, Identity},
     store::{Changes, Claim, ClaimRequest, Hold, OnAbandoned, Record, Renewal, Retention},
 };
 
@@ -48,6 +48,7 @@ impl Turn {
             policy: execution.policy,
             app: app.clone(),
             execution: execution.hold,
+            caller: execution.caller,
             step: Hold { address, token, fingerprint },
             executing: app.0.executions.count(),
         };
@@ -60,6 +61,7 @@ struct Asking {
     policy: &'static Policy,
     app: Idempotency,
     execution: Hold,
+    caller: CallerId,
     step: Hold,
     executing: Executing,
 }
@@ -69,7 +71,7 @@ impl Asking {
     async fn turn(self) -> Result<Turn, CheckpointFailure> {
         let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            match self.app.0.flights.enter(self.step.address) {
+            match self.app.0.flights.enter(self.step.address, self.caller) {
                 Entry::Lead(lead) => return self.claim(lead).await,
                 Entry::Follow(mut follower) => {
                     if let Ending::Completed(_, record) = follower.ended().await {
@@ -128,7 +130,7 @@ impl Asking {
     /// Looks whether the execution's own claim stands: one that has lost it begins nothing new.
     async fn won(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
         let retention = Retention { replay: self.retention(), remember: Duration::ZERO };
-        let Asking { policy, app, execution, step, executing } = self;
+        let Asking { policy, app, execution, step, executing, .. } = self;
         let lease = app.0.settings.lease;
         let renewal = app.0.store.renew(execution, lease);
         let claimed = Claimed::begin(policy, app.clone(), step, lead, Account::default(), executing);

@@ -31,7 +31,7 @@ use crate::{
     idempotency::{Executing, Idempotency},
     observe::{Account, Outcome},
     policy::{Abandoned, Policy, Replay},
-    request::{Identity, body},
+    request::{CallerId, Identity, body},
     response::{OwnAnswer, capture::Captured, record},
     store::{ClaimRequest, Hold, OnAbandoned, Record, Retention},
 };
@@ -44,6 +44,7 @@ pub(crate) struct Job<H> {
     pub(crate) body: Bytes,
     pub(crate) handler: H,
     pub(crate) identity: Identity,
+    pub(crate) caller: CallerId,
     pub(crate) account: Account,
 }
 
@@ -85,7 +86,7 @@ where
 {
     let Job { policy, app, request, body, handler, account, .. } = job;
     let claimed = Claimed::begin(policy, app, execution.hold, lead, account, executing);
-    run(claimed, execution.attempt, handler, request, body)
+    run(claimed, execution.attempt, execution.caller, handler, request, body)
 }
 
 /// The same, for an execution that has begun.
@@ -93,6 +94,7 @@ where
 fn run<H, Args>(
     mut claimed: Claimed,
     attempt: u32,
+    caller: CallerId,
     handler: H,
     request: HttpRequest,
     body: Bytes,
@@ -104,7 +106,7 @@ where
 {
     async move {
         let Claimed { policy, app, hold, .. } = &claimed;
-        let (settings, execution) = (&app.0.settings, Execution { policy, hold: *hold, attempt });
+        let (settings, execution) = (&app.0.settings, Execution { policy, hold: *hold, attempt, caller });
         let payload = body::again(body);
         let handled = handle(&handler, request, payload, settings.max_response_body, policy);
         let handled = execution.known_to(handled).await;

@@ -52,7 +52,7 @@ where
         Some(Decision::Run) => {
             let claimed = still_held(claimed).await?;
             let Job { handler, request, body, .. } = job;
-            Ok(run(claimed, execution.attempt, handler, request, body).await)
+            Ok(run(claimed, execution.attempt, execution.caller, handler, request, body).await)
         }
         Some(Decision::Answer(captured)) => {
             let (record, response) = recorded(captured, job.app.0.settings.replay_set_cookie);

@@ -4,17 +4,16 @@ use std::collections::hash_map;
 
 use super::{Ending, Phase};
 use crate::{
-    request::{Address, RequestFingerprint},
+    places::{Place, Places},
+    request::{Address, CallerId, RequestFingerprint},
     shards::{AddressMap, Shards},
     store::Hold,
-    sync::{Arc, AtomicUsize, Ordering},
+    sync::Arc,
     watched::{Seat, Watched},
 };
 
 /// How many may wait for one flight.
 pub(crate) const FOLLOWERS_PER_FLIGHT: usize = 1024;
-/// How many may wait in this process.
-pub(crate) const WAITERS_PER_PROCESS: usize = 8192;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Flights(Arc<Table>);
@@ -22,7 +21,7 @@ pub(crate) struct Flights(Arc<Table>);
 #[derive(Debug)]
 struct Table {
     flights: Shards<AddressMap<Flight>>,
-    waiters: Arc<AtomicUsize>,
+    waiters: Arc<Places>,
 }
 
 /// A flight under way. Few are ever followed, so what followers wait upon is made when the first of them comes.
@@ -70,13 +69,13 @@ pub(crate) enum Entry {
 }
 
 impl Flights {
-    /// An empty table; `waiters` counts all who wait in this process, at whichever table.
-    pub(crate) fn new(waiters: Arc<AtomicUsize>) -> Self {
+    /// An empty table; `waiters` are the places of all who wait in this process, at whichever table.
+    pub(crate) fn new(waiters: Arc<Places>) -> Self {
         Flights(Arc::new(Table { flights: Shards::new(|_| AddressMap::default()), waiters }))
     }
 
-    /// Joins the flight at `address`, or starts it.
-    pub(crate) fn enter(&self, address: Address) -> Entry {
+    /// Joins the flight at `address`, or starts it, on behalf of `caller`.
+    pub(crate) fn enter(&self, address: Address, caller: CallerId) -> Entry {
         let mut shard = self.0.flights.lock(&address);
         let flight = match shard.entry(address) {
             hash_map::Entry::Occupied(mut flight) => flight.get_mut().watched(),
@@ -86,7 +85,7 @@ impl Flights {
             }
         };
         drop(shard);
-        self.follow(&flight).map_or(Entry::Crowded, Entry::Follow)
+        self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follow)
     }
 
     /// The claims of all that runs.
@@ -106,30 +105,18 @@ impl Flights {
 
     /// How many wait in this process, at whichever table.
     pub(crate) fn waiting(&self) -> usize {
-        self.0.waiters.load(Ordering::Relaxed)
+        self.0.waiters.taken()
     }
 
-    fn follow(&self, flight: &Arc<Watched<Phase>>) -> Option<Follower> {
-        let place = self.place()?;
+    fn follow(&self, flight: &Arc<Watched<Phase>>, caller: CallerId) -> Option<Follower> {
+        let place = self.place(caller)?;
         let seat = flight.join(FOLLOWERS_PER_FLIGHT)?;
         Some(Follower { seat, _place: place })
     }
 
-    /// A place among those who wait in this process, if there is one.
-    pub(crate) fn place(&self) -> Option<Place> {
-        let place = Place(Arc::clone(&self.0.waiters));
-        let taken = self.0.waiters.fetch_add(1, Ordering::Relaxed);
-        (taken < WAITERS_PER_PROCESS).then_some(place)
-    }
-}
-
-/// One of the places for waiters; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    /// A place among those who wait in this process, if there is one for `caller`.
+    pub(crate) fn place(&self, caller: CallerId) -> Option<Place> {
+        self.0.waiters.take(caller)
     }
 }
 

@@ -16,11 +16,12 @@ use crate::{
     execution::GivingBack,
     flight::Flights,
     observe::{Audience, Background, Listener},
+    places::Places,
     reconcile::{AbandonedExecution, Reconcile, Resolution},
     request::{Credential, Credentials, KeyFormat, Principal},
     response::{ProblemFormat, record, refusal::RefusalSettings},
     store::{LocalCache, MemoryStore, Store, StoreHandle},
-    sync::{Arc, AtomicUsize},
+    sync::Arc,
 };
 
 /// What happens to a request when the store fails at its claim.
@@ -341,13 +342,18 @@ fn handle(store: impl Store, local: Local) -> StoreHandle {
     }
 }
 
-/// Shared by all handles: the bound is one of the process.
-static WAITERS: LazyLock<Arc<AtomicUsize>> = LazyLock::new(|| Arc::new(AtomicUsize::new(0)));
+/// How many may wait in this process.
+const WAITERS: usize = 8_192;
+/// How many of them may wait for one caller.
+const WAITERS_OF_A_CALLER: usize = 1_024;
+
+/// The places of those who wait, shared by all handles: the bounds are the process's.
+static PLACES: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::new(WAITERS, WAITERS_OF_A_CALLER)));
 
 fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -> Idempotency {
     Idempotency(Arc::new(Inner {
         store: store.for_lease(settings.lease),
-        flights: Flights::new(Arc::clone(&WAITERS)),
+        flights: Flights::new(Arc::clone(&PLACES)),
         executions: Arc::default(),
         giving_back: GivingBack::default(),
         background: Background::default(),

@@ -14,13 +14,14 @@ use shuttle::future::{block_on, spawn, yield_now};
 use crate::{
     clock::{Clock, ManualClock, Timestamp},
     flight::{Ending, Entry, Flights, Follower, Lead, Phase},
-    request::{Address, RequestFingerprint},
+    places::Places,
+    request::{Address, CallerId, RequestFingerprint},
     response::Code,
     store::{
         Claim, ClaimRequest, Completion, Hold, MemoryStore, OnAbandoned, Record, Renewal, Retention, Store,
         Token,
     },
-    sync::{Arc, AtomicUsize, Ordering},
+    sync::Arc,
     watched::Watched,
 };
 
@@ -67,7 +68,7 @@ struct Inner {
     /// The same time, for those who sleep.
     time: Arc<Watched<Timestamp>>,
     processes: Vec<Flights>,
-    waiters: Arc<AtomicUsize>,
+    waiters: Arc<Places>,
     on_abandoned: OnAbandoned,
     // The model's own notes are no part of what is checked: the standard library's locks add no schedules.
     notes: std::sync::Mutex<Notes>,
@@ -88,7 +89,7 @@ impl World {
     /// A world in which the requests that win do `acts`, one after the other, and those after them complete.
     pub(super) fn new(on_abandoned: OnAbandoned, processes: usize, acts: &[Act]) -> Self {
         let clock = ManualClock::new();
-        let waiters = Arc::new(AtomicUsize::new(0));
+        let waiters = Arc::new(Places::new(1_024, 1_024));
         World(std::sync::Arc::new(Inner {
             store: MemoryStore::builder().clock(clock.clone()).build(),
             time: Arc::new(Watched::new(clock.now())),
@@ -110,7 +111,7 @@ impl World {
 
     /// How many places are taken.
     pub(super) fn waiters(&self) -> usize {
-        self.0.waiters.load(Ordering::Relaxed)
+        self.0.waiters.taken()
     }
 
     fn hold(&self) -> Hold {
@@ -185,7 +186,10 @@ impl World {
         assert_eq!(stored.first(), kept.as_ref().as_ref(), "another record is kept than was stored");
         assert!(answers.iter().all(|answer| answer.told().is_none_or(|told| Some(told) == kept.as_ref())));
         for flights in &self.0.processes {
-            assert!(matches!(flights.enter(hold.address), Entry::Lead(_)), "a flight is left in the table");
+            assert!(
+                matches!(flights.enter(hold.address, CallerId::NOBODY), Entry::Lead(_)),
+                "a flight is left in the table"
+            );
         }
     }
 }
@@ -227,7 +231,7 @@ impl World {
             return Answer::Replay(record);
         }
         loop {
-            let lead = match process.enter(hold.address) {
+            let lead = match process.enter(hold.address, CallerId::NOBODY) {
                 Entry::Crowded => return Answer::Refused(Code::InProgress),
                 Entry::Follow(follower) => match patient(patience, pin!(follow(follower))).await {
                     None => return Answer::Left,
@@ -311,7 +315,7 @@ impl World {
     }
 
     async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: &Lead, lease_left: Duration) {
-        let _place = process.place().unwrap();
+        let _place = process.place(CallerId::NOBODY).unwrap();
         lead.elsewhere(hold.fingerprint);
         let until = self.0.clock.now().after(lease_left);
         let mut sleeper = self.0.time.join(usize::MAX).unwrap();

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::HeaderMap;
 
-use super::{Credentials, Presented, Principal};
+use super::{CallerId, Credentials, Presented, Principal};
 
 /// The caller of a request: a principal, else what the request presents of the application's credentials.
 ///
@@ -31,6 +31,14 @@ impl<'a> Caller<'a> {
         match self {
             Caller::Principal(principal) => principal,
             Caller::Credentials(_) => ANONYMOUS,
+        }
+    }
+
+    /// The caller as a number.
+    pub(crate) fn id(&self) -> CallerId {
+        match self {
+            Caller::Principal(principal) => CallerId::of_principal(principal),
+            Caller::Credentials(presented) => CallerId::of_credentials(presented),
         }
     }
 

@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod body;
 mod caller;
+mod caller_id;
 mod credential;
 mod digest;
 pub(crate) mod fingerprint;
@@ -13,6 +14,7 @@ mod principal;
 
 pub(crate) use address::{Target, address, derived_key, step};
 pub(crate) use caller::Caller;
+pub(crate) use caller_id::CallerId;
 pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use identity::Identity;

@@ -106,7 +106,7 @@ impl<H> Claiming<H> {
                 Told::Work(Box::pin(given_back(job, hold, attempt, lead, executing).map(Asked::Answered)))
             }
             Ok(Claim::Won { attempt }) => {
-                let won = Execution { policy: job.policy, hold, attempt };
+                let won = Execution { policy: job.policy, hold, attempt, caller: job.caller };
                 execution(job, won, lead, executing)
             }
             Ok(Claim::Replay { record, .. }) => {

@@ -8,7 +8,7 @@ use crate::{
     idempotency::Idempotency,
     observe::{Account, Outcome},
     policy::Policy,
-    request::{self, Caller, Identity, Key, Target, body},
+    request::{self, Caller, CallerId, Identity, Key, Target, body},
     response::{Code, Reason},
 };
 
@@ -18,6 +18,13 @@ pub(super) enum Unanswered {
     Failed(actix_web::Error),
 }
 
+/// A request that is known.
+pub(super) struct Identified {
+    pub(super) identity: Identity,
+    pub(super) caller: CallerId,
+    pub(super) body: Bytes,
+}
+
 /// Reads the body, and finds out where the request's entry lives and what it asks for.
 pub(super) async fn identify(
     policy: &Policy,
@@ -25,7 +32,7 @@ pub(super) async fn identify(
     request: &HttpRequest,
     key: &Key,
     payload: web::Payload,
-) -> Result<(Identity, Bytes), Unanswered> {
+) -> Result<Identified, Unanswered> {
     let settings = &app.0.settings;
     let principal = match &settings.principal {
         Some(principal) => Some(principal(request).map_err(Unanswered::Failed)?),
@@ -46,7 +53,7 @@ pub(super) async fn identify(
         caller.credentials(),
         &body,
     );
-    Ok((Identity { address, fingerprint }, body))
+    Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), body })
 }
 
 impl Unanswered {

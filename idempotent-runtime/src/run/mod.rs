@@ -15,7 +15,7 @@ use tracing::{Instrument, instrument::Instrumented};
 
 use self::{
     ask::{Asked, Told, ask},
-    identify::{Unanswered, identify},
+    identify::{Identified, Unanswered, identify},
     wait::wait,
 };
 use crate::{
@@ -112,14 +112,15 @@ where
         return Err(without_transactions(policy));
     }
     let identified = identify(policy, app, &request, key, payload).await;
-    let (identity, body) = identified.inspect_err(|unanswered| unanswered.write(&mut account))?;
+    let Identified { identity, caller, body } =
+        identified.inspect_err(|unanswered| unanswered.write(&mut account))?;
     account.is_at(identity.address);
     if let Some(record) = app.0.store.recall(identity.address, identity.fingerprint) {
         let answer = replay(&record);
         account.answered(&answer);
         return Ok(answer?);
     }
-    Ok(answer(Job { policy, app: app.clone(), request, body, handler, identity, account }).await?)
+    Ok(answer(Job { policy, app: app.clone(), request, body, handler, identity, caller, account }).await?)
 }
 
 /// Nothing is run where the handler relies on what the store cannot do.
@@ -156,7 +157,7 @@ where
     Args: FromRequest + 'static,
     H::Output: Responder,
 {
-    match job.app.0.flights.enter(job.identity.address) {
+    match job.app.0.flights.enter(job.identity.address, job.caller) {
         Entry::Lead(lead) => ask(job, lead),
         Entry::Follow(follower) => Told::Known(Asked::Here(Box::new(job), follower)),
         Entry::Crowded => {

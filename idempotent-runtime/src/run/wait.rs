@@ -113,7 +113,7 @@ async fn wait_elsewhere<H>(
         });
         return Err(Code::InProgress.into());
     };
-    let _place = job.app.0.flights.place().ok_or(Code::InProgress)?;
+    let _place = job.app.0.flights.place(job.caller).ok_or(Code::InProgress)?;
     lead.elsewhere(job.identity.fingerprint);
     let changed = changes.next(&job.app.0.store, job.identity.address);
     match timeout_at(at, timeout(lease_left, changed)).await {

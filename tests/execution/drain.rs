@@ -162,8 +162,14 @@ struct Process {
 
 impl Process {
     async fn start() -> Process {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(words: &[&str]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_drained_server"))
+            .args(words)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -183,6 +189,12 @@ impl Process {
         process.signal("-TERM").await;
         Process::is_draining(&mut open).await;
         (process, slow, open)
+    }
+
+    /// What it has logged when it has ended.
+    async fn logged(self) -> String {
+        let output = within(self.child.wait_with_output()).await.unwrap();
+        String::from_utf8(output.stderr).unwrap()
     }
 
     async fn says(&mut self, line: &str) {
@@ -228,4 +240,30 @@ async fn a_second_signal_stops_at_once() {
     process.signal("-INT").await;
     assert_eq!(within(slow.reply()).await, None);
     assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_execution_that_a_stop_loses_is_said_to_have_an_unknown_outcome() {
+    let mut process = Process::start_with(&["100"]).await;
+    let mut slow = Http1::open(process.address).await;
+    slow.send(&keyed("/slow", "k", "")).await;
+    process.says("effect").await;
+    process.signal("-TERM").await;
+    let logged = process.logged().await;
+    assert!(logged.contains("their keys will be outcome_unknown running=1"), "{logged}");
+    assert!(!logged.contains("ran nothing"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_claim_that_a_stop_loses_is_said_to_have_run_nothing() {
+    let process = Process::start_with(&["100", "unanswered"]).await;
+    for key in ["a", "b"] {
+        let refused = Http1::once(process.address, &keyed("/quick", key, "")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (503, "store_unavailable"));
+    }
+    process.signal("-TERM").await;
+    let logged = process.logged().await;
+    assert!(logged.contains("claims that ran nothing"), "{logged}");
+    assert!(logged.contains("claims=2"), "{logged}");
+    assert!(!logged.contains("outcome_unknown"), "{logged}");
 }

@@ -1,16 +1,19 @@
 //! Claims of which nobody knows whether they were won are given back, however late they land.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use idempotent_runtime::{
-    Drained, Idempotency, ManualClock, MemoryStore, Store,
+    Drained, Idempotency, ManualClock, MemoryStore, Store, StoreError,
     store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
 };
 use idempotent_tests::{
     Http1, Reply, TestServer,
     scripted::{Fault, Scripted, Verb},
 };
-use tokio::{sync::Semaphore, task::yield_now};
+use tokio::{sync::Semaphore, task::yield_now, time::sleep};
 
 use crate::gate::{Gate, keyed, within};
 
@@ -175,4 +178,66 @@ async fn a_claim_given_back_does_not_hide_that_an_execution_died() {
     it.clock.advance(LEASE);
     let next = claim(&it.memory, it.another(), OnAbandoned::Rerun).await;
     assert_eq!(next, Claim::Won { attempt: 3 }, "a handler is told that it may not be the first");
+}
+
+/// Waits until nothing has been asked of the store for a while; gives the number of claims until
+/// then.
+async fn claims_in_all(store: &Scripted) -> usize {
+    let mut before = store.calls(Verb::Claim);
+    loop {
+        sleep(Duration::from_secs(5)).await;
+        let claims = store.calls(Verb::Claim);
+        if claims == before {
+            return claims;
+        }
+        before = claims;
+    }
+}
+
+#[tokio::test]
+async fn a_claim_whose_fate_stays_unknown_is_left_to_its_lease_after_a_bounded_number_of_tries() {
+    let it = with_lease(Duration::from_millis(120));
+    it.store.next(Verb::Claim, usize::MAX, Fault::Fails);
+    it.is_refused("/patient").await;
+    let claims = claims_in_all(&it.store).await;
+    assert!((9..40).contains(&claims), "{claims} claims");
+    assert_eq!(it.store.calls(Verb::Release), 0);
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_a_claim_of_unknown_fate_for_one_lease() {
+    let lease = Duration::from_millis(600);
+    let it = with_lease(lease);
+    it.store.next(Verb::Claim, usize::MAX, Fault::Fails);
+    it.is_refused("/patient").await;
+    let began = Instant::now();
+    within(it.is_at_rest()).await;
+    assert!(began.elapsed() < lease * 2, "{:?}", began.elapsed());
+    // It is tried on, for as long as the process lives.
+    let claims = it.store.calls(Verb::Claim);
+    it.store.called(Verb::Claim, claims + 2).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_the_store_has_refused_is_neither_released_nor_sent_again() {
+    let it = with_lease(LEASE);
+    it.store.next(Verb::Claim, 1, Fault::Says(|| Err(StoreError::undone("scripted", "it may not write"))));
+    it.is_refused("/patient").await;
+    assert_eq!(it.idempotency.drain(Duration::ZERO).await, Drained::Complete);
+    assert_eq!((it.store.calls(Verb::Claim), it.store.calls(Verb::Release)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_claim_of_unknown_fate_that_meets_what_cannot_be_read_is_left_there() {
+    let it = with_lease(LEASE);
+    it.store.next(Verb::Claim, 1, Fault::Fails);
+    it.store.next(
+        Verb::Claim,
+        1,
+        Fault::Says(|| Err(StoreError::unreadable("scripted", "an unknown state"))),
+    );
+    it.is_refused("/patient").await;
+    it.store.called(Verb::Claim, 2).await;
+    within(it.is_at_rest()).await;
+    assert_eq!((it.store.calls(Verb::Claim), it.store.calls(Verb::Release)), (2, 0));
 }

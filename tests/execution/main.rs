@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod admin;
+mod answered;
 mod checkpoint;
 mod context;
 mod crowd;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, Responder, post, web};
-use idempotent_runtime::{Idempotency, MemoryStore, OnStoreError, idempotent};
+use idempotent_runtime::{Idempotency, MemoryStore, OnStoreError, StoreError, idempotent};
 use idempotent_tests::{
     Http1, Reply, TestServer,
     scripted::{Fault, Scripted, Verb},
@@ -329,4 +329,23 @@ async fn a_store_that_panics_is_a_store_that_fails() {
     assert_eq!(reply.header("idempotency-stored"), None, "it is tried again");
     is_replay(&it.request().await);
     assert_eq!(it.gate.effects(), 1);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_outcome_unknown_and_run_by_nobody_whatever_is_set() {
+    for on_store_error in [OnStoreError::Refuse, OnStoreError::Execute] {
+        let it = with(on_store_error);
+        let unreadable = || Err(StoreError::unreadable("scripted", "secret-host has an unknown state"));
+        it.store.next(Verb::Claim, FOREVER, Fault::Says(unreadable));
+        for _ in 0..2 {
+            let reply = it.request().await;
+            assert_eq!((reply.status, reply.code().as_str()), (409, "outcome_unknown"), "{reply:?}");
+            assert_eq!(reply.json()["retryable"], false);
+            assert!(!reply.text().contains("secret-host"), "what a store says is not sent");
+        }
+        assert_eq!(
+            (it.gate.effects(), it.store.calls(Verb::Claim), it.store.calls(Verb::Release)),
+            (0, 2, 0)
+        );
+    }
 }

@@ -44,8 +44,11 @@ async fn a_store_that_checks_and_then_inserts_loses_races_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_completes_without_a_fence_is_overwritten() {
     let failed = [
+        "a_completion_repeated_after_its_record_has_expired_is_stored",
+        "a_completion_repeated_after_it_is_forgotten_is_fenced",
         "an_abandoned_claim_is_lost_to_its_owner",
         "an_expired_claim_is_forgotten_after_its_retention",
+        "a_hold_is_fenced_after_its_retention",
         "a_completion_with_another_token_is_fenced",
         "a_completion_of_a_vacant_address_is_fenced",
         "a_completion_repeated_is_stored_and_changes_nothing",
@@ -93,9 +96,22 @@ async fn a_store_that_does_not_know_its_own_token_cannot_repeat_a_claim() {
         "a_claim_repeated_with_its_token_is_won_again",
         "a_claim_repeated_after_its_lease_is_won_again",
         "a_claim_repeated_counts_its_lease_anew",
+        "a_claim_repeated_counts_its_retention_anew",
         "handles_to_the_same_data_see_the_same",
     ];
     assert_eq!(facts_failed_by(Mistake::UnrepeatableClaim).await, failed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_answers_as_another_one_would_not_is_found_out() {
+    for (mistake, fact) in [
+        (Mistake::KeepsFirstRetention, "a_claim_repeated_counts_its_retention_anew"),
+        (Mistake::HoldsForGood, "a_hold_is_fenced_after_its_retention"),
+        (Mistake::FencesItsOwner, "a_completion_repeated_after_its_record_has_expired_is_stored"),
+        (Mistake::StoredForGood, "a_completion_repeated_after_it_is_forgotten_is_fenced"),
+    ] {
+        assert_eq!(facts_failed_by(mistake).await, [fact]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -31,6 +31,14 @@ pub(crate) enum Mistake {
     IgnoresFingerprint,
     /// A claim repeated with its token is somebody else's.
     UnrepeatableClaim,
+    /// A claim repeated with its token is kept as long as the first one said.
+    KeepsFirstRetention,
+    /// A hold stands until somebody else claims, whether or not its retention has ended.
+    HoldsForGood,
+    /// A completion repeated after its record has expired is fenced.
+    FencesItsOwner,
+    /// A completion repeated after its entry is forgotten is stored.
+    StoredForGood,
     /// Waiters are not told of a release.
     SilentRelease,
     /// What is recalled is neither asked which request it is for, nor for how long.
@@ -131,12 +139,13 @@ impl Store for WrongStore {
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
         let lease_until = self.0.clock.now().after(lease);
-        match self.0.entries.lock().unwrap().standing(&hold) {
-            Some(entry) => {
-                entry.state = State::Claimed(lease_until);
+        match self.0.entries.lock().unwrap().standing(&hold, &self.0) {
+            Some(Entry { state: State::Claimed(until), forgotten_at, .. }) => {
+                *forgotten_at = lease_until.after(forgotten_at.since(*until));
+                *until = lease_until;
                 Ok(Renewal::Renewed)
             }
-            None => Ok(Renewal::Fenced),
+            _ => Ok(Renewal::Fenced),
         }
     }
 
@@ -154,7 +163,7 @@ impl Store for WrongStore {
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
         let mut entries = self.0.entries.lock().unwrap();
-        if entries.standing(&hold).is_some() {
+        if entries.standing(&hold, &self.0).is_some() {
             entries.map.remove(&hold.address);
             if self.0.mistake != Mistake::SilentRelease {
                 self.0.changed.notify_waiters();
@@ -246,9 +255,11 @@ impl Entries {
         Some((address, entry.clone()))
     }
 
-    fn standing(&mut self, hold: &Hold) -> Option<&mut Entry> {
+    fn standing(&mut self, hold: &Hold, inner: &Inner) -> Option<&mut Entry> {
         let entry = self.map.get_mut(&hold.address)?;
-        (matches!(entry.state, State::Claimed(_)) && entry.hold.token == hold.token).then_some(entry)
+        let is_kept = inner.clock.now() < entry.forgotten_at || inner.mistake == Mistake::HoldsForGood;
+        let is_held = matches!(entry.state, State::Claimed(_)) && entry.hold.token == hold.token;
+        (is_kept && is_held).then_some(entry)
     }
 
     fn claim(&mut self, request: &ClaimRequest, inner: &Inner) -> Claim {
@@ -284,7 +295,10 @@ impl Entries {
                 inner.changed.notify_waiters();
                 Claim::Abandoned
             }
-            State::Claimed(_) => {
+            State::Claimed(until) => {
+                if repeated && inner.mistake == Mistake::KeepsFirstRetention {
+                    won.forgotten_at = lease_until.after(entry.forgotten_at.since(until));
+                }
                 won.attempt = entry.attempt + u32::from(!repeated);
                 let attempt = won.attempt;
                 self.map.insert(address, won);
@@ -296,17 +310,8 @@ impl Entries {
     fn complete(&mut self, hold: &Hold, record: Record, retention: Retention, inner: &Inner) -> Completion {
         let now = inner.clock.now();
         let until = now.after(retention.replay);
-        if self.standing(hold).is_none() && inner.mistake != Mistake::UnfencedComplete {
-            return match self.live(hold.address, now).map(|(_, entry)| entry) {
-                Some(Entry { state: State::Completed(record, _), hold: winner, .. }) => {
-                    match (winner.token == hold.token, winner.fingerprint == hold.fingerprint) {
-                        (true, _) => Completion::Stored,
-                        (_, true) => Completion::Fenced(Some(record)),
-                        _ => Completion::Fenced(None),
-                    }
-                }
-                _ => Completion::Fenced(None),
-            };
+        if self.standing(hold, inner).is_none() && inner.mistake != Mistake::UnfencedComplete {
+            return self.verdict_on(hold, inner);
         }
         let state = State::Completed(record, until);
         let attempt = self.map.get(&hold.address).map_or(1, |entry| entry.attempt);
@@ -320,6 +325,21 @@ impl Entries {
             self.map.remove(&oldest);
         }
         Completion::Stored
+    }
+
+    fn verdict_on(&self, hold: &Hold, inner: &Inner) -> Completion {
+        let now = inner.clock.now();
+        let entry = self.map.get(&hold.address);
+        let kept = entry.filter(|entry| now < entry.forgotten_at || inner.mistake == Mistake::StoredForGood);
+        let Some(Entry { state: State::Completed(record, until), hold: winner, .. }) = kept else {
+            return Completion::Fenced(None);
+        };
+        let is_live = now < *until;
+        if winner.token == hold.token && (is_live || inner.mistake != Mistake::FencesItsOwner) {
+            return Completion::Stored;
+        }
+        let is_told = is_live && winner.fingerprint == hold.fingerprint;
+        Completion::Fenced(is_told.then(|| record.clone()))
     }
 
     fn resolve(&mut self, request: ResolveRequest, inner: &Inner) -> Resolve {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{PostgresStore, PostgresStoreBuilder};
+use idempotent_runtime::{Address, PostgresStore, PostgresStoreBuilder};
 use sqlx::{
     AssertSqlSafe, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -70,6 +70,13 @@ impl Schema {
         let number = sqlx::query_scalar(AssertSqlSafe(sql.replace("{}", &self.name))).fetch_one(&pool).await;
         pool.close().await;
         number.unwrap()
+    }
+
+    /// Gives an entry a state that nobody knows.
+    pub async fn damage(&self, address: Address) {
+        let row = format!("address = decode('{address}', 'hex')");
+        let damaged = self.execute(&format!("UPDATE {{}}.keys SET state = 'x' WHERE {row}")).await;
+        assert_eq!(damaged, 1);
     }
 
     /// Lets time pass for every entry.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::RedisStore;
+use idempotent_runtime::{Address, RedisStore};
 
 use crate::{redis_cluster::RedisCluster, space::Space, stores::redis_url};
 
@@ -42,6 +42,20 @@ impl Keys {
         let builder = RedisStore::builder(&self.url).prefix(self.space.name());
         let builder = if self.is_old { builder.before_redis_7() } else { builder };
         builder.build().await.unwrap()
+    }
+
+    /// Gives an entry a state that nobody knows.
+    pub async fn damage(&self, address: Address) {
+        let mut damaged = 0;
+        for server in &self.servers {
+            let client = redis::Client::open(server.as_str()).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut set = redis::cmd("SETRANGE");
+            set.arg(format!("{}:{address}", self.space.name())).arg(0).arg("X");
+            // The other nodes of a cluster refuse.
+            damaged += usize::from(set.exec_async(&mut connection).await.is_ok());
+        }
+        assert_eq!(damaged, 1, "one server has the entry");
     }
 
     /// Lets time pass for every entry.

@@ -164,6 +164,17 @@ impl RedisServer {
         stats.lines().filter_map(call).collect()
     }
 
+    /// From now on it cannot save what it keeps, as one whose disk is full. Where it is set to save
+    /// at times, it refuses to write.
+    pub async fn cannot_save(&self) {
+        // Whoever runs it may be allowed to write anywhere, but not in a folder that is gone.
+        fs::remove_dir_all(self.scratch.file("")).unwrap();
+        self.ask::<()>("BGSAVE").await;
+        while !self.ask::<String>("INFO persistence").await.contains("rdb_last_bgsave_status:err") {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// What the server has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.scratch.file("log")).unwrap_or_default()

@@ -193,6 +193,40 @@ impl<S: Store> Desk<S> {
         Ok(hold)
     }
 
+    /// Makes the entry of `hold` unreadable.
+    pub(super) async fn damage(&self, hold: Hold) {
+        self.subject.damaged(hold.address).await;
+    }
+
+    /// Holds if every claim on the entry of `owner` is told that it cannot be read.
+    pub(super) async fn is_unreadable(&self, owner: Hold) -> Verdict {
+        for (hold, on_abandoned) in [
+            (owner, OnAbandoned::Refuse),
+            (retry(owner)?, OnAbandoned::Refuse),
+            (retry(owner)?, OnAbandoned::Rerun),
+            (reuse(owner)?, OnAbandoned::Refuse),
+        ] {
+            let request = ClaimRequest { hold, lease: LONG, on_abandoned, retention: LONG };
+            unreadable(self.store.claim(request).await, "a claim")?;
+        }
+        Ok(())
+    }
+
+    /// Holds if nobody can end the entry of `owner` by hand, or look at it.
+    pub(super) async fn is_unreadable_by_hand(&self, owner: Hold) -> Verdict {
+        let Hold { address, token, .. } = owner;
+        if self.subject.can_resolve() {
+            let request = ResolveRequest { address, token, instead_of: None, outcome: None };
+            unreadable(self.store.resolve(request).await, "a resolution")?;
+        }
+        if self.subject.can_be_inspected() {
+            unreadable(self.store.inspect(address).await, "a look")?;
+            let request = ForgetRequest { address, token, stage: Stage::Claimed };
+            unreadable(self.store.forget(request).await, "forgetting")?;
+        }
+        Ok(())
+    }
+
     /// A hold that won and completed with `record`.
     pub(super) async fn completed(&self, record: &Record) -> Result<Hold, String> {
         let hold = self.won().await?;
@@ -213,6 +247,14 @@ impl<S: Store> Desk<S> {
         let new = retry(old)?;
         is(self.rerun(new).await?, Claim::Won { attempt: 2 }, "a rerun after the lease")?;
         Ok((old, new))
+    }
+}
+
+/// Holds if the store has said that an entry cannot be read.
+fn unreadable<T: Debug>(answer: Result<T, StoreError>, what: &str) -> Verdict {
+    match answer {
+        Err(StoreError::Unreadable { .. }) => Ok(()),
+        other => Err(format!("{what} on an unreadable entry was {}", shown(&other))),
     }
 }
 

@@ -63,6 +63,9 @@ pub async fn check<S: Store>(subject: Subject<S>) -> Report {
         alone.extend(facts::resolving());
         racing.extend(facts::resolving_at_once());
     }
+    if subject.can_damage() {
+        alone.extend(facts::damaged());
+    }
     if subject.can_be_inspected() {
         alone.extend(facts::inspecting());
         racing.extend(facts::forgetting_at_once());

@@ -4,10 +4,11 @@ use std::{fmt, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use crate::clock::ManualClock;
+use crate::{clock::ManualClock, request::Address};
 
 type Open<S> = Box<dyn Fn() -> BoxFuture<'static, S> + Send + Sync>;
 type Shift = Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
+type Damage = Box<dyn Fn(Address) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A store to check: how to open it, and how time passes for it.
 pub struct Subject<S> {
@@ -18,6 +19,7 @@ pub struct Subject<S> {
     patience: Duration,
     resolves: bool,
     inspects: bool,
+    damage: Option<Damage>,
 }
 
 enum Time {
@@ -43,6 +45,7 @@ impl<S: 'static> Subject<S> {
             patience: Duration::from_secs(20),
             resolves: false,
             inspects: false,
+            damage: None,
         }
     }
 
@@ -100,6 +103,28 @@ impl<S: 'static> Subject<S> {
     pub fn inspects(mut self) -> Self {
         self.inspects = true;
         self
+    }
+
+    /// Makes an entry unreadable, by whatever means there is, when the future it gives is done:
+    /// with a state that no release has written, for example. What concerns such entries is checked
+    /// too: see [`StoreError::Unreadable`](crate::StoreError::Unreadable).
+    #[must_use]
+    pub fn damage<F>(mut self, damage: impl Fn(Address) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.damage = Some(Box::new(move |address| damage(address).boxed()));
+        self
+    }
+
+    pub(super) fn can_damage(&self) -> bool {
+        self.damage.is_some()
+    }
+
+    pub(super) async fn damaged(&self, address: Address) {
+        if let Some(damage) = &self.damage {
+            damage(address).await;
+        }
     }
 
     pub(super) fn can_resolve(&self) -> bool {

@@ -98,7 +98,9 @@ async fn keep_trying(claimed: Claimed, record: Record) -> Filed {
 }
 
 async fn try_again(claimed: &Claimed, record: &Record) -> Completion {
-    let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
+    // Its lease is renewed as rarely.
+    let longest = LONGEST_PAUSE.max(claimed.app.0.settings.lease / 3);
+    let mut pace = Pace::new(FIRST_PAUSE, longest);
     loop {
         sleep(pace.pause()).await;
         if let Some(completion) = try_once(claimed, record).await {

@@ -1,13 +1,14 @@
 //! Gives back what was claimed and does not run, in the background where the store fails.
 
 use std::{
+    pin::pin,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::Instrument;
 
@@ -25,12 +26,16 @@ use crate::{
 //   unknown ─ no answer ─▶ unknown: claimed again after a pause, and again
 //           ─ won, as the first attempt ──▶ ours
 //           ─ won, as a later one ────────▶ left to its lease: whoever takes it over is told that an execution has died
+//           ─ the entry cannot be read ───▶ left to its lease
 //           ─ any other answer ───────────▶ not ours, and released like ours: a release touches nothing of anybody else's
 //   ours    ─ released ─ no answer ─▶ ours: released after a pause, and again;  answered ─▶ given back
 //   given back ─ a lease later ─▶ released once more, in case a network had held the claim up until then
+//   unknown, ours ─ there is no try left ─▶ left to its lease
 //
-// To others a claim that is sent again does what the first one would have done: a lease that has run out is seen so. Trying ends with
-// the ttl, when what may have been written is forgotten anyway.
+// To others a claim that is sent again does what the first one would have done: a lease that has
+// run out is seen so. The work is bounded: by the number of keys, by the tries for each, and by the
+// time for which a drain waits. A claim that the store has refused never comes here: it did
+// nothing.
 
 /// How many claims may wait to be given back at a time, and how many to be given back once more.
 const WAITING: usize = 16 * 1024;
@@ -69,63 +74,97 @@ impl GivingBack {
 pub(crate) async fn give_back(app: &Idempotency, policy: &Policy, hold: Hold) {
     let Err(error) = app.0.store.release(hold).await else { return };
     tracing::warn!(%error, "a key could not be released, trying again");
-    let Some(place) = app.0.giving_back.place() else { return };
-    let (app, executing, ttl) = (app.clone(), app.0.executions.count(), policy.ttl);
-    let work = async move {
-        let _ = timeout(ttl, release(&app, hold)).await;
-        drop((place, executing));
-    };
-    tokio::spawn(work.in_current_span());
+    let (trying, ttl) = (app.clone(), policy.ttl);
+    in_background(app, async move {
+        let mut tries = Tries::within(trying.0.settings.lease);
+        let _ = timeout(tries.lease.saturating_add(ttl), release(&trying, hold, &mut tries)).await;
+    });
 }
 
-/// Gives back a claim of which it is not known whether it was won, in the background. A drain waits until that is done, and not for
-/// the once more.
+/// Gives back a claim of which it is not known whether it was won, in the background.
 pub(crate) fn give_back_unknown(app: &Idempotency, request: ClaimRequest, error: CallError<Claim>) {
-    let Some(place) = app.0.giving_back.place() else { return };
-    let (app, executing) = (app.clone(), app.0.executions.count());
-    let work = async move {
-        let given_back = timeout(request.retention, undo(&app, &request, error)).await;
-        let (lease, left) = (request.lease, Arc::downgrade(&app.0));
-        drop((place, executing, app));
-        if given_back == Ok(Undone::Released) {
-            once_more(left, request.hold, lease).await;
+    let trying = app.clone();
+    in_background(app, async move {
+        // When what may have been written is forgotten.
+        let limit = request.lease.saturating_add(request.retention);
+        if timeout(limit, undo(&trying, &request, error)).await == Ok(Undone::Released) {
+            let once_more = once_more(Arc::downgrade(&trying.0), request.hold, request.lease);
+            tokio::spawn(once_more.in_current_span());
         }
+    });
+}
+
+/// Gives a key back, if there is a place for one more. A drain waits for it, at most for a lease.
+fn in_background(app: &Idempotency, work: impl Future<Output = ()> + Send + 'static) {
+    let Some(place) = app.0.giving_back.place() else { return };
+    let (waited_for, lease) = (app.0.executions.count(), app.0.settings.lease);
+    let bounded = async move {
+        let mut work = pin!(work);
+        if timeout(lease, work.as_mut()).await.is_err() {
+            drop(waited_for);
+            work.await;
+        }
+        drop(place);
     };
-    tokio::spawn(work.in_current_span());
+    tokio::spawn(bounded.in_current_span());
 }
 
 /// How a claim was given back.
 #[derive(PartialEq, Eq)]
 enum Undone {
     Released,
-    /// It took over an execution that has died, and so will the next one.
     LeftToItsLease,
 }
 
 async fn undo(app: &Idempotency, request: &ClaimRequest, error: CallError<Claim>) -> Undone {
-    if let Some(Claim::Won { attempt: 2.. }) = decided(app, request, error).await {
-        return Undone::LeftToItsLease;
+    let mut tries = Tries::within(request.lease);
+    match decided(app, request, error, &mut tries).await {
+        Decided::ToBeReleased => release(app, request.hold, &mut tries).await,
+        Decided::NotToBeReleased => Undone::LeftToItsLease,
     }
-    release(app, request.hold).await;
-    Undone::Released
 }
 
-/// The answer to the claim that brought `error`, or to the same claim sent again. `None` where the store is full: that is an answer
-/// too, but not about this claim.
-async fn decided(app: &Idempotency, request: &ClaimRequest, mut error: CallError<Claim>) -> Option<Claim> {
-    let (again, mut pace) = (to_be_released(request), pace(app));
+/// What is known of a claim that has brought no answer.
+enum Decided {
+    ToBeReleased,
+    /// It took over an execution that has died, and so will the next one; or nothing was found out.
+    NotToBeReleased,
+}
+
+impl Decided {
+    fn by(claim: &Claim) -> Self {
+        match claim {
+            Claim::Won { attempt: 2.. } => Decided::NotToBeReleased,
+            _ => Decided::ToBeReleased,
+        }
+    }
+}
+
+/// What became of the claim that brought `error`: its own answer tells, or that to the same claim
+/// sent again.
+async fn decided(
+    app: &Idempotency,
+    request: &ClaimRequest,
+    mut error: CallError<Claim>,
+    tries: &mut Tries,
+) -> Decided {
+    let again = to_be_released(request);
     loop {
         if let CallError::Pending(call) = error
             && let Some(claim) = call.settled().await
         {
-            return Some(claim);
+            return Decided::by(&claim);
         }
         match in_turn(app, app.0.store.claim(&again)).await {
-            Ok(claim) => return Some(claim),
-            Err(full) if full.is_full() => return None,
+            Ok(claim) => return Decided::by(&claim),
+            // An answer too, but not about this claim.
+            Err(full) if full.is_full() => return Decided::ToBeReleased,
+            Err(unreadable) if unreadable.is_unreadable() => return Decided::NotToBeReleased,
             Err(failed) => error = failed,
         }
-        sleep(pace.pause()).await;
+        if tries.next(request.hold).await.is_none() {
+            return Decided::NotToBeReleased;
+        }
     }
 }
 
@@ -138,11 +177,13 @@ fn to_be_released(request: &ClaimRequest) -> ClaimRequest {
     }
 }
 
-async fn release(app: &Idempotency, hold: Hold) {
-    let mut pace = pace(app);
+async fn release(app: &Idempotency, hold: Hold, tries: &mut Tries) -> Undone {
     while in_turn(app, app.0.store.release(hold)).await.is_err() {
-        sleep(pace.pause()).await;
+        if tries.next(hold).await.is_none() {
+            return Undone::LeftToItsLease;
+        }
     }
+    Undone::Released
 }
 
 async fn once_more(app: Weak<Inner>, hold: Hold, lease: Duration) {
@@ -150,7 +191,7 @@ async fn once_more(app: Weak<Inner>, hold: Hold, lease: Duration) {
     let Some(_place) = places.and_then(|places| places.try_acquire_owned().ok()) else { return };
     sleep(lease).await;
     if let Some(app) = app.upgrade().map(Idempotency) {
-        let _ = timeout(lease, release(&app, hold)).await;
+        let _ = timeout(lease, release(&app, hold, &mut Tries::within(lease))).await;
     }
 }
 
@@ -159,7 +200,47 @@ async fn in_turn<T>(app: &Idempotency, call: impl Future<Output = T>) -> T {
     call.await
 }
 
-/// Often enough to be heard before a lease is seen to have run out.
-fn pace(app: &Idempotency) -> Pace {
-    Pace::new(Duration::from_millis(50), Duration::from_secs(1).min(app.0.settings.lease / 10))
+/// Pause before the first of further tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Number of tries after the lease, with ever longer pauses: about a quarter of an hour.
+const LATE_TRIES: u32 = 8;
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The tries that are left to give one key back.
+struct Tries {
+    lease: Duration,
+    lease_until: Instant,
+    soon: Pace,
+    late: Pace,
+    late_tries: u32,
+}
+
+impl Tries {
+    /// Tries for a claim that has been sent with this lease: often enough to be heard before the
+    /// lease is seen to have run out, and rarely after that.
+    fn within(lease: Duration) -> Self {
+        let (soon, late) = (lease / 10, lease / 5);
+        Tries {
+            lease,
+            lease_until: Instant::now() + lease,
+            soon: Pace::new(FIRST_PAUSE, soon),
+            late: Pace::new(late, LONGEST_PAUSE.max(late)),
+            late_tries: LATE_TRIES,
+        }
+    }
+
+    /// Pauses before the next try to give `hold` back. `None` where there is none left.
+    async fn next(&mut self, hold: Hold) -> Option<()> {
+        if Instant::now() < self.lease_until {
+            sleep(self.soon.pause()).await;
+            return Some(());
+        }
+        let Some(left) = self.late_tries.checked_sub(1) else {
+            tracing::warn!(address = ?hold.address, "a key could not be released: it is left to its lease");
+            return None;
+        };
+        self.late_tries = left;
+        sleep(self.late.pause()).await;
+        Some(())
+    }
 }

@@ -128,8 +128,9 @@ impl Claimed {
         hold: Hold,
         lead: Lead,
         account: Account,
-        executing: Executing,
+        mut executing: Executing,
     ) -> Self {
+        executing.begins();
         lead.running(hold);
         app.0.keeping.call_once(|| lease::keep_all(&app));
         let retention = Retention { replay: policy.ttl, remember: app.0.settings.remember_expired };

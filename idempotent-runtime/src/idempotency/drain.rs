@@ -23,9 +23,10 @@ use super::Idempotency;
 pub enum Drained {
     /// Nothing runs any more.
     Complete,
-    /// That many executions still run.
+    /// Something has not ended.
     TimedOut {
-        /// Executions that a stop would now lose.
+        /// Number of executions that run, and of claims that wait for their answer or to be
+        /// released. A stop would now lose them.
         running: usize,
     },
 }
@@ -36,6 +37,9 @@ pub enum Drained {
 pub(crate) struct Executions {
     draining: AtomicBool,
     running: AtomicUsize,
+    // Of those that run the ones that have won their claims: what is lost of the others has run
+    // nothing.
+    begun: AtomicUsize,
     ended: Notify,
 }
 
@@ -43,12 +47,30 @@ impl Executions {
     /// Counts one execution.
     pub(crate) fn count(self: &Arc<Self>) -> Executing {
         self.running.fetch_add(1, SeqCst);
-        Executing(Arc::clone(self))
+        Executing { executions: Arc::clone(self), stage: Stage::Claiming }
     }
 
     /// How many run now.
     pub(crate) fn running(&self) -> usize {
         self.running.load(SeqCst)
+    }
+
+    /// Says what a stop loses of `running`.
+    fn warn_of_loss(&self, running: usize) {
+        let begun = self.begun.load(SeqCst);
+        if begun > 0 {
+            tracing::warn!(
+                running = begun,
+                "stopping while executions run; their keys will be outcome_unknown"
+            );
+        }
+        let claims = running.saturating_sub(begun);
+        if claims > 0 {
+            tracing::warn!(
+                claims,
+                "stopping before claims that ran nothing are released; they end with their leases"
+            );
+        }
     }
 
     async fn ended(&self) {
@@ -64,19 +86,42 @@ impl Executions {
 
 /// One execution that counts.
 #[derive(Debug)]
-pub(crate) struct Executing(Arc<Executions>);
+pub(crate) struct Executing {
+    executions: Arc<Executions>,
+    stage: Stage,
+}
+
+/// How far an execution has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its claim is sent, or is to be released.
+    Claiming,
+    /// Its claim is won: its handler runs, or has run.
+    Begun,
+}
 
 impl Executing {
     /// Whether a drain has begun, so that nothing new may run.
     pub(crate) fn is_draining(&self) -> bool {
-        self.0.draining.load(SeqCst)
+        self.executions.draining.load(SeqCst)
+    }
+
+    /// Its handler is about to run.
+    pub(crate) fn begins(&mut self) {
+        if self.stage == Stage::Claiming {
+            self.stage = Stage::Begun;
+            self.executions.begun.fetch_add(1, SeqCst);
+        }
     }
 }
 
 impl Drop for Executing {
     fn drop(&mut self) {
-        if self.0.running.fetch_sub(1, SeqCst) == 1 && self.0.draining.load(SeqCst) {
-            self.0.ended.notify_waiters();
+        if self.stage == Stage::Begun {
+            self.executions.begun.fetch_sub(1, SeqCst);
+        }
+        if self.executions.running.fetch_sub(1, SeqCst) == 1 && self.executions.draining.load(SeqCst) {
+            self.executions.ended.notify_waiters();
         }
     }
 }
@@ -137,8 +182,8 @@ pub async fn serve(server: Server, idempotency: Idempotency, limit: Duration) ->
     let stopped = async {
         handle.pause().await;
         let drained = idempotency.drain(limit).await;
-        if drained != Drained::Complete {
-            tracing::warn!(?drained, "stopping while executions run; their keys will be outcome_unknown");
+        if let Drained::TimedOut { running } = drained {
+            idempotency.0.executions.warn_of_loss(running);
         }
         handle.stop(drained == Drained::Complete).await;
     };

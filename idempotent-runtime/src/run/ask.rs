@@ -122,6 +122,10 @@ impl<H> Claiming<H> {
             Ok(Claim::Expired) => settled(job, lead, Code::KeyExpired),
             Ok(Claim::Abandoned) => settled(job, lead, Code::OutcomeUnknown),
             Err(error) if error.is_full() => settled(job, lead, Code::StoreFull),
+            Err(error) if error.is_unreadable() => {
+                tracing::error!(%error, handler = job.policy.handler, "an entry cannot be read");
+                settled(job, lead, Code::OutcomeUnknown)
+            }
             Err(error) => {
                 let failed = store_failed(job, hold, lead, executing, error);
                 Told::Work(Box::pin(failed.map(Asked::Answered)))
@@ -172,7 +176,7 @@ async fn store_failed<H, Args>(
     mut job: Job<H>,
     hold: Hold,
     lead: Lead,
-    executing: Executing,
+    mut executing: Executing,
     error: CallError<Claim>,
 ) -> Result<HttpResponse, Reason>
 where
@@ -188,7 +192,10 @@ where
     let code = match job.app.0.settings.on_store_error {
         OnStoreError::Refuse => Code::StoreUnavailable,
         OnStoreError::Execute if executing.is_draining() => Code::ShuttingDown,
-        OnStoreError::Execute => return Ok(execution::unprotected(job, lead).await),
+        OnStoreError::Execute => {
+            executing.begins();
+            return Ok(execution::unprotected(job, lead).await);
+        }
     };
     job.account.refused(code);
     lead.end(Ending::Settled(hold.fingerprint, code));

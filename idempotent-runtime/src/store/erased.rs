@@ -296,6 +296,11 @@ impl<T> CallError<T> {
         matches!(self, CallError::Failed(StoreError::Full { .. }))
     }
 
+    /// Whether there is an entry that the store cannot read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, CallError::Failed(StoreError::Unreadable { .. }))
+    }
+
     /// Whether the store says that it did nothing.
     pub(crate) fn did_nothing(&self) -> bool {
         matches!(self, CallError::Failed(error) if error.did_nothing())

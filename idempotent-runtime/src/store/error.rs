@@ -2,7 +2,11 @@
 
 use std::error::Error;
 
-/// A store could not do what it was asked. Logged, never sent to a client.
+/// Reason why a store could not do what it was asked. Logged, never sent to a client.
+///
+/// All but [`Unavailable`](StoreError::Unavailable) are answers: the store says that it has done
+/// nothing, and will do nothing later. A claim that fails with one of them is not released, and
+/// not sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store did not answer, or not in a way that can be understood. What was asked may have been done.
@@ -13,7 +17,8 @@ pub enum StoreError {
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store could not be asked, or has refused. Nothing was done, and nothing will be: a claim that fails so needs not be given back.
+    /// The store could not be asked, or has refused: it may not write, a disk is full, a right is
+    /// missing. Nothing was done, and nothing will be.
     #[error("the {store} store did nothing")]
     Undone {
         /// The store's name.
@@ -26,6 +31,15 @@ pub enum StoreError {
     Full {
         /// The store's name.
         store: &'static str,
+    },
+    /// The entry cannot be read: it is damaged, or a newer release has written it. Nothing was
+    /// done. Its request may have run, so it is `outcome_unknown` and never run again.
+    #[error("the {store} store cannot read an entry")]
+    Unreadable {
+        /// The store's name.
+        store: &'static str,
+        /// What is wrong with the entry.
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -43,6 +57,11 @@ impl StoreError {
     /// The store called `store` has no room for a new key.
     pub fn full(store: &'static str) -> Self {
         StoreError::Full { store }
+    }
+
+    /// The store called `store` has an entry there that it cannot read because of `source`.
+    pub fn unreadable(store: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StoreError::Unreadable { store, source: source.into() }
     }
 
     /// Whether what was asked was not done, and will not be.

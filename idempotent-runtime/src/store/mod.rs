@@ -54,6 +54,26 @@ use crate::request::{Address, RequestFingerprint};
 /// been without an answer for a minute where thousands are. A store that leaves a thousand calls in a row without an answer is sent one at a
 /// time until it answers.
 /// The suite in `idempotent_runtime::conformance` (feature `conformance`) checks all of this page against a store.
+///
+/// # Rules for all verbs
+///
+/// - **An entry is forgotten when its time has ended.** The time of a claim ends a retention after
+///   its lease. The time of a record ends when it is replayed no more, and when the time for which
+///   the key is remembered has passed too. From that moment on the address is vacant to every verb:
+///   a store may delete the entry later, and nobody can tell.
+/// - **A hold stands** as long as its entry is claimed with its token and not forgotten. A lease
+///   that has run out does not end a hold: abandonment, takeover, completion, release and an
+///   operator do.
+/// - **A repeated call gets the same answer.** Its first reply may have been lost. Times that it
+///   brings are counted from now; what has been recorded stays.
+/// - **An entry that cannot be read** is damaged, or in a state that this release does not know. A
+///   claim, a resolution, a look and a request to forget are told so before anything else:
+///   [`StoreError::Unreadable`]. No hold on such an entry stands, and nothing but time and
+///   [`forget`](Store::forget) of the entry above it removes it. It is never vacant, since its
+///   request may have run.
+/// - **Errors say what was done.** [`StoreError::Unavailable`] is for calls whose fate is not
+///   known: such a claim is sent again and released in the background. With every other error the
+///   store says that it has done nothing and will do nothing, and the call is over.
 pub trait Store: Send + Sync + 'static {
     /// The store's name, for logs.
     fn name(&self) -> &'static str;
@@ -61,17 +81,20 @@ pub trait Store: Send + Sync + 'static {
     /// Decides whether the caller may run the request.
     ///
     /// In this order:
-    /// 1. A vacant address, or one whose retention has ended: the caller's claim is written, [`Claim::Won`], attempt 1.
+    /// 1. A vacant address, or one whose entry is forgotten: the caller's claim is written,
+    ///    [`Claim::Won`], attempt 1.
     /// 2. Another fingerprint than the entry's: [`Claim::Reused`], whatever state the entry is in.
     /// 3. Completed: [`Claim::Replay`], with what is left of its time. Completed, expired and remembered: [`Claim::Expired`].
-    /// 4. Claimed with this same token: [`Claim::Won`] again, the lease counted from now.
+    /// 4. Claimed with this same token, whether or not the lease has run out: [`Claim::Won`] again,
+    ///    with the attempt of before. Lease and retention are counted anew, as this claim says.
     /// 5. Claimed, and the lease runs: [`Claim::InFlight`].
     /// 6. Claimed, and the lease has run out: under [`OnAbandoned::Refuse`] the entry becomes abandoned for good and the
     ///    answer is [`Claim::Abandoned`]; under [`OnAbandoned::Rerun`] the caller's claim replaces it, [`Claim::Won`], one attempt more.
     /// 7. Abandoned: [`Claim::Abandoned`].
     fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
-    /// Lets the lease run from now, if the hold still stands.
+    /// Lets the lease run from now, if the hold still stands. The claim's retention is counted from
+    /// its new end.
     fn renew(
         &self,
         hold: Hold,
@@ -80,9 +103,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes the record in place of the claim, if the hold still stands.
     ///
-    /// A hold stands until its entry is completed, released, abandoned or taken over; a lease that has run out unseen does
-    /// not end it. Repeated with the same token, the answer is [`Completion::Stored`] again. A hold that does not stand is told what
-    /// the winner recorded for the same fingerprint, if anything, and changes nothing.
+    /// In this order:
+    /// 1. A vacant address, or one whose entry is forgotten: [`Completion::Fenced`], and nothing is
+    ///    told.
+    /// 2. Claimed with this token: the record is written, [`Completion::Stored`].
+    /// 3. Completed by this token: [`Completion::Stored`] again, also when the record has expired
+    ///    and is remembered. Whatever the repetition brings, the first record and its times stay.
+    /// 4. Completed by another token: [`Completion::Fenced`], with the winner's record where it is
+    ///    still replayed and belongs to the same fingerprint.
+    /// 5. Otherwise: [`Completion::Fenced`].
     fn complete(
         &self,
         hold: Hold,
@@ -96,7 +125,7 @@ pub trait Store: Send + Sync + 'static {
     /// Ends an entry that nobody runs any more, for somebody who knows what became of its request.
     ///
     /// In this order:
-    /// 1. A vacant address, or one whose retention has ended: [`Resolve::Vacant`].
+    /// 1. A vacant address, or one whose entry is forgotten: [`Resolve::Vacant`].
     /// 2. Claimed, and the lease runs: [`Resolve::Running`].
     /// 3. Completed, expired and remembered: [`Resolve::Expired`]. Completed by this same token: [`Resolve::Done`] again.
     /// 4. Completed with any other record than `instead_of`: [`Resolve::Completed`], with that record.
@@ -115,7 +144,8 @@ pub trait Store: Send + Sync + 'static {
         )))
     }
 
-    /// What is known of the entry at `address`; `None` where it is vacant, or its retention has ended.
+    /// What is known of the entry at `address`; `None` where it is vacant, or its entry is
+    /// forgotten.
     ///
     /// Changes nothing, and nothing is decided by it: what it says may be over when it is heard. A store that leaves this, or
     /// [`forget`](Store::forget) or [`stuck`](Store::stuck), as it is cannot be looked into, and says so: [`StoreError::Undone`].
@@ -130,12 +160,13 @@ pub trait Store: Send + Sync + 'static {
     /// Makes the address of an entry vacant that nobody runs, whatever its outcome is.
     ///
     /// In this order:
-    /// 1. A vacant address, or one whose retention has ended: [`Forget::Vacant`].
+    /// 1. A vacant address, or one whose entry is forgotten: [`Forget::Vacant`].
     /// 2. Another token than the entry's, or another stage: [`Forget::Another`]. An entry has the token of the claim that it is or was, or of what
     ///    completed it; completed or not tells apart what has become of one claim.
     /// 3. Claimed, and the lease runs: [`Forget::Running`].
     /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those whose addresses begin with the same
-    ///    sixteen bytes, which are the steps of its executions, but not those that are claimed while their lease runs.
+    ///    sixteen bytes, which are the steps of its executions, but not those that are claimed
+    ///    while their lease runs. Those that cannot be read go too.
     ///
     /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it decides and writes in one step, as far as the entry
     /// is concerned; nobody may win the address while something beneath it is still to go.

@@ -17,7 +17,7 @@ fn keys() -> usize {
 async fn checked(clock: Option<ManualClock>) -> Report {
     let schema = Arc::new(Schema::new().await);
     schema.store().await;
-    let (opened, shifted) = (Arc::clone(&schema), Arc::clone(&schema));
+    let (opened, shifted, damaged) = (Arc::clone(&schema), Arc::clone(&schema), Arc::clone(&schema));
     let local = clock.clone();
     let shift = move |time: Duration| {
         let schema = Arc::clone(&shifted);
@@ -30,7 +30,11 @@ async fn checked(clock: Option<ManualClock>) -> Report {
                 let schema = Arc::clone(&opened);
                 async move { schema.store().await }
             };
-            check(Subject::new(open).shift(shift).keys(keys()).resolves().inspects()).await
+            let damage = move |address| {
+                let schema = Arc::clone(&damaged);
+                async move { schema.damage(address).await }
+            };
+            check(Subject::new(open).shift(shift).damage(damage).keys(keys()).resolves().inspects()).await
         }
         Some(clock) => {
             let open = move || {

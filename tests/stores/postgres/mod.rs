@@ -6,6 +6,7 @@ mod crash;
 mod failover;
 mod full;
 mod locks;
+mod refused;
 mod setup;
 mod stuck;
 mod sweeping;

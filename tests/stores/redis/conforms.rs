@@ -19,7 +19,7 @@ const UNIT: Duration = Duration::from_secs(300);
 
 async fn conforms(keys: Keys, number: usize) {
     let keys = Arc::new(keys);
-    let (opened, shifted) = (Arc::clone(&keys), Arc::clone(&keys));
+    let (opened, shifted, damaged) = (Arc::clone(&keys), Arc::clone(&keys), Arc::clone(&keys));
     let open = move || {
         let keys = Arc::clone(&opened);
         async move { keys.store().await }
@@ -28,7 +28,12 @@ async fn conforms(keys: Keys, number: usize) {
         let keys = Arc::clone(&shifted);
         async move { keys.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves().inspects()).await.assert();
+    let damage = move |address| {
+        let keys = Arc::clone(&damaged);
+        async move { keys.damage(address).await }
+    };
+    let subject = Subject::new(open).shift(shift).unit(UNIT).damage(damage);
+    check(subject.keys(number).resolves().inspects()).await.assert();
 }
 
 async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {

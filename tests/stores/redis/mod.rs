@@ -12,6 +12,7 @@ mod crash;
 mod failover;
 mod hints;
 mod on_cluster;
+mod refused;
 mod replicas;
 mod runtimes;
 mod setup;

@@ -11,11 +11,12 @@ use std::{
 };
 
 use idempotent_runtime::{
-    ManualClock, SqliteStore,
+    Address, ManualClock, SqliteStore,
     conformance::{Subject, check},
     store::LocalCache,
 };
 use idempotent_tests::Scratch;
+use sqlx::SqlitePool;
 
 use super::{open, pool};
 
@@ -38,13 +39,21 @@ async fn handles(scratch: &Scratch, clock: &ManualClock) -> Vec<SqliteStore> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_sqlite_store_conforms() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
-    let builder = SqliteStore::at(scratch.file("keys.db")).unwrap();
-    let store = builder.clock(clock.clone()).build().await.unwrap();
-    let subject =
-        Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000)).resolves().inspects();
+    let path = scratch.file("keys.db");
+    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    let pool = pool(&path).await;
+    let subject = Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000));
+    let subject = subject.resolves().inspects().damage(move |address| damage(pool.clone(), address));
     let report = check(subject.patience(Duration::from_secs(60))).await;
     report.assert();
-    assert_eq!(report.facts(), 109);
+    assert_eq!(report.facts(), 118);
+}
+
+/// Gives an entry a state that nobody knows.
+async fn damage(pool: SqlitePool, address: Address) {
+    let query = sqlx::query("UPDATE idempotency_keys SET state = 9 WHERE address = ?");
+    let damaged = query.bind(address.as_bytes().to_vec()).execute(&pool).await.unwrap();
+    assert_eq!(damaged.rows_affected(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -59,6 +59,7 @@ async fn a_file_that_stays_locked_is_an_error_in_bounded_time_and_recovers() {
         let lock = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
         let asked = Instant::now();
         let error = store.claim(claim(hold())).await.unwrap_err();
+        assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
         assert!(said(&error).contains("database is locked"), "{}", said(&error));
         let took = asked.elapsed();
         lock.rollback().await.unwrap();
@@ -110,6 +111,7 @@ async fn a_table_that_is_gone_is_an_error_until_it_is_back() {
     let pool = pool(&path).await;
     run(&pool, "ALTER TABLE idempotency_keys RENAME TO away").await;
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
+    assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
     assert!(said(&error).contains("no such table"), "{}", said(&error));
     run(&pool, "ALTER TABLE away RENAME TO idempotency_keys").await;
     let found = store.claim(claim(retry(kept))).await.unwrap();
@@ -126,6 +128,7 @@ async fn a_file_that_is_deleted_or_replaced_is_an_error_and_not_a_new_execution(
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
     assert!(said(&error).contains("No such file"), "{}", said(&error));
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
+    assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
     assert!(said(&error).contains("unable to open database file"), "{}", said(&error));
     assert!(!path.exists(), "the store has created a new file");
     std::fs::rename(scratch.file("away.db"), &path).unwrap();
@@ -166,7 +169,9 @@ async fn a_damaged_row_is_an_error_for_its_key_alone() {
         run(&pool, &format!("UPDATE idempotency_keys SET {damage} WHERE {last}")).await;
         let (at_once, beside) =
             tokio::join!(store.claim(claim(retry(damaged))), store.claim(claim(retry(whole))));
-        assert!(said(&at_once.unwrap_err()).contains("a row is damaged"), "{damage}");
+        let error = at_once.unwrap_err();
+        assert!(matches!(error, StoreError::Unreadable { .. }), "{damage}: {error:?}");
+        assert!(said(&error).contains("a row is damaged"), "{damage}");
         assert!(matches!(beside.unwrap(), Claim::Replay { .. }), "{damage}");
     }
 }
@@ -260,8 +265,9 @@ async fn a_key_that_is_remembered_gives_its_records_bytes_back() {
     let record = sqlx::query_scalar::<_, Option<Vec<u8>>>("SELECT record FROM idempotency_keys");
     assert_eq!(record.fetch_one(&pool(&path).await).await.unwrap(), None);
     assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Expired);
-    let late = store.complete(hold, Record::from_bytes(&b"late"[..]), retention).await.unwrap();
-    assert_eq!(late, Completion::Fenced(None));
+    let repeated = store.complete(hold, Record::from_bytes(&b"late"[..]), retention).await.unwrap();
+    assert_eq!(repeated, Completion::Stored);
+    assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Expired);
     clock.advance(LONG);
     assert_eq!(store.sweep().await.unwrap(), 1);
     assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Won { attempt: 1 });

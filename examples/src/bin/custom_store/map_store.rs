@@ -56,7 +56,7 @@ impl<C: Clock> Store for MapStore<C> {
         let mut entries = self.entries();
         forget_some(&mut entries, now);
         let claim = match entries.entry(request.hold.address) {
-            hash_map::Entry::Occupied(entry) if now < entry.get().forget_at => {
+            hash_map::Entry::Occupied(entry) if entry.get().is_kept(now) => {
                 entry.into_mut().claim(&request, now)
             }
             entry => {
@@ -74,7 +74,7 @@ impl<C: Clock> Store for MapStore<C> {
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
         let now = self.clock.now();
         let mut entries = self.entries();
-        match entries.get_mut(&hold.address).filter(|entry| entry.is_held_by(&hold)) {
+        match entries.get_mut(&hold.address).filter(|entry| entry.is_held_by(&hold, now)) {
             Some(entry) => {
                 entry.lease(now, lease);
                 Ok(Renewal::Renewed)
@@ -91,8 +91,10 @@ impl<C: Clock> Store for MapStore<C> {
     ) -> Result<Completion, StoreError> {
         let now = self.clock.now();
         let mut entries = self.entries();
-        let Some(entry) = entries.get_mut(&hold.address) else { return Ok(Completion::Fenced(None)) };
-        if !entry.is_held_by(&hold) {
+        let Some(entry) = entries.get_mut(&hold.address).filter(|entry| entry.is_kept(now)) else {
+            return Ok(Completion::Fenced(None));
+        };
+        if !entry.is_held_by(&hold, now) {
             return Ok(entry.verdict_on(&hold, now));
         }
         let replay_until = now.after(retention.replay);
@@ -103,8 +105,9 @@ impl<C: Clock> Store for MapStore<C> {
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let mut entries = self.entries();
-        if entries.get(&hold.address).is_some_and(|entry| entry.is_held_by(&hold)) {
+        if entries.get(&hold.address).is_some_and(|entry| entry.is_held_by(&hold, now)) {
             entries.remove(&hold.address);
             self.changed.notify_waiters();
         }
@@ -144,7 +147,7 @@ impl Entry {
             }
             State::Completed { .. } => Claim::Expired,
             State::Claimed { token, .. } if *token == request.hold.token => {
-                self.lease(now, request.lease);
+                *self = Entry::claimed(request, self.attempt, now);
                 Claim::Won { attempt: self.attempt }
             }
             State::Claimed { lease_until, .. } if now < *lease_until => {
@@ -165,8 +168,13 @@ impl Entry {
         matches!(self.state, State::Claimed { .. })
     }
 
-    fn is_held_by(&self, hold: &Hold) -> bool {
-        matches!(self.state, State::Claimed { token, .. } if token == hold.token)
+    /// Whether it still says something. From its end on the address is vacant.
+    fn is_kept(&self, now: Timestamp) -> bool {
+        now < self.forget_at
+    }
+
+    fn is_held_by(&self, hold: &Hold, now: Timestamp) -> bool {
+        self.is_kept(now) && matches!(self.state, State::Claimed { token, .. } if token == hold.token)
     }
 
     fn lease(&mut self, now: Timestamp, lease: Duration) {
@@ -179,9 +187,10 @@ impl Entry {
     /// What to tell a hold that does not stand: its own record again, or the winner's.
     fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match &self.state {
-            State::Completed { replay_until, .. } if *replay_until <= now => Completion::Fenced(None),
             State::Completed { token, .. } if *token == hold.token => Completion::Stored,
-            State::Completed { record, .. } if self.fingerprint == hold.fingerprint => {
+            State::Completed { record, replay_until, .. }
+                if now < *replay_until && self.fingerprint == hold.fingerprint =>
+            {
                 Completion::Fenced(Some(record.clone()))
             }
             _ => Completion::Fenced(None),

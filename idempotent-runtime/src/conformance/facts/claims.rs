@@ -38,6 +38,20 @@ pub(super) async fn a_claim_repeated_counts_its_lease_anew<S: Store>(desk: Desk<
     is_in_flight(desk.claim(retry(first)?).await?, lease, "a claim within the repeated claim's lease")
 }
 
+pub(super) async fn a_claim_repeated_counts_its_retention_anew<S: Store>(desk: Desk<S>) -> Verdict {
+    let (shortened, prolonged) = (hold()?, hold()?);
+    for (owner, first, repeated) in [(shortened, LONG, Duration::ZERO), (prolonged, Duration::ZERO, LONG)] {
+        for retention in [first, repeated] {
+            let claim = desk.ask(owner, desk.unit(), OnAbandoned::Refuse, retention).await?;
+            is(claim, WON, "the claim, and the claim repeated")?;
+        }
+    }
+    desk.pass(1.5).await;
+    is(desk.claim(reuse(shortened)?).await?, WON, "another request after the repeated claim's retention")?;
+    let claim = desk.claim(retry(prolonged)?).await?;
+    is(claim, Claim::Abandoned, "a claim within the repeated claim's retention")
+}
+
 pub(super) async fn a_running_claim_is_in_flight_for_others<S: Store>(desk: Desk<S>) -> Verdict {
     let first = desk.won().await?;
     is_in_flight(desk.claim(retry(first)?).await?, LONG, "a claim under refuse")?;

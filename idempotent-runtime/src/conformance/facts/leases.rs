@@ -74,6 +74,26 @@ pub(super) async fn an_expired_claim_is_forgotten_after_its_retention<S: Store>(
     is(desk.complete(owner, &record(b"late")).await?, FENCED, "the old owner's completion")
 }
 
+pub(super) async fn a_hold_is_fenced_after_its_retention<S: Store>(desk: Desk<S>) -> Verdict {
+    let (owner, unit) = (hold()?, desk.unit());
+    is(desk.ask(owner, unit, OnAbandoned::Refuse, unit).await?, WON, "the claim")?;
+    desk.pass(2.5).await;
+    is(desk.renew(owner, LONG).await?, Renewal::Fenced, "the owner's renewal")?;
+    is(desk.complete(owner, &record(b"late")).await?, FENCED, "the owner's completion")?;
+    desk.release(owner).await?;
+    is(desk.rerun(retry(owner)?).await?, WON, "a claim after all this")
+}
+
+pub(super) async fn a_hold_is_renewed_and_completed_within_its_retention<S: Store>(desk: Desk<S>) -> Verdict {
+    let (owner, unit) = (hold()?, desk.unit());
+    is(desk.ask(owner, unit, OnAbandoned::Refuse, unit * 2).await?, WON, "the claim")?;
+    desk.pass(1.5).await;
+    is(desk.renew(owner, unit).await?, Renewal::Renewed, "the owner's renewal")?;
+    desk.pass(2.0).await;
+    is(desk.complete(owner, &record(b"late")).await?, Completion::Stored, "the owner's completion")?;
+    is_replay(desk.claim(retry(owner)?).await?, record(b"late"), "a retry")
+}
+
 pub(super) async fn an_expired_lease_is_taken_over_as_the_next_attempt<S: Store>(desk: Desk<S>) -> Verdict {
     let first = desk.lapsed().await?;
     let second = retry(first)?;

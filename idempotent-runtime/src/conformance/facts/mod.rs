@@ -1,6 +1,7 @@
 //! The facts: each a function named by a sentence, on addresses of its own.
 
 mod claims;
+mod damaged;
 mod fences;
 mod inspects;
 mod leases;
@@ -37,6 +38,7 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             a_claim_repeated_with_its_token_is_won_again,
             a_claim_repeated_after_its_lease_is_won_again,
             a_claim_repeated_counts_its_lease_anew,
+            a_claim_repeated_counts_its_retention_anew,
             a_running_claim_is_in_flight_for_others,
             another_fingerprint_is_reused_while_claimed,
             another_fingerprint_is_reused_with_the_same_token,
@@ -59,6 +61,8 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             the_ttl_counts_from_completion,
             an_address_is_vacant_after_the_ttl,
             a_remembered_record_is_expired_then_vacant,
+            a_completion_repeated_after_its_record_has_expired_is_stored,
+            a_completion_repeated_after_it_is_forgotten_is_fenced,
             reruns_replay_too,
             no_record_is_forgotten_for_newer_ones;
         leases:
@@ -71,6 +75,8 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             an_abandoned_claim_is_lost_to_its_owner,
             an_abandoned_claim_is_forgotten_after_its_retention,
             an_expired_claim_is_forgotten_after_its_retention,
+            a_hold_is_fenced_after_its_retention,
+            a_hold_is_renewed_and_completed_within_its_retention,
             an_expired_lease_is_taken_over_as_the_next_attempt,
             a_running_lease_is_not_taken_over;
         fences:
@@ -104,6 +110,17 @@ pub(super) fn alone<S: Store>() -> Vec<Fact<S>> {
             what_is_recalled_is_what_a_claim_replays,
             nothing_is_recalled_for_another_request,
             nothing_is_recalled_after_it_has_expired;
+    }
+}
+
+/// Facts about entries that cannot be read.
+pub(super) fn damaged<S: Store>() -> Vec<Fact<S>> {
+    facts! {
+        damaged:
+            an_unreadable_claim_is_never_won,
+            an_unreadable_record_is_never_run_again,
+            no_hold_on_an_unreadable_entry_stands,
+            an_unreadable_entry_is_not_ended_by_hand;
     }
 }
 

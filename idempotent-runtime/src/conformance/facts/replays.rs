@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::desk::{Desk, LONG, Verdict, WON, is, is_replay, record, retry, reuse};
+use super::super::desk::{Desk, FENCED, LONG, Verdict, WON, is, is_replay, record, retry, reuse};
 use crate::store::{Claim, Completion, OnAbandoned, Record, Store};
 
 pub(super) async fn a_completed_request_is_replayed<S: Store>(desk: Desk<S>) -> Verdict {
@@ -78,6 +78,30 @@ pub(super) async fn a_remembered_record_is_expired_then_vacant<S: Store>(desk: D
     is(desk.claim(owner).await?, Claim::Expired, "the owner's claim after the ttl")?;
     desk.pass(1.5).await;
     is(desk.claim(retry(owner)?).await?, WON, "a retry after the memory")
+}
+
+pub(super) async fn a_completion_repeated_after_its_record_has_expired_is_stored<S: Store>(
+    desk: Desk<S>,
+) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit(), LONG).await?;
+    desk.pass(1.5).await;
+    for at_last in [b"a", b"b"] {
+        let repeated = desk.complete_for(owner, &record(at_last), LONG, LONG).await?;
+        is(repeated, Completion::Stored, "the completion repeated")?;
+        is(desk.claim(retry(owner)?).await?, Claim::Expired, "a retry after it")?;
+    }
+    is(desk.complete(retry(owner)?, &record(b"a")).await?, FENCED, "a completion with another token")
+}
+
+pub(super) async fn a_completion_repeated_after_it_is_forgotten_is_fenced<S: Store>(
+    desk: Desk<S>,
+) -> Verdict {
+    let owner = desk.won().await?;
+    desk.complete_for(owner, &record(b"a"), desk.unit(), desk.unit()).await?;
+    desk.pass(2.5).await;
+    is(desk.complete(owner, &record(b"a")).await?, FENCED, "the completion repeated")?;
+    is(desk.claim(reuse(owner)?).await?, WON, "a claim of another request")
 }
 
 pub(super) async fn reruns_replay_too<S: Store>(desk: Desk<S>) -> Verdict {

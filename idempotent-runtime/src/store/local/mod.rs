@@ -22,8 +22,8 @@ use crate::{
 /// Bytes of bookkeeping that an entry takes up beside its record.
 const ENTRY: usize = 400;
 
-/// How many completions may be tried again at a time before the oldest of them is forgotten.
-const COMPLETING: u64 = 64 * 1024;
+/// Number of claims that may run at a time. Beyond it a response is kept when it is first replayed.
+const UNTRIED: u64 = 64 * 1024;
 
 /// Replays completed responses from memory where it can, and asks the store where it cannot.
 ///
@@ -37,8 +37,9 @@ pub struct LocalCache<S> {
     store: S,
     clocks: Clocks,
     responses: Cache<Address, Response, RandomState>,
-    // When a completion was first tried: the store may count a response's time from then, whichever try it answers.
-    completing: Cache<Token, Moment, RandomState>,
+    // Claims that were won here and whose completion has not been tried. The answer to a later try
+    // may be about an earlier one: about another record, or about one whose time has ended.
+    untried: Cache<Token, (), RandomState>,
     keeps: fn(&Record) -> bool,
     // How often something was dropped by hand: whoever was asking meanwhile may have an answer from before.
     drops: AtomicU64,
@@ -64,8 +65,11 @@ impl<S> LocalCache<S> {
             .weigher(|_, response: &Response| response.bytes())
             .expire_after(KeptFor(clocks.clone()))
             .build_with_hasher(RandomState::default());
-        let completing = Cache::builder().max_capacity(COMPLETING).build_with_hasher(RandomState::default());
-        LocalCache { store, clocks, responses, completing, keeps: |_| true, drops: AtomicU64::new(0) }
+        let untried = Cache::builder()
+            .eviction_policy(EvictionPolicy::lru())
+            .max_capacity(UNTRIED)
+            .build_with_hasher(RandomState::default());
+        LocalCache { store, clocks, responses, untried, keeps: |_| true, drops: AtomicU64::new(0) }
     }
 
     /// Keeps those records only.
@@ -140,7 +144,11 @@ impl<S: Store> Store for LocalCache<S> {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.claim_by(request.hold, self.store.claim(request)).await
+        let claim = self.claim_by(request.hold, self.store.claim(request)).await;
+        if matches!(claim, Ok(Claim::Won { .. })) {
+            self.untried.insert(request.hold.token, ());
+        }
+        claim
     }
 
     async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
@@ -157,18 +165,17 @@ impl<S: Store> Store for LocalCache<S> {
         record: Record,
         retention: Retention,
     ) -> Result<Completion, StoreError> {
-        let first_tried = self.completing.get_with(hold.token, || self.clocks.now());
-        let drops = self.drops();
+        let is_first_try = self.untried.remove(&hold.token).is_some();
+        let (asked, drops) = (self.clocks.now(), self.drops());
         let completion = self.store.complete(hold, record.clone(), retention).await?;
-        self.completing.invalidate(&hold.token);
-        // A completion repeated with another record is told that one is stored: the first.
-        if completion == Completion::Stored && self.find(&hold).is_none() {
-            self.keep(&hold, record, first_tried.after(retention.replay), drops);
+        if completion == Completion::Stored && is_first_try {
+            self.keep(&hold, record, asked.after(retention.replay), drops);
         }
         Ok(completion)
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
+        self.untried.invalidate(&hold.token);
         self.store.release(hold).await
     }
 
@@ -303,9 +310,10 @@ mod tests {
             token: Token::from_bytes([1; 16]),
             fingerprint: RequestFingerprint::from_bytes([2; 32]),
         };
+        let request = ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL };
+        assert!(matches!(cache.claim(request).await, Ok(Claim::Won { .. })));
         let retention = Retention { replay: TTL, remember: Duration::ZERO };
         cache.complete(hold, Record::from_bytes(&b"done"[..]), retention).await.unwrap();
-        let request = ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL };
         assert!(matches!(cache.claim(request).await, Ok(Claim::Replay { left: TTL, .. })));
         wall.advance(TTL);
         assert_eq!(cache.recall(hold.address, hold.fingerprint), None);

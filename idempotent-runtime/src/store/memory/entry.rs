@@ -101,10 +101,10 @@ impl Entry {
         self.live(now).map_or(Claim::Expired, |(record, left)| Claim::Replay { record, left })
     }
 
-    /// What to tell a hold that wants to complete what is completed.
+    /// What to tell a hold that wants to complete what is completed, and kept.
     pub(super) fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match self.live(now) {
-            Some(_) if self.token == hold.token => Completion::Stored,
+            _ if self.token == hold.token => Completion::Stored,
             Some((record, _)) if self.fingerprint == hold.fingerprint => Completion::Fenced(Some(record)),
             _ => Completion::Fenced(None),
         }

@@ -38,7 +38,12 @@ impl Slot {
         }
     }
 
-    pub(super) fn is_held_by(&self, hold: &Hold) -> bool {
+    /// Whether the hold stands.
+    pub(super) fn is_held_by(&self, hold: &Hold, now: Timestamp) -> bool {
+        self.is_claimed_by(hold) && self.is_remembered(now)
+    }
+
+    fn is_claimed_by(&self, hold: &Hold) -> bool {
         matches!(self.state, State::Claimed(token) if token == hold.token)
     }
 
@@ -61,7 +66,8 @@ impl Slot {
         }
         match self.state {
             State::Abandoned(_) => Claim::Abandoned,
-            State::Claimed(_) if self.is_held_by(&request.hold) => {
+            State::Claimed(_) if self.is_claimed_by(&request.hold) => {
+                self.retention = request.retention;
                 self.lease(now, request.lease);
                 Claim::Won { attempt: self.attempt }
             }

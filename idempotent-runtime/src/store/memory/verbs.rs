@@ -131,7 +131,7 @@ impl Memory {
     pub(super) fn renew(&self, hold: &Hold, lease: Duration) -> Renewal {
         let now = self.clock.now();
         let mut shard = self.shards.lock(&hold.address);
-        match shard.held(hold) {
+        match shard.held(hold, now) {
             Some(slot) => {
                 slot.lease(now, lease);
                 Renewal::Renewed
@@ -146,7 +146,7 @@ impl Memory {
         let mut guard = self.shards.lock(&hold.address);
         let shard = &mut *guard;
         let slot = match shard.claims.entry(hold.address) {
-            hash_map::Entry::Occupied(slot) if slot.get().is_held_by(hold) => slot,
+            hash_map::Entry::Occupied(slot) if slot.get().is_held_by(hold, now) => slot,
             hash_map::Entry::Occupied(_) => return Completion::Fenced(None),
             hash_map::Entry::Vacant(_) => {
                 let entry = shard.completed.find(&hold.address, now);
@@ -168,8 +168,9 @@ impl Memory {
     }
 
     pub(super) fn release(&self, hold: &Hold) {
+        let now = self.clock.now();
         let mut shard = self.shards.lock(&hold.address);
-        if shard.held(hold).is_none() {
+        if shard.held(hold, now).is_none() {
             return;
         }
         let slot = shard.claims.remove(&hold.address);
@@ -218,8 +219,8 @@ impl Memory {
 
 impl Shard {
     /// The claim of `hold`, if it stands.
-    fn held(&mut self, hold: &Hold) -> Option<&mut Slot> {
-        self.claims.get_mut(&hold.address).filter(|slot| slot.is_held_by(hold))
+    fn held(&mut self, hold: &Hold, now: Timestamp) -> Option<&mut Slot> {
+        self.claims.get_mut(&hold.address).filter(|slot| slot.is_held_by(hold, now))
     }
 
     /// Drops the claims whose retention has ended.

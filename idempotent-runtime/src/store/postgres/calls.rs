@@ -97,6 +97,7 @@ pub(super) fn micros(duration: Duration) -> i64 {
 /// What is said to a call that did nothing.
 const LOCKED: &str = "locked";
 const FULL: &str = "full";
+const UNREADABLE: &str = "unreadable";
 
 /// What the server said to one call.
 #[derive(Debug)]
@@ -140,7 +141,10 @@ impl Answer {
     }
 
     fn unknown(&self) -> StoreError {
-        StoreError::unavailable(NAME, format!("the server said `{}`", self.said))
+        match self.said.as_str() {
+            UNREADABLE => StoreError::unreadable(NAME, "a row has an unknown state, or has lost its record"),
+            said => StoreError::unavailable(NAME, format!("the server said `{said}`")),
+        }
     }
 
     pub(super) fn into_claim(self) -> Result<Claim, StoreError> {

@@ -102,14 +102,21 @@ impl Looks {
 }
 
 fn failed(error: sqlx::Error) -> StoreError {
-    StoreError::unavailable(NAME, error)
+    match error {
+        sqlx::Error::Decode(why) => StoreError::unreadable(NAME, why),
+        error => StoreError::unavailable(NAME, error),
+    }
 }
 
 /// The place of a row, and what is known of it, if it is stuck.
 fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>), sqlx::Error> {
     let (time, address): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
     let address = Address::from_bytes(address.try_into().map_err(|_| unreadable("an address"))?);
-    let entry = inspection(row, 2, address, Some(unknown.as_bytes()))?;
+    let entry = match inspection(row, 2, address, Some(unknown.as_bytes())) {
+        // Those that cannot be read are passed over.
+        Err(sqlx::Error::Decode(_)) => None,
+        entry => entry?,
+    };
     Ok((Position { time: time.unsigned_abs(), address }, entry))
 }
 

@@ -61,22 +61,22 @@ impl Carrier {
         // What fails before a statement is sent has done nothing.
         let InUse { connection, used_before } = self.link.take().await.map_err(undone)?;
         match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
-            Ok(Err(error)) if used_before && has_gone(&error) => self.carry_anew(calls, sent).await,
+            Ok(Err(error)) if used_before && has_gone(&error) => {
+                let answers = self.carry_anew(calls, sent).await;
+                if is_refusal(&error) { answers } else { doubted(answers) }
+            }
             Ok(answers) => answers.map_err(failed),
             Err(_) => Err(unknown(timed_out("the statement"))),
         }
     }
 
-    /// A connection that has been idle may be dead without anybody knowing. Every call may be repeated, by its token. Whatever goes wrong
-    /// now, even a lock that is not to be had, says nothing of what the dead connection has carried.
+    /// The same on a new connection: one that has been idle may be dead without anybody knowing.
+    /// Every call may be repeated, by its token.
     async fn carry_anew(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
         self.link.forget();
-        let connection = self.link.connect_for_calls().await.map_err(unknown)?;
+        let connection = self.link.connect_for_calls().await.map_err(undone)?;
         match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
-            Ok(Ok(answers)) if answers.iter().any(Answer::did_nothing) => Err(Failure::Store(
-                StoreError::unavailable(NAME, "a connection was lost, and a row cannot be written"),
-            )),
-            Ok(answers) => answers.map_err(unknown),
+            Ok(answers) => answers.map_err(failed),
             Err(_) => Err(unknown(timed_out("the statement"))),
         }
     }
@@ -184,11 +184,34 @@ fn unknown(error: sqlx::Error) -> Failure {
     Failure::Store(StoreError::unavailable(NAME, error))
 }
 
-/// What a statement has done that ended so. The server takes back what it calls an error; where it ends the connection, or nothing comes
-/// from it, it may have committed.
+/// Answers to calls that a dead connection may have carried before: what was not done now may have
+/// been done then.
+fn doubted(answers: Result<Vec<Answer>, Failure>) -> Result<Vec<Answer>, Failure> {
+    let error = match answers {
+        Err(Failure::Store(StoreError::Undone { source, .. })) => StoreError::unavailable(NAME, source),
+        Err(Failure::OfOne(_)) => StoreError::unavailable(NAME, LOST),
+        Ok(answers) if answers.iter().any(Answer::did_nothing) => StoreError::unavailable(NAME, LOST),
+        answers => return answers,
+    };
+    Err(Failure::Store(error))
+}
+
+const LOST: &str = "a connection was lost, and a row cannot be written";
+
+/// Whether the server has answered with an error, and has taken back what the statement did. Where
+/// it ends the connection it may have committed before.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    matches!(refusal(error), Some((PgSeverity::Error, _)))
+}
+
+fn refusal(error: &sqlx::Error) -> Option<(PgSeverity, &str)> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    Some((error.severity(), error.code()))
+}
+
+/// What a statement has done that ended so.
 fn failed(error: sqlx::Error) -> Failure {
-    let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    match refusal.map(|refusal| (refusal.severity(), refusal.code())) {
+    match refusal(&error) {
         // lock_not_available, deadlock_detected
         Some((_, "55P03" | "40P01")) => Failure::OfOne(Answer::locked()),
         // disk_full

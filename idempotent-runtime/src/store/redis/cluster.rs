@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, RedisError, RedisResult, Value, cluster::ClusterClient,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, RedisResult, Value, cluster::ClusterClient,
     from_redis_value, io::tcp::TcpSettings,
 };
 
@@ -36,7 +36,8 @@ pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
     }
     let keys = (0..PROBES).map(|probe| names.key(Address::from_bytes([probe; 32])));
     let replies = keys.map(async |key| server.send(Cmd::new().arg("GETRANGE").arg(key).arg(0).arg(0)).await);
-    join_all(replies).await.iter().any(|reply| reply.as_ref().is_err_and(RedisError::is_cluster_error))
+    let replies = join_all(replies).await;
+    replies.iter().any(|reply| reply.as_ref().is_err_and(|failure| failure.error().is_cluster_error()))
 }
 
 /// Clients of all nodes that the cluster names, reached as `seeds` are, which come first: what is published at one node is heard

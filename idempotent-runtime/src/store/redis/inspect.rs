@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use redis::RedisError;
 
 use super::{
-    NAME, RedisStore, failed,
+    NAME, RedisStore,
     scan::{self, Place},
     words::Answer,
 };
@@ -31,8 +31,15 @@ impl RedisStore {
     /// See [`Store::inspect`]; of the record `most` bytes.
     pub(super) async fn look(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
         let call = self.0.names.inspect(address, most);
-        let reply = self.0.scripts.run(&self.0.link, &call).await.map_err(failed)?;
-        Answer::of(reply)?.into_inspection(address)
+        Answer::of(self.alone(&call).await?)?.into_inspection(address)
+    }
+
+    /// The same, and nothing where the entry cannot be read.
+    async fn look_past(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
+        match self.look(address, most).await {
+            Err(StoreError::Unreadable { .. }) => Ok(None),
+            found => found,
+        }
     }
 
     pub(super) async fn look_at_all(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
@@ -49,7 +56,8 @@ impl RedisStore {
             let (addresses, next) = self.scan(&pattern, place, count).await?;
             // A byte more than is looked for tells what is longer.
             let most = request.unknown.as_bytes().len() + 1;
-            let found = try_join_all(addresses.into_iter().map(|address| self.look(address, most))).await?;
+            let found = addresses.into_iter().map(|address| self.look_past(address, most));
+            let found = try_join_all(found).await?;
             stuck
                 .entries
                 .extend(found.into_iter().flatten().filter(|entry| entry.is_stuck(&request.unknown)));

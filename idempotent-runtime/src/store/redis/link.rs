@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::{
     cluster::slot,
+    failure::{Failure, Sent, says},
     kept::{Kept, Server, Used},
     together::is_from_a_replica,
 };
@@ -59,7 +60,7 @@ impl Link {
     }
 
     /// Sends a command. A reply that nobody waits for any more is thrown away; the next one is not mixed up with it.
-    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
             Link::Cluster(cluster) => send_to_cluster(cluster, command, None).await,
@@ -67,7 +68,7 @@ impl Link {
     }
 
     /// Sends a command that only reads this key: to the primary that has it, also where the application's client would ask a replica.
-    pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
             Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot(key))).await,
@@ -75,7 +76,7 @@ impl Link {
     }
 
     /// Sends a command that names no key: to the primary that has this slot.
-    pub(super) async fn send_to(&self, slot: u16, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send_to(&self, slot: u16, command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
             Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot)).await,
@@ -102,28 +103,34 @@ pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> 
 
 /// A connection that was lost while nobody used it shows so at the next call, which is then sent once more: the token that each
 /// call carries lets it be repeated, even if it was carried out.
-async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> RedisResult<Value> {
+async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failure> {
     let used = single.used();
     let number = used.number;
     match send_on(single, used, command).await {
         Err(error) if error.is_connection_dropped() => {
-            single.replaced(number).await?;
-            send_on(single, single.used(), command).await
+            single.replaced(number).await.map_err(Failure::Unknown)?;
+            let again = send_on(single, single.used(), command).await;
+            again.map_err(|error| Failure::of(error, Sent::Again))
         }
-        reply => reply,
+        reply => reply.map_err(|error| Failure::of(error, Sent::Once)),
     }
 }
 
 /// The same for commands that go together, each of which has a reply of its own, an error or not.
-pub(super) async fn send_all(single: &Arc<Kept<Client>>, commands: Pipeline) -> RedisResult<Vec<Value>> {
+pub(super) async fn send_all(
+    single: &Arc<Kept<Client>>,
+    commands: Pipeline,
+) -> Result<(Vec<Value>, Sent), Failure> {
     let used = single.used();
     let number = used.number;
     match send_all_on(single, used, &commands).await {
         Err(error) if error.is_connection_dropped() => {
-            single.replaced(number).await?;
-            send_all_on(single, single.used(), &commands).await
+            single.replaced(number).await.map_err(Failure::Unknown)?;
+            let again = send_all_on(single, single.used(), &commands).await;
+            again.map(|replies| (replies, Sent::Again)).map_err(|error| Failure::of(error, Sent::Again))
         }
-        replies => replies,
+        Err(error) => Err(Failure::of(error, Sent::Once)),
+        Ok(replies) => Ok((replies, Sent::Once)),
     }
 }
 
@@ -172,11 +179,13 @@ impl Server for ClusterClient {
     }
 }
 
+/// The client sends a call again by itself, and does not tell: what it is answered in the end
+/// counts as the answer to the first try.
 async fn send_to_cluster(
     cluster: &Arc<Kept<ClusterClient>>,
     command: &Cmd,
     slot: Option<u16>,
-) -> RedisResult<Value> {
+) -> Result<Value, Failure> {
     let Used { connection: ToCluster { mut connection, answered }, number } = cluster.used();
     let before = answered.load(Relaxed);
     // The client's own limit is the application's, where it has set one.
@@ -200,18 +209,12 @@ async fn send_to_cluster(
     } else if answered.load(Relaxed) == before {
         cluster.leave(number).await;
     }
-    reply.and_then(Value::extract_error)
+    reply.and_then(Value::extract_error).map_err(|error| Failure::of(error, Sent::Once))
 }
 
 /// Whether a connection on which a call ended like this leads nowhere.
 fn is_useless(error: &RedisError) -> bool {
     error.is_timeout() || says(error, "READONLY")
-}
-
-/// Whether the server has answered with an error of this code. Before Redis 7 an error in a script has another one of its own,
-/// and the code is in its text.
-pub(super) fn says(error: &RedisError, code: &str) -> bool {
-    error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }
 
 impl fmt::Debug for Link {

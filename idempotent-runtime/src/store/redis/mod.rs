@@ -3,6 +3,7 @@
 mod builder;
 mod cluster;
 mod durability;
+mod failure;
 mod hints;
 mod inspect;
 mod kept;
@@ -17,14 +18,14 @@ mod words;
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use redis::{Client, Cmd, RedisError, Value, cluster::ClusterClient};
+use redis::{Client, Cmd, Value, cluster::ClusterClient};
 
 pub use self::builder::RedisStoreBuilder;
 use self::{
     hints::{Hint, Hints},
-    link::{Link, says},
+    link::Link,
     scripts::{Call, Scripts},
-    together::UnderWay,
+    together::{Answered, UnderWay},
     words::{Answer, Completed, Decision, Names},
 };
 use super::{
@@ -96,9 +97,9 @@ struct Inner {
 /// How calls are sent.
 enum Calls {
     /// To one server: those that come among few others by themselves, without a detour, and together those that do not.
-    Together(Batches<Call, Value>, UnderWay),
+    Together(Batches<Call, Answered>, UnderWay),
     /// To one server, with what waits for replicas behind them.
-    Acknowledged(Batches<Call, Value>),
+    Acknowledged(Batches<Call, Answered>),
     /// Each by itself: in a cluster each key may have a server of its own.
     Each,
 }
@@ -134,28 +135,23 @@ impl RedisStore {
         self.0.wakes.looks()
     }
 
-    async fn reply(&self, call: Call) -> Result<Value, StoreError> {
-        self.sent(call).await?.extract_error().map_err(failed)
-    }
-
-    /// What the server says to a call, errors too where it was not alone.
-    async fn sent(&self, call: Call) -> Result<Value, StoreError> {
-        Ok(match &self.0.calls {
+    async fn reply(&self, call: Call) -> Answered {
+        match &self.0.calls {
             Calls::Acknowledged(calls) => calls.call(call).await?,
             Calls::Together(calls, under_way) => {
                 let place = under_way.enter();
                 if place.others() < call.verb.goes_alone_below() {
-                    self.alone(&call).await?
+                    self.alone(&call).await
                 } else {
                     calls.call(call).await?
                 }
             }
-            Calls::Each => self.alone(&call).await?,
-        })
+            Calls::Each => self.alone(&call).await,
+        }
     }
 
-    async fn alone(&self, call: &Call) -> Result<Value, StoreError> {
-        self.0.scripts.run(&self.0.link, call).await.map_err(failed)
+    async fn alone(&self, call: &Call) -> Answered {
+        Ok(self.0.scripts.run(&self.0.link, call).await?)
     }
 
     /// What the script of a claim decides.
@@ -177,10 +173,15 @@ impl RedisStore {
     /// The record of an entry that was seen completed by this hold, if it is still there.
     ///
     /// Nothing is left to decide then: it is there for as long as it is replayed, and by its token it is the one that was seen. A user who may
-    /// run the scripts need not be allowed to get many keys at once: that error is no entry either.
+    /// run the scripts need not be allowed to get many keys at once: whatever the server refuses is
+    /// no entry either.
     async fn completed_by(&self, seen: &Hold) -> Result<Option<Record>, StoreError> {
-        let reply = self.sent(self.0.names.get(seen.address)).await?;
-        let entry = Completed::of(reply).filter(|entry| entry.is_of(seen) && entry.ends_with_its_replay());
+        let entry = match self.reply(self.0.names.get(seen.address)).await {
+            Ok(reply) => Completed::of(reply),
+            Err(refused) if refused.did_nothing() => None,
+            Err(error) => return Err(error),
+        };
+        let entry = entry.filter(|entry| entry.is_of(seen) && entry.ends_with_its_replay());
         if entry.is_none() {
             self.0.hints.remove(&seen.address);
         }
@@ -190,11 +191,6 @@ impl RedisStore {
     async fn call(&self, call: Call) -> Result<Answer, StoreError> {
         Answer::of(self.reply(call).await?)
     }
-}
-
-/// A server without room for a new key has done nothing; of any other error one cannot know.
-fn failed(error: RedisError) -> StoreError {
-    if says(&error, "OOM") { StoreError::full(NAME) } else { StoreError::unavailable(NAME, error) }
 }
 
 /// Whether an entry is claimed, if that can be known now.

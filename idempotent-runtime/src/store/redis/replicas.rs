@@ -10,11 +10,15 @@ use tokio::sync::Mutex;
 
 use super::{
     NAME,
+    failure::{Failure, Sent},
     link::open,
     scripts::{Call, Scripts},
-    together::{Groups, is_unknown},
+    together::{Answered, Groups, answered, is_unknown},
 };
-use crate::store::{StoreError, remote::Batches};
+use crate::store::{
+    StoreError,
+    remote::{Batches, share},
+};
 
 /// How many calls share one `WAIT`.
 const MOST: usize = 256;
@@ -30,11 +34,13 @@ pub(super) struct Replicas {
 // new connection, perhaps to a server that has been promoted meanwhile, would count replicas that know nothing of the calls.
 //
 // sent ─ enough have acknowledged ─▶ each call is given its answer
-//  ├─ too few, an error, or no answer ─▶ all calls of the batch fail; what they have done stands, or is lost with the server
+//  ├─ too few, or an error ─▶ what the server has refused did nothing; all other calls fail: what
+//  │                          they have done stands, or is lost with the server
+//  ├─ no answer ─▶ all calls of the batch fail, and nobody knows what they have done
 //  └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text; each call can be repeated by its token
 
 /// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes after it.
-pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Value> {
+pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Answered> {
     let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
     Batches::start(NAME, 1, MOST, move |calls| {
         let line = Arc::clone(&line);
@@ -50,22 +56,27 @@ struct Line {
 }
 
 impl Line {
-    async fn send(&self, calls: &[Call]) -> Result<Vec<Value>, StoreError> {
+    async fn send(&self, calls: &[Call]) -> Result<Vec<Answered>, StoreError> {
         let groups = Groups::of(calls);
-        let mut replies = self.acknowledged(groups.commands(|calls| self.scripts.by_hash(calls))).await?;
+        let (mut replies, mut sent) =
+            self.replies(groups.commands(|calls| self.scripts.by_hash(calls))).await?;
         if replies.iter().any(is_unknown) {
-            replies = self.acknowledged(groups.commands(|calls| self.scripts.by_text(calls))).await?;
+            (replies, sent) = self.replies(groups.commands(|calls| self.scripts.by_text(calls))).await?;
+            // Those whose script the server knew have been carried out.
+            sent = sent.max(Sent::Again);
         }
-        Ok(groups.answers(replies))
+        let waited = self.waited(replies.pop()).await.map_err(Arc::new);
+        let acknowledged = |answer| {
+            let answer = answered(answer, sent)?;
+            waited.as_ref().map(|()| answer).map_err(share)
+        };
+        Ok(groups.answers(replies).into_iter().map(acknowledged).collect())
     }
 
-    /// The replies to all commands, if enough replicas have what they did.
-    async fn acknowledged(&self, mut all: Pipeline) -> Result<Vec<Value>, StoreError> {
-        let millis = u64::try_from(self.replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
-        all.cmd("WAIT").arg(self.replicas.count).arg(millis);
-        let mut replies = self.replies(&all).await.map_err(|error| StoreError::unavailable(NAME, error))?;
-        match replies.pop() {
-            Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(replies),
+    /// Success where enough replicas have what was done, by the reply to `WAIT`.
+    async fn waited(&self, reply: Option<Value>) -> Result<(), StoreError> {
+        match reply {
+            Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(()),
             Some(Value::ServerError(error)) => {
                 // A server that has become a replica cannot be waited for; its name may lead to another one by now.
                 *self.connection.lock().await = None;
@@ -75,15 +86,21 @@ impl Line {
         }
     }
 
-    async fn replies(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    /// The replies to all commands, and to `WAIT`.
+    async fn replies(&self, mut all: Pipeline) -> Result<(Vec<Value>, Sent), Failure> {
+        let millis = u64::try_from(self.replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        all.cmd("WAIT").arg(self.replicas.count).arg(millis);
         let mut connection = self.connection.lock().await;
         let is_old = connection.is_some();
-        let mut replies = self.once(&mut connection, commands).await;
-        // One that was lost while it was not used shows so now.
-        if is_old && replies.as_ref().is_err_and(RedisError::is_connection_dropped) {
-            replies = self.once(&mut connection, commands).await;
+        match self.once(&mut connection, &all).await {
+            // One that was lost while it was not used shows so now.
+            Err(error) if is_old && error.is_connection_dropped() => {
+                let again = self.once(&mut connection, &all).await.map_err(Failure::Unknown)?;
+                Ok((again, Sent::Again))
+            }
+            Err(error) => Err(Failure::Unknown(error)),
+            Ok(replies) => Ok((replies, Sent::Once)),
         }
-        replies
     }
 
     /// Leaves the connection in its place only if all has been answered.

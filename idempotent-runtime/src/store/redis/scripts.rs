@@ -1,8 +1,8 @@
 //! One Lua script a verb, but for one that is a command of Redis's own. Redis runs a script as one step, so every verb is atomic.
 
-use redis::{Cmd, RedisResult, Script, Value};
+use redis::{Cmd, Script, Value};
 
-use super::link::Link;
+use super::{failure::Failure, link::Link};
 use crate::store::OnAbandoned;
 
 /// The scripts of all verbs.
@@ -75,12 +75,14 @@ impl Scripts {
     }
 
     /// Makes one call in one round trip; in two where the server does not know its script yet.
-    pub(super) async fn run(&self, link: &Link, call: &Call) -> RedisResult<Value> {
+    pub(super) async fn run(&self, link: &Link, call: &Call) -> Result<Value, Failure> {
         if call.verb == Verb::Get {
             return link.read(&call.key, &got(&[call])).await;
         }
         let reply = match link.send(&self.by_hash(&[call])).await {
-            Err(error) if error.code() == Some("NOSCRIPT") => link.send(&self.by_text(&[call])).await,
+            Err(unknown) if unknown.error().code() == Some("NOSCRIPT") => {
+                link.send(&self.by_text(&[call])).await.map_err(|failure| failure.after(&unknown))
+            }
             reply => reply,
         };
         // Of a verb whose calls go together the answers are in an array, unless one stands for all.

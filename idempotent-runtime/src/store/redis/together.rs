@@ -8,9 +8,10 @@ use std::sync::{
 use redis::{Client, Cmd, Pipeline, RedisError, Value};
 
 use super::{
-    NAME, failed,
+    NAME,
+    failure::{Failure, Sent, says},
     kept::Kept,
-    link::{says, send_all},
+    link::send_all,
     scripts::{Call, Scripts, Verb},
 };
 use crate::store::{StoreError, remote::Batches};
@@ -22,8 +23,11 @@ const MOST: usize = 64;
 /// How many bytes they bring, unless one alone brings more.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Answer to one of the calls that go together.
+pub(super) type Answered = Result<Value, StoreError>;
+
 /// Calls to one server, by the connection that everything shares.
-pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Value> {
+pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Answered> {
     Batches::start_in_turns(NAME, LANES, MOST, move |calls| {
         let (server, scripts) = (Arc::clone(&server), Arc::clone(&scripts));
         async move { send(&server, &scripts, calls).await }
@@ -66,17 +70,23 @@ async fn send(
     server: &Arc<Kept<Client>>,
     scripts: &Scripts,
     calls: Vec<Call>,
-) -> Result<Vec<Value>, StoreError> {
+) -> Result<Vec<Answered>, StoreError> {
     let groups = Groups::of(&calls);
-    let mut replies =
-        send_all(server, groups.commands(|calls| scripts.by_hash(calls))).await.map_err(failed)?;
+    let by_hash = groups.commands(|calls| scripts.by_hash(calls));
+    let (mut replies, mut sent) = send_all(server, by_hash).await?;
     let unknown: Vec<usize> = (0..replies.len()).filter(|place| is_unknown(&replies[*place])).collect();
     if !unknown.is_empty() {
         let by_text = groups.some(&unknown).commands(|calls| scripts.by_text(calls));
-        let again = send_all(server, by_text).await.map_err(failed)?;
+        let (again, sent_again) = send_all(server, by_text).await?;
+        sent = sent.max(sent_again);
         unknown.into_iter().zip(again).for_each(|(place, reply)| replies[place] = reply);
     }
-    Ok(groups.answers(replies))
+    Ok(groups.answers(replies).into_iter().map(|answer| answered(answer, sent)).collect())
+}
+
+/// What one call is answered, of several that were sent so often.
+pub(super) fn answered(answer: Value, sent: Sent) -> Answered {
+    answer.extract_error().map_err(|error| Failure::of(error, sent).into())
 }
 
 /// Whether the server does not know the script that it was to run.

@@ -172,12 +172,13 @@ fn fail_all<Answer>(callers: impl IntoIterator<Item = Caller<Answer>>, error: St
 }
 
 /// What one of the calls is told to which `error` happened: the same, as far as it says what was done.
-fn share(error: &Arc<StoreError>) -> StoreError {
+pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
     let shared = || Shared(Arc::clone(error));
     match **error {
         StoreError::Unavailable { store, .. } => StoreError::unavailable(store, shared()),
         StoreError::Undone { store, .. } => StoreError::undone(store, shared()),
         StoreError::Full { store } => StoreError::full(store),
+        StoreError::Unreadable { store, .. } => StoreError::unreadable(store, shared()),
     }
 }
 

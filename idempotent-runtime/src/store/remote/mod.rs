@@ -13,6 +13,8 @@ mod tasks;
 mod wakes;
 
 pub(crate) use batches::Batches;
+#[cfg(feature = "redis")]
+pub(crate) use batches::share;
 #[cfg(feature = "postgres")]
 pub(crate) use batches::{Asked, fail, in_time};
 pub(crate) use bells::Bells;

@@ -16,6 +16,7 @@ use super::{
     batch::{Answer, Op},
     connect::{BUSY, Open, is},
     entry::{self, Changed},
+    failure::Failure,
     rows,
     writer::{Answered, Writer},
 };
@@ -24,7 +25,7 @@ use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
 impl Writer {
     /// What `op` is answered, if it can be in one trip. Else nothing was done, or only what `op` finds done by its token when it is asked for
     /// again.
-    pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, sqlx::Error> {
+    pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, Failure> {
         let answered = match op {
             Op::Claim(request) | Op::ClaimForTransaction(request) => {
                 self.claim_alone(&mut open.connection, request).await
@@ -35,9 +36,13 @@ impl Writer {
             _ => return Ok(None),
         };
         match answered {
-            Ok(answered) => open.check(&self.connector).map(|()| answered),
+            // It is committed, if to a file that may be another one by now.
+            Ok(Some(answered)) => {
+                open.check(&self.connector).map(|()| Some(answered)).map_err(Failure::InDoubt)
+            }
+            Ok(None) => Ok(None),
             Err(error) if is(BUSY, &error) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(Failure::at_commit(error)),
         }
     }
 
@@ -80,13 +85,15 @@ impl Writer {
         record: &Record,
         retention: Retention,
     ) -> Result<Option<Answered>, sqlx::Error> {
-        let until = self.clock.now().after(retention.replay);
+        let now = self.clock.now();
+        let until = now.after(retention.replay);
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.complete)))
             .bind(hold.address.as_bytes().as_slice())
             .bind(hold.token.as_bytes().as_slice())
             .bind(rows::integer(until.as_millis()))
             .bind(rows::integer(until.after(retention.remember).as_millis()))
-            .bind(record.as_bytes().as_ref());
+            .bind(record.as_bytes().as_ref())
+            .bind(rows::integer(now.as_millis()));
         if query.execute(connection).await?.rows_affected() != 1 {
             return Ok(None);
         }

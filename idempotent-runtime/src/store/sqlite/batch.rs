@@ -92,7 +92,7 @@ impl Place {
     fn of(found: Found) -> Self {
         match found {
             Ok(entry) => Place { entry: Some(entry), was_stored: true, ..Place::default() },
-            Err(damage) => Place { damage: Some(damage), ..Place::default() },
+            Err(damage) => Place { damage: Some(damage), was_stored: true, ..Place::default() },
         }
     }
 }
@@ -116,7 +116,7 @@ impl Entries {
         let Some(address) = op.address() else { return Answer::Swept(swept) };
         let place = self.0.entry(address).or_default();
         if let Some(damage) = place.damage {
-            return Answer::Damaged(damage);
+            return answer_of_damaged(&op, damage);
         }
         let (answer, changed) = decide(&mut place.entry, op, address, now);
         place.changed |= changed == Changed::Yes;
@@ -136,7 +136,7 @@ impl Entries {
         let beneath = self.0.iter_mut().filter(|(other, _)| other.beginning() == address.beginning());
         for (_, place) in beneath {
             let gone = place.entry.take_if(|entry| entry.lease_left(now).is_none());
-            place.changed |= gone.is_some();
+            place.changed |= gone.is_some() || place.damage.take().is_some();
         }
     }
 
@@ -157,6 +157,16 @@ impl Entries {
     }
 }
 
+/// What a call is told of an entry that cannot be read: no hold on it stands.
+fn answer_of_damaged(op: &Op, damage: &'static str) -> Answer {
+    match op {
+        Op::Renew(..) => Answer::Renewal(Renewal::Fenced),
+        Op::Complete(..) => Answer::Completion(Completion::Fenced(None)),
+        Op::Release(_) => Answer::Released,
+        _ => Answer::Damaged(damage),
+    }
+}
+
 fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -> Decided<Answer> {
     fn told<T>((answer, changed): Decided<T>, told: impl Fn(T) -> Answer) -> Decided<Answer> {
         (told(answer), changed)
@@ -169,7 +179,7 @@ fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -
         Op::Complete(hold, record, retention) => {
             told(entry::complete(entry, &hold, record, retention, now), Answer::Completion)
         }
-        Op::Release(hold) => told(entry::release(entry, &hold), |()| Answer::Released),
+        Op::Release(hold) => told(entry::release(entry, &hold, now), |()| Answer::Released),
         Op::Resolve(request) => told(resolve(entry, request, now), Answer::Resolve),
         Op::Inspect(_) => {
             let found = entry.as_ref().and_then(|entry| entry.inspect(address, now));
@@ -285,9 +295,11 @@ mod tests {
 
     #[test]
     fn a_damaged_row_is_never_claimed_nor_written() {
-        let ops = vec![claim(1), complete(1), Op::Renew(hold(1), MINUTE), Op::Release(hold(1))];
+        let ops = vec![claim(1), complete(1), Op::Renew(hold(1), MINUTE), Op::Release(hold(1)), claim(2)];
         let (answers, changes) = batch(Some(Err("the token is not one")), ops);
-        assert_eq!(answers, vec![Answer::Damaged("the token is not one"); 4]);
+        let damaged = || Answer::Damaged("the token is not one");
+        let (fenced, lost) = (Answer::Completion(Completion::Fenced(None)), Answer::Renewal(Renewal::Fenced));
+        assert_eq!(answers, [damaged(), fenced, lost, Answer::Released, damaged()]);
         assert!(changes.put.is_empty() && changes.delete.is_empty());
     }
 

@@ -187,6 +187,8 @@ impl Busy {
 
 /// Another connection is writing.
 pub(super) const BUSY: i32 = 5;
+/// The disk, or the system, has failed.
+pub(super) const IO_ERROR: i32 = 10;
 /// The disk is full, or the file may not grow.
 pub(super) const FULL: i32 = 13;
 

@@ -72,8 +72,18 @@ impl Entry {
         }
     }
 
-    fn is_held_by(&self, hold: &Hold) -> bool {
+    /// Whether it still says something. From its end on the address is vacant, deleted or not.
+    pub(super) fn is_kept(&self, now: Timestamp) -> bool {
+        now < self.forget_at
+    }
+
+    fn is_claimed_by(&self, hold: &Hold) -> bool {
         self.is_claimed() && self.token == hold.token
+    }
+
+    /// Whether the hold stands.
+    fn is_held_by(&self, hold: &Hold, now: Timestamp) -> bool {
+        self.is_kept(now) && self.is_claimed_by(hold)
     }
 
     fn lease(&mut self, now: Timestamp, lease: Duration) {
@@ -99,8 +109,8 @@ impl Entry {
                 (Claim::Replay { record: record.clone(), left }, Changed::No)
             }
             State::Completed { .. } | State::Expired { .. } => (Claim::Expired, Changed::No),
-            State::Claimed { .. } if self.is_held_by(&request.hold) => {
-                self.lease(now, request.lease);
+            State::Claimed { .. } if self.is_claimed_by(&request.hold) => {
+                *self = Entry::claimed(request, self.attempt, now);
                 (Claim::Won { attempt: self.attempt }, Changed::Yes)
             }
             State::Claimed { lease_until, .. } if now < *lease_until => {
@@ -118,9 +128,10 @@ impl Entry {
     /// What to tell a hold that does not stand: its own record's success again, or the winner's record.
     fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match &self.state {
-            State::Completed { replay_until, .. } if *replay_until <= now => Completion::Fenced(None),
-            State::Completed { .. } if self.token == hold.token => Completion::Stored,
-            State::Completed { record, .. } if self.fingerprint == hold.fingerprint => {
+            State::Completed { .. } | State::Expired { .. } if self.token == hold.token => Completion::Stored,
+            State::Completed { record, replay_until }
+                if now < *replay_until && self.fingerprint == hold.fingerprint =>
+            {
                 Completion::Fenced(Some(record.clone()))
             }
             _ => Completion::Fenced(None),
@@ -131,7 +142,7 @@ impl Entry {
 /// Decides a claim.
 pub(super) fn claim(entry: &mut Option<Entry>, request: &ClaimRequest, now: Timestamp) -> Decided<Claim> {
     match entry {
-        Some(entry) if now < entry.forget_at => entry.claim(request, now),
+        Some(entry) if entry.is_kept(now) => entry.claim(request, now),
         _ => {
             *entry = Some(Entry::claimed(request, 1, now));
             (Claim::Won { attempt: 1 }, Changed::Yes)
@@ -146,7 +157,7 @@ pub(super) fn renew(
     lease: Duration,
     now: Timestamp,
 ) -> Decided<Renewal> {
-    match entry.as_mut().filter(|entry| entry.is_held_by(hold)) {
+    match entry.as_mut().filter(|entry| entry.is_held_by(hold, now)) {
         Some(entry) => {
             entry.lease(now, lease);
             (Renewal::Renewed, Changed::Yes)
@@ -163,8 +174,10 @@ pub(super) fn complete(
     retention: Retention,
     now: Timestamp,
 ) -> Decided<Completion> {
-    let Some(entry) = entry else { return (Completion::Fenced(None), Changed::No) };
-    if !entry.is_held_by(hold) {
+    let Some(entry) = entry.as_mut().filter(|entry| entry.is_kept(now)) else {
+        return (Completion::Fenced(None), Changed::No);
+    };
+    if !entry.is_claimed_by(hold) {
         return (entry.verdict_on(hold, now), Changed::No);
     }
     let replay_until = now.after(retention.replay);
@@ -174,7 +187,7 @@ pub(super) fn complete(
 }
 
 /// Decides a release.
-pub(super) fn release(entry: &mut Option<Entry>, hold: &Hold) -> Decided<()> {
-    let held = entry.take_if(|entry| entry.is_held_by(hold)).is_some();
+pub(super) fn release(entry: &mut Option<Entry>, hold: &Hold, now: Timestamp) -> Decided<()> {
+    let held = entry.take_if(|entry| entry.is_held_by(hold, now)).is_some();
     ((), if held { Changed::Yes } else { Changed::No })
 }

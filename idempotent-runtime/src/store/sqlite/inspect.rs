@@ -11,7 +11,7 @@ use crate::{
 
 /// Decides whether an entry is forgotten, in the order of [`Store::forget`](crate::Store::forget).
 pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
-    let answer = match entry.as_ref().filter(|entry| now < entry.forget_at) {
+    let answer = match entry.as_ref().filter(|entry| entry.is_kept(now)) {
         None => Forget::Vacant,
         Some(entry) if (entry.token, entry.stage()) != (request.token, request.stage) => Forget::Another,
         Some(entry) => match entry.lease_left(now) {
@@ -55,6 +55,6 @@ impl Entry {
             (State::Completed { .. } | State::Expired { .. }, None) => Standing::Expired,
         };
         let (token, attempt, kept_for) = (self.token, self.attempt, self.forget_at.since(now));
-        (now < self.forget_at).then_some(Inspection { address, token, attempt, standing, kept_for })
+        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 }

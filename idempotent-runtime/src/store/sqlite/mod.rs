@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 mod connect;
 mod entry;
+mod failure;
 mod files;
 mod inspect;
 mod line;
@@ -243,7 +244,7 @@ impl Inner {
 
     async fn call(&self, op: Op) -> Result<Answer, StoreError> {
         match self.calls.call(op).await? {
-            Answer::Damaged(what) => Err(StoreError::unavailable(NAME, format!("a row is damaged: {what}"))),
+            Answer::Damaged(what) => Err(StoreError::unreadable(NAME, format!("a row is damaged: {what}"))),
             answer => Ok(answer),
         }
     }

@@ -12,7 +12,7 @@ pub(super) fn resolve(
     request: ResolveRequest,
     now: Timestamp,
 ) -> Decided<Resolve> {
-    let Some(ended) = entry.as_mut().filter(|entry| now < entry.forget_at) else {
+    let Some(ended) = entry.as_mut().filter(|entry| entry.is_kept(now)) else {
         return (Resolve::Vacant, Changed::No);
     };
     let replay_until = match ended.resolvable(&request, now) {

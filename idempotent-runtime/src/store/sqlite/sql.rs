@@ -27,7 +27,8 @@ pub(super) struct Sql {
     /// Writes the nine columns of a row, if there is none at the address; else reads the row. Nothing else runs on the connection in
     /// between, so `changes()` is the insertion's, and no row is read that it has just written.
     pub(super) claim: Arc<str>,
-    /// Completes the claim at `?1` with the token `?2`: replayed until `?3`, forgotten at `?4`, with the record `?5`.
+    /// Completes the claim at `?1` with the token `?2`, unless it is forgotten at `?6`, which is
+    /// now: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,
     /// Reads the entries at the addresses from `?1` to `?2`.
     pub(super) beneath: Arc<str>,
@@ -82,7 +83,7 @@ impl Sql {
             .into(),
             complete: format!(
                 "UPDATE \"{table}\" SET state = 2, until = ?3, retention = 0, forget_at = ?4, record = ?5 \
-                 WHERE address = ?1 AND token = ?2 AND state = 0"
+                 WHERE address = ?1 AND token = ?2 AND state = 0 AND forget_at > ?6"
             )
             .into(),
             beneath: format!("SELECT {COLUMNS}, record FROM \"{table}\" WHERE address BETWEEN ?1 AND ?2")

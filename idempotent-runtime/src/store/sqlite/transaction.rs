@@ -76,13 +76,15 @@ impl Database for Sqlite {
         record: &Record,
         retention: Retention,
     ) -> Result<Completion, sqlx::Error> {
-        let until = access.clock.now().after(retention.replay);
+        let now = access.clock.now();
+        let until = now.after(retention.replay);
         let done = sqlx::query(AssertSqlSafe(Arc::clone(&access.sql.complete)))
             .bind(&hold.address.as_bytes()[..])
             .bind(&hold.token.as_bytes()[..])
             .bind(rows::integer(until.as_millis()))
             .bind(rows::integer(until.after(retention.remember).as_millis()))
             .bind(&record.as_bytes()[..])
+            .bind(rows::integer(now.as_millis()))
             .execute(connection)
             .await?;
         Ok(if done.rows_affected() == 1 { Completion::Stored } else { Completion::Fenced(None) })

@@ -8,10 +8,10 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
 
 use super::{
-    NAME,
     batch::{Answer, Entries, Op, addresses, may_be_lost},
-    connect::{BUSY, Busy, Connector, FULL, OnDisk, Open, is},
+    connect::{BUSY, Busy, Connector, OnDisk, Open, is},
     entry::Entry,
+    failure::Failure,
     line::Line,
     log::Log,
     rows,
@@ -68,16 +68,10 @@ impl Writer {
     /// # Errors
     /// Where the transaction failed. What was asked is done as a whole or not at all.
     pub(super) async fn send(self: Arc<Self>, ops: Vec<Op>) -> Result<Vec<Answer>, StoreError> {
-        self.with_connection(ops).await.map_err(|error| {
-            if is(FULL, &error) {
-                tracing::error!(%error, "the file of the sqlite store cannot grow");
-                return StoreError::full(NAME);
-            }
-            StoreError::unavailable(NAME, error)
-        })
+        Ok(self.with_connection(ops).await?)
     }
 
-    async fn with_connection(&self, ops: Vec<Op>) -> Result<Vec<Answer>, sqlx::Error> {
+    async fn with_connection(&self, ops: Vec<Op>) -> Result<Vec<Answer>, Failure> {
         let _turn = self.turns.next(PATIENCE).await?;
         let mut open = match self.take() {
             Some(open) => open,
@@ -89,15 +83,15 @@ impl Writer {
                 settled.into_iter().for_each(|address| self.bells.ring(address));
                 Ok(answers)
             }
-            Err(error) => {
+            Err(failure) => {
                 // Waited for, so that nothing of it is in the next connection's way.
                 let _ = open.connection.close().await;
-                Err(error)
+                Err(failure)
             }
         }
     }
 
-    async fn transact(&self, open: &mut Open, ops: Vec<Op>) -> Result<Answered, sqlx::Error> {
+    async fn transact(&self, open: &mut Open, ops: Vec<Op>) -> Result<Answered, Failure> {
         open.commit_to_disk(if may_be_lost(&ops) { OnDisk::Later } else { OnDisk::AtOnce }).await?;
         if let [op] = &ops[..]
             && !self.line.is_to_be_joined()
@@ -162,7 +156,7 @@ impl Writer {
         connection: &mut SqliteConnection,
         mut entries: Entries,
         ops: Vec<Op>,
-    ) -> Result<Answered, sqlx::Error> {
+    ) -> Result<Answered, Failure> {
         for op in &ops {
             if let Op::Forget(request) = op {
                 self.read_beneath(connection, request.address, &mut entries).await?;
@@ -176,7 +170,7 @@ impl Writer {
         let rows = changes.put.len() + changes.delete.len() + usize::try_from(swept).unwrap_or_default();
         let bytes = changes.put.iter().map(|(_, entry)| entry.record_bytes()).sum();
         self.delete(connection, &changes.delete).await?;
-        self.put_and_commit(connection, changes.put).await?;
+        self.put_and_commit(connection, changes.put).await.map_err(Failure::at_commit)?;
         self.log.grew(rows, bytes);
         Ok((answers, changes.settled))
     }

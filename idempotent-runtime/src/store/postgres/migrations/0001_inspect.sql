@@ -18,6 +18,8 @@ BEGIN
     moment := clock_timestamp();
     IF entry.address IS NULL OR moment >= entry.forget_at THEN
         RETURN ROW('vacant', NULL, NULL, NULL)::{schema}.{table}_answer;
+    ELSIF entry.state NOT IN ('c', 'd', 'a') THEN
+        RETURN ROW('unreadable', NULL, NULL, NULL)::{schema}.{table}_answer;
     ELSIF entry.token <> its_token OR (entry.state = 'd') <> completed THEN
         RETURN ROW('another', NULL, NULL, NULL)::{schema}.{table}_answer;
     ELSIF entry.state = 'c' AND moment < entry.until THEN

@@ -42,9 +42,10 @@ BEGIN
 END
 $$;
 
--- Decides a claim. Inserts first; what was there already is read by a statement of its own, with a snapshot of its own.
--- Answers that write nothing take no lock. A row deleted between the two statements is inserted after all; nothing
--- found never counts as won.
+-- Decides a claim. An entry in a state that nobody here knows is unreadable to it, and no hold on
+-- it stands. Inserts first; what was there already is read by a statement of its own, with a
+-- snapshot of its own. Answers that write nothing take no lock. A row deleted between the two
+-- statements is inserted after all; nothing found never counts as won.
 CREATE FUNCTION {schema}.{table}_claim(
     its_address bytea, its_token bytea, its_fingerprint bytea, lease interval, retention interval, rerun boolean
 ) RETURNS {schema}.{table}_answer
@@ -77,11 +78,15 @@ BEGIN
             moment := clock_timestamp();
 
             IF moment < entry.forget_at THEN
-                IF entry.fingerprint <> its_fingerprint THEN
+                IF entry.state NOT IN ('c', 'd', 'a') THEN
+                    RETURN ROW('unreadable', NULL, NULL, NULL)::{schema}.{table}_answer;
+                ELSIF entry.fingerprint <> its_fingerprint THEN
                     RETURN ROW('reused', NULL, NULL, NULL)::{schema}.{table}_answer;
                 ELSIF entry.state = 'd' AND moment < entry.until THEN
+                    -- A record may have been swept before the clock went back.
                     RETURN ROW(
-                        'replay', NULL, (extract(epoch FROM entry.until - moment) * 1000000)::bigint, entry.record
+                        CASE WHEN entry.record IS NULL THEN 'unreadable' ELSE 'replay' END, NULL,
+                        (extract(epoch FROM entry.until - moment) * 1000000)::bigint, entry.record
                     )::{schema}.{table}_answer;
                 ELSIF entry.state = 'd' AND entry.record IS NULL THEN
                     RETURN ROW('expired', NULL, NULL, NULL)::{schema}.{table}_answer;
@@ -113,7 +118,7 @@ BEGIN
                 RETURN ROW('expired', NULL, NULL, NULL)::{schema}.{table}_answer;
             ELSIF entry.token = its_token THEN
                 UPDATE {schema}.{table}
-                SET until = moment + lease, forget_at = forget_at + (moment + lease - until)
+                SET until = moment + lease, forget_at = moment + lease + retention
                 WHERE address = its_address;
                 RETURN ROW('won', entry.attempt, NULL, NULL)::{schema}.{table}_answer;
             ELSIF moment < entry.until THEN
@@ -147,7 +152,7 @@ DECLARE
 BEGIN
     UPDATE {schema}.{table}
     SET until = moment + lease, forget_at = forget_at + (moment + lease - until)
-    WHERE address = its_address AND token = its_token AND state = 'c';
+    WHERE address = its_address AND token = its_token AND state = 'c' AND moment < forget_at;
     RETURN ROW(CASE WHEN FOUND THEN 'renewed' ELSE 'fenced' END, NULL, NULL, NULL)::{schema}.{table}_answer;
 END
 $$;
@@ -169,14 +174,15 @@ BEGIN
             WHEN sweep_at BETWEEN moment + replay AND moment + replay + interval '5 minutes' THEN sweep_at
             ELSE moment + replay
         END
-    WHERE address = its_address AND token = its_token AND state = 'c'
+    WHERE address = its_address AND token = its_token AND state = 'c' AND moment < forget_at
     RETURNING waited INTO told;
     IF FOUND THEN
         PERFORM {schema}.{table}_tell(its_address, told);
         RETURN ROW('stored', NULL, NULL, NULL)::{schema}.{table}_answer;
     END IF;
 
-    SELECT * INTO entry FROM {schema}.{table} WHERE address = its_address AND state = 'd';
+    SELECT * INTO entry FROM {schema}.{table}
+    WHERE address = its_address AND state = 'd' AND clock_timestamp() < forget_at;
     IF FOUND AND entry.token = its_token THEN
         RETURN ROW('stored', NULL, NULL, NULL)::{schema}.{table}_answer;
     ELSIF FOUND AND entry.fingerprint = its_fingerprint AND clock_timestamp() < entry.until THEN
@@ -192,7 +198,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
     told boolean;
 BEGIN
-    DELETE FROM {schema}.{table} WHERE address = its_address AND token = its_token AND state = 'c'
+    DELETE FROM {schema}.{table}
+    WHERE address = its_address AND token = its_token AND state = 'c' AND clock_timestamp() < forget_at
     RETURNING waited INTO told;
     PERFORM {schema}.{table}_tell(its_address, told);
     RETURN ROW('released', NULL, NULL, NULL)::{schema}.{table}_answer;

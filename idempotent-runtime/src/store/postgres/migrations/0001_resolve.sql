@@ -16,6 +16,8 @@ BEGIN
     moment := clock_timestamp();
     IF moment >= entry.forget_at THEN
         RETURN ROW('vacant', NULL, NULL, NULL)::{schema}.{table}_answer;
+    ELSIF entry.state NOT IN ('c', 'd', 'a') THEN
+        RETURN ROW('unreadable', NULL, NULL, NULL)::{schema}.{table}_answer;
     ELSIF entry.state = 'c' AND moment < entry.until THEN
         RETURN ROW(
             'running', NULL, (extract(epoch FROM entry.until - moment) * 1000000)::bigint, NULL

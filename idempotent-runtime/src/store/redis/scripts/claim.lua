@@ -15,11 +15,12 @@ end
 -- Reads anew what there is: an earlier claim of this script may have changed it.
 local function decide(place)
     local key, claim, keep = KEYS[place], ARGV[2 * place], ARGV[2 * place + 1]
-    local entry, kept = redis.call('GET', key), redis.call('PTTL', key)
-    if not entry or kept == 0 then
+    local entry, kept = read(key)
+    if not entry then
         redis.call('SET', key, claim, 'PX', keep)
         return 'won 1'
     end
+    if not is_readable(entry, kept) then return UNREADABLE end
 
     local state, left = sub(entry, 1, 1), kept - span_of(entry)
     if sub(entry, 19, 50) ~= sub(claim, 19, 50) then return 'reused' end

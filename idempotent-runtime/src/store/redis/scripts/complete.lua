@@ -3,7 +3,8 @@
 
 local function decide(place)
     local key, done, keep = KEYS[place], ARGV[2 * place - 1], ARGV[2 * place]
-    local entry = redis.call('GET', key)
+    local entry, kept = read(key)
+    if not entry or not is_readable(entry, kept) then return 'fenced' end
     if claimed_with(entry, sub(done, 3, 18)) then
         tell(key, entry)
         local attempt = sub(entry, 51, 60)
@@ -11,10 +12,10 @@ local function decide(place)
         rewrite(key, done, keep)
         return 'stored'
     end
-    if not entry or sub(entry, 1, 1) ~= 'D' then return 'fenced' end
+    if sub(entry, 1, 1) ~= 'D' then return 'fenced' end
     if sub(entry, 3, 18) == sub(done, 3, 18) then return 'stored before' end
     local is_same = sub(entry, 19, 50) == sub(done, 19, 50)
-    if is_same and redis.call('PTTL', key) > span_of(entry) then return 'fenced\n' .. entry end
+    if is_same and kept > span_of(entry) then return 'fenced\n' .. entry end
     return 'fenced'
 end
 

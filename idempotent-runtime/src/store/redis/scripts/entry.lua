@@ -26,15 +26,37 @@ local function span_of(entry) return tonumber(sub(entry, 61, 75)) end
 
 -- Writes an entry anew that is there, also where memory is full: what became of a request that was let in is worth more than the
 -- limit. A script that has written something may go on writing, and setting an expiry is a write that is always allowed.
+-- Refused for any other reason, it fails, and nothing has been done.
 local function rewrite(key, entry, keep)
-    if redis.pcall('SET', key, entry, 'PX', keep).err then
-        redis.call('PEXPIRE', key, keep)
-        redis.call('SET', key, entry, 'PX', keep)
-    end
+    local refused = redis.pcall('SET', key, entry, 'PX', keep).err
+    if not refused then return end
+    if string.find(refused, 'OOM', 1, true) then redis.call('PEXPIRE', key, keep) end
+    redis.call('SET', key, entry, 'PX', keep)
+end
+
+-- The entry at a key, and for how long it is kept. Nothing where the address is vacant.
+local function read(key)
+    local entry, kept = redis.call('GET', key), redis.call('PTTL', key)
+    if entry and kept ~= 0 then return entry, kept end
+end
+
+-- An entry that is damaged, or that a newer release has written. It is answered with an error, and
+-- no hold on it stands.
+local UNREADABLE = {err = 'UNREADABLE an entry is damaged, or a newer release has written it'}
+
+local function is_readable(entry, kept)
+    return #entry >= HEADER_LENGTH and kept > 0
+        and string.find(entry, '^[CDA][01]') and string.find(sub(entry, 51, 75), '^%d+$')
 end
 
 local function claimed_with(entry, token)
-    return entry and sub(entry, 1, 1) == 'C' and sub(entry, 3, 18) == token
+    return sub(entry, 1, 1) == 'C' and sub(entry, 3, 18) == token
+end
+
+-- The entry of a hold that stands.
+local function held(key, token)
+    local entry, kept = read(key)
+    if entry and is_readable(entry, kept) and claimed_with(entry, token) then return entry end
 end
 
 -- Tells those who wait on other nodes that the claim has ended. Who may not publish may still complete: waiters look by themselves.

@@ -2,9 +2,9 @@
 -- ARGV: the token of the entry that is meant, `claimed` or `completed`, the token that takes it over, and for how long.
 
 local meant, stage, ours, held = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local entry = redis.call('GET', KEYS[1])
-local kept = entry and redis.call('PTTL', KEYS[1])
-if not entry or kept == 0 then return 'vacant' end
+local entry, kept = read(KEYS[1])
+if not entry then return 'vacant' end
+if not is_readable(entry, kept) then return UNREADABLE end
 if claimed_with(entry, ours) then return 'held' end
 local state = sub(entry, 1, 1)
 if sub(entry, 3, 18) ~= meant or (state == 'D') ~= (stage == 'completed') then return 'another' end

@@ -2,9 +2,9 @@
 -- ARGV: a token, the outcome's record, and the record that may be replaced, each of these after a `+`, or nothing.
 
 local token, outcome, instead_of = ARGV[1], ARGV[2], ARGV[3]
-local entry = redis.call('GET', KEYS[1])
-local kept = entry and redis.call('PTTL', KEYS[1])
-if not entry or kept == 0 then return 'vacant' end
+local entry, kept = read(KEYS[1])
+if not entry then return 'vacant' end
+if not is_readable(entry, kept) then return UNREADABLE end
 
 local state, span = sub(entry, 1, 1), span_of(entry)
 local left = kept - span

@@ -56,8 +56,9 @@ mod suggest;
 ///   `web::post().to(handler)`. Route macros, documentation, `cfg`, lint levels, `must_use` and `deprecated` stay with
 ///   the registered function; every other attribute below this one, `#[tracing::instrument]` for instance, goes to the
 ///   handler, since it may name the handler's arguments.
-/// - The handler runs in a task of its own from its first await on, inside the request's tracing span. What a middleware sets
-///   as a task-local is not there any more; hand it on in the request's extensions.
+/// - The handler is polled where the request is polled, so what a middleware puts around a request (task-locals, a Sentry hub,
+///   flash messages) is around the handler too. A client that hangs up does not end it: it moves to a task of its own, in the
+///   request's tracing span, without the task-locals. Hand on in the request's extensions what it needs even then.
 /// - `#[utoipa::path]` reads the extractors from the arguments, so write it above this attribute.
 /// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an error: safe methods can
 ///   be repeated as they are (RFC 9110, section 9.2.1).

@@ -83,13 +83,13 @@ impl Gate {
     pub(crate) fn server(&self, idempotency: &Idempotency) -> TestServer {
         let (gate, idempotency) = (self.clone(), idempotency.clone());
         TestServer::start(1, move |app| {
-            app.app_data(idempotency.clone())
-                .app_data(web::Data::new(gate.clone()))
-                .service(patient)
-                .service(impatient)
-                .service(brief)
-                .service(rerun);
+            app.app_data(idempotency.clone()).app_data(web::Data::new(gate.clone())).configure(Gate::routes);
         })
+    }
+
+    /// The handlers that pass the gate of their server.
+    pub(crate) fn routes(app: &mut web::ServiceConfig) {
+        app.service((patient, impatient, brief, rerun));
     }
 }
 

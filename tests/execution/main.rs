@@ -15,6 +15,8 @@ mod flood;
 mod gate;
 mod given_back;
 mod listener;
+mod middleware;
+mod moved;
 mod panics;
 mod recall;
 mod reconcile;

@@ -1,35 +1,228 @@
 //! Work that whoever waits for it cannot drop.
 
-use std::pin::Pin;
+use std::{
+    any::Any,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use actix_web::rt;
-use tokio::task::JoinError;
-use tracing::Instrument;
+use tokio::runtime::Handle;
+use tracing::{Instrument, Span, instrument::Instrumented};
 
-use crate::poll_once::poll_once;
+use super::handle::message;
 
-/// Runs `work` to its end, whether or not the caller is still there.
-///
-/// It is polled once in place. If it is finished then, there was no await at which it could have been dropped; if not, it
-/// moves to a task of its own on this worker, inside the caller's tracing span.
-///
-/// # Errors
-/// Where the task panicked, or the worker stops.
-pub(crate) async fn detached<T: 'static>(
-    mut work: Pin<Box<impl Future<Output = T> + ?Sized + 'static>>,
-) -> Result<T, JoinError> {
-    match poll_once(work.as_mut()).await {
-        Some(output) => Ok(output),
-        None => rt::spawn(work.in_current_span()).await,
+/// Work of which a place has been made: it is polled there, and goes on without it.
+type Work<F> = Pin<Box<F>>;
+
+// in place ─ it is ready ────────▶ done: whoever waits has its output
+//          ─ it panics ──────────▶ done: dropped while it unwinds, and whoever waits is told
+//          ─ the place is dropped ─▶ moved: a task polls it to its end, and drops its output
+//                                    └ no task can be had ─▶ dropped: what it held is left as by a death
+//
+// While it is polled the place holds nothing, so a drop that a panic causes finds nothing to move. Between its last poll in place and its first in
+// the task nobody would hear a waker: the task polls at once. A place is also dropped where a worker stops. Its runtime is gone then, or its
+// tasks are over, and nothing can be spawned that lives.
+/// Polls its work in place, so that whatever stands around the place stands around the work. Dropped, it moves the work, as it stands, to a task of
+/// its own.
+pub(crate) struct Detached<F: Future + ?Sized + 'static> {
+    work: Option<Work<F>>,
+    /// The span in which it was first polled, once it has to wait.
+    span: Option<Span>,
+    spawn: fn(Instrumented<Work<F>>),
+}
+
+/// Runs `work` to its end, whether or not the caller is still there: on this worker.
+pub(crate) fn detached<F: Future + ?Sized + 'static>(work: Work<F>) -> Detached<F> {
+    Detached { work: Some(work), span: None, spawn: |work| drop(rt::spawn(work)) }
+}
+
+/// The same, for what can go on wherever there is a runtime.
+pub(crate) fn carried<F>(work: Work<F>) -> Detached<F>
+where
+    F: Future<Output: Send> + ?Sized + Send + 'static,
+{
+    Detached { work: Some(work), span: None, spawn: |work| drop(tokio::spawn(work)) }
+}
+
+impl<F: Future + ?Sized> Future for Detached<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Whoever polls what is done waits in vain, as for any future.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
+        let polled = catch_unwind(AssertUnwindSafe(move || match work.as_mut().poll(context) {
+            Poll::Ready(output) => Ok(output),
+            Poll::Pending => Err(work),
+        }));
+        match polled {
+            Ok(Ok(output)) => Poll::Ready(Ok(output)),
+            Ok(Err(work)) => {
+                self.span.get_or_insert_with(Span::current);
+                self.work = Some(work);
+                Poll::Pending
+            }
+            Err(panicked) => Poll::Ready(Err(Panicked(panicked))),
+        }
     }
 }
 
-/// The same, from wherever there is a runtime. What nobody waits for any more is dropped when it is done.
-pub(crate) async fn carried<T: Send + 'static>(
-    mut work: Pin<Box<impl Future<Output = T> + Send + 'static>>,
-) -> Result<T, JoinError> {
-    match poll_once(work.as_mut()).await {
-        Some(output) => Ok(output),
-        None => tokio::spawn(work.in_current_span()).await,
+impl<F: Future + ?Sized> Drop for Detached<F> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        if Handle::try_current().is_err() {
+            return;
+        }
+        let work = work.instrument(self.span.take().unwrap_or_else(Span::current));
+        let spawn = self.spawn;
+        // Outside of a `LocalSet` there is no place for what stays on its thread, and no way to ask.
+        if catch_unwind(AssertUnwindSafe(|| spawn(work))).is_err() {
+            tracing::error!("an execution was dropped outside of an actix runtime: it is left to its lease");
+        }
+    }
+}
+
+/// Why work has no output: it panicked.
+pub(crate) struct Panicked(Box<dyn Any + Send>);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it panicked: {}", message(&*self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use futures_util::{FutureExt, future::pending};
+    use tokio::{
+        sync::oneshot,
+        task::{LocalSet, yield_now},
+    };
+
+    use super::*;
+
+    /// Work that waits to be told to go on, and then says so.
+    fn waiting() -> (Detached<impl Future<Output = ()>>, oneshot::Sender<()>, Rc<Cell<bool>>) {
+        let (go_on, told) = oneshot::channel();
+        let ended = Rc::new(Cell::new(false));
+        let notes = Rc::clone(&ended);
+        let work = async move {
+            told.await.unwrap();
+            notes.set(true);
+        };
+        (detached(Box::pin(work)), go_on, ended)
+    }
+
+    #[tokio::test]
+    async fn work_that_is_dropped_while_it_waits_goes_on_and_hears_who_wakes_it() {
+        LocalSet::new()
+            .run_until(async {
+                let (mut work, go_on, ended) = waiting();
+                assert!((&mut work).now_or_never().is_none());
+                drop(work);
+                yield_now().await;
+                go_on.send(()).unwrap();
+                yield_now().await;
+                assert!(ended.get());
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn work_that_is_dropped_before_it_is_polled_is_done_all_the_same() {
+        LocalSet::new()
+            .run_until(async {
+                let (work, go_on, ended) = waiting();
+                drop(work);
+                go_on.send(()).unwrap();
+                yield_now().await;
+                assert!(ended.get());
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_tells_whoever_waits_and_is_not_polled_again() {
+        LocalSet::new()
+            .run_until(async {
+                let work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async { panic!("a mistake") });
+                let mut work = detached(work);
+                let panicked = (&mut work).await.err().unwrap();
+                assert_eq!(panicked.to_string(), "it panicked: a mistake");
+                drop(work);
+                yield_now().await;
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn work_that_is_dropped_by_a_panic_goes_on() {
+        LocalSet::new()
+            .run_until(async {
+                let (mut work, go_on, ended) = waiting();
+                assert!((&mut work).now_or_never().is_none());
+                let panicked = catch_unwind(AssertUnwindSafe(move || {
+                    let _work = work;
+                    panic!("whoever waited");
+                }));
+                assert!(panicked.is_err());
+                go_on.send(()).unwrap();
+                yield_now().await;
+                assert!(ended.get());
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn work_that_is_dropped_outside_of_a_local_set_ends_even_by_a_panic() {
+        let (mut work, go_on, ended) = waiting();
+        assert!((&mut work).now_or_never().is_none());
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _work = work;
+            panic!("whoever waited");
+        }));
+        assert!(panicked.is_err());
+        assert!(go_on.is_closed() && !ended.get());
+    }
+
+    #[test]
+    fn work_that_is_dropped_without_a_runtime_ends() {
+        let (mut work, go_on, ended) = waiting();
+        assert!((&mut work).now_or_never().is_none());
+        drop(work);
+        assert!(go_on.is_closed() && !ended.get());
+        drop(carried(Box::pin(pending::<()>())));
+    }
+
+    #[test]
+    fn work_that_is_dropped_with_its_local_set_ends() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let local = LocalSet::new();
+        let (work, go_on, ended) = waiting();
+        local.spawn_local(work);
+        local.block_on(&runtime, yield_now());
+        {
+            let _entered = runtime.enter();
+            drop(local);
+        }
+        assert!(go_on.is_closed() && !ended.get());
+    }
+
+    #[tokio::test]
+    async fn what_is_carried_goes_on_outside_of_a_local_set() {
+        let (go_on, told) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        let mut work = carried(Box::pin(async move {
+            told.await.unwrap();
+            end.send("ended").unwrap();
+        }));
+        assert!((&mut work).now_or_never().is_none());
+        drop(work);
+        go_on.send(()).unwrap();
+        assert_eq!(ended.await, Ok("ended"));
     }
 }

@@ -11,7 +11,7 @@ mod lease;
 mod reconciled;
 mod store_failure;
 
-pub(crate) use detach::{carried, detached};
+pub(crate) use detach::{Panicked, carried, detached};
 pub(crate) use file::{Filed, file};
 pub(crate) use give_back::{GivingBack, give_back, give_back_unknown};
 pub(crate) use handle::{Handled, handle};

@@ -10,7 +10,6 @@ use std::pin::Pin;
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Responder, error::ErrorInternalServerError, web,
 };
-use tokio::task::JoinError;
 use tracing::{Instrument, instrument::Instrumented};
 
 use self::{
@@ -19,7 +18,7 @@ use self::{
     wait::wait,
 };
 use crate::{
-    execution::{Job, detached},
+    execution::{Job, Panicked, detached},
     flight::Entry,
     idempotency::Idempotency,
     observe::{Account, Outcome},
@@ -171,12 +170,12 @@ where
 async fn done<H: 'static>(told: Told<H>) -> Result<Asked<H>, Reason> {
     match told {
         Told::Known(asked) => Ok(asked),
-        Told::Work(work) => detached(work).await.map_err(|error| lost(&error).into()),
+        Told::Work(work) => detached(work).await.map_err(|panicked| lost(&panicked).into()),
     }
 }
 
-fn lost(error: &JoinError) -> Code {
-    tracing::error!(%error, "an execution ended without an outcome");
+fn lost(panicked: &Panicked) -> Code {
+    tracing::error!(error = %panicked, "an execution ended without an outcome");
     Code::OutcomeUnknown
 }
 

@@ -58,7 +58,6 @@ async fn what_a_handler_logs_stands_in_its_requests_span_which_is_in_the_callers
     let began = collector.event("it began").await;
     gate.let_one_through();
     assert_eq!(within(connection.reply()).await.unwrap().status, 201);
-    // After an await the handler is in a task of its own.
     let ends = collector.event("it ends").await;
     let closed = collector.closed().await;
     for logged in [began, ends] {

@@ -38,6 +38,11 @@ impl<T> Watched<T> {
         woken.into_iter().for_each(Waker::wake);
     }
 
+    /// Changes the value to one that nobody waits for.
+    pub(crate) fn replace(&self, value: T) {
+        lock(&self.inner).value = value;
+    }
+
     /// What `look` makes of the value.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&lock(&self.inner).value)

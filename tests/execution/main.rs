@@ -5,6 +5,7 @@
 mod abandoned;
 mod admin;
 mod answered;
+mod blocked;
 mod checkpoint;
 mod context;
 mod crowd;
@@ -12,8 +13,10 @@ mod disconnect;
 mod drain;
 mod elsewhere;
 mod flood;
+mod flushed;
 mod gate;
 mod given_back;
+mod lease_log;
 mod listener;
 mod middleware;
 mod moved;

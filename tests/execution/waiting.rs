@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, post, web};
@@ -331,4 +331,59 @@ async fn a_store_that_wakes_for_nothing_is_not_asked_in_a_tight_loop() {
     is_in_progress(&Http1::once(server.address(), &keyed("/brief", "k", "")).await);
     let claims = store.calls(Verb::Claim);
     assert!((3..=16).contains(&claims), "{claims} claims in one second of waiting");
+}
+
+/// A request whose claim is sent, and whose answer nobody hears for now: something blocks its worker. Duplicates come to another worker of the
+/// process.
+async fn behind_a_claim(path: &str) -> (Reply, Duration) {
+    let (store, gate) = (Scripted::new(MemoryStore::new()), Gate::open());
+    let idempotency = Idempotency::builder().store(store.clone()).build().unwrap();
+    let [blocked, worker] = [gate.server(&idempotency), gate.server(&idempotency)];
+    let (fault, unblock) = Fault::blocking();
+    store.next(Verb::Claim, 1, fault);
+    let request = keyed(path, "k", "");
+    let first = sent(&blocked, &request).await;
+    store.called(Verb::Claim, 1).await;
+    let since = Instant::now();
+    let duplicate = within(Http1::once(worker.address(), &request)).await;
+    let waited = since.elapsed();
+    drop(unblock);
+    assert_eq!(answer(first).await.status, 201);
+    assert_eq!((gate.effects(), store.calls(Verb::Claim)), (1, 1));
+    (duplicate, waited)
+}
+
+#[tokio::test]
+async fn a_duplicate_waits_no_longer_for_a_claim_than_for_an_execution() {
+    let (duplicate, waited) = behind_a_claim("/brief").await;
+    is_in_progress(&duplicate);
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+}
+
+#[tokio::test]
+async fn without_waiting_a_duplicate_waits_for_a_claim_no_longer_than_for_one_of_its_own() {
+    let (duplicate, waited) = behind_a_claim("/impatient").await;
+    is_in_progress(&duplicate);
+    assert!(waited >= Duration::from_secs(2), "{waited:?}");
+}
+
+#[tokio::test]
+async fn the_time_that_a_duplicate_waits_for_a_claim_counts() {
+    let (store, gate) = (Scripted::new(MemoryStore::new()), Gate::shut());
+    let idempotency = Idempotency::builder().store(store.clone()).build().unwrap();
+    let server = gate.server(&idempotency);
+    let answers = Arc::new(Semaphore::new(0));
+    store.next(Verb::Claim, 1, Fault::Hangs(Arc::clone(&answers)));
+    let request = keyed("/brief", "k", "");
+    let first = sent(&server, &request).await;
+    store.called(Verb::Claim, 1).await;
+    let since = Instant::now();
+    let duplicate = sent(&server, &request).await;
+    sleep(Duration::from_millis(600)).await;
+    answers.add_permits(1);
+    is_in_progress(&answer(duplicate).await);
+    // A second in all, and not one for the claim and another for the execution.
+    assert!(since.elapsed() < Duration::from_millis(1_500), "{:?}", since.elapsed());
+    gate.let_one_through();
+    assert_eq!(answer(first).await.status, 201);
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -43,6 +43,8 @@ pub enum Fault {
     Hangs(Arc<Semaphore>),
     /// It is done at once, and the answer comes when the semaphore has a permit.
     AnswersLate(Arc<Semaphore>),
+    /// It is done at once, and the thread that has called stands still until the sender is dropped.
+    Blocks(Arc<Mutex<mpsc::Receiver<()>>>),
     /// Nothing is done: the store panics.
     Panics,
     /// The record is damaged.
@@ -54,6 +56,14 @@ pub enum Fault {
     LandsLate(Arc<Semaphore>),
     /// A claim that the store says failed, and that arrives when the semaphore has a permit. Nobody waits for it.
     ArrivesLate(Arc<Semaphore>),
+}
+
+impl Fault {
+    /// A fault that blocks its caller's thread, and the sender that ends it.
+    pub fn blocking() -> (Fault, mpsc::Sender<()>) {
+        let (unblock, blocked) = mpsc::channel();
+        (Fault::Blocks(Arc::new(Mutex::new(blocked))), unblock)
+    }
 }
 
 /// What goes wrong next, and how many times.

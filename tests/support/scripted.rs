@@ -94,6 +94,11 @@ async fn faulty<T>(
             until.acquire().await.unwrap().forget();
             answer
         }
+        Some(Fault::Blocks(blocked)) => {
+            let answer = call.await;
+            let _ = blocked.lock().unwrap().recv();
+            answer
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use tokio::time::{sleep, timeout};
 
 use super::{CheckpointFailure, Inner};
 use crate::{
-    execution::{Claimed, Filed, carried, file, give_back_unknown},
+    execution::{Claimed, Filed, Sent, carried, file, give_back_unknown, keep_leases, renewed_in_time},
     flight::{Ending, Entry, Lead},
     idempotency::{Executing, Idempotency},
     observe::Account,
     pace::Pace,
     policy::Policy,
     request::{self, CallerId, Identity},
-    store::{Changes, Claim, ClaimRequest, Hold, OnAbandoned, Record, Renewal, Retention},
+    store::{CallError, Changes, Claim, ClaimRequest, Hold, OnAbandoned, Record, Renewal, Retention},
 };
 
 /// Pauses between two looks at a flight that nobody else may wait for.
@@ -74,7 +74,9 @@ impl Asking {
             match self.app.0.flights.enter(self.step.address, self.caller) {
                 Entry::Lead(lead) => return self.claim(lead).await,
                 Entry::Follow(mut follower) => {
-                    if let Ending::Completed(_, record) = follower.ended().await {
+                    if let Ending::Completed(_, record) | Ending::Unrecorded(_, record) =
+                        follower.ended().await
+                    {
                         return Ok(Turn::Over(record));
                     }
                 }
@@ -86,14 +88,18 @@ impl Asking {
     /// Claims the step, as often as it is found running elsewhere.
     async fn claim(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
         let mut changes = Changes::default();
+        keep_leases(&self.app);
         loop {
+            lead.claims(self.step);
+            let sent = Sent::now();
             match self.app.0.store.claim(&self.request()).await {
-                Ok(Claim::Won { .. }) => return self.won(lead).await,
+                Ok(Claim::Won { .. }) => return self.won(lead, sent).await,
                 Ok(Claim::Replay { record, .. }) => {
                     lead.end(Ending::Completed(self.step.fingerprint, record.clone()));
                     return Ok(Turn::Over(record));
                 }
                 Ok(Claim::InFlight { lease_left }) => {
+                    lead.elsewhere(self.step.fingerprint);
                     let changed = changes.next(&self.app.0.store, self.step.address);
                     // Where nothing has changed, the lease has run out.
                     let _ = timeout(lease_left, changed).await;
@@ -128,20 +134,37 @@ impl Asking {
     }
 
     /// Looks whether the execution's own claim stands: one that has lost it begins nothing new.
-    async fn won(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
+    async fn won(self, lead: Lead, sent: Sent) -> Result<Turn, CheckpointFailure> {
         let retention = Retention { replay: self.retention(), remember: Duration::ZERO };
         let Asking { policy, app, execution, step, executing, .. } = self;
-        let lease = app.0.settings.lease;
-        let renewal = app.0.store.renew(execution, lease);
         let claimed = Claimed::begin(policy, app.clone(), step, lead, Account::default(), executing);
         let running = Running(Some(Claimed { retention, ..claimed }));
-        let failure = match renewal.await {
+        let failure = match both_stand(&app, execution, step, sent).await {
             Ok(Renewal::Renewed) => return Ok(Turn::Ours(running)),
             Ok(Renewal::Fenced) => CheckpointFailure::Fenced,
             Err(error) => unavailable(policy, &error),
         };
         running.given_up().await;
         Err(failure)
+    }
+}
+
+/// Whether the claims of an execution and of its step stand, and nothing may have run out while that was found out. The step's claim was sent then.
+async fn both_stand(
+    app: &Idempotency,
+    execution: Hold,
+    step: Hold,
+    mut sent: Sent,
+) -> Result<Renewal, CallError<Renewal>> {
+    loop {
+        let renewal = renewed_in_time(app, execution).await?;
+        if renewal == Renewal::Fenced || !sent.is_late(app.0.settings.lease) {
+            return Ok(renewal);
+        }
+        sent = Sent::now();
+        if renewed_in_time(app, step).await? == Renewal::Fenced {
+            return Ok(Renewal::Fenced);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 const STORED: HeaderName = HeaderName::from_static("idempotency-stored");
 
 /// Says that a retry will not get this response.
-pub(super) fn mark_not_stored(mut response: HttpResponse) -> HttpResponse {
+pub(crate) fn mark_not_stored(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(STORED, HeaderValue::from_static("false"));
     response
 }

@@ -10,6 +10,8 @@ use crate::{
     flight::Ending,
     observe::{Account, Outcome},
     pace::Pace,
+    request::RequestFingerprint,
+    response::record::{self, Recorded},
     store::{Completion, Record},
 };
 
@@ -48,6 +50,7 @@ pub(super) fn at_once(claimed: &Claimed, record: &Record) -> Option<Completion> 
 
 /// Stores `record`, and waits for that while there is patience.
 pub(crate) async fn file(claimed: Claimed, record: Record) -> Filed {
+    claimed.lead.finishing(claimed.hold);
     let patience = Instant::now() + PATIENCE;
     match try_once(&claimed, &record).await {
         Some(completion) => end(claimed, record, completion),
@@ -94,6 +97,7 @@ async fn keep_trying(claimed: Claimed, record: Record) -> Filed {
         return end(claimed, record, completion);
     }
     tracing::error!(handler = claimed.policy.handler, "an outcome was never stored: its time has passed");
+    claimed.lead.end(without_winner(claimed.hold.fingerprint, record));
     Filed::Late
 }
 
@@ -109,20 +113,43 @@ async fn try_again(claimed: &Claimed, record: &Record) -> Completion {
     }
 }
 
-/// Says how it ended to those who wait.
+/// Says how it ended to those who wait. Where the claim had been lost they are given what a winner has recorded, else what this execution has come to.
 pub(super) fn end(claimed: Claimed, record: Record, completion: Completion) -> Filed {
-    let Claimed { policy, hold, lead, mut account, executing, .. } = claimed;
+    let fingerprint = claimed.hold.fingerprint;
+    let ending = match &completion {
+        Completion::Stored => Ending::Completed(fingerprint, record),
+        Completion::Fenced(Some(winner)) => Ending::Completed(fingerprint, winner.clone()),
+        Completion::Fenced(None) => without_winner(fingerprint, record),
+    };
+    ended(claimed, completion, ending)
+}
+
+/// The same for an execution of which nothing was kept: where nobody has completed, those who wait ask the store anew.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(super) fn end_without_effect(claimed: Claimed, winner: Option<Record>) -> Filed {
+    let fingerprint = claimed.hold.fingerprint;
+    let ending = winner.clone().map_or(Ending::Lost, |winner| Ending::Completed(fingerprint, winner));
+    ended(claimed, Completion::Fenced(winner), ending)
+}
+
+/// What those are told who wait for an execution that no store has recorded. A refusal to run is none.
+fn without_winner(fingerprint: RequestFingerprint, record: Record) -> Ending {
+    match record::read(&record) {
+        Ok(Recorded::Unknown) => Ending::Lost,
+        _ => Ending::Unrecorded(fingerprint, record),
+    }
+}
+
+fn ended(claimed: Claimed, completion: Completion, ending: Ending) -> Filed {
+    let Claimed { policy, lead, mut account, executing, .. } = claimed;
     let filed = match completion {
-        Completion::Stored => {
-            lead.end(Ending::Completed(hold.fingerprint, record));
-            Filed::Stored
-        }
+        Completion::Stored => Filed::Stored,
         Completion::Fenced(winner) => {
             tracing::warn!(handler = policy.handler, "an execution had lost its claim when it completed");
-            lead.end(Ending::Lost);
             Filed::Fenced(winner)
         }
     };
+    lead.end(ending);
     filed.write(&mut account);
     // Whoever drains hears of everything that ran.
     drop(account);

@@ -146,11 +146,12 @@ async fn commit(
     response: HttpResponse,
 ) -> Result<HttpResponse, Reason> {
     claimed.account.asks();
+    claimed.lead.finishing(claimed.hold);
     match open.write(&claimed.hold, &record, claimed.retention).await {
         Ok(Completion::Stored) => {}
-        Ok(lost) => {
+        Ok(Completion::Fenced(winner)) => {
             let _ = roll_back(Left::Open(open)).await;
-            return lost_to_another(claimed, record, lost);
+            return lost_to_another(claimed, winner);
         }
         Err(error) => {
             let _ = roll_back(Left::Open(open)).await;
@@ -173,8 +174,8 @@ async fn commit(
 }
 
 /// Answers with what somebody else has recorded, who has taken the claim over. What the handler says did not happen.
-fn lost_to_another(claimed: Claimed, record: Record, lost: Completion) -> Result<HttpResponse, Reason> {
-    match file::end(claimed, record, lost) {
+fn lost_to_another(claimed: Claimed, winner: Option<Record>) -> Result<HttpResponse, Reason> {
+    match file::end_without_effect(claimed, winner) {
         Filed::Fenced(winner) => winner.and_then(complete::replay).ok_or(Code::InProgress.into()),
         Filed::Stored | Filed::Late => Err(Code::InProgress.into()),
     }
@@ -212,7 +213,7 @@ async fn in_doubt(
                 return Ok(file::end(claimed, record, Completion::Stored).answer(response));
             }
             Ok(Claim::Won { .. }) => return rolled_back(claimed).await,
-            Ok(_) => return lost_to_another(claimed, record, Completion::Fenced(None)),
+            Ok(_) => return lost_to_another(claimed, None),
             Err(error) if Instant::now() < until => {
                 tracing::warn!(%error, handler = claimed.policy.handler, "a commit is in doubt, asking again");
             }

@@ -1,6 +1,7 @@
-//! Keeps the leases of what runs, from a thread of its own: a handler that blocks its worker keeps its claim all the same.
+//! Keeps the leases of what is claimed, from a thread of its own: a handler that blocks its worker keeps its claim all the same, and so do those whose
+//! claims wait for an answer behind it.
 //!
-//! The flights under way are looked through every twelfth of a lease. What has run for a third of a lease is renewed, and
+//! The flights under way are looked through every twelfth of a lease. What was claimed a third of a lease ago is renewed, and
 //! renewed again after every further third, until it has left the table. An execution that is done sooner costs nothing.
 
 use std::{
@@ -19,12 +20,13 @@ use tokio::{
 };
 
 use crate::{
+    flight::{ClaimStage, KeptClaim},
     idempotency::{Idempotency, Inner},
     observe::Sampling,
-    store::{Hold, Renewal, Token},
+    store::{Renewal, Token},
 };
 
-/// Keeps the leases of everything that runs under `app`, for as long as anybody holds it.
+/// Keeps the leases of everything that is claimed under `app`, for as long as anybody holds it.
 pub(crate) fn keep_all(app: &Idempotency) {
     match &*KEEPER {
         Ok(keeper) => {
@@ -63,21 +65,21 @@ async fn keep(app: App) {
     }
 }
 
-/// Since when the lease of each running claim runs, as far as this thread knows. `None`: the claim is lost.
+/// Since when the lease of each claim runs, as far as this thread knows. `None`: the claim is lost.
 #[derive(Default)]
 struct Leases(HashMap<Token, Option<Instant>>);
 
 impl Leases {
     /// Renews what is due. A renewal that fails is tried again at the next look.
     async fn look(&mut self, app: &Inner) {
-        let running = app.flights.running();
+        let kept = app.flights.kept();
         let now = Instant::now();
         let known = std::mem::take(&mut self.0);
-        let since = |hold: &Hold| known.get(&hold.token).copied().unwrap_or(Some(now));
-        self.0 = running.iter().map(|hold| (hold.token, since(hold))).collect();
+        let since = |token: &Token| known.get(token).copied().unwrap_or(Some(now));
+        self.0 = kept.iter().map(|claim| (claim.hold.token, since(&claim.hold.token))).collect();
         let third = app.settings.lease / 3;
-        let due = |hold: &&Hold| self.0[&hold.token].is_some_and(|since| since + third <= now);
-        let renewals = running.iter().filter(due).map(|hold| renewed(app, *hold, app.settings.lease));
+        let due = |claim: &&KeptClaim| self.0[&claim.hold.token].is_some_and(|since| since + third <= now);
+        let renewals = kept.iter().filter(due).map(|claim| renewed(app, *claim, app.settings.lease));
         for (token, since) in join_all(renewals).await.into_iter().flatten() {
             self.0.insert(token, since);
         }
@@ -85,15 +87,18 @@ impl Leases {
 }
 
 /// Since when the lease runs now; nothing is known where the store failed.
-async fn renewed(app: &Inner, hold: Hold, lease: Duration) -> Option<(Token, Option<Instant>)> {
+async fn renewed(app: &Inner, claim: KeptClaim, lease: Duration) -> Option<(Token, Option<Instant>)> {
+    let KeptClaim { hold, stage } = claim;
     let now = Instant::now();
     match app.store.renew(hold, lease).await {
         Ok(Renewal::Renewed) => {
             app.background.renewed();
             Some((hold.token, Some(now)))
         }
+        // It may not have been carried out yet, and be won all the same.
+        Ok(Renewal::Fenced) if stage == ClaimStage::Sent => None,
         Ok(Renewal::Fenced) => {
-            // A claim that has just been completed is fenced too, and nothing is wrong.
+            // A claim that its own execution has ended is fenced too, and nothing is wrong.
             if app.flights.runs(&hold) {
                 tracing::warn!(address = ?hold.address, "a running execution has lost its claim");
             }

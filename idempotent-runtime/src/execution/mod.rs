@@ -7,16 +7,19 @@ mod give_back;
 mod handle;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod in_transaction;
+mod late;
 mod lease;
 mod reconciled;
 mod store_failure;
 
+pub(crate) use complete::mark_not_stored;
 pub(crate) use detach::{Panicked, carried, detached};
 pub(crate) use file::{Filed, file};
 pub(crate) use give_back::{GivingBack, give_back, give_back_unknown};
 pub(crate) use handle::{Handled, handle};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use in_transaction::execute_in_transaction;
+pub(crate) use late::{Sent, renewed_in_time};
 pub(crate) use reconciled::reconciled;
 pub(crate) use store_failure::unprotected;
 
@@ -70,6 +73,11 @@ pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold) -> C
         Abandoned::Rerun => OnAbandoned::Rerun,
     };
     ClaimRequest { hold, lease: app.0.settings.lease, on_abandoned, retention: policy.ttl }
+}
+
+/// Keeps the leases of what is claimed under `app`, from its first claim on.
+pub(crate) fn keep_leases(app: &Idempotency) {
+    app.0.keeping.call_once(|| lease::keep_all(app));
 }
 
 /// Runs the handler, records its response and answers with it. The claim has been won.
@@ -132,13 +140,14 @@ impl Claimed {
     ) -> Self {
         executing.begins();
         lead.running(hold);
-        app.0.keeping.call_once(|| lease::keep_all(&app));
+        keep_leases(&app);
         let retention = Retention { replay: policy.ttl, remember: app.0.settings.remember_expired };
         Claimed { policy, app, hold, lead, account, executing, retention }
     }
 
     /// Frees the key, and answers with `answer`.
     pub(crate) async fn release<T>(self, answer: T) -> T {
+        self.lead.finishing(self.hold);
         give_back(&self.app, self.policy, self.hold).await;
         self.lead.end(Ending::Released);
         answer

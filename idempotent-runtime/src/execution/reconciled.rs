@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, HttpResponse, Responder};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::{Claimed, Filed, Job, complete, file, handle::message, recorded, run};
+use super::{Claimed, Filed, Job, complete, file, handle::message, recorded, renewed_in_time, run};
 use crate::{
     context::Execution,
     flight::{Ending, Lead},
@@ -107,7 +107,7 @@ async fn decide(hook: &dyn Reconcile, abandoned: &AbandonedExecution, limit: usi
 /// The claim, if it stands: while the application was asked this process may have stood still for longer than a lease.
 async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
     let Claimed { app, hold, policy, .. } = &claimed;
-    match app.0.store.renew(*hold, app.0.settings.lease).await {
+    match renewed_in_time(app, *hold).await {
         Ok(Renewal::Renewed) => Ok(claimed),
         Ok(Renewal::Fenced) => {
             claimed.account.ends(Outcome::Fenced);

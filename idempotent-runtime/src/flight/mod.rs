@@ -6,5 +6,5 @@
 mod phase;
 mod table;
 
-pub(crate) use phase::{Ending, Phase};
+pub(crate) use phase::{ClaimStage, Ending, KeptClaim, Phase};
 pub(crate) use table::{Entry, Flights, Follower, Lead};

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map;
 
-use super::{Ending, Phase};
+use super::{Ending, KeptClaim, Phase};
 use crate::{
     places::{Place, Places},
     request::{Address, CallerId, RequestFingerprint},
@@ -44,15 +44,10 @@ impl Flight {
         }
     }
 
-    /// The claim under which the request runs, if it does.
-    fn claim(&self) -> Option<Hold> {
-        let claim_of = |phase: &Phase| match phase {
-            Phase::Running(hold) => Some(*hold),
-            _ => None,
-        };
+    fn look<R>(&self, look: impl FnOnce(&Phase) -> R) -> R {
         match self {
-            Flight::Alone(phase) => claim_of(phase),
-            Flight::Followed(watched) => watched.look(claim_of),
+            Flight::Alone(phase) => look(phase),
+            Flight::Followed(watched) => watched.look(look),
         }
     }
 }
@@ -80,7 +75,7 @@ impl Flights {
         let flight = match shard.entry(address) {
             hash_map::Entry::Occupied(mut flight) => flight.get_mut().watched(),
             hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Flight::Alone(Phase::Claiming));
+                vacant.insert(Flight::Alone(Phase::Claiming(None)));
                 return Entry::Lead(Lead { table: Arc::clone(&self.0), address, ended: false });
             }
         };
@@ -88,19 +83,20 @@ impl Flights {
         self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follow)
     }
 
-    /// The claims of all that runs.
-    pub(crate) fn running(&self) -> Vec<Hold> {
-        let mut running = Vec::new();
+    /// The claims whose leases are to be kept.
+    pub(crate) fn kept(&self) -> Vec<KeptClaim> {
+        let mut kept = Vec::new();
         for shard in self.0.flights.each() {
-            running.extend(shard.values().filter_map(Flight::claim));
+            kept.extend(shard.values().filter_map(|flight| flight.look(Phase::kept)));
         }
-        running
+        kept
     }
 
-    /// Whether this claim's execution runs.
+    /// Whether this claim's execution runs, and has not ended it itself.
     pub(crate) fn runs(&self, hold: &Hold) -> bool {
+        let is_it = |phase: &Phase| matches!(phase, Phase::Running(running) if running == hold);
         let shard = self.0.flights.lock(&hold.address);
-        shard.get(&hold.address).is_some_and(|flight| flight.claim() == Some(*hold))
+        shard.get(&hold.address).is_some_and(|flight| flight.look(is_it))
     }
 
     /// How many wait in this process, at whichever table.
@@ -130,7 +126,7 @@ pub(crate) struct Follower {
 impl Follower {
     /// Waits until the store has answered the leader's claim.
     pub(crate) async fn claimed(&mut self) -> Phase {
-        self.seat.until(|phase| (!matches!(phase, Phase::Claiming)).then(|| phase.clone())).await
+        self.seat.until(|phase| (!matches!(phase, Phase::Claiming(_))).then(|| phase.clone())).await
     }
 
     /// Waits until the flight has ended.
@@ -152,6 +148,11 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
+    /// A claim is sent under this hold. Nobody is woken: it is no answer.
+    pub(crate) fn claims(&self, hold: Hold) {
+        self.change(Phase::Claiming(Some(hold)), Watched::replace);
+    }
+
     /// Another node runs the request with this fingerprint.
     pub(crate) fn elsewhere(&self, fingerprint: RequestFingerprint) {
         self.update(Phase::Elsewhere(fingerprint));
@@ -160,6 +161,11 @@ impl Lead {
     /// This leader has won `hold`, and runs the request.
     pub(crate) fn running(&self, hold: Hold) {
         self.update(Phase::Running(hold));
+    }
+
+    /// The request has run, and the store is told what has become of this claim. Nobody is woken: it is no end.
+    pub(crate) fn finishing(&self, hold: Hold) {
+        self.change(Phase::Finishing(hold), Watched::replace);
     }
 
     /// This leader runs the request with this fingerprint, without a claim.
@@ -173,6 +179,10 @@ impl Lead {
     }
 
     fn update(&self, phase: Phase) {
+        self.change(phase, Watched::update);
+    }
+
+    fn change(&self, phase: Phase, change: fn(&Watched<Phase>, Phase)) {
         let mut shard = self.table.flights.lock(&self.address);
         let followed = match shard.get_mut(&self.address) {
             Some(Flight::Followed(watched)) => Arc::clone(watched),
@@ -183,7 +193,7 @@ impl Lead {
             None => return,
         };
         drop(shard);
-        followed.update(phase);
+        change(&followed, phase);
     }
 
     fn leave(&mut self, ending: Ending) {

@@ -3,6 +3,7 @@
 //! A world has one memory store, one key and one or two processes, each with a flight table. Its requests do what
 //! `run` does, without HTTP and without tokio's timers: time passes when a task of its own says so.
 
+mod request;
 mod watched;
 mod world;
 
@@ -11,7 +12,7 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 
-use self::world::{Act, Answer, World};
+use self::world::{Act, Answer, Time, World};
 use crate::{response::Code, store::OnAbandoned};
 
 fn config() -> Config {
@@ -42,7 +43,7 @@ fn count(answers: &[Answer], of: impl Fn(&Answer) -> bool) -> usize {
 
 fn one_runs_and_the_others_replay() {
     let world = World::new(OnAbandoned::Refuse, 1, &[]);
-    let answers = world.run(4, false);
+    let answers = world.run(4, Time::Still);
     assert_eq!(world.effects(), 1);
     assert_eq!(count(&answers, |answer| matches!(answer, Answer::Stored(_))), 1);
     assert_eq!(count(&answers, |answer| matches!(answer, Answer::Replay(_))), 3);
@@ -56,7 +57,7 @@ fn one_request_runs_and_the_others_replay() {
 
 fn a_released_key_is_run_by_another() {
     let world = World::new(OnAbandoned::Refuse, 1, &[Act::Release, Act::Release]);
-    let answers = world.run(4, false);
+    let answers = world.run(4, Time::Still);
     assert_eq!(world.effects(), 1);
     assert_eq!(count(&answers, |answer| *answer == Answer::Released), 2);
     assert_eq!(count(&answers, |answer| matches!(answer, Answer::Replay(_))), 1);
@@ -73,7 +74,7 @@ fn a_request_that_dies_is_not_run_again_under_refuse() {
     for died in [Act::Drop, Act::Panic] {
         randomly(8_000, move || {
             let world = World::new(OnAbandoned::Refuse, 1, &[died]);
-            let answers = world.run(3, true);
+            let answers = world.run(3, Time::Passes);
             assert_eq!(world.effects(), 1);
             assert_eq!(count(&answers, |answer| *answer == Answer::Died), 1);
             assert_eq!(count(&answers, |answer| *answer == Answer::Refused(Code::OutcomeUnknown)), 2);
@@ -86,7 +87,7 @@ fn a_request_that_dies_is_run_once_more_under_rerun() {
     for died in [Act::Drop, Act::Panic] {
         randomly(8_000, move || {
             let world = World::new(OnAbandoned::Rerun, 2, &[died]);
-            let answers = world.run(3, true);
+            let answers = world.run(3, Time::Passes);
             assert_eq!(count(&answers, |answer| *answer == Answer::Died), 1);
             assert_eq!(count(&answers, |answer| matches!(answer, Answer::Stored(_))), 1);
         });
@@ -97,7 +98,7 @@ fn a_request_that_dies_is_run_once_more_under_rerun() {
 fn two_processes_run_a_key_once() {
     randomly(10_000, || {
         let world = World::new(OnAbandoned::Refuse, 2, &[]);
-        let answers = world.run(4, false);
+        let answers = world.run(4, Time::Still);
         assert_eq!(world.effects(), 1);
         assert_eq!(count(&answers, |answer| matches!(answer, Answer::Stored(_))), 1);
         assert_eq!(count(&answers, |answer| matches!(answer, Answer::Replay(_))), 3);
@@ -108,7 +109,7 @@ fn two_processes_run_a_key_once() {
 fn a_lease_lost_under_rerun_leaves_one_record() {
     randomly(15_000, || {
         let world = World::new(OnAbandoned::Rerun, 2, &[]);
-        let answers = world.run(4, true);
+        let answers = world.run(4, Time::Passes);
         assert_eq!(count(&answers, |answer| matches!(answer, Answer::Stored(_))), 1);
         assert_eq!(count(&answers, |answer| matches!(answer, Answer::Refused(_))), 0);
     });
@@ -118,12 +119,48 @@ fn a_lease_lost_under_rerun_leaves_one_record() {
 fn a_lease_lost_under_refuse_is_one_outcome_for_all() {
     randomly(15_000, || {
         let world = World::new(OnAbandoned::Refuse, 2, &[]);
-        let answers = world.run(4, true);
-        assert_eq!(world.effects(), 1);
+        let answers = world.run(4, Time::Passes);
         let stored = count(&answers, |answer| matches!(answer, Answer::Stored(_)));
+        let fenced = count(&answers, |answer| matches!(answer, Answer::Fenced(_)));
+        let shared = count(&answers, |answer| matches!(answer, Answer::Shared(_)));
         let refused = count(&answers, |answer| *answer == Answer::Refused(Code::OutcomeUnknown));
-        assert_eq!(refused, if stored == 1 { 0 } else { 3 });
+        // Who loses the claim before it has begun does not begin.
+        assert_eq!(world.effects(), stored + fenced);
+        assert_eq!(shared + refused, if stored == 1 { 0 } else { 4 - fenced });
+        assert!(shared == 0 || fenced == 1);
     });
+}
+
+#[test]
+fn a_claim_whose_answer_waits_is_kept_and_an_execution_that_ends_is_not_taken_for_lost() {
+    for on_abandoned in [OnAbandoned::Refuse, OnAbandoned::Rerun] {
+        randomly(4_000, move || {
+            let world = World::new(on_abandoned, 2, &[Act::Release]);
+            let answers = world.run(4, Time::Kept);
+            assert_eq!(world.effects(), 1);
+            assert_eq!(count(&answers, |answer| *answer == Answer::Released), 1);
+            assert_eq!(count(&answers, |answer| matches!(answer, Answer::Stored(_))), 1);
+            assert_eq!(count(&answers, |answer| matches!(answer, Answer::Replay(_))), 2);
+        });
+    }
+}
+
+fn who_waits_is_given_what_no_store_has() {
+    let world = World::new(OnAbandoned::Refuse, 1, &[Act::Flush]);
+    let answers = world.run(4, Time::Still);
+    // Who comes later finds nothing, and runs.
+    let stored = count(&answers, |answer| matches!(answer, Answer::Stored(_)));
+    assert_eq!(world.effects(), 1 + stored);
+    assert_eq!(count(&answers, |answer| *answer == Answer::Fenced(None)), 1);
+    let waited = count(&answers, |answer| matches!(answer, Answer::Shared(_) | Answer::Replay(_)));
+    assert_eq!(waited + stored, 3);
+    assert_eq!(world.asked_anew(), 0);
+}
+
+#[test]
+fn who_waits_for_an_execution_whose_entry_is_gone_is_given_its_response() {
+    randomly(8_000, who_waits_is_given_what_no_store_has);
+    by_priorities(3_000, who_waits_is_given_what_no_store_has);
 }
 
 fn followers_come_and_go() {

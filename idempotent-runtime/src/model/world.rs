@@ -1,32 +1,21 @@
-//! One store, one key, some processes, and requests that do what `run` does.
+//! One store, one key, some processes, the requests that are sent to them, and the time that passes meanwhile.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
-use futures_util::future::select;
 use shuttle::future::{block_on, spawn, yield_now};
 
 use crate::{
     clock::{Clock, ManualClock, Timestamp},
-    flight::{Ending, Entry, Flights, Follower, Lead, Phase},
+    flight::{ClaimStage, Entry, Flights},
     places::Places,
     request::{Address, CallerId, RequestFingerprint},
     response::Code,
-    store::{
-        Claim, ClaimRequest, Completion, Hold, MemoryStore, OnAbandoned, Record, Renewal, Retention, Store,
-        Token,
-    },
+    store::{Claim, Hold, MemoryStore, OnAbandoned, Record, Renewal, Store, Token},
     sync::Arc,
     watched::Watched,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
-const RETENTION: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// What the next request that wins does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +24,24 @@ pub(super) enum Act {
     Complete,
     /// Has none, and releases.
     Release,
+    /// Has its effect, and completes when the store has forgotten everything.
+    Flush,
     /// Has its effect, and is dropped before it completes.
     Drop,
     /// Has its effect, and panics outside the handler. Shuttle takes a real panic for a failure of the model, so the flight
     /// is told what `Lead::drop` would tell it.
     Panic,
+}
+
+/// What time does while requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// It stands still.
+    Still,
+    /// It passes, half a lease a step, and nobody keeps leases: every process stands still between its steps.
+    Passes,
+    /// It passes, and before every step the leases are looked after that are to be kept.
+    Kept,
 }
 
 /// What a request was answered.
@@ -54,34 +56,42 @@ pub(super) enum Answer {
     /// Its task is no more.
     Died,
     Replay(Record),
+    /// It has waited for one that ran, had lost its claim, and had this response.
+    Shared(Record),
     Refused(Code),
     /// Its client did not wait.
     Left,
 }
 
 #[derive(Clone)]
-pub(super) struct World(std::sync::Arc<Inner>);
+pub(super) struct World(pub(super) std::sync::Arc<Inner>);
 
-struct Inner {
-    store: MemoryStore,
-    clock: ManualClock,
+pub(super) struct Inner {
+    pub(super) store: MemoryStore,
+    pub(super) clock: ManualClock,
     /// The same time, for those who sleep.
-    time: Arc<Watched<Timestamp>>,
+    pub(super) time: Arc<Watched<Timestamp>>,
     processes: Vec<Flights>,
     waiters: Arc<Places>,
-    on_abandoned: OnAbandoned,
+    pub(super) on_abandoned: OnAbandoned,
     // The model's own notes are no part of what is checked: the standard library's locks add no schedules.
     notes: std::sync::Mutex<Notes>,
 }
 
 #[derive(Default)]
-struct Notes {
-    acts: VecDeque<Act>,
+pub(super) struct Notes {
+    pub(super) acts: VecDeque<Act>,
     /// The attempt of each effect.
-    effects: Vec<u32>,
+    pub(super) effects: Vec<u32>,
     answered: usize,
     /// The last attempt that is known to have been won.
-    last_won: u32,
+    pub(super) last_won: u32,
+    /// How many handlers are about to begin: between the look at their lease and their beginning no time passes.
+    pub(super) beginning: usize,
+    /// How often the store has forgotten everything.
+    pub(super) flushed: usize,
+    /// How many have waited in vain, and asked the store themselves.
+    pub(super) asked_anew: usize,
     tokens: u8,
 }
 
@@ -101,7 +111,7 @@ impl World {
         }))
     }
 
-    fn notes<T>(&self, note: impl FnOnce(&mut Notes) -> T) -> T {
+    pub(super) fn notes<T>(&self, note: impl FnOnce(&mut Notes) -> T) -> T {
         note(&mut self.0.notes.lock().unwrap())
     }
 
@@ -109,12 +119,17 @@ impl World {
         self.notes(|notes| notes.effects.len())
     }
 
+    /// How many have waited in vain.
+    pub(super) fn asked_anew(&self) -> usize {
+        self.notes(|notes| notes.asked_anew)
+    }
+
     /// How many places are taken.
     pub(super) fn waiters(&self) -> usize {
         self.0.waiters.taken()
     }
 
-    fn hold(&self) -> Hold {
+    pub(super) fn hold(&self) -> Hold {
         let token = self.notes(|notes| {
             notes.tokens += 1;
             notes.tokens
@@ -126,18 +141,18 @@ impl World {
         }
     }
 
-    /// Sends this many requests, spread over the processes; time passes beside them if it is asked to.
-    pub(super) fn run(&self, requests: usize, time_passes: bool) -> Vec<Answer> {
-        self.send(&vec![usize::MAX; requests], time_passes)
+    /// Sends this many requests, spread over the processes, beside which time does as it is told.
+    pub(super) fn run(&self, requests: usize, time: Time) -> Vec<Answer> {
+        self.send(&vec![usize::MAX; requests], time)
     }
 
     /// Sends requests that stay and requests whose clients leave when they have waited in vain once, twice, …
     pub(super) fn run_with_leavers(&self, stay: usize, leave: usize) -> Vec<Answer> {
         let patience: Vec<_> = (1..=leave).chain(vec![usize::MAX; stay]).collect();
-        self.send(&patience, false)
+        self.send(&patience, Time::Still)
     }
 
-    fn send(&self, patience: &[usize], time_passes: bool) -> Vec<Answer> {
+    fn send(&self, patience: &[usize], time: Time) -> Vec<Answer> {
         let requests: Vec<_> = (0..)
             .zip(patience)
             .map(|(number, &patience): (usize, _)| {
@@ -150,32 +165,51 @@ impl World {
                 })
             })
             .collect();
-        let time = time_passes.then(|| {
+        let passing = (time != Time::Still).then(|| {
             let (world, requests) = (self.clone(), patience.len());
-            spawn(async move { world.pass(requests).await })
+            spawn(async move { world.pass(requests, time).await })
         });
         let answers: Vec<_> = requests.into_iter().map(|request| block_on(request).unwrap()).collect();
-        time.into_iter().for_each(|time| block_on(time).unwrap());
+        passing.into_iter().for_each(|time| block_on(time).unwrap());
         block_on(self.agrees_with(&answers));
         answers
     }
 
     /// Lets time pass, half a lease a step, until every request is answered.
-    async fn pass(&self, requests: usize) {
+    async fn pass(&self, requests: usize, time: Time) {
         while self.notes(|notes| notes.answered) < requests {
-            self.0.clock.advance(LEASE / 2);
+            if time == Time::Kept {
+                self.keep_leases().await;
+            }
+            self.notes(|notes| {
+                if notes.beginning == 0 {
+                    self.0.clock.advance(LEASE / 2);
+                }
+            });
             self.0.time.update(self.0.clock.now());
             yield_now().await;
         }
     }
 
+    /// Renews what is to be kept. Nothing is ever lost then, so a claim that is fenced has not been carried out, or has been ended by its own execution.
+    async fn keep_leases(&self) {
+        for flights in &self.0.processes {
+            for claim in flights.kept() {
+                let renewal = self.0.store.renew(claim.hold, LEASE).await.unwrap();
+                if renewal == Renewal::Fenced && claim.stage == ClaimStage::Won {
+                    assert!(!flights.runs(&claim.hold), "an execution that runs has lost its claim");
+                }
+            }
+        }
+    }
+
     /// What has to be so in every world when all is done.
     async fn agrees_with(&self, answers: &[Answer]) {
-        let mut attempts = self.notes(|notes| notes.effects.clone());
+        let (mut attempts, flushed) = self.notes(|notes| (notes.effects.clone(), notes.flushed));
         let effects = attempts.len();
         attempts.dedup();
-        assert_eq!(attempts.len(), effects, "an attempt had two effects");
-        assert!(self.0.on_abandoned == OnAbandoned::Rerun || effects <= 1, "a request ran again");
+        assert!(attempts.len() + flushed >= effects, "an attempt had two effects");
+        assert!(self.0.on_abandoned == OnAbandoned::Rerun || effects <= 1 + flushed, "a request ran again");
         let stored: Vec<_> = answers.iter().filter_map(Answer::stored).collect();
         assert!(stored.len() <= 1, "two completions were stored");
         let hold = self.hold();
@@ -209,142 +243,4 @@ impl Answer {
             _ => None,
         }
     }
-}
-
-// From here on: what `run` and `execution` do, in their words.
-
-enum Asked {
-    Answered(Answer),
-    Elsewhere(Lead, Duration),
-}
-
-impl World {
-    async fn claim(&self, hold: Hold) -> Claim {
-        let on_abandoned = self.0.on_abandoned;
-        let request = ClaimRequest { hold, lease: LEASE, on_abandoned, retention: RETENTION };
-        self.0.store.claim(request).await.unwrap()
-    }
-
-    /// A client that leaves waits in vain `patience` times, and then drops what it waits upon.
-    async fn answer(&self, process: &Flights, hold: Hold, patience: usize) -> Answer {
-        if let Some(record) = self.0.store.recall(hold.address, hold.fingerprint) {
-            return Answer::Replay(record);
-        }
-        loop {
-            let lead = match process.enter(hold.address, CallerId::NOBODY) {
-                Entry::Crowded => return Answer::Refused(Code::InProgress),
-                Entry::Follow(follower) => match patient(patience, pin!(follow(follower))).await {
-                    None => return Answer::Left,
-                    Some(Some(answer)) => return answer,
-                    Some(None) => continue,
-                },
-                Entry::Lead(lead) => lead,
-            };
-            return self.lead(process, hold, lead).await;
-        }
-    }
-
-    /// Detached from its client: it does not leave.
-    async fn lead(&self, process: &Flights, hold: Hold, mut lead: Lead) -> Answer {
-        loop {
-            match self.ask(hold, lead).await {
-                Asked::Answered(answer) => return answer,
-                Asked::Elsewhere(waiting, lease_left) => {
-                    self.wait_elsewhere(process, hold, &waiting, lease_left).await;
-                    lead = waiting;
-                }
-            }
-        }
-    }
-
-    async fn ask(&self, hold: Hold, lead: Lead) -> Asked {
-        Asked::Answered(match self.claim(hold).await {
-            Claim::Won { attempt } => self.execute(hold, lead, attempt).await,
-            Claim::Replay { record, .. } => {
-                lead.end(Ending::Completed(hold.fingerprint, record.clone()));
-                Answer::Replay(record)
-            }
-            Claim::InFlight { lease_left } => return Asked::Elsewhere(lead, lease_left),
-            Claim::Abandoned => {
-                lead.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown));
-                Answer::Refused(Code::OutcomeUnknown)
-            }
-            other => panic!("a request of this world was told {other:?}"),
-        })
-    }
-
-    async fn execute(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
-        self.notes(|notes| notes.last_won = notes.last_won.max(attempt));
-        lead.running(hold);
-        let act = self.notes(|notes| notes.acts.pop_front().unwrap_or(Act::Complete));
-        if act != Act::Release {
-            self.notes(|notes| notes.effects.push(attempt));
-        }
-        yield_now().await;
-        match act {
-            Act::Complete => self.complete(hold, lead, attempt).await,
-            Act::Release => {
-                self.0.store.release(hold).await.unwrap();
-                lead.end(Ending::Released);
-                Answer::Released
-            }
-            Act::Drop => Answer::Died,
-            Act::Panic => {
-                lead.end(Ending::Panicked);
-                Answer::Died
-            }
-        }
-    }
-
-    async fn complete(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
-        let taken_over = self.notes(|notes| notes.last_won > attempt);
-        let record = Record::from_bytes(hold.token.as_bytes().to_vec());
-        let retention = Retention { replay: RETENTION, remember: Duration::ZERO };
-        match self.0.store.complete(hold, record.clone(), retention).await.unwrap() {
-            Completion::Stored => {
-                assert!(!taken_over, "a claim that had been taken over was completed");
-                lead.end(Ending::Completed(hold.fingerprint, record.clone()));
-                Answer::Stored(record)
-            }
-            Completion::Fenced(winner) => {
-                assert_eq!(self.0.store.renew(hold, LEASE).await.unwrap(), Renewal::Fenced);
-                lead.end(Ending::Lost);
-                Answer::Fenced(winner)
-            }
-        }
-    }
-
-    async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: &Lead, lease_left: Duration) {
-        let _place = process.place(CallerId::NOBODY).unwrap();
-        lead.elsewhere(hold.fingerprint);
-        let until = self.0.clock.now().after(lease_left);
-        let mut sleeper = self.0.time.join(usize::MAX).unwrap();
-        let slept = pin!(sleeper.until(|now| (*now >= until).then_some(())));
-        let changed = pin!(self.0.store.changed(hold.address));
-        select(changed, slept).await;
-    }
-}
-
-async fn follow(mut follower: Follower) -> Option<Answer> {
-    let ending = match follower.claimed().await {
-        Phase::Ended(ending) => ending,
-        _ => follower.ended().await,
-    };
-    match ending {
-        Ending::Completed(_, record) => Some(Answer::Replay(record)),
-        Ending::Settled(_, code) => Some(Answer::Refused(code)),
-        Ending::Released | Ending::Lost | Ending::Panicked => None,
-    }
-}
-
-/// What `future` gives, unless it has to wait this many times.
-async fn patient<F: Future>(mut patience: usize, mut future: Pin<&mut F>) -> Option<F::Output> {
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            patience -= 1;
-            if patience == 0 { Poll::Ready(None) } else { Poll::Pending }
-        }
-    })
-    .await
 }

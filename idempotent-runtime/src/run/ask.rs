@@ -8,12 +8,12 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use super::replay;
 use crate::{
     context::Execution,
-    execution::{self, Job},
+    execution::{self, Job, Sent, renewed_in_time},
     flight::{Ending, Follower, Lead},
     idempotency::{Executing, OnStoreError},
     request::Identity,
     response::{Code, Reason},
-    store::{CallError, Claim, ClaimRequest, Hold},
+    store::{CallError, Claim, ClaimRequest, Hold, Renewal, StoreError},
 };
 
 /// What comes of asking for an answer.
@@ -82,14 +82,47 @@ impl<H> Claiming<H> {
         Args: FromRequest + 'static,
         H::Output: Responder,
     {
-        let store = &self.job.app.0.store;
+        execution::keep_leases(&self.job.app);
+        self.lead.claims(self.hold);
+        let (app, sent) = (&self.job.app.0, Sent::now());
         let claim = match self.job.policy.transaction {
-            true => store.claim_for_transaction(&self.request()).await,
-            false => store.claim(&self.request()).await,
+            true => app.store.claim_for_transaction(&self.request()).await,
+            false => app.store.claim(&self.request()).await,
         };
-        match self.told(claim) {
+        let told = match claim {
+            Ok(Claim::Won { attempt }) if sent.is_late(app.settings.lease) => {
+                Box::pin(self.late(attempt)).await
+            }
+            claim => self.told(claim),
+        };
+        match told {
             Told::Known(asked) => asked,
             Told::Work(work) => work.await,
+        }
+    }
+
+    /// A claim has been won, and that was heard so late that its lease may have run out since: it is renewed first. Where it has been lost, the
+    /// store is asked again.
+    async fn late<Args>(mut self, attempt: u32) -> Told<H>
+    where
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder,
+    {
+        let handler = self.job.policy.handler;
+        match renewed_in_time(&self.job.app, self.hold).await {
+            Ok(Renewal::Renewed) => self.told(Ok(Claim::Won { attempt })),
+            Ok(Renewal::Fenced) => {
+                tracing::warn!(handler, "a claim had been lost before its execution began: asking again");
+                self.job.account.claimed();
+                let told = ask(self.job, self.lead);
+                drop(self.executing);
+                told
+            }
+            Err(error) => {
+                let error = error.into_error();
+                Told::Work(Box::pin(not_renewed(self, attempt, error).map(Asked::Answered)))
+            }
         }
     }
 
@@ -155,8 +188,7 @@ where
     Told::Work(Box::pin(run.map(|response| Asked::Answered(Ok(response)))))
 }
 
-/// Gives back what has been claimed: the server is shutting down. What was taken over from an execution that died is left to its lease, or
-/// the next attempt would not be told.
+/// Gives back what has been claimed: the server is shutting down.
 async fn given_back<H>(
     mut job: Job<H>,
     hold: Hold,
@@ -165,15 +197,39 @@ async fn given_back<H>(
     _executing: Executing,
 ) -> Result<HttpResponse, Reason> {
     job.account.refused(Code::ShuttingDown);
-    if attempt == 1 {
-        execution::give_back(&job.app, job.policy, hold).await;
-    }
+    release_unused(&job, hold, attempt).await;
     lead.end(Ending::Settled(hold.fingerprint, Code::ShuttingDown));
     Err(Code::ShuttingDown.into())
 }
 
+/// Gives back a claim under which nothing has run. What was taken over from an execution that died is left to its lease, or the next attempt would not
+/// be told.
+async fn release_unused<H>(job: &Job<H>, hold: Hold, attempt: u32) {
+    if attempt == 1 {
+        execution::give_back(&job.app, job.policy, hold).await;
+    }
+}
+
+/// The store has failed when a claim was to be renewed before its execution began.
+async fn not_renewed<H, Args>(
+    claiming: Claiming<H>,
+    attempt: u32,
+    error: StoreError,
+) -> Result<HttpResponse, Reason>
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    let Claiming { mut job, hold, lead, executing } = claiming;
+    job.account.claimed();
+    tracing::error!(%error, handler = job.policy.handler, "the store failed before an execution began");
+    release_unused(&job, hold, attempt).await;
+    without_claim(job, lead, executing).await
+}
+
 async fn store_failed<H, Args>(
-    mut job: Job<H>,
+    job: Job<H>,
     hold: Hold,
     lead: Lead,
     mut executing: Executing,
@@ -189,6 +245,20 @@ where
         let request = execution::claim_request(job.policy, &job.app, hold);
         execution::give_back_unknown(&job.app, request, error);
     }
+    without_claim(job, lead, executing).await
+}
+
+/// Does what the application wants done where the store fails.
+async fn without_claim<H, Args>(
+    mut job: Job<H>,
+    lead: Lead,
+    executing: Executing,
+) -> Result<HttpResponse, Reason>
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
     let code = match job.app.0.settings.on_store_error {
         OnStoreError::Refuse => Code::StoreUnavailable,
         OnStoreError::Execute if executing.is_draining() => Code::ShuttingDown,
@@ -198,6 +268,6 @@ where
         }
     };
     job.account.refused(code);
-    lead.end(Ending::Settled(hold.fingerprint, code));
+    lead.end(Ending::Settled(job.identity.fingerprint, code));
     Err(code.into())
 }

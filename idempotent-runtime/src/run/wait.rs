@@ -10,7 +10,7 @@ use super::{
     done, enter, replay,
 };
 use crate::{
-    execution::Job,
+    execution::{Job, mark_not_stored},
     flight::{Ending, Follower, Lead, Phase},
     policy::Policy,
     request::RequestFingerprint,
@@ -32,7 +32,11 @@ where
             Asked::Answered(answer) => return answer,
             Asked::Here(mut job, follower) => {
                 job.account.waits();
-                match follow(follower, job.identity.fingerprint, &mut deadline).await.transpose() {
+                let store_answers = job.app.0.store.call_timeout();
+                match follow(follower, job.identity.fingerprint, &mut deadline, store_answers)
+                    .await
+                    .transpose()
+                {
                     Some(answer) => {
                         job.account.answered(&answer);
                         return answer;
@@ -59,11 +63,21 @@ struct Deadline {
 }
 
 impl Deadline {
+    fn at(&mut self) -> Instant {
+        *self.at.get_or_insert_with(|| Instant::now() + self.wait)
+    }
+
     /// The deadline, unless it has passed.
     fn left(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        let at = *self.at.get_or_insert(now + self.wait);
-        (now < at).then_some(at)
+        let at = self.at();
+        (Instant::now() < at).then_some(at)
+    }
+
+    /// The deadline for the answer to somebody else's claim. Who waits for no execution waits for that all the same, for as long as for the answer to a
+    /// claim of its own: nobody knows yet that anything runs.
+    fn of_claim(&mut self, store_answers: Duration) -> Instant {
+        let waitless = self.wait.is_zero();
+        self.at() + if waitless { store_answers } else { Duration::ZERO }
     }
 }
 
@@ -72,10 +86,12 @@ async fn follow(
     mut follower: Follower,
     fingerprint: RequestFingerprint,
     deadline: &mut Deadline,
+    store_answers: Duration,
 ) -> Result<Option<HttpResponse>, Reason> {
-    let ending = match follower.claimed().await {
+    let claimed = timeout_at(deadline.of_claim(store_answers), follower.claimed()).await;
+    let ending = match claimed.map_err(|_| Code::InProgress)? {
         Phase::Ended(ending) => ending,
-        Phase::Running(running) if running.fingerprint != fingerprint => {
+        Phase::Running(running) | Phase::Finishing(running) if running.fingerprint != fingerprint => {
             return Err(Code::KeyReused.into());
         }
         Phase::Unprotected(running) | Phase::Elsewhere(running) if running != fingerprint => {
@@ -87,8 +103,11 @@ async fn follow(
         }
     };
     match ending {
-        Ending::Completed(completed, _) if completed != fingerprint => Err(Code::KeyReused.into()),
+        Ending::Completed(completed, _) | Ending::Unrecorded(completed, _) if completed != fingerprint => {
+            Err(Code::KeyReused.into())
+        }
         Ending::Completed(_, record) => replay(&record).map(Some),
+        Ending::Unrecorded(_, record) => replay(&record).map(|response| Some(mark_not_stored(response))),
         Ending::Settled(settled, code) if settled == fingerprint => Err(code.into()),
         Ending::Settled(..) | Ending::Released | Ending::Lost | Ending::Panicked => Ok(None),
     }

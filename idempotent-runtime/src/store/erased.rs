@@ -151,6 +151,11 @@ impl StoreHandle {
         self
     }
 
+    /// How long a caller waits for an answer.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// See [`Store::name`].
     pub(crate) fn name(&self) -> &'static str {
         self.store.name()

@@ -62,7 +62,7 @@ struct Clients {
     ended: Mutex<Vec<Ended>>,
 }
 
-fn random(below: u64) -> u64 {
+pub(crate) fn random(below: u64) -> u64 {
     let token = idempotent_runtime::store::Token::random().unwrap();
     u64::from_le_bytes(token.as_bytes()[..8].try_into().unwrap()) % below
 }
@@ -102,7 +102,7 @@ impl Clients {
     }
 }
 
-fn is_to_be_retried(reply: &Reply) -> bool {
+pub(crate) fn is_to_be_retried(reply: &Reply) -> bool {
     match reply.status {
         201 => false,
         409 | 503 => reply.json()["retryable"] == true,

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod blocked;
 mod by_hand;
 mod crash;
 mod flood;
@@ -69,4 +70,34 @@ async fn an_operator_ends_what_a_killed_node_has_left_on_redis() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_ends_what_a_killed_node_has_left_on_postgres() {
     by_hand::what_a_killed_node_has_left_is_ended(&database_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_refuse_nothing_runs_twice_on_sqlite_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(SQLITE, "/refuse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_refuse_nothing_runs_twice_on_redis_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(&redis_url(), "/refuse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_refuse_nothing_runs_twice_on_postgres_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(&database_url(), "/refuse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_rerun_nothing_runs_twice_on_sqlite_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(SQLITE, "/rerun").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_rerun_nothing_runs_twice_on_redis_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(&redis_url(), "/rerun").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_rerun_nothing_runs_twice_on_postgres_while_workers_are_blocked() {
+    blocked::nothing_runs_twice(&database_url(), "/rerun").await;
 }

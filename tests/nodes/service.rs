@@ -38,10 +38,15 @@ impl Service {
     /// Starts two nodes on `store`, whose claims stand for `lease` without renewal. A folder of this service's own is put in the
     /// place of `{folder}`.
     pub(crate) async fn start(store: &str, lease: Duration) -> Service {
+        Self::start_with(store, lease, 1).await
+    }
+
+    /// The same, with so many workers a node.
+    pub(crate) async fn start_with(store: &str, lease: Duration, workers: usize) -> Service {
         let machine = MACHINE.lock().await;
         let folder = Scratch::new();
         let store = store.replace("{folder}", folder.file("").to_str().unwrap());
-        let node = Node { space: Space::at(&store), store, lease, folder };
+        let node = Node { space: Space::at(&store), store, lease, workers, folder };
         let (first, second) = (node.launch(0).await, node.launch(0).await);
         Service {
             _machine: machine,
@@ -77,6 +82,13 @@ impl Service {
         let mut connection = Http1::try_open(self.addresses[node]).await?;
         connection.send(request).await;
         timeout(PATIENCE, connection.reply()).await.expect("an answer, or the end of the connection")
+    }
+
+    /// Blocks a worker of a node for so long, and waits until that is over.
+    pub(crate) async fn block(&self, node: usize, time: Duration) {
+        let millis = time.as_millis().to_string();
+        let request = idempotent_tests::post("/block", &[], millis.as_bytes());
+        assert_eq!(self.ask(node, &request).await.unwrap().status, 204);
     }
 
     /// Somebody on the same store who serves nothing.
@@ -121,6 +133,7 @@ struct Node {
     store: String,
     space: Space,
     lease: Duration,
+    workers: usize,
     folder: Scratch,
 }
 
@@ -134,6 +147,7 @@ impl Node {
             .env("SPACE", self.space.name())
             .env("EFFECTS", self.folder.file("effects"))
             .env("LEASE_MS", self.lease.as_millis().to_string())
+            .env("WORKERS", self.workers.to_string())
             .env("PORT", port.to_string())
             .stdout(Stdio::piped())
             .stderr(log)

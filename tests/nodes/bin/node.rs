@@ -1,5 +1,5 @@
 //! One node of a service: `STORE` and `SPACE` say where its keys are kept, `EFFECTS` names the file to which every effect adds a
-//! line, `LEASE_MS` and `PORT` say what they do. Prints its address when it serves.
+//! line, `LEASE_MS`, `WORKERS` and `PORT` say what they do. Prints its address when it serves.
 //!
 //! A request's body is two numbers: how many milliseconds the handler takes before its effect, and after it.
 
@@ -54,6 +54,13 @@ async fn rerun(context: IdempotencyContext, body: String, effects: web::Data<Eff
     effects.happen(&context, &body).await
 }
 
+/// Blocks its worker for so many milliseconds.
+#[post("/block")]
+async fn block(millis: String) -> impl Responder {
+    std::thread::sleep(Duration::from_millis(millis.parse().unwrap_or_default()));
+    HttpResponse::NoContent()
+}
+
 #[get("/claims")]
 async fn claims(store: web::Data<Script>) -> impl Responder {
     store.calls(Verb::Claim).to_string()
@@ -79,11 +86,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(effects.clone())
             .app_data(script.clone())
             .app_data(gate.clone())
-            .service((refuse, rerun, claims))
+            .service((refuse, rerun, block, claims))
             .configure(held::routes)
     };
     let port = var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
-    let server = HttpServer::new(app).workers(1).backlog(8192).bind(("127.0.0.1", port))?;
+    let workers = var("WORKERS")?.parse()?;
+    let server = HttpServer::new(app).workers(workers).backlog(8192).bind(("127.0.0.1", port))?;
     println!("{}", server.addrs()[0]);
     server.run().await?;
     Ok(())

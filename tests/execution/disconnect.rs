@@ -11,8 +11,8 @@ use std::{
 use actix_web::{HttpResponse, Responder, post, web};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Http1, Http2, TestServer};
+use idempotent_runtime::{Idempotency, MemoryStore, SqliteStore, idempotent};
+use idempotent_tests::{Http1, Http2, Scratch, TestServer};
 use tokio::time::sleep;
 
 use crate::gate::{keyed, within};
@@ -47,9 +47,20 @@ async fn order(body: String, effects: web::Data<Effects>) -> impl Responder {
     HttpResponse::Created().body(format!("order {key}"))
 }
 
-fn server(half_closed: bool) -> (TestServer, Arc<Effects>) {
+fn in_memory() -> Idempotency {
+    Idempotency::builder().store(MemoryStore::new()).build().unwrap()
+}
+
+/// A handle whose claims and completions are waited for, so that a client may hang up in the midst of one.
+async fn on_disk(scratch: &Scratch) -> Idempotency {
+    let file = scratch.file("keys.db");
+    let store = SqliteStore::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    Idempotency::builder().store(store).build().unwrap()
+}
+
+fn server(half_closed: bool, idempotency: Idempotency) -> (TestServer, Arc<Effects>) {
     let effects = Arc::new(Effects((0..KEYS).map(|_| AtomicUsize::new(0)).collect()));
-    let (idempotency, counted) = (Idempotency::builder().build().unwrap(), Arc::clone(&effects));
+    let counted = Arc::clone(&effects);
     let server = TestServer::start_with(2, half_closed, move |app| {
         let effects = web::Data::from(Arc::clone(&counted));
         app.app_data(idempotency.clone()).app_data(effects).service(order);
@@ -126,8 +137,8 @@ async fn hang_up(server: &TestServer, effects: &Effects, way: Way, moment: Momen
     }
 }
 
-async fn every_order_is_made_once(way: Way, half_closed: bool) {
-    let (server, effects) = server(half_closed);
+async fn every_order_is_made_once(way: Way, half_closed: bool, idempotency: Idempotency) {
+    let (server, effects) = server(half_closed, idempotency);
     let (server, effects) = (&server, &*effects);
     let seed = KEYS * (way as usize * 2 + usize::from(half_closed));
     let moment = |key| moment(seed + key, request(key).len());
@@ -155,37 +166,55 @@ async fn every_order_is_made_once(way: Way, half_closed: bool) {
 
 #[tokio::test]
 async fn a_client_that_resets_its_connection_has_one_effect() {
-    every_order_is_made_once(Way::Reset, true).await;
+    every_order_is_made_once(Way::Reset, true, in_memory()).await;
 }
 
 #[tokio::test]
 async fn a_client_that_closes_its_connection_has_one_effect() {
-    every_order_is_made_once(Way::Close, true).await;
+    every_order_is_made_once(Way::Close, true, in_memory()).await;
 }
 
 #[tokio::test]
 async fn a_client_that_stops_sending_has_one_effect_and_its_answer() {
-    every_order_is_made_once(Way::HalfClose, true).await;
+    every_order_is_made_once(Way::HalfClose, true, in_memory()).await;
 }
 
 #[tokio::test]
 async fn where_half_closed_is_closed_a_reset_connection_has_one_effect() {
-    every_order_is_made_once(Way::Reset, false).await;
+    every_order_is_made_once(Way::Reset, false, in_memory()).await;
 }
 
 #[tokio::test]
 async fn where_half_closed_is_closed_a_closed_connection_has_one_effect() {
-    every_order_is_made_once(Way::Close, false).await;
+    every_order_is_made_once(Way::Close, false, in_memory()).await;
 }
 
 #[tokio::test]
 async fn where_half_closed_is_closed_a_client_that_stops_sending_has_one_effect() {
-    every_order_is_made_once(Way::HalfClose, false).await;
+    every_order_is_made_once(Way::HalfClose, false, in_memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_store_that_is_waited_for_a_reset_connection_has_one_effect() {
+    let scratch = Scratch::new();
+    every_order_is_made_once(Way::Reset, true, on_disk(&scratch).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_store_that_is_waited_for_a_closed_connection_has_one_effect() {
+    let scratch = Scratch::new();
+    every_order_is_made_once(Way::Close, false, on_disk(&scratch).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_store_that_is_waited_for_a_client_that_stops_sending_has_one_effect() {
+    let scratch = Scratch::new();
+    every_order_is_made_once(Way::HalfClose, false, on_disk(&scratch).await).await;
 }
 
 #[tokio::test]
 async fn a_client_that_resets_its_http_2_stream_has_one_effect() {
-    let (server, effects) = server(true);
+    let (server, effects) = server(true, in_memory());
     let (server, effects) = (&server, &*effects);
     // A connection each: one that sees many resets is closed by the server, as an attack.
     let post = |key: usize| async move {

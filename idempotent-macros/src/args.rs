@@ -12,8 +12,8 @@ use crate::errors::Ctxt;
 use crate::suggest;
 
 /// What the arguments are called.
-pub(crate) const NAMES: [&str; 8] =
-    ["ttl", "scope", "required", "wait", "replay", "fingerprint", "abandoned", "transaction"];
+pub(crate) const NAMES: [&str; 9] =
+    ["ttl", "scope", "required", "wait", "replay", "fingerprint", "principal", "abandoned", "transaction"];
 
 /// The arguments as written, each at most once.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(crate) struct Args {
     pub(crate) wait: Option<Arg>,
     pub(crate) replay: Option<Arg>,
     pub(crate) fingerprint: Option<Arg>,
+    pub(crate) principal: Option<Arg>,
     pub(crate) abandoned: Option<Arg>,
     pub(crate) transaction: Option<Arg>,
 }
@@ -74,6 +75,7 @@ impl Args {
             "wait" => &mut self.wait,
             "replay" => &mut self.replay,
             "fingerprint" => &mut self.fingerprint,
+            "principal" => &mut self.principal,
             "abandoned" => &mut self.abandoned,
             "transaction" => &mut self.transaction,
             _ => return None,

@@ -3,6 +3,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ExprPath;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -19,11 +20,12 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
     let short_ttl = policy.short_ttl.map(short_ttl_warning);
     let (required, transaction) = (policy.required, policy.transaction);
     let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
-    let (fingerprint, abandoned) =
-        (fingerprint_tokens(&policy.fingerprint), abandoned_tokens(policy.abandoned));
+    let (fingerprint, principal) =
+        (fingerprint_tokens(&policy.fingerprint), principal_tokens(policy.principal.as_ref()));
+    let abandoned = abandoned_tokens(policy.abandoned);
     quote_spanned! {Span::mixed_site()=>
         #private::policy! {
-            #described #fingerprint;
+            #described #fingerprint #principal;
             handler: ::core::concat!(::core::module_path!(), "::", #name),
             ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
             scope: #private::Scope::#scope,
@@ -64,10 +66,16 @@ fn fingerprint_tokens(fingerprint: &Fingerprint) -> TokenStream {
     match fingerprint {
         Fingerprint::Raw => quote!(Raw),
         Fingerprint::Canonical => quote!(Canonical),
-        Fingerprint::Function(path) => {
-            quote_spanned!(Span::mixed_site().located_at(path.span())=> Function(#path))
-        }
+        Fingerprint::Function(path) => function_tokens(path),
     }
+}
+
+fn principal_tokens(principal: Option<&ExprPath>) -> TokenStream {
+    principal.map_or_else(|| quote!(Application), function_tokens)
+}
+
+fn function_tokens(path: &ExprPath) -> TokenStream {
+    quote_spanned!(Span::mixed_site().located_at(path.span())=> Function(#path))
 }
 
 fn abandoned_tokens(abandoned: Abandoned) -> TokenStream {

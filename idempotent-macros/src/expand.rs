@@ -136,7 +136,7 @@ mod tests {
     fn every_argument_lands_in_the_policy() {
         let args = quote! {
             ttl = "1h 30m", scope = "group:payments", required = false, wait = "0s", replay = "success",
-            fingerprint = "crate::by_number", abandoned = "rerun"
+            fingerprint = "crate::by_number", principal = "crate::caller", abandoned = "rerun"
         };
         let item = quote! {
             async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }

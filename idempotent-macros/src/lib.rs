@@ -40,6 +40,7 @@ mod suggest;
 /// | `wait` | duration shorter than `ttl`; `"0s"` answers 409 at once | `"10s"`, or half the `ttl` if that is less | how long a duplicate waits for the execution already running |
 /// | `replay` | `"all"`, `"final"` (not 5xx), `"success"` (2xx and 3xx) | `"all"` | which responses are stored; any other frees the key for the next attempt |
 /// | `fingerprint` | `"raw"`, `"canonical"`, or the path of a `fn(&HttpRequest, &[u8]) -> Vec<u8>` | `"raw"` | how two requests are compared |
+/// | `principal` | the path of an async function with extractors that returns a `Result<Principal, actix_web::Error>` | the application's | who calls this endpoint |
 /// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets when the earlier execution died without an outcome |
 /// | `transaction` | a flag | off | the handler's rows, the claim and the response commit in one database transaction: see `IdempotentTx`; not beside `replay` and `abandoned`, which it decides |
 ///
@@ -59,6 +60,8 @@ mod suggest;
 /// - The handler is polled where the request is polled, so what a middleware puts around a request (task-locals, a Sentry hub,
 ///   flash messages) is around the handler too. A client that hangs up does not end it: it moves to a task of its own, in the
 ///   request's tracing span, without the task-locals. Hand on in the request's extensions what it needs even then.
+/// - Authentication in an extractor of the handler does not guard replays: a replay runs no handler. Name who calls, with `principal` or for the whole
+///   application, or authenticate in middleware; both come before every replay.
 /// - `#[utoipa::path]` reads the extractors from the arguments, so write it above this attribute.
 /// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an error: safe methods can
 ///   be repeated as they are (RFC 9110, section 9.2.1).

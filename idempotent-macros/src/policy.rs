@@ -25,6 +25,8 @@ pub(crate) struct Policy {
     pub(crate) wait: Duration,
     pub(crate) replay: Replay,
     pub(crate) fingerprint: Fingerprint,
+    /// The function that says who calls this endpoint, where it is not the application's.
+    pub(crate) principal: Option<ExprPath>,
     pub(crate) abandoned: Abandoned,
     pub(crate) transaction: bool,
 }
@@ -81,6 +83,7 @@ impl Policy {
                 .as_ref()
                 .and_then(|arg| check_fingerprint(cx, arg))
                 .unwrap_or(Fingerprint::Raw),
+            principal: args.principal.as_ref().and_then(|arg| check_principal(cx, arg)),
             abandoned: args
                 .abandoned
                 .as_ref()
@@ -182,15 +185,27 @@ fn check_fingerprint(cx: &Ctxt, arg: &Arg) -> Option<Fingerprint> {
             }
         }
     }
-    // The tokens of the path get the span of the literal: rustc's errors about the function point at it.
+    let expected =
+        "expected \"raw\", \"canonical\" or the path of a function `fn(&HttpRequest, &[u8]) -> Vec<u8>`";
+    check_path(cx, &literal, expected).map(Fingerprint::Function)
+}
+
+fn check_principal(cx: &Ctxt, arg: &Arg) -> Option<ExprPath> {
+    let literal = arg.string(cx, &arg.unquoted().unwrap_or_else(|| "crate::caller".to_owned()))?;
+    check_path(
+        cx,
+        &literal,
+        "expected the path of a function, such as `async fn(Session) -> Result<Principal, actix_web::Error>`, with extractors",
+    )
+}
+
+/// The path of a function. Its tokens get the span of the literal, so that rustc's errors about the function point at it.
+fn check_path(cx: &Ctxt, literal: &LitStr, expected: &str) -> Option<ExprPath> {
     let path = literal.parse::<ExprPath>();
     if path.is_err() {
-        cx.error(
-            &literal,
-            "expected \"raw\", \"canonical\" or the path of a function `fn(&HttpRequest, &[u8]) -> Vec<u8>`",
-        );
+        cx.error(literal, expected);
     }
-    path.ok().map(Fingerprint::Function)
+    path.ok()
 }
 
 fn misspelt(text: &str, meant: &str) -> String {

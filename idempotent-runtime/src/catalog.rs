@@ -4,12 +4,15 @@
 
 use actix_web::HttpRequest;
 
-use crate::policy::Policy;
+use crate::{
+    policy::Policy,
+    request::{Principal, PrincipalFuture},
+};
 
 /// One annotated handler.
 #[derive(Debug)]
 pub struct Entry {
-    /// What its attribute asks for. A fingerprint by a function says only that there is one: it must not be called.
+    /// What its attribute asks for. A function, of a fingerprint or a principal, says only that there is one: it must not be called.
     pub policy: Policy,
     /// What utoipa says of it.
     #[cfg(feature = "openapi")]
@@ -31,4 +34,9 @@ pub(crate) fn entries() -> Vec<&'static Entry> {
 /// Stands in entries for the fingerprint functions of handlers.
 pub fn not_called(_: &HttpRequest, _: &[u8]) -> Vec<u8> {
     Vec::new()
+}
+
+/// Stands in entries for the functions of handlers that tell who calls.
+pub fn not_asked(_: &HttpRequest) -> PrincipalFuture<'_> {
+    Box::pin(async { Ok(Principal::anonymous()) })
 }

@@ -2,25 +2,27 @@
 //!
 //! ```text
 //! // Input:
-//! //     policy! { __path_create_order Raw; handler: "shop::create_order", ttl: …, … }
+//! //     policy! { __path_create_order Raw Application; handler: "shop::create_order", ttl: …, … }
 //! //
 //! // Output:
-//! //     const { &Policy { fingerprint: Raw, handler: "shop::create_order", ttl: …, … } }
+//! //     const { &Policy { fingerprint: Raw, principal: Application, handler: "shop::create_order", ttl: …, … } }
 //! //
 //! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
 //! ```
 
 /// The policy with these fields, of a handler that utoipa would describe in a type of this name.
 ///
-/// The fingerprint stands apart from the other fields: it alone may name the handler's type parameters, which an entry cannot.
+/// Fingerprint and principal stand apart from the other fields: they alone may name the handler's type parameters, which an entry cannot.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "catalog"))]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))?; $($fields:tt)*) => {
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?; $($fields:tt)*) => {
         const {
             &$crate::__private::Policy {
                 fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
+                principal: $crate::__private::PrincipalSource::$principal
+                    $((|request| $crate::__private::principal($caller, request)))?,
                 $($fields)*
             }
         }
@@ -31,11 +33,12 @@ macro_rules! __policy {
 #[macro_export]
 #[cfg(feature = "catalog")]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))?; $($fields:tt)*) => {{
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?; $($fields:tt)*) => {{
         $crate::__private::submit! {
             $crate::__private::Entry {
                 policy: $crate::__private::Policy {
                     fingerprint: $crate::__private::Fingerprint::$fingerprint $(($crate::__not_called!($function)))?,
+                    principal: $crate::__private::PrincipalSource::$principal $(($crate::__not_asked!($caller)))?,
                     $($fields)*
                 },
                 documentation: $crate::__documentation!($path),
@@ -44,6 +47,8 @@ macro_rules! __policy {
         const {
             &$crate::__private::Policy {
                 fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
+                principal: $crate::__private::PrincipalSource::$principal
+                    $((|request| $crate::__private::principal($caller, request)))?,
                 $($fields)*
             }
         }
@@ -57,6 +62,16 @@ macro_rules! __policy {
 macro_rules! __not_called {
     ($function:expr) => {
         $crate::__private::not_called
+    };
+}
+
+/// Stands for a function that tells who calls, and that an entry cannot name.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "catalog")]
+macro_rules! __not_asked {
+    ($function:expr) => {
+        $crate::__private::not_asked
     };
 }
 

@@ -95,7 +95,9 @@ pub use crate::{
         Entry, EntryError, EntryRef, EntryState, EntryVersion, EntryVersionError, Forgotten, StuckEntries,
     },
     reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
-    request::{Address, AddressError, Credential, EntryName, KeyFormat, Principal, RequestFingerprint},
+    request::{
+        Address, AddressError, Credential, EntryName, KeyFormat, Principal, PrincipalFn, RequestFingerprint,
+    },
     response::{Code, ProblemFormat, Refusal},
     store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, StuckCursor, WhenFull},
 };

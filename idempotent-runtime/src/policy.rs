@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 
+use crate::request::PrincipalFuture;
+
 /// The arguments of one attribute. The macro writes it as a `static`; so can you.
 #[derive(Debug)]
 pub struct Policy {
@@ -23,6 +25,8 @@ pub struct Policy {
     pub replay: Replay,
     /// How two requests are compared.
     pub fingerprint: Fingerprint,
+    /// Who says who calls.
+    pub principal: PrincipalSource,
     /// What a retry gets when the earlier execution died without an outcome.
     pub abandoned: Abandoned,
     /// Whether the handler's rows, the claim and the response commit in one transaction.
@@ -62,6 +66,15 @@ pub enum Fingerprint {
     Canonical,
     /// By what the application's function returns for the request and its body.
     Function(fn(&HttpRequest, &[u8]) -> Vec<u8>),
+}
+
+/// Who says who calls.
+#[derive(Clone, Copy, Debug)]
+pub enum PrincipalSource {
+    /// The application, if it says so.
+    Application,
+    /// A function of the endpoint's own.
+    Function(for<'a> fn(&'a HttpRequest) -> PrincipalFuture<'a>),
 }
 
 /// What a retry gets when the earlier execution died without an outcome.

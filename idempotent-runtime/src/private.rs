@@ -8,12 +8,13 @@ pub use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 pub use crate::{
     __policy as policy,
-    policy::{Abandoned, Fingerprint, Policy, Replay, Scope},
+    policy::{Abandoned, Fingerprint, Policy, PrincipalSource, Replay, Scope},
+    request::principal,
     run::run,
 };
 
 #[cfg(feature = "catalog")]
-pub use crate::catalog::{Entry, not_called};
+pub use crate::catalog::{Entry, not_asked, not_called};
 #[cfg(feature = "openapi")]
 pub use crate::openapi::{Described, Probe, Undocumented};
 #[cfg(feature = "catalog")]

@@ -4,7 +4,7 @@ use std::{future::Future, sync::atomic::Ordering::SeqCst};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, post, route, routes, web};
 use idempotent_runtime::{
-    __private::{Abandoned, Duration, Fingerprint, Policy, Replay, Scope, run},
+    __private::{Abandoned, Duration, Fingerprint, Policy, PrincipalSource, Replay, Scope, run},
     Idempotency, idempotent,
 };
 
@@ -92,6 +92,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
         wait: Duration::from_secs(10),
         replay: Replay::All,
         fingerprint: Fingerprint::Raw,
+        principal: PrincipalSource::Application,
         abandoned: Abandoned::Refuse,
         transaction: false,
     };

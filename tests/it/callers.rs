@@ -275,5 +275,5 @@ fn an_endpoint_whose_callers_a_cookie_tells_apart_is_warned_of_once() {
     let handlers = ["by_cookie", "by_cookie_too", "by_a_chosen_cookie", "by_a_principal", "by_a_token"];
     assert_eq!(handlers.map(|handler| warnings(handler).len()), [1, 1, 0, 0, 0]);
     let warned = warnings("by_cookie")[0];
-    assert!(warned.contains("`principal`") && warned.contains("`credentials`"), "{warned}");
+    assert!(warned.contains("principal_from") && warned.contains("`credentials`"), "{warned}");
 }

@@ -36,4 +36,5 @@ mod lost_claim;
 mod misuse;
 mod outcomes;
 mod reconciled;
+mod roles;
 mod unsynced;

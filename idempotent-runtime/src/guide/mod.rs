@@ -11,6 +11,7 @@
 //! [api_documents]: self::api_documents
 //! [testing]: self::testing
 //! [operating]: self::operating
+//! [recipes]: self::recipes
 //! [migrating]: self::migrating
 //!
 #![doc = include_str!("guide.md")]
@@ -38,6 +39,9 @@ pub mod clients {}
 
 #[doc = include_str!("api_documents.md")]
 pub mod api_documents {}
+
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 #[doc = include_str!("testing.md")]
 pub mod testing {}

@@ -10,7 +10,7 @@ use actix_web::{
     http::{StatusCode, header::HeaderName},
 };
 
-use super::{Idempotency, Inner, PrincipalOf, Settings};
+use super::{Idempotency, Inner, Settings};
 use crate::{
     clock::{Clock, SystemClock},
     execution::GivingBack,
@@ -18,7 +18,7 @@ use crate::{
     observe::{Audience, Background, Listener},
     places::Places,
     reconcile::{AbandonedExecution, Reconcile, Resolution},
-    request::{Credential, Credentials, KeyFormat, Principal},
+    request::{AppPrincipal, Credential, Credentials, KeyFormat, Principal, PrincipalFn},
     response::{ProblemFormat, record, refusal::RefusalSettings},
     store::{LocalCache, MemoryStore, Store, StoreHandle},
     sync::Arc,
@@ -63,7 +63,7 @@ pub struct IdempotencyBuilder {
     local_cache: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
     namespace: String,
-    principal: Option<Box<PrincipalOf>>,
+    principal: Option<AppPrincipal>,
     credentials: Option<Vec<Credential>>,
     reconcile: Option<Box<dyn Reconcile>>,
     listener: Option<Audience>,
@@ -111,14 +111,49 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Tells who is calling. An error is the response.
+    /// Tells who is calling, by the head of the request alone. An error is the response.
     ///
-    /// Default: callers are told apart by their [`credentials`](Self::credentials).
+    /// Default: callers are told apart by their [`credentials`](Self::credentials). It is asked after the key's form has been checked, before the body is
+    /// read, and again for every retry, so nobody who has lost the right to a response gets it. Middleware has run by then, extractors have
+    /// not: where an extractor authenticates, set [`principal_from`](Self::principal_from) instead. Of the two the one that is set last holds; an endpoint's own
+    /// `principal` wins over both.
     pub fn principal(
         mut self,
         principal: impl Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync + 'static,
     ) -> Self {
-        self.principal = Some(Box::new(principal));
+        self.principal = Some(AppPrincipal::Plain(Box::new(principal)));
+        self
+    }
+
+    /// Tells who is calling, by extractors, as a handler takes them. An error, also an extractor's, is the response.
+    ///
+    /// ```
+    /// use actix_web::{HttpMessage, HttpRequest, error::ErrorUnauthorized, web};
+    /// use idempotent_runtime::{Idempotency, Principal};
+    ///
+    /// # struct Accounts;
+    /// # impl Accounts { async fn of(&self, token: &str) -> Result<Option<u64>, actix_web::Error> { let _ = token; Ok(None) } }
+    /// # struct Token(String);
+    /// # impl actix_web::FromRequest for Token {
+    /// #     type Error = actix_web::Error;
+    /// #     type Future = std::future::Ready<Result<Self, Self::Error>>;
+    /// #     fn from_request(_: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future { std::future::ready(Ok(Token(String::new()))) }
+    /// # }
+    /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
+    /// let idempotency = Idempotency::builder()
+    ///     .principal_from(async |token: Token, accounts: web::Data<Accounts>| match accounts.of(&token.0).await? {
+    ///         Some(account) => Ok(Principal::new(account.to_be_bytes())),
+    ///         None => Err(ErrorUnauthorized("who are you?")),
+    ///     })
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// It may capture what it needs, and wait for a database. It is asked when [`principal`](Self::principal) is: before the body is read, so that its extractors
+    /// find the body empty, and again for every retry. So an extractor that authenticates guards replays only if it is asked for here: those of the
+    /// handler run when the handler does, and a replay runs no handler.
+    pub fn principal_from<Args: 'static>(mut self, principal: impl PrincipalFn<Args> + Send + Sync) -> Self {
+        self.principal = Some(AppPrincipal::extracting(principal));
         self
     }
 
@@ -127,7 +162,7 @@ impl IdempotencyBuilder {
     ///
     /// They are part of the fingerprint: whoever sends somebody else's key gets `key_reused`, and never the other one's response. So does a caller whose
     /// credentials change between a try and its retry (a renewed token, a cookie of analytics): name what stays the same, or say who calls with
-    /// [`principal`](Self::principal). By the default, the first request of an endpoint that brings a cookie is warned of in the log.
+    /// [`principal_from`](Self::principal_from). By the default, the first request of an endpoint that brings a cookie is warned of in the log.
     ///
     /// ```
     /// use idempotent_runtime::{Credential, Idempotency};

@@ -5,7 +5,7 @@ mod drain;
 
 use std::sync::{Arc, LazyLock, Once};
 
-use actix_web::{Error, HttpRequest, http::header::HeaderName, web};
+use actix_web::{HttpRequest, http::header::HeaderName, web};
 
 #[cfg(feature = "openapi")]
 pub(crate) use builder::default_settings;
@@ -17,13 +17,12 @@ use crate::{
     execution::GivingBack,
     flight::Flights,
     observe::{Audience, Background},
+    policy::{Policy, PrincipalSource},
     reconcile::Reconcile,
-    request::{Credentials, KeyFormat, Principal},
+    request::{AppPrincipal, Credentials, KeyFormat},
     response::refusal::RefusalSettings,
     store::StoreHandle,
 };
-
-pub(crate) type PrincipalOf = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 
 /// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and flights.
 ///
@@ -49,7 +48,7 @@ pub(crate) struct Inner {
 /// What the builder was told.
 pub(crate) struct Settings {
     pub(crate) namespace: String,
-    pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) principal: Option<AppPrincipal>,
     pub(crate) credentials: Credentials,
     pub(crate) reconcile: Option<Box<dyn Reconcile>>,
     pub(crate) audience: Option<Arc<Audience>>,
@@ -62,6 +61,13 @@ pub(crate) struct Settings {
     pub(crate) on_store_error: OnStoreError,
     pub(crate) remember_expired: std::time::Duration,
     pub(crate) replay_set_cookie: bool,
+}
+
+impl Settings {
+    /// Whether a principal tells apart who calls an endpoint with this policy.
+    pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
+        self.principal.is_some() || matches!(policy.principal, PrincipalSource::Function(_))
+    }
 }
 
 impl std::fmt::Debug for Inner {

@@ -228,8 +228,18 @@ fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
 /// Whether two policies say the same to a client.
 fn same_terms(one: &Policy, other: &Policy) -> bool {
     let terms = |policy: &Policy| {
-        let Policy { handler: _, ttl, scope, required, wait, replay, fingerprint, abandoned, transaction } =
-            policy;
+        let Policy {
+            handler: _,
+            ttl,
+            scope,
+            required,
+            wait,
+            replay,
+            fingerprint,
+            principal: _,
+            abandoned,
+            transaction,
+        } = policy;
         (
             (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction),
             std::mem::discriminant(fingerprint),

@@ -11,6 +11,7 @@ mod identity;
 pub(crate) mod key;
 mod name;
 mod principal;
+mod principal_fn;
 
 pub(crate) use address::{Target, address, derived_key, step};
 pub(crate) use caller::Caller;
@@ -19,6 +20,7 @@ pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
+pub(crate) use principal_fn::{AppPrincipal, PrincipalFuture};
 pub use {
     address::{Address, AddressError},
     credential::Credential,
@@ -26,4 +28,5 @@ pub use {
     key::KeyFormat,
     name::EntryName,
     principal::Principal,
+    principal_fn::{PrincipalFn, principal},
 };

@@ -28,7 +28,7 @@ fn warn_of(handler: &'static str) {
         tracing::warn!(
             handler,
             "cookies tell the callers of this endpoint apart: one that changes between a try and its retry makes the retry `key_reused`; \
-             set a `principal`, or `credentials` with the cookie that names the session"
+             set `principal_from`, or `credentials` with the cookie that names the session"
         );
     }
 }

@@ -5,10 +5,10 @@ use bytes::Bytes;
 
 use super::cookies::warn_of_cookies;
 use crate::{
-    idempotency::Idempotency,
+    idempotency::{Idempotency, Settings},
     observe::{Account, Outcome},
-    policy::Policy,
-    request::{self, Caller, CallerId, Identity, Key, Target, body},
+    policy::{Policy, PrincipalSource},
+    request::{self, AppPrincipal, Caller, CallerId, Identity, Key, Principal, Target, body},
     response::{Code, Reason},
 };
 
@@ -34,10 +34,7 @@ pub(super) async fn identify(
     payload: web::Payload,
 ) -> Result<Identified, Unanswered> {
     let settings = &app.0.settings;
-    let principal = match &settings.principal {
-        Some(principal) => Some(principal(request).map_err(Unanswered::Failed)?),
-        None => None,
-    };
+    let principal = principal_of(policy, settings, request).await.map_err(Unanswered::Failed)?;
     let mut payload = payload.into_inner();
     let body =
         body::read(&mut payload, request.headers(), settings.max_request_body, settings.body_timeout).await?;
@@ -54,6 +51,22 @@ pub(super) async fn identify(
         &body,
     );
     Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), body })
+}
+
+/// The principal, where the endpoint or the application says who calls.
+async fn principal_of(
+    policy: &Policy,
+    settings: &Settings,
+    request: &HttpRequest,
+) -> Result<Option<Principal>, actix_web::Error> {
+    match (policy.principal, &settings.principal) {
+        (PrincipalSource::Function(function), _) => function(request).await.map(Some),
+        (PrincipalSource::Application, Some(AppPrincipal::Plain(function))) => function(request).map(Some),
+        (PrincipalSource::Application, Some(AppPrincipal::Extracting(function))) => {
+            function.principal(request).await.map(Some)
+        }
+        (PrincipalSource::Application, None) => Ok(None),
+    }
 }
 
 impl Unanswered {

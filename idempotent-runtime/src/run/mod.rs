@@ -66,7 +66,7 @@ where
     match answered {
         Ok(response) => response,
         Err(Unanswered::Refused(reason)) => {
-            let reason = if settings.principal.is_none() { reason.by_credentials() } else { reason };
+            let reason = if settings.name_callers(policy) { reason } else { reason.by_credentials() };
             app.0.refusals.respond(reason, Some(&key))
         }
         Err(Unanswered::Failed(error)) => HttpResponse::from_error(error),

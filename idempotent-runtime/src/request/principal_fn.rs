@@ -1,0 +1,101 @@
+//! The functions of an application that tell who calls.
+
+use std::marker::PhantomData;
+
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::LocalBoxFuture;
+
+use super::Principal;
+
+/// An async function that tells who calls, by whatever extractors it takes, up to twelve.
+///
+/// All such functions are one, also closures that capture: `async |session: Session| …`. It is asked before the body is read, so its extractors
+/// find the body empty. The error of an extractor is the function's own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell who calls",
+    label = "expected an async function with up to 12 extractors that returns `Result<Principal, actix_web::Error>`",
+    note = "write for instance `async fn caller(session: Session) -> Result<Principal, actix_web::Error>`"
+)]
+pub trait PrincipalFn<Args>: 'static {
+    /// The caller of `request`.
+    ///
+    /// # Errors
+    /// Where it may not call: the error is the response.
+    fn principal(&self, request: &HttpRequest) -> impl Future<Output = Result<Principal, Error>>;
+}
+
+macro_rules! implement {
+    ($($arg:ident)*) => {
+        impl<Function, $($arg: FromRequest + 'static),*> PrincipalFn<($($arg,)*)> for Function
+        where
+            Function: AsyncFn($($arg),*) -> Result<Principal, Error> + 'static,
+        {
+            #[allow(non_snake_case, reason = "each argument is called like its type")]
+            async fn principal(&self, request: &HttpRequest) -> Result<Principal, Error> {
+                let ($($arg,)*): ($($arg,)*) = extract(request).await?;
+                self($($arg),*).await
+            }
+        }
+    };
+}
+
+implement!();
+implement!(A);
+implement!(A B);
+implement!(A B C);
+implement!(A B C D);
+implement!(A B C D E);
+implement!(A B C D E F);
+implement!(A B C D E F G);
+implement!(A B C D E F G H);
+implement!(A B C D E F G H I);
+implement!(A B C D E F G H I J);
+implement!(A B C D E F G H I J K);
+implement!(A B C D E F G H I J K L);
+
+async fn extract<Args: FromRequest>(request: &HttpRequest) -> Result<Args, Error> {
+    Args::from_request(request, &mut Payload::None).await.map_err(Into::into)
+}
+
+/// The answer of a function with extractors.
+pub(crate) type PrincipalFuture<'a> = LocalBoxFuture<'a, Result<Principal, Error>>;
+
+/// Asks `function` who sends `request`.
+pub fn principal<Function, Args>(function: Function, request: &HttpRequest) -> PrincipalFuture<'_>
+where
+    Function: PrincipalFn<Args>,
+{
+    Box::pin(async move { function.principal(request).await })
+}
+
+/// The function that an application has set for all of its endpoints.
+pub(crate) enum AppPrincipal {
+    /// It needs the head of the request alone, and nothing has to be awaited.
+    Plain(Box<dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync>),
+    Extracting(Box<dyn Extracting>),
+}
+
+impl AppPrincipal {
+    pub(crate) fn extracting<Args: 'static>(function: impl PrincipalFn<Args> + Send + Sync) -> Self {
+        AppPrincipal::Extracting(Box::new(Extractor { function, args: PhantomData }))
+    }
+}
+
+/// A function with extractors of whatever types.
+pub(crate) trait Extracting: Send + Sync {
+    fn principal<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a>;
+}
+
+struct Extractor<Function, Args> {
+    function: Function,
+    args: PhantomData<fn(Args)>,
+}
+
+impl<Function, Args> Extracting for Extractor<Function, Args>
+where
+    Function: PrincipalFn<Args> + Send + Sync,
+{
+    fn principal<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a> {
+        Box::pin(self.function.principal(request))
+    }
+}

@@ -17,6 +17,7 @@ mod log;
 mod no_content;
 mod principals;
 mod readme;
+mod refusal_words;
 mod refusals;
 mod replay;
 mod sessions;

@@ -202,8 +202,12 @@ fn every_refusal_is_a_problem_that_keeps_what_its_code_promises() {
         let key = promise.key.then_some("k");
         assert_eq!(problem.get("idempotency_key").and_then(|key| key.as_str()), key, "{code}");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 20), "{code}");
-        let url =
-            "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07#section-";
+        let url = match code {
+            "body_too_large" => "https://www.rfc-editor.org/rfc/rfc9110#section-",
+            _ => {
+                "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07#section-"
+            }
+        };
         assert!(problem["type"].as_str().is_some_and(|r#type| r#type.starts_with(url)), "{reply:?}");
         let instance = problem["instance"].as_str().unwrap_or_default();
         assert!(is_instance(instance) && instances.insert(instance.to_owned()), "{instance}");

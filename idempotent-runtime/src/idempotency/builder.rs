@@ -1,6 +1,7 @@
 //! The settings of an application, checked once.
 
 use std::{
+    borrow::Cow,
     sync::{LazyLock, Once},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use crate::{
     places::Places,
     reconcile::{AbandonedExecution, Reconcile, Resolution},
     request::{AppPrincipal, Credential, Credentials, KeyFormat, Principal, PrincipalFn},
-    response::{ProblemFormat, record, refusal::RefusalSettings},
+    response::{InForce, ProblemFormat, record, refusal::RefusalSettings},
     store::{LocalCache, MemoryStore, Store, StoreHandle},
     sync::Arc,
 };
@@ -79,12 +80,14 @@ pub struct IdempotencyBuilder {
     replay_set_cookie: bool,
     problem_type_base: Option<String>,
     problem_format: ProblemFormat,
+    should_retry_header: bool,
 }
 
 const LEASE: Duration = Duration::from_secs(30);
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 1 << 20;
+const HEADER: &str = "Idempotency-Key";
 const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyBuilder {
@@ -315,6 +318,15 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Whether refusals that are not retryable say `x-should-retry: false`. Default: no.
+    ///
+    /// SDKs that Stainless generates try again after every 409 that does not say so. A `problem_format` of the application's own that sets
+    /// this header keeps its word.
+    pub fn should_retry_header(mut self, says_so: bool) -> Self {
+        self.should_retry_header = says_so;
+        self
+    }
+
     /// Where the default store and the local cache take the time from. A store that is set has a clock of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -330,12 +342,13 @@ impl IdempotencyBuilder {
         if lease < SHORTEST_LEASE {
             return Err(BuildError::Lease);
         }
+        let header = self.header_name.take().map_or(Cow::Borrowed(HEADER), Cow::Owned);
         let settings = Settings {
             lease,
             body_timeout: positive("body_timeout", self.body_timeout, BODY_TIMEOUT)?,
             max_request_body: positive("max_request_body", self.max_request_body, BODY_LIMIT)?,
             max_response_body: positive("max_response_body", self.max_response_body, BODY_LIMIT)?,
-            header_name: self.header_name.take().map_or(Ok(HEADER_NAME), header_name)?,
+            header_name: header_name(&header)?,
             namespace: self.namespace,
             principal: self.principal,
             credentials: credentials(self.credentials)?,
@@ -350,6 +363,8 @@ impl IdempotencyBuilder {
             format: self.problem_format,
             type_base: self.problem_type_base,
             reused_status: reused_status(self.reused_status)?,
+            should_retry_header: self.should_retry_header,
+            in_force: in_force(header, &settings),
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let local = match self.local_cache {
@@ -402,7 +417,7 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
 
 /// The handle of a process that has set up none.
 pub(super) fn process_wide() -> Idempotency {
-    assemble(StoreHandle::new(MemoryStore::new()), default_settings(), RefusalSettings::default())
+    assemble(StoreHandle::new(MemoryStore::new()), default_settings(), default_refusals())
 }
 
 /// What holds where nothing is set.
@@ -433,8 +448,24 @@ fn positive<T: Default + PartialEq>(name: &'static str, set: Option<T>, default:
     }
 }
 
-fn header_name(name: String) -> Result<HeaderName, BuildError> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| BuildError::HeaderName(name))
+fn header_name(name: &str) -> Result<HeaderName, BuildError> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| BuildError::HeaderName(name.to_owned()))
+}
+
+fn in_force(header: Cow<'static, str>, settings: &Settings) -> InForce {
+    let Settings { max_request_body, body_timeout, .. } = *settings;
+    InForce { header, max_request_body, body_timeout }
+}
+
+/// How refusals look where nothing is set.
+pub(crate) fn default_refusals() -> RefusalSettings {
+    RefusalSettings {
+        format: ProblemFormat::Problem,
+        type_base: None,
+        reused_status: StatusCode::CONFLICT,
+        should_retry_header: false,
+        in_force: in_force(Cow::Borrowed(HEADER), &default_settings()),
+    }
 }
 
 fn credentials(named: Option<Vec<Credential>>) -> Result<Credentials, BuildError> {

@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock, Once};
 
 use actix_web::{HttpRequest, http::header::HeaderName, web};
 
-#[cfg(feature = "openapi")]
-pub(crate) use builder::default_settings;
 pub use builder::{BuildError, IdempotencyBuilder, OnStoreError};
+#[cfg(feature = "openapi")]
+pub(crate) use builder::{default_refusals, default_settings};
 pub use drain::{Drained, serve};
 pub(crate) use drain::{Executing, Executions};
 

@@ -102,11 +102,17 @@ fn add_response_headers(response: &mut Response) {
     let stored =
         "`false` where the response could not be stored: a request with the same key will be refused.";
     for (name, value, description) in [(REPLAYED, "true", replayed), (STORED, "false", stored)] {
-        let header = Header::builder().schema(Some(only(value))).description(Some(description)).build();
-        response.headers.entry(name.to_owned()).or_insert_with(|| header.into());
+        add(response, name, only(value), description);
     }
 }
 
-fn only(value: &str) -> Schema {
+/// Describes a header of a response, unless it is described already.
+pub(super) fn add(response: &mut Response, name: impl AsRef<str>, schema: Schema, description: &str) {
+    let header = Header::builder().schema(Some(schema)).description(Some(description)).build();
+    response.headers.entry(name.as_ref().to_owned()).or_insert_with(|| header.into());
+}
+
+/// The schema of a text that is always the same.
+pub(super) fn only(value: &str) -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some([value])).build().into()
 }

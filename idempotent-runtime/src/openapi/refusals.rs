@@ -13,8 +13,8 @@ use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Content, Header, ObjectBuilder, OpenApi, Ref, RefOr, Response, Schema, Type,
-        example::ExampleBuilder, path::Operation, schema::AnyOfBuilder,
+        Components, Content, ObjectBuilder, OpenApi, Ref, RefOr, Response, Type, example::ExampleBuilder,
+        path::Operation, schema::AnyOfBuilder,
     },
 };
 
@@ -28,7 +28,7 @@ use crate::{
     request::{KeyFormat, key::parse_key},
     response::{
         Code,
-        refusal::{Format, Problem, Simple},
+        refusal::{Format, Problem, SHOULD_RETRY, Simple},
     },
 };
 
@@ -37,6 +37,7 @@ struct Sample {
     code: Code,
     title: &'static str,
     retry_after: bool,
+    should_not_retry: bool,
     content_type: Option<String>,
     body: Value,
 }
@@ -73,9 +74,10 @@ impl Sample {
         let content_type =
             content_type.map(|value| value.split(';').next().unwrap_or(value).trim().to_owned());
         let retry_after = response.headers().contains_key(RETRY_AFTER);
+        let should_not_retry = response.headers().contains_key(SHOULD_RETRY);
         let body = response.into_body().try_into_bytes().unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
-        Sample { code, title: code.title(), retry_after, content_type, body }
+        Sample { code, title: code.title(), retry_after, should_not_retry, content_type, body }
     }
 }
 
@@ -107,9 +109,15 @@ fn add_to(response: &mut Response, samples: &[Sample], schema: Option<&Ref>) {
     if samples.iter().any(|sample| sample.retry_after) {
         let description = "Seconds to wait before the request is sent again with the same key.";
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-        let header =
-            Header::builder().schema(Some(Schema::from(seconds))).description(Some(description)).build();
-        response.headers.entry("retry-after".to_owned()).or_insert_with(|| header.into());
+        headers::add(response, RETRY_AFTER, seconds.build().into(), description);
+    }
+    if samples.iter().any(|sample| sample.should_not_retry) {
+        headers::add(
+            response,
+            SHOULD_RETRY,
+            headers::only("false"),
+            "`false` on a refusal that no retry mends.",
+        );
     }
     let mut types: Vec<_> = samples.iter().filter_map(|sample| sample.content_type.as_deref()).collect();
     types.sort_unstable();

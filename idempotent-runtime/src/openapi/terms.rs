@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
-    idempotency::{Settings, default_settings},
+    idempotency::{Settings, default_refusals, default_settings},
     policy::{Policy, Replay},
     request::KeyFormat,
     response::{Code, refusal::RefusalSettings},
@@ -57,7 +57,7 @@ impl Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Terms::of(&default_settings(), &RefusalSettings::default())
+        Terms::of(&default_settings(), &default_refusals())
     }
 }
 

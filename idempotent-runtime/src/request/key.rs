@@ -18,7 +18,7 @@ pub enum KeyFormat {
     Any,
     /// A hyphenated UUID of any version, 36 characters (`8e03978e-40d5-43dd-bc93-6894a57f9324`).
     ///
-    /// Case is not folded: the same UUID in upper and in lower case is two keys.
+    /// Capitals and small letters are one key, which is told in small letters (RFC 9562, section 4).
     Uuid,
 }
 
@@ -54,6 +54,8 @@ pub(crate) enum KeyError {
     Missing,
     /// The header is not a key; the text says what is wrong and what is allowed.
     Invalid(&'static str),
+    /// The key is not what the application's [`KeyFormat`] asks for.
+    OtherFormat,
 }
 
 /// Reads the key from the header called `name`.
@@ -64,9 +66,10 @@ pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat
     let mut lines = headers.get_all(name);
     let line = lines.next().ok_or(KeyError::Missing)?;
     if lines.next().is_some() {
-        return Err(KeyError::Invalid("the header was sent more than once; exactly one is allowed"));
+        return Err(KeyError::Invalid("it was sent more than once, and exactly one line is allowed"));
     }
-    parse_key(line.as_bytes(), format).map_err(KeyError::Invalid)
+    let key = parse(line.as_bytes()).map_err(KeyError::Invalid)?;
+    in_format(key, format).map_err(|_| KeyError::OtherFormat)
 }
 
 /// The key that `header` is, the value of such a header.
@@ -74,9 +77,7 @@ pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat
 /// # Errors
 /// Where it is none; the text says what is wrong and what is allowed.
 pub(crate) fn parse_key(header: &[u8], format: KeyFormat) -> Result<Key, &'static str> {
-    let key = parse(header)?;
-    check_format(&key, format)?;
-    Ok(key)
+    in_format(parse(header)?, format)
 }
 
 fn parse(header: &[u8]) -> Result<Key, &'static str> {
@@ -118,13 +119,14 @@ fn sized(text: &str) -> Result<Key, &'static str> {
     }
 }
 
-fn check_format(key: &Key, format: KeyFormat) -> Result<(), &'static str> {
+/// The key as `format` has it: of the spellings of one UUID there is one.
+fn in_format(mut key: Key, format: KeyFormat) -> Result<Key, &'static str> {
     match format {
-        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_err() => {
-            Err("the key must be a UUID of 36 characters with hyphens")
-        }
-        KeyFormat::Uuid | KeyFormat::Any => Ok(()),
+        KeyFormat::Any => {}
+        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_ok() => key.0.make_ascii_lowercase(),
+        KeyFormat::Uuid => return Err("the key must be a UUID of 36 characters with hyphens"),
     }
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -259,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_format_takes_hyphenated_uuids_in_any_case_and_folds_none() {
+    fn a_uuid_format_takes_hyphenated_uuids_and_folds_their_case() {
         let read = |line: &str| read_lines(&[line.as_bytes()], KeyFormat::Uuid).ok();
         let lower = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let upper = lower.to_uppercase();
         assert_eq!(read(lower), read(&format!("\"{lower}\"")));
-        assert_ne!(read(lower), read(&upper));
-        assert_eq!(read(&upper).map(|key| key.as_str().to_owned()), Some(upper));
+        assert_eq!(read(lower), read(&upper));
+        assert_eq!(read(&upper).map(|key| key.as_str().to_owned()), Some(lower.to_owned()));
         for wrong in [
             "8e03978e40d543ddbc936894a57f9324",
             "{8e03978e-40d5-43dd-bc93-6894a57f9324}",

@@ -2,10 +2,12 @@
 
 pub(crate) mod capture;
 pub(crate) mod content;
+mod detail;
 mod own;
 pub(crate) mod record;
 pub(crate) mod refusal;
 
+pub(crate) use detail::InForce;
 pub(crate) use own::OwnAnswer;
 pub(crate) use refusal::Reason;
 pub use refusal::{Code, ProblemFormat, Refusal};

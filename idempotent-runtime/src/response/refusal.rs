@@ -1,17 +1,18 @@
 //! The answers that are not the handler's: what happened, and what to do next.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{self, HeaderValue},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::detail::InForce;
 use crate::request::Key;
 
 /// Why a request was refused, as a name that never changes its meaning.
@@ -44,7 +45,7 @@ pub enum Code {
     BodyTimeout,
 }
 
-/// What never changes about a code: its name, status, title, the draft's section, and when to retry (seconds).
+/// What never changes about a code: its name, status, title, the page that tells of it, and when to retry (seconds).
 struct Facts(&'static str, StatusCode, &'static str, &'static str, Retry);
 
 enum Retry {
@@ -53,11 +54,23 @@ enum Retry {
     After(u32),
 }
 
-const SYNTAX: &str = "section-2.1";
-const EXPIRY: &str = "section-2.3";
-const FINGERPRINT: &str = "section-2.4";
-const ENFORCEMENT: &str = "section-2.6";
-const ERRORS: &str = "section-2.7";
+/// A section of the IETF draft.
+macro_rules! draft {
+    ($section:literal) => {
+        concat!(
+            "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07#section-",
+            $section
+        )
+    };
+}
+
+const SYNTAX: &str = draft!("2.1");
+const UNIQUENESS: &str = draft!("2.2");
+const EXPIRY: &str = draft!("2.3");
+const ENFORCEMENT: &str = draft!("2.6");
+const ERRORS: &str = draft!("2.7");
+/// The draft says nothing of long bodies. This is what HTTP says of 413.
+const CONTENT_TOO_LARGE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14";
 
 impl Code {
     fn facts(self) -> Facts {
@@ -68,11 +81,15 @@ impl Code {
         match self {
             Code::KeyMissing => Facts("key_missing", BAD, "Idempotency-Key required", ERRORS, Never),
             Code::KeyInvalid => Facts("key_invalid", BAD, "Idempotency-Key is not valid", SYNTAX, Never),
-            Code::BodyTooLarge => {
-                Facts("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large", FINGERPRINT, Never)
-            }
+            Code::BodyTooLarge => Facts(
+                "body_too_large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Body too large",
+                CONTENT_TOO_LARGE,
+                Never,
+            ),
             Code::KeyReused => {
-                Facts("key_reused", CONFLICT, "Idempotency-Key is already used", FINGERPRINT, Never)
+                Facts("key_reused", CONFLICT, "Idempotency-Key is already used", UNIQUENESS, Never)
             }
             Code::InProgress => {
                 Facts("in_progress", CONFLICT, "A request is outstanding for this key", ENFORCEMENT, After(1))
@@ -110,43 +127,6 @@ impl Code {
     pub(crate) fn title(self) -> &'static str {
         self.facts().2
     }
-
-    /// What happened and what to do next, where the caller has nothing more precise to say.
-    fn detail(self) -> &'static str {
-        match self {
-            Code::KeyMissing => {
-                "This endpoint requires an Idempotency-Key header: a unique value for each operation, sent again when the operation is retried."
-            }
-            Code::KeyInvalid => "The Idempotency-Key header does not hold one valid key.",
-            Code::BodyTooLarge => {
-                "The request body is longer than this endpoint accepts. Nothing was executed."
-            }
-            Code::KeyReused => {
-                "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
-            }
-            Code::InProgress => {
-                "The first request with this key is still running. Retry later with the same key."
-            }
-            Code::OutcomeUnknown => {
-                "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
-            }
-            Code::ResponseNotStored => {
-                "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
-            }
-            Code::KeyExpired => {
-                "The request with this key took effect, and its response has expired. Use a new key for a new operation."
-            }
-            Code::StoreUnavailable | Code::StoreFull => {
-                "The request was not executed. Retry later with the same key."
-            }
-            Code::ShuttingDown => {
-                "The server is shutting down and did not execute the request. Retry with the same key."
-            }
-            Code::BodyTimeout => {
-                "The request body did not arrive in time, and nothing was executed. Retry with the same key."
-            }
-        }
-    }
 }
 
 /// A refusal's code, and more than the code where there is more to say.
@@ -182,6 +162,7 @@ impl From<Code> for Reason {
 pub struct Refusal<'a> {
     pub(crate) reason: Reason,
     pub(crate) status: StatusCode,
+    pub(crate) detail: Cow<'static, str>,
     pub(crate) type_base: Option<&'a str>,
     pub(crate) key: Option<&'a Key>,
     pub(crate) instance: Uuid,
@@ -193,8 +174,8 @@ impl<'a> Refusal<'a> {
             Code::KeyReused => settings.reused_status,
             code => code.facts().1,
         };
-        let type_base = settings.type_base.as_deref();
-        Refusal { reason, status, type_base, key, instance: Uuid::new_v4() }
+        let (detail, type_base) = (settings.in_force.detail(reason), settings.type_base.as_deref());
+        Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
     }
 
     /// Why the request was refused.
@@ -212,9 +193,9 @@ impl<'a> Refusal<'a> {
         self.code().title()
     }
 
-    /// What happened and what to do next.
-    pub fn detail(&self) -> &'static str {
-        self.reason.detail.unwrap_or_else(|| self.code().detail())
+    /// What happened and what to do next, with the header, the limit and the setting in force.
+    pub fn detail(&self) -> Cow<'static, str> {
+        self.detail.clone()
     }
 
     /// Whether the same request with the same key may succeed later.
@@ -237,12 +218,10 @@ impl<'a> Refusal<'a> {
 
     /// The URL that documents the code.
     pub fn problem_type(&self) -> String {
-        const DRAFT: &str =
-            "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07";
-        let Facts(code, _, _, section, _) = self.code().facts();
+        let Facts(code, _, _, page, _) = self.code().facts();
         match self.type_base {
             Some(base) => format!("{}/{code}", base.trim_end_matches('/')),
-            None => format!("{DRAFT}#{section}"),
+            None => page.to_owned(),
         }
     }
 
@@ -271,7 +250,8 @@ impl ProblemFormat {
     /// `{"error": "Idempotency-Key required"}`: the title alone, as `application/json`.
     pub const Simple: ProblemFormat = ProblemFormat(Format::Simple);
 
-    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added where the refusal has one.
+    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added where the refusal has one, and so is the
+    /// header of [`should_retry_header`](crate::IdempotencyBuilder::should_retry_header) where that is wanted.
     pub fn custom(format: impl Fn(&Refusal<'_>) -> HttpResponse + Send + Sync + 'static) -> Self {
         ProblemFormat(Format::Custom(std::sync::Arc::new(format)))
     }
@@ -287,22 +267,18 @@ impl fmt::Debug for ProblemFormat {
     }
 }
 
+/// SDKs that Stainless generates try again after each 408, 409, 429 and 5xx that does not say this.
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
 /// What the application says of refusals.
 #[derive(Clone, Debug)]
 pub(crate) struct RefusalSettings {
     pub(crate) format: ProblemFormat,
     pub(crate) type_base: Option<String>,
     pub(crate) reused_status: StatusCode,
-}
-
-impl Default for RefusalSettings {
-    fn default() -> Self {
-        RefusalSettings {
-            format: ProblemFormat::Problem,
-            type_base: None,
-            reused_status: StatusCode::CONFLICT,
-        }
-    }
+    /// Whether a refusal that no retry mends says so in a header.
+    pub(crate) should_retry_header: bool,
+    pub(crate) in_force: InForce,
 }
 
 impl RefusalSettings {
@@ -324,11 +300,16 @@ impl RefusalSettings {
             Format::Simple => refusal.simple(),
             Format::Custom(format) => format(refusal),
         };
-        if let Some(seconds) = refusal.retry_after() {
-            let headers = response.headers_mut();
-            if !headers.contains_key(header::RETRY_AFTER) {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        let mut add = |name: HeaderName, value: HeaderValue| {
+            if !response.headers().contains_key(&name) {
+                response.headers_mut().insert(name, value);
             }
+        };
+        if let Some(seconds) = refusal.retry_after() {
+            add(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.should_retry_header && !refusal.retryable() {
+            add(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         // What remains of a body that is not read to its end must not be taken for the next request.
         if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout) {
@@ -350,7 +331,7 @@ pub(crate) struct Problem<'a> {
     /// The status of the response.
     status: u16,
     /// What happened and what to do next.
-    detail: &'static str,
+    detail: &'a str,
     /// This refusal's own URI.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     instance: String,
@@ -378,7 +359,7 @@ impl Refusal<'_> {
             r#type: self.problem_type(),
             title: self.title(),
             status: self.status.as_u16(),
-            detail: self.detail(),
+            detail: &self.detail,
             instance: self.instance(),
             code: self.code().as_str(),
             retryable: self.retryable(),

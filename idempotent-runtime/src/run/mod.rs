@@ -191,11 +191,14 @@ fn replay(record: &Record) -> Result<HttpResponse, Reason> {
     }
 }
 
+const OTHER_FORMAT: &str = "it is not a UUID of 36 characters with hyphens, which `key_format` asks for";
+
 impl From<KeyError> for Reason {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Missing => Code::KeyMissing.into(),
-            KeyError::Invalid(detail) => Reason { code: Code::KeyInvalid, detail: Some(detail) },
+            KeyError::Invalid(mistake) => Reason { code: Code::KeyInvalid, detail: Some(mistake) },
+            KeyError::OtherFormat => Reason { code: Code::KeyInvalid, detail: Some(OTHER_FORMAT) },
         }
     }
 }

@@ -1,0 +1,93 @@
+//! The sentences of refusals: what happened and what to do next, with the header, the limit and the setting in force.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use super::{Code, Reason};
+
+/// The settings that refusals name.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce {
+    /// The header that carries the key, as the application spells it.
+    pub(crate) header: Cow<'static, str>,
+    pub(crate) max_request_body: usize,
+    pub(crate) body_timeout: Duration,
+}
+
+impl InForce {
+    /// What is told of `reason`.
+    pub(super) fn detail(&self, reason: Reason) -> Cow<'static, str> {
+        match (reason.code, reason.detail) {
+            (Code::KeyInvalid, Some(mistake)) => {
+                format!("The header {} does not hold one valid key: {mistake}.", self.header).into()
+            }
+            (_, Some(detail)) => detail.into(),
+            (code, None) => self.usual(code),
+        }
+    }
+
+    /// What is told of a code where nothing more precise is known.
+    fn usual(&self, code: Code) -> Cow<'static, str> {
+        let InForce { header, max_request_body, body_timeout } = self;
+        let fixed = match code {
+            Code::KeyMissing => {
+                return format!(
+                    "This endpoint requires the header {header}: a unique value for each operation, sent again when the operation is retried."
+                )
+                .into();
+            }
+            Code::KeyInvalid => return format!("The header {header} does not hold one valid key.").into(),
+            Code::BodyTooLarge => {
+                return format!(
+                    "The request body is longer than {}, the limit that `max_request_body` sets. Nothing was executed.",
+                    Bytes(*max_request_body)
+                )
+                .into();
+            }
+            Code::BodyTimeout => {
+                return format!(
+                    "The request body did not arrive within {body_timeout:?}, the limit that `body_timeout` sets, and nothing was \
+                     executed. Retry with the same key."
+                )
+                .into();
+            }
+            Code::KeyReused => {
+                "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
+            }
+            Code::InProgress => {
+                "The first request with this key is still running. Retry later with the same key."
+            }
+            Code::OutcomeUnknown => {
+                "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
+            }
+            Code::ResponseNotStored => {
+                "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
+            }
+            Code::KeyExpired => {
+                "The request with this key took effect, and its response has expired. Use a new key for a new operation."
+            }
+            Code::StoreUnavailable | Code::StoreFull => {
+                "The request was not executed. Retry later with the same key."
+            }
+            Code::ShuttingDown => {
+                "The server is shutting down and did not execute the request. Retry with the same key."
+            }
+        };
+        fixed.into()
+    }
+}
+
+/// A length in the largest unit that it is a whole number of.
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const KIB: usize = 1 << 10;
+        const MIB: usize = 1 << 20;
+        match self.0 {
+            1 => f.write_str("1 byte"),
+            bytes if bytes.is_multiple_of(MIB) => write!(f, "{} MiB", bytes / MIB),
+            bytes if bytes.is_multiple_of(KIB) => write!(f, "{} KiB", bytes / KIB),
+            bytes => write!(f, "{bytes} bytes"),
+        }
+    }
+}

@@ -12,8 +12,18 @@ use crate::errors::Ctxt;
 use crate::suggest;
 
 /// What the arguments are called.
-pub(crate) const NAMES: [&str; 9] =
-    ["ttl", "scope", "required", "wait", "replay", "fingerprint", "principal", "abandoned", "transaction"];
+pub(crate) const NAMES: [&str; 10] = [
+    "ttl",
+    "scope",
+    "required",
+    "wait",
+    "replay",
+    "fingerprint",
+    "principal",
+    "abandoned",
+    "transaction",
+    "headers",
+];
 
 /// The arguments as written, each at most once.
 #[derive(Default)]
@@ -27,6 +37,7 @@ pub(crate) struct Args {
     pub(crate) principal: Option<Arg>,
     pub(crate) abandoned: Option<Arg>,
     pub(crate) transaction: Option<Arg>,
+    pub(crate) headers: Option<Arg>,
 }
 
 /// One argument.
@@ -78,6 +89,7 @@ impl Args {
             "principal" => &mut self.principal,
             "abandoned" => &mut self.abandoned,
             "transaction" => &mut self.transaction,
+            "headers" => &mut self.headers,
             _ => return None,
         })
     }

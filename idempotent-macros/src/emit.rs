@@ -8,9 +8,10 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
+use crate::routes::Route;
 
-/// The expression for the policy of the handler called `name`.
-pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
+/// The expression for the policy of the handler called `name`, which is declared for `routes`.
+pub(crate) fn policy(policy: &Policy, name: &Ident, routes: &[Route]) -> TokenStream {
     let private = private();
     let name = name.unraw().to_string();
     // Where utoipa's `#[utoipa::path]` describes the handler, if it does.
@@ -18,14 +19,14 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
     let ttl = policy.ttl.as_secs();
     let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
     let short_ttl = policy.short_ttl.map(short_ttl_warning);
-    let (required, transaction) = (policy.required, policy.transaction);
+    let (required, transaction, headers) = (policy.required, policy.transaction, &policy.headers);
     let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
     let (fingerprint, principal) =
         (fingerprint_tokens(&policy.fingerprint), principal_tokens(policy.principal.as_ref()));
     let abandoned = abandoned_tokens(policy.abandoned);
     quote_spanned! {Span::mixed_site()=>
         #private::policy! {
-            #described #fingerprint #principal;
+            #described #fingerprint #principal [#(#routes)*];
             handler: ::core::concat!(::core::module_path!(), "::", #name),
             ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
             scope: #private::Scope::#scope,
@@ -34,6 +35,7 @@ pub(crate) fn policy(policy: &Policy, name: &Ident) -> TokenStream {
             replay: #private::Replay::#replay,
             abandoned: #private::Abandoned::#abandoned,
             transaction: #transaction,
+            headers: &[#(#headers),*],
         }
     }
 }

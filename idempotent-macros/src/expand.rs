@@ -27,6 +27,7 @@ use crate::errors::Ctxt;
 use crate::handler::Handler;
 use crate::methods;
 use crate::policy::Policy;
+use crate::routes::{self, Route};
 
 /// What the attribute with `args` makes of `item`.
 pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> TokenStream {
@@ -42,9 +43,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> T
     };
     handler.check(&cx, &policy);
     methods::check(&cx, &handler.attrs, beside);
+    let routes = routes::declared(&handler.attrs, beside);
     let handler = check_once(&cx, handler);
     match cx.check() {
-        Ok(()) => wrap(handler, &policy),
+        Ok(()) => wrap(handler, &policy, &routes),
         errors => beside_errors(errors, handler.pardoned()),
     }
 }
@@ -66,14 +68,14 @@ fn check_once(cx: &Ctxt, mut handler: Handler) -> Handler {
     handler
 }
 
-fn wrap(handler: Handler, policy: &Policy) -> TokenStream {
+fn wrap(handler: Handler, policy: &Policy, routes: &[Route]) -> TokenStream {
     let Handler { attrs, vis, sig, body } = handler;
     let Attributes { outer, inner } = Attributes::sort(attrs);
     // A handler may be called `request`, and items are found before arguments: hygiene does not tell them apart.
     let request = Ident::new("__request", Span::mixed_site());
     let payload = Ident::new("__payload", Span::mixed_site());
     let registered = registered_signature(&sig, &request, &payload);
-    let policy = emit::policy(policy, &sig.ident);
+    let policy = emit::policy(policy, &sig.ident, routes);
     let callee = callee(&sig);
     // What rustc has to say about the call is about the handler, so it is said there.
     let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
@@ -136,7 +138,8 @@ mod tests {
     fn every_argument_lands_in_the_policy() {
         let args = quote! {
             ttl = "1h 30m", scope = "group:payments", required = false, wait = "0s", replay = "success",
-            fingerprint = "crate::by_number", principal = "crate::caller", abandoned = "rerun"
+            fingerprint = "crate::by_number", principal = "crate::caller", abandoned = "rerun",
+            headers = "X-Api-Version, Accept"
         };
         let item = quote! {
             async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }

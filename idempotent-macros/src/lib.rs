@@ -16,8 +16,10 @@ mod emit;
 mod errors;
 mod expand;
 mod handler;
+mod headers;
 mod methods;
 mod policy;
+mod routes;
 mod suggest;
 
 /// Makes an actix-web handler safe to retry: a request repeated with the same `Idempotency-Key` runs once, and gets the
@@ -42,6 +44,7 @@ mod suggest;
 /// | `fingerprint` | `"raw"`, `"canonical"`, or the path of a `fn(&HttpRequest, &[u8]) -> Vec<u8>` | `"raw"` | how two requests are compared |
 /// | `principal` | the path of an async function with extractors that returns a `Result<Principal, actix_web::Error>` | the application's | who calls this endpoint |
 /// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets when the earlier execution died without an outcome |
+/// | `headers` | names with commas: `"X-Api-Version, Accept"` | none | request headers that are compared too: handlers of one method and pattern that a guard tells apart name what tells them apart |
 /// | `transaction` | a flag | off | the handler's rows, the claim and the response commit in one database transaction: see `IdempotentTx`; not beside `replay` and `abandoned`, which it decides |
 ///
 /// `"endpoint"` is method and route pattern, `"resource"` method and concrete path, `"global"` the application, and

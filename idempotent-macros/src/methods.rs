@@ -19,10 +19,7 @@ pub(crate) fn is_route(name: &str) -> bool {
 /// Rejects a handler that is routed for safe methods only. The mistake is shown at the first route attribute below,
 /// or, if all of them stand above and are gone, at `#[idempotent]` itself.
 pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
-    // `#[routes]` takes the route attributes with it, even those below.
-    let taken = beside.above.iter().any(|attr| last_segment(&attr.meta) == "routes");
-    let taken_below = beside.below.iter().filter(|_| taken);
-    let gone: Vec<_> = beside.above.iter().chain(taken_below).filter_map(safe_only).collect();
+    let gone: Vec<_> = taken(beside).filter_map(safe_only).collect();
     let here: Vec<_> = attrs.iter().filter_map(|attr| Some((attr, safe_only(attr)?))).collect();
     let mut all = gone.iter().map(|(_, safe)| safe).chain(here.iter().map(|(_, (_, safe))| safe));
     if all.all(|safe| *safe) {
@@ -32,6 +29,12 @@ pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
             (None, None) => {}
         }
     }
+}
+
+/// The attributes that another macro has consumed. `#[routes]` takes the route attributes with it, even those below.
+pub(crate) fn taken(beside: &Beside) -> impl Iterator<Item = &Attribute> {
+    let takes_all = beside.above.iter().any(|attr| last_segment(&attr.meta) == "routes");
+    beside.above.iter().chain(beside.below.iter().filter(move |_| takes_all))
 }
 
 fn message(name: &str) -> String {
@@ -58,17 +61,16 @@ fn safe_only(attr: &Attribute) -> Option<(String, bool)> {
 }
 
 /// Each `X` of `#[route("/path", method = "X")]`.
-fn methods_of_route(attr: &Attribute) -> Vec<String> {
+pub(crate) fn methods_of_route(attr: &Attribute) -> Vec<String> {
     let args = attr.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated).unwrap_or_default();
-    args.iter().filter_map(method).collect()
+    args.iter().filter_map(|arg| argument(arg, "method")).collect()
 }
 
-fn method(arg: &Expr) -> Option<String> {
+/// The text of an argument `called = "…"` of a route macro.
+pub(crate) fn argument(arg: &Expr, called: &str) -> Option<String> {
     let Expr::Assign(assign) = arg else { return None };
     match (&*assign.left, &*assign.right) {
-        (Expr::Path(name), Expr::Lit(ExprLit { lit: Lit::Str(value), .. }))
-            if name.path.is_ident("method") =>
-        {
+        (Expr::Path(name), Expr::Lit(ExprLit { lit: Lit::Str(value), .. })) if name.path.is_ident(called) => {
             Some(value.value())
         }
         _ => None,

@@ -9,7 +9,7 @@ use syn::{ExprPath, LitStr};
 use crate::args::{Arg, Args};
 use crate::duration;
 use crate::errors::Ctxt;
-use crate::suggest;
+use crate::{headers, suggest};
 
 const DAY: Duration = Duration::from_hours(24);
 const LONGEST_DEFAULT_WAIT: Duration = Duration::from_secs(10);
@@ -29,6 +29,8 @@ pub(crate) struct Policy {
     pub(crate) principal: Option<ExprPath>,
     pub(crate) abandoned: Abandoned,
     pub(crate) transaction: bool,
+    /// In small letters, sorted.
+    pub(crate) headers: Vec<LitStr>,
 }
 
 pub(crate) enum Scope {
@@ -90,6 +92,7 @@ impl Policy {
                 .and_then(|arg| one_of(cx, arg, &ABANDONED))
                 .unwrap_or(Abandoned::Refuse),
             transaction: check_transaction(cx, args),
+            headers: args.headers.as_ref().and_then(|arg| headers::check(cx, arg)).unwrap_or_default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! // Input:
-//! //     policy! { __path_create_order Raw Application; handler: "shop::create_order", ttl: …, … }
+//! //     policy! { __path_create_order Raw Application [{ method: "POST", … }]; handler: "shop::create_order", ttl: …, … }
 //! //
 //! // Output:
 //! //     const { &Policy { fingerprint: Raw, principal: Application, handler: "shop::create_order", ttl: …, … } }
@@ -10,14 +10,14 @@
 //! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
 //! ```
 
-/// The policy with these fields, of a handler that utoipa would describe in a type of this name.
+/// The policy with these fields, of a handler that utoipa would describe in a type of this name, and that route macros declare for these routes.
 ///
 /// Fingerprint and principal stand apart from the other fields: they alone may name the handler's type parameters, which an entry cannot.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "catalog"))]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?; $($fields:tt)*) => {
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))? [$($route:tt)*]; $($fields:tt)*) => {
         const {
             &$crate::__private::Policy {
                 fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
@@ -33,7 +33,7 @@ macro_rules! __policy {
 #[macro_export]
 #[cfg(feature = "catalog")]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?; $($fields:tt)*) => {{
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))? [$($route:tt)*]; $($fields:tt)*) => {{
         $crate::__private::submit! {
             $crate::__private::Entry {
                 policy: $crate::__private::Policy {
@@ -41,6 +41,7 @@ macro_rules! __policy {
                     principal: $crate::__private::PrincipalSource::$principal $(($crate::__not_asked!($caller)))?,
                     $($fields)*
                 },
+                routes: &[$($crate::__private::Route $route),*],
                 documentation: $crate::__documentation!($path),
             }
         }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::StatusCode};
 
 use crate::request::PrincipalFuture;
 
@@ -31,6 +31,8 @@ pub struct Policy {
     pub abandoned: Abandoned,
     /// Whether the handler's rows, the claim and the response commit in one transaction.
     pub transaction: bool,
+    /// Request headers that are compared too: their names in small letters, each once, sorted.
+    pub headers: &'static [&'static str],
 }
 
 /// Within what a key is unique.
@@ -57,10 +59,25 @@ pub enum Replay {
     Success,
 }
 
+/// Statuses that say of themselves that the request was not applied (RFC 9110, 8470 and 6585).
+const NEVER_STORED: [u16; 6] = [401, 407, 408, 421, 425, 429];
+
+impl Replay {
+    /// Whether a response with this status is stored.
+    pub(crate) fn keeps(self, status: StatusCode) -> bool {
+        !NEVER_STORED.contains(&status.as_u16())
+            && match self {
+                Replay::All => true,
+                Replay::Final => !status.is_server_error(),
+                Replay::Success => status.is_success() || status.is_redirection(),
+            }
+    }
+}
+
 /// How two requests are compared.
 #[derive(Clone, Copy, Debug)]
 pub enum Fingerprint {
-    /// Query string, content type and body, byte for byte.
+    /// Query string, content type, content encoding and body, byte for byte.
     Raw,
     /// By meaning, where the content type tells how.
     Canonical,

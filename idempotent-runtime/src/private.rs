@@ -14,7 +14,7 @@ pub use crate::{
 };
 
 #[cfg(feature = "catalog")]
-pub use crate::catalog::{Entry, not_asked, not_called};
+pub use crate::catalog::{Entry, Route, not_asked, not_called};
 #[cfg(feature = "openapi")]
 pub use crate::openapi::{Described, Probe, Undocumented};
 #[cfg(feature = "catalog")]

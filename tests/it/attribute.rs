@@ -95,6 +95,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
         principal: PrincipalSource::Application,
         abandoned: Abandoned::Refuse,
         transaction: false,
+        headers: &["x-api-version"],
     };
     async fn handler(body: web::Bytes, effects: Effects) -> impl Responder {
         effects.fetch_add(1, SeqCst);

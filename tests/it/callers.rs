@@ -4,10 +4,13 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use idempotent_runtime::{BuildError, Credential, Idempotency, IdempotencyBuilder, Principal, idempotent};
-use idempotent_tests::Reply;
 
 use crate::{
-    kit::{Effects, Served, serve},
+    kit::{
+        Effects,
+        Is::{self, Replayed, Reused},
+        Served, is, serve,
+    },
     log,
 };
 
@@ -44,22 +47,6 @@ fn start(set: impl Fn(IdempotencyBuilder) -> IdempotencyBuilder) -> Served {
 }
 
 const KEY: &str = "Idempotency-Key: k";
-
-/// What a second request with the key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
-    Replayed,
-    Reused,
-}
-use Is::{Replayed, Reused};
-
-fn is(reply: &Reply) -> Is {
-    match (reply.status, &*reply.code(), reply.is_replay()) {
-        (201, "", true) => Replayed,
-        (409, "key_reused", false) => Reused,
-        _ => panic!("{reply:?}"),
-    }
-}
 
 /// Headers of a request, those of a second one that is the same but for them, and what that one is.
 type Row = (&'static [&'static str], &'static [&'static str], Is);

@@ -4,10 +4,14 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, error::ErrorForbidden, post, put, web};
 use idempotent_runtime::{Idempotency, MemoryStore, Principal, StoreError, idempotent};
-use idempotent_tests::{Reply, scripted::Scripted};
+use idempotent_tests::scripted::Scripted;
 
 use crate::{
-    kit::{Effects, Served, assert_replayed, serve},
+    kit::{
+        Effects,
+        Is::{self, New, Replayed, Reused},
+        Served, assert_replayed, is, serve,
+    },
     log,
 };
 
@@ -92,24 +96,6 @@ fn start_plain() -> Served {
 }
 
 const KEY: &str = "Idempotency-Key: k";
-
-/// What a second request with a key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
-    Replayed,
-    Reused,
-    New,
-}
-use Is::{New, Replayed, Reused};
-
-fn is(reply: &Reply) -> Is {
-    match (reply.status, &*reply.code(), reply.is_replay()) {
-        (201, "", true) => Replayed,
-        (201, "", false) => New,
-        (409, "key_reused", false) => Reused,
-        _ => panic!("{reply:?}"),
-    }
-}
 
 fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let post = idempotent_tests::post(path, headers, body);

@@ -90,6 +90,24 @@ pub(crate) fn assert_replayed(first: &Reply, again: &Reply) {
     assert_eq!(headers(first), headers(again));
 }
 
+/// What a second request with a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Is {
+    Replayed,
+    Reused,
+    New,
+}
+
+/// What the handler's 201, its replay or its refusal says of a request.
+pub(crate) fn is(reply: &Reply) -> Is {
+    match (reply.status, &*reply.code(), reply.is_replay()) {
+        (201, "", true) => Is::Replayed,
+        (201, "", false) => Is::New,
+        (409, "key_reused", false) => Is::Reused,
+        _ => panic!("{reply:?}"),
+    }
+}
+
 /// Calls to a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Calls {

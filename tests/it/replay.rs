@@ -214,7 +214,7 @@ fn a_response_that_may_not_be_cached_is_stored_all_the_same() {
 #[test]
 fn which_statuses_are_stored_is_the_handlers_choice() {
     // Whether a retry is a replay under "all", "final" and "success".
-    let rows: [(u16, [bool; 3]); 20] = [
+    let rows: [(u16, [bool; 3]); 22] = [
         (200, [true; 3]),
         (201, [true; 3]),
         (204, [true; 3]),
@@ -223,11 +223,13 @@ fn which_statuses_are_stored_is_the_handlers_choice() {
         (303, [true; 3]),
         (304, [true; 3]),
         (400, [true, true, false]),
-        (401, [true, true, false]),
+        (401, [false; 3]),
         (403, [true, true, false]),
         (404, [true, true, false]),
+        (407, [false; 3]),
         (408, [false; 3]),
         (409, [true, true, false]),
+        (421, [false; 3]),
         (422, [true, true, false]),
         (425, [false; 3]),
         (429, [false; 3]),

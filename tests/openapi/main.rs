@@ -7,6 +7,7 @@ mod nested;
 mod orderings;
 mod policies;
 mod settings;
+mod shared_routes;
 mod told;
 mod unprotected;
 

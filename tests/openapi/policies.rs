@@ -17,7 +17,9 @@ macro_rules! handler {
         #[utoipa::path(post, path = $path, responses(
             (status = 201, description = "made"),
             (status = 302, description = "elsewhere"),
+            (status = 401, description = "who?"),
             (status = 404, description = "nowhere"),
+            (status = 421, description = "not here"),
             (status = 429, description = "later"),
             (status = 500, description = "failed"),
             (status = "default", description = "anything"),

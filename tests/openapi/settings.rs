@@ -18,8 +18,15 @@ async fn create_settings() -> HttpResponse {
     HttpResponse::Created().finish()
 }
 
+#[utoipa::path(responses((status = 201, description = "made")))]
+#[post("/compared")]
+#[idempotent(headers = "X-Api-Version, Accept")]
+async fn create_compared() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
 #[derive(OpenApi)]
-#[openapi(paths(create_settings))]
+#[openapi(paths(create_settings, create_compared))]
 struct Api;
 
 /// The document of an application with these settings.
@@ -43,6 +50,26 @@ fn the_header_has_the_name_and_the_format_that_are_set() {
     assert_eq!(operation["parameters"][0]["name"], "x-request-id");
     assert_eq!(operation["parameters"][0]["schema"]["format"], "uuid");
     assert_eq!(operation["x-idempotency"]["header"], "x-request-id");
+}
+
+#[test]
+fn refusals_that_no_retry_mends_have_the_header_for_sdks_where_it_is_set() {
+    for says_so in [false, true] {
+        let operation = of(set().should_retry_header(says_so));
+        let header = |status: &str| operation["responses"][status]["headers"]["x-should-retry"].clone();
+        for status in ["400", "409", "413"] {
+            let expected = if says_so { json!(["false"]) } else { Value::Null };
+            assert_eq!(header(status)["schema"]["enum"], expected, "{status}");
+        }
+        assert_eq!([header("408"), header("503")], [Value::Null, Value::Null]);
+    }
+}
+
+#[test]
+fn endpoints_tell_which_headers_they_compare() {
+    assert_eq!(of(set())["x-idempotency"]["compared_headers"], Value::Null);
+    let compared = operation(&document(set()), "/compared", "post");
+    assert_eq!(compared["x-idempotency"]["compared_headers"], json!(["accept", "x-api-version"]));
 }
 
 #[test]

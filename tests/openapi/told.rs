@@ -17,6 +17,7 @@ use crate::operation;
 /// Answers with the status that the body names, once the gate lets it.
 #[utoipa::path(responses(
     (status = 201, description = "made", body = String),
+    (status = 401, description = "who?"),
     (status = 422, description = "wrong"),
     (status = 429, description = "later"),
     (status = 500, description = "failed"),
@@ -74,7 +75,7 @@ impl Told {
     fn check(&mut self, reply: &Reply) {
         let response = &self.operation["responses"][reply.status.to_string()];
         assert!(response.is_object(), "{reply:?} is not documented in {:#}", self.operation);
-        for header in ["idempotent-replayed", "idempotency-stored", "retry-after"] {
+        for header in ["idempotent-replayed", "idempotency-stored", "retry-after", "x-should-retry"] {
             let documented = response["headers"][header].is_object();
             assert!(documented || reply.header(header).is_none(), "{header} of {reply:?} in {response:#}");
         }
@@ -99,7 +100,7 @@ const A: &str = "Idempotency-Key: a";
 
 #[test]
 fn every_answer_of_a_server_is_documented() {
-    let mut told = Told::start(Idempotency::builder().max_request_body(64));
+    let mut told = Told::start(Idempotency::builder().max_request_body(64).should_retry_header(true));
     let mut first = told.connect();
     first.send(&post("/told", &[A], b"201"));
     // A second request with the same key is answered while the first one runs.
@@ -121,6 +122,9 @@ fn every_answer_of_a_server_is_documented() {
     }
     told.send(&["Idempotency-Key: d"], "500");
     told.send(&["Idempotency-Key: e"], "429");
+    for key in ["Idempotency-Key: g", "Idempotency-Key: g"] {
+        told.send(&[key], "401");
+    }
     told.send(&["Idempotency-Key: f"], "a stream");
     told.send(&["Idempotency-Key: f"], "a stream");
     let answers: Vec<_> = told.answers.iter().map(|(status, code)| (*status, code.as_str())).collect();
@@ -138,6 +142,8 @@ fn every_answer_of_a_server_is_documented() {
             (422, ""),
             (500, ""),
             (429, ""),
+            (401, ""),
+            (401, ""),
             (201, ""),
             (409, "response_not_stored"),
         ]

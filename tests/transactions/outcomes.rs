@@ -36,7 +36,7 @@ async fn a_rejection_is_stored_and_its_rows_are_taken_back(place: &impl Place) {
 
 async fn a_failure_takes_everything_back_and_the_next_attempt_runs(place: &impl Place) {
     let it = Setup::new(place).await;
-    for (run, status) in [500, 503, 408, 425, 429].into_iter().enumerate() {
+    for (run, status) in [500, 503, 401, 407, 408, 421, 425, 429].into_iter().enumerate() {
         let key = format!("k{status}");
         for again in 1..=2 {
             let reply = it.ask(&key, &format!("insert {status}")).await;

@@ -39,7 +39,7 @@
 //! ```
 //!
 //! The parts are those of the endpoint: its `scope` is in `policies`, `method` and `route` (the pattern, such as `/orders/{id}`, with the scopes it is mounted below) are in the
-//! route's declaration, `path` is the one that was asked for. `counters` lists the routes that were called so far.
+//! route's declaration, `path` is the one that was asked for, in any spelling. `counters` lists the routes that were called so far.
 //!
 //! `scope` is `endpoint` where it is missing, and `principal` nobody in particular; a principal that is no text is found by its entries' addresses only.
 //!

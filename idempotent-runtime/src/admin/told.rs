@@ -50,6 +50,8 @@ struct Attribute {
     fingerprint: &'static str,
     abandoned: &'static str,
     transaction: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    headers: &'static [&'static str],
 }
 
 impl Policies {
@@ -72,6 +74,7 @@ impl Attribute {
             fingerprint: policy.fingerprint.as_str(),
             abandoned: policy.of_abandoned(is_asked),
             transaction: policy.transaction,
+            headers: policy.headers,
         }
     }
 }

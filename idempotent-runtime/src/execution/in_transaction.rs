@@ -24,8 +24,9 @@ use crate::{
 
 // The claim has been won and is committed: whoever else comes finds it, and waits without a connection. From there:
 //
-//   handler ─ never began, panics, answers 5xx, 408, 425, 429 ─▶ rolled back ─▶ released: the next attempt runs
-//           ─ answers 4xx ─▶ rolled back ─▶ its response is stored by itself
+//   handler ─ never began, panics, answers 5xx or what is never stored (401, 407, 408, 421, 425, 429)
+//               ─▶ rolled back ─▶ released: the next attempt runs
+//           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
 //           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands ─▶ commit ─┬─ done ──────▶ completed
 //                                   ├ the claim is lost ─▶ rolled back: the winner answers  ├─ refused ──▶ released
 //                                   └ it fails ──────────▶ rolled back, released            └─ no answer ─▶ the store is asked, by token:

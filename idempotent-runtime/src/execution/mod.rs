@@ -23,7 +23,7 @@ pub(crate) use late::{Sent, renewed_in_time};
 pub(crate) use reconciled::reconciled;
 pub(crate) use store_failure::unprotected;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -188,7 +188,7 @@ impl Fate {
             }
             None => {}
         }
-        if !is_outcome(replay, captured.status()) {
+        if !replay.keeps(captured.status()) {
             return (outcome, Fate::Released(captured.into_response()));
         }
         let outcome = match captured {
@@ -208,17 +208,5 @@ fn recorded(captured: Captured, set_cookie: bool) -> (Record, HttpResponse) {
             (record, Captured::Whole(head, body).into_response())
         }
         Captured::Passing(response) => (record::of_nothing(), complete::mark_not_stored(response)),
-    }
-}
-
-/// Whether a response of this status is an outcome to be stored. 408, 425 and 429 say that nothing was executed.
-fn is_outcome(replay: Replay, status: StatusCode) -> bool {
-    if matches!(status.as_u16(), 408 | 425 | 429) {
-        return false;
-    }
-    match replay {
-        Replay::All => true,
-        Replay::Final => !status.is_server_error(),
-        Replay::Success => status.is_success() || status.is_redirection(),
     }
 }

@@ -338,6 +338,8 @@ impl IdempotencyBuilder {
     /// # Errors
     /// Where a setting cannot work; the error names it.
     pub fn build(mut self) -> Result<Idempotency, BuildError> {
+        #[cfg(feature = "catalog")]
+        crate::catalog::warn_of_shared_routes();
         let lease = positive("lease", self.lease, LEASE)?;
         if lease < SHORTEST_LEASE {
             return Err(BuildError::Lease);
@@ -417,6 +419,8 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
 
 /// The handle of a process that has set up none.
 pub(super) fn process_wide() -> Idempotency {
+    #[cfg(feature = "catalog")]
+    crate::catalog::warn_of_shared_routes();
     assemble(StoreHandle::new(MemoryStore::new()), default_settings(), default_refusals())
 }
 

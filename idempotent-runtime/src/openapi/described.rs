@@ -17,6 +17,23 @@ pub struct Described {
     pub(super) operation: Operation,
 }
 
+impl Described {
+    /// Its methods, those that may have an effect by their names, and its path.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.methods.iter().map(|method| (name(method), self.path.as_str()))
+    }
+}
+
+fn name(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Delete => "DELETE",
+        _ => "",
+    }
+}
+
 impl fmt::Debug for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Described").field("path", &self.path).finish_non_exhaustive()

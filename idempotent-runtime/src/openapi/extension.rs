@@ -15,7 +15,7 @@ pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms
 }
 
 fn value(policy: &Policy, terms: &Terms) -> Value {
-    json!({
+    let mut value = json!({
         "header": terms.header_name.as_str(),
         "required": policy.required,
         "ttl_seconds": policy.ttl.as_secs(),
@@ -27,5 +27,9 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         "abandoned": policy.of_abandoned(terms.reconciled),
         "transaction": policy.transaction,
         "max_body_bytes": terms.max_request_body,
-    })
+    });
+    if !policy.headers.is_empty() {
+        value["compared_headers"] = policy.headers.into();
+    }
+    value
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use utoipa::openapi::{
-    HttpMethod, OpenApi,
+    OpenApi,
     path::{Operation, PathItem},
 };
 
@@ -129,18 +129,13 @@ struct HandlerOf {
 
 fn handlers(within: Option<&str>) -> Vec<HandlerOf> {
     let entries = catalog::entries().into_iter();
-    let within =
-        entries.filter(|entry| within.is_none_or(|module| starts_with(module_of(entry), module, ':')));
+    let within = entries.filter(|entry| within.is_none_or(|module| starts_with(entry.module(), module, ':')));
     within.filter_map(handler_of).collect()
 }
 
 fn handler_of(entry: &'static Entry) -> Option<HandlerOf> {
     let described = (entry.documentation)()?;
-    (described.module == module_of(entry)).then_some(HandlerOf { entry, described })
-}
-
-fn module_of(entry: &Entry) -> &'static str {
-    entry.policy.handler.rsplit_once("::").map_or("", |(module, _)| module)
+    (described.module == entry.module()).then_some(HandlerOf { entry, described })
 }
 
 /// Whether `text` is `prefix`, or goes on after it with `separator`.
@@ -176,24 +171,14 @@ fn pair<'a>(
     handler: &HandlerOf,
 ) -> Option<Pair<'a>> {
     let HandlerOf { entry, described } = handler;
-    let alike = described.methods.iter().any(|of| name(of) == method)
+    let alike = described.routes().any(|(of, _)| of == method)
         && path.ends_with(&described.path)
         && untagged(operation) == untagged(&described.operation);
     let tags = |operation: &Operation| operation.tags.clone().unwrap_or_default();
     let known = tags(&described.operation);
     let added = tags(operation);
-    let named = added.iter().any(|tag| !known.contains(tag) && names_module(tag, module_of(entry)));
+    let named = added.iter().any(|tag| !known.contains(tag) && names_module(tag, entry.module()));
     alike.then_some(Pair { path, method, entry, named })
-}
-
-fn name(method: &HttpMethod) -> &'static str {
-    match method {
-        HttpMethod::Post => "POST",
-        HttpMethod::Put => "PUT",
-        HttpMethod::Patch => "PATCH",
-        HttpMethod::Delete => "DELETE",
-        _ => "",
-    }
 }
 
 /// Tags are added when documents are put together.
@@ -239,9 +224,10 @@ fn same_terms(one: &Policy, other: &Policy) -> bool {
             principal: _,
             abandoned,
             transaction,
+            headers,
         } = policy;
         (
-            (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction),
+            (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction, *headers),
             std::mem::discriminant(fingerprint),
         )
     };

@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
     idempotency::{Settings, default_refusals, default_settings},
-    policy::{Policy, Replay},
+    policy::Policy,
     request::KeyFormat,
     response::{Code, refusal::RefusalSettings},
 };
@@ -63,15 +63,11 @@ impl Default for Terms {
 
 /// Whether a response documented under `status` may be stored: `201`, `2XX`, `default`.
 pub(super) fn may_be_stored(policy: &Policy, status: &str) -> bool {
-    const NOTHING_EXECUTED: [&str; 3] = ["408", "425", "429"];
-    let class = status.bytes().next().unwrap_or_default();
-    !NOTHING_EXECUTED.contains(&status)
-        && match policy.stores() {
-            _ if !class.is_ascii_digit() => true,
-            Replay::All => true,
-            Replay::Final => class < b'5',
-            Replay::Success => matches!(class, b'2' | b'3'),
-        }
+    // What holds for the first status of a range holds for the range.
+    match StatusCode::from_bytes(status.replace('X', "0").as_bytes()) {
+        Ok(status) => policy.stores().keeps(status),
+        Err(_) => true,
+    }
 }
 
 /// What a status is called in a document.

@@ -9,7 +9,7 @@ use std::{
 use actix_web::{HttpRequest, http::Method};
 use uuid::Builder;
 
-use super::{Identity, Key, PartsHasher, Principal};
+use super::{Identity, Key, NormalPath, PartsHasher, Principal};
 use crate::policy::Scope;
 
 /// The address of a stored entry: 32 bytes that reveal neither the key nor the principal.
@@ -95,8 +95,8 @@ const DOMAIN: u8 = 1;
 
 /// Where a key is unique: what the scope makes of a request, or what an operator says of it.
 pub(crate) enum Place<'a> {
-    Endpoint { method: &'a Method, pattern: &'a str },
-    Resource { method: &'a Method, path: &'a str },
+    Endpoint { method: &'a Method, pattern: &'a NormalPath<'a> },
+    Resource { method: &'a Method, path: &'a NormalPath<'a> },
     Global,
     Group(&'a str),
 }
@@ -153,44 +153,37 @@ pub(crate) fn step(execution: Identity, name: &str) -> Address {
 
 /// What a request is aimed at.
 pub(crate) struct Target<'a> {
-    request: &'a HttpRequest,
-    pattern: String,
+    method: &'a Method,
+    path: NormalPath<'a>,
+    pattern: Option<NormalPath<'static>>,
 }
 
 impl<'a> Target<'a> {
     /// The method and path of `request`, and its route's pattern where `scope` asks for it.
     pub(crate) fn new(request: &'a HttpRequest, scope: Scope) -> Self {
         let pattern = match scope {
-            Scope::Endpoint => request.match_pattern().unwrap_or_else(|| request.path().to_owned()),
-            _ => String::new(),
+            Scope::Endpoint => request.match_pattern().map(NormalPath::of_pattern),
+            Scope::Resource | Scope::Global | Scope::Group(_) => None,
         };
-        Target { request, pattern }
+        Target { method: request.method(), path: NormalPath::of(request.path()), pattern }
     }
 
-    /// Where a key is unique that this request carries.
+    /// Where a key is unique that this request carries. A handler without a pattern, a default service, has its path for one.
     pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
-        let method = self.request.method();
+        let Target { method, path, pattern } = self;
         match scope {
-            Scope::Endpoint => Place::Endpoint { method, pattern: &self.pattern },
-            Scope::Resource => Place::Resource { method, path: self.request.path() },
+            Scope::Endpoint => Place::Endpoint { method, pattern: pattern.as_ref().unwrap_or(path) },
+            Scope::Resource => Place::Resource { method, path },
             Scope::Global => Place::Global,
             Scope::Group(name) => Place::Group(name),
         }
     }
 
-    fn method(&self) -> &[u8] {
-        self.request.method().as_str().as_bytes()
-    }
-
-    fn path(&self) -> &[u8] {
-        self.request.path().as_bytes()
-    }
-
     /// What the scope leaves out of the address, and the fingerprint therefore has to hold.
     pub(crate) fn fingerprinted(&self, scope: Scope) -> [&[u8]; 2] {
         match scope {
-            Scope::Endpoint => [b"", self.path()],
-            Scope::Global => [self.method(), self.path()],
+            Scope::Endpoint => [b"", self.path.as_bytes()],
+            Scope::Global => [self.method.as_str().as_bytes(), self.path.as_bytes()],
             Scope::Resource | Scope::Group(_) => [b"", b""],
         }
     }

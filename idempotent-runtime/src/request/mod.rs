@@ -10,6 +10,7 @@ pub(crate) mod fingerprint;
 mod identity;
 pub(crate) mod key;
 mod name;
+mod path;
 mod principal;
 mod principal_fn;
 
@@ -20,6 +21,7 @@ pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
+use path::NormalPath;
 pub(crate) use principal_fn::{AppPrincipal, PrincipalFuture};
 pub use {
     address::{Address, AddressError},

@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::Method;
 
 use super::{
-    Address, Principal,
+    Address, NormalPath, Principal,
     address::{Place, address},
     key::{KeyFormat, parse_key},
 };
@@ -33,22 +33,24 @@ pub struct EntryName {
 
 #[derive(Clone, Debug)]
 enum Named {
-    Endpoint(Method, String),
-    Resource(Method, String),
+    Endpoint(Method, NormalPath<'static>),
+    Resource(Method, NormalPath<'static>),
     Global,
     Group(String),
 }
 
 impl EntryName {
     /// An entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the prefixes of the scopes that it is in: what
-    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives.
+    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives. A handler that has none, a default service, is named by
+    /// the request's path.
     pub fn endpoint(method: Method, pattern: impl Into<String>, key: impl Into<String>) -> Self {
-        Self::new(Named::Endpoint(method, pattern.into()), key)
+        Self::new(Named::Endpoint(method, NormalPath::of_pattern(pattern.into())), key)
     }
 
-    /// An entry of `scope = "resource"`. `path` is the request's, as it was sent, without the query.
+    /// An entry of `scope = "resource"`. `path` is the request's, without the query, in any spelling: as
+    /// RFC 3986 (section 6.2.2) normalises it, `/al%69ce` is `/alice`.
     pub fn resource(method: Method, path: impl Into<String>, key: impl Into<String>) -> Self {
-        Self::new(Named::Resource(method, path.into()), key)
+        Self::new(Named::Resource(method, NormalPath::of(&path.into()).into_owned()), key)
     }
 
     /// An entry of `scope = "global"`.

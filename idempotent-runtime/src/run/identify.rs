@@ -43,13 +43,8 @@ pub(super) async fn identify(
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
     let address = request::address(&settings.namespace, &target.place(policy.scope), caller.principal(), key);
-    let fingerprint = request::fingerprint::fingerprint(
-        &policy.fingerprint,
-        request,
-        &scope_parts,
-        caller.credentials(),
-        &body,
-    );
+    let fingerprint =
+        request::fingerprint::fingerprint(policy, request, &scope_parts, caller.credentials(), &body);
     Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), body })
 }
 

@@ -51,7 +51,7 @@ pub enum Fault {
     /// The same request had another effect, when the first had been answered so.
     #[error(
         "it forgets: the same request, sent again with its key after the first had been answered {}, ran again. Is that answer one \
-         that `replay` does not store? Does every worker ask the same store?", short(.0)
+         that `replay` does not store, or that is never stored (401, 407, 408, 421, 425, 429)? Does every worker ask the same store?", short(.0)
     )]
     Forgotten(Reply),
     /// The same request had no other effect, but its answer is no replay.

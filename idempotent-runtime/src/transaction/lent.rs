@@ -28,8 +28,8 @@ use crate::response::OwnAnswer;
 /// | the handler | its rows | its response | a retry |
 /// | --- | --- | --- | --- |
 /// | answers 2xx or 3xx | kept | stored, in the same commit | gets that response |
-/// | answers 4xx | taken back | stored | gets that response |
-/// | answers 5xx, 408, 425, 429, or panics | taken back | sent once | runs |
+/// | answers 5xx, 401, 407, 408, 421, 425, 429, or panics | taken back | sent once | runs |
+/// | answers any other 4xx | taken back | stored | gets that response |
 /// | dies with its process or its database | taken back | – | runs, when the claim's lease has run out |
 ///
 /// The store has to be a `PostgresStore` or a `SqliteStore` in the handler's own database; the transaction is on a connection of

@@ -172,7 +172,7 @@ fn by_length(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
 }
 
 #[post("/compared")]
-#[idempotent(fingerprint = "by_length")]
+#[idempotent(fingerprint = "by_length", headers = "X-Api-Version, Accept")]
 async fn compared() -> impl Responder {
     HttpResponse::Created()
 }
@@ -193,7 +193,7 @@ pub(super) fn of_every_scope() -> Vec<(Vec<u8>, Value)> {
     let (post, principal) = (Method::POST.as_str(), "secret person");
     vec![
         (
-            request("/accounts/7/transfers", principal),
+            request("/accounts/%37/transfers", principal),
             json!({ "scope": "resource", "method": post, "path": "/accounts/7/transfers", "key": "secret-1", "principal": principal }),
         ),
         (

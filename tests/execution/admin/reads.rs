@@ -39,7 +39,11 @@ async fn policies_are_what_the_attributes_say() {
     let payments = of(&policies, "payments");
     assert_eq!((&payments["scope"], &payments["required"]), (&json!("group:money"), &json!(false)));
     assert_eq!((&payments["fingerprint"], &payments["abandoned"]), (&json!("canonical"), &json!("rerun")));
-    assert_eq!(of(&policies, "compared")["fingerprint"], "custom");
+    let compared = of(&policies, "compared");
+    assert_eq!(
+        (&compared["fingerprint"], &compared["headers"]),
+        (&json!("custom"), &json!(["accept", "x-api-version"]))
+    );
     assert_eq!(of(&policies, "anywhere")["replay"], "success");
     let transacted = of(&policies, "transacted");
     assert_eq!((&transacted["transaction"], &transacted["replay"]), (&json!(true), &json!("final")));

@@ -92,7 +92,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
     let workers = var("WORKERS")?.parse()?;
     // A head that waits for a blocked worker is not slow.
-    let server = HttpServer::new(app).workers(workers).client_request_timeout(Duration::ZERO).backlog(8192).bind(("127.0.0.1", port))?;
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .client_request_timeout(Duration::ZERO)
+        .backlog(8192)
+        .bind(("127.0.0.1", port))?;
     println!("{}", server.addrs()[0]);
     server.run().await?;
     Ok(())

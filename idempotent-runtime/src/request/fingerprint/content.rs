@@ -23,15 +23,15 @@ pub(super) enum Kind {
 impl Content {
     /// What the headers say of the body; `None` if it has to be compared raw.
     ///
-    /// That is so for every type that is not a [`Kind`], for two types, and for a body that is not in UTF-8 or that
-    /// is compressed: its bytes do not mean what they seem to.
+    /// That is so for every type that is not a [`Kind`], for two types, for a type with a repeated parameter, and for a
+    /// body that is not in UTF-8 or that is encoded: its bytes do not mean what they seem to.
     pub(super) fn of(headers: &HeaderMap) -> Option<Content> {
         let mut types = headers.get_all(CONTENT_TYPE);
         let mime: Mime = types.next()?.to_str().ok()?.parse().ok()?;
         let plain = types.next().is_none() && !headers.contains_key(CONTENT_ENCODING);
         let utf8 = mime.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8);
         let kind = Kind::of(&mime)?;
-        (plain && utf8).then_some(Content { mime, kind })
+        (plain && utf8 && !repeats_a_parameter(&mime)).then_some(Content { mime, kind })
     }
 
     /// What separates the parts of a multipart body.
@@ -55,6 +55,11 @@ impl Content {
             .params()
             .filter(move |(name, _)| *name != mime::CHARSET && !(multipart && *name == mime::BOUNDARY))
     }
+}
+
+fn repeats_a_parameter(mime: &Mime) -> bool {
+    let names: Vec<_> = mime.params().map(|(name, _)| name).collect();
+    names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
 }
 
 impl Kind {

@@ -4,10 +4,11 @@
 //!
 //! 1. what the scope leaves out of the address, as a number and as many parts;
 //! 2. the caller's credentials, where no principal is configured: how many values there are, and of each its kind, name and bytes;
-//! 3. how the rest is compared, and the rest:
-//!    - raw: query string, `Content-Type`, body, byte for byte;
+//! 3. the headers that the endpoint names, those that are there: how many lines, and the name and the value of each;
+//! 4. how the rest is compared, and the rest:
+//!    - raw: query string, `Content-Type`, `Content-Encoding`, body, byte for byte;
 //!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or [`multipart`]; raw where
-//!      a body's meaning is not known;
+//!      a body's meaning is not known, and where it is encoded;
 //!    - by a function of the application: what it returns.
 //!
 //! Each way to compare has a tag of its own, so what is compared in one way never equals what is compared in
@@ -25,11 +26,11 @@ mod string;
 use std::fmt;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use bytes::Bytes;
 
 use super::{Presented, digest::PartsHasher};
-use crate::policy::Fingerprint;
+use crate::policy::{Fingerprint, Policy};
 use content::{Content, Kind};
 
 /// The first version of the algorithm. Addresses have another byte.
@@ -64,7 +65,7 @@ impl fmt::Debug for RequestFingerprint {
 /// `scope_parts` is what the scope leaves out of the address. `credentials` are the caller's where no
 /// principal is configured, so that nobody gets another caller's response.
 pub(crate) fn fingerprint(
-    mode: &Fingerprint,
+    policy: &Policy,
     request: &HttpRequest,
     scope_parts: &[&[u8]],
     credentials: &[Presented<'_>],
@@ -77,7 +78,8 @@ pub(crate) fn fingerprint(
     for credential in credentials {
         hasher.parts(&credential.parts());
     }
-    match mode {
+    hash_headers(&mut hasher, request.headers(), policy.headers);
+    match &policy.fingerprint {
         Fingerprint::Raw => hash_raw(&mut hasher, request, body),
         Fingerprint::Canonical => hash_canonical(&mut hasher, request, body),
         Fingerprint::Function(function) => hasher.parts(&[b"function", &function(request, body)]),
@@ -85,12 +87,24 @@ pub(crate) fn fingerprint(
     RequestFingerprint(hasher.finish())
 }
 
+/// Adds the headers with these names. One that is not there adds nothing, so that an endpoint may come to name another one while keys are
+/// alive. A name is in small letters.
+fn hash_headers(hasher: &mut PartsHasher, headers: &HeaderMap, names: &[&str]) {
+    let named = |name| headers.iter().filter(move |(header, _)| header.as_str() == name);
+    hasher.count(names.iter().map(|name| named(*name).count()).sum());
+    for (name, value) in names.iter().flat_map(|name| named(*name)) {
+        hasher.parts(&[name.as_str().as_bytes(), value.as_bytes()]);
+    }
+}
+
 fn hash_raw(hasher: &mut PartsHasher, request: &HttpRequest, body: &[u8]) {
     hasher.parts(&[b"raw", request.query_string().as_bytes()]);
-    let content_types = request.headers().get_all(CONTENT_TYPE);
-    hasher.count(content_types.len());
-    for content_type in content_types {
-        hasher.part(content_type.as_bytes());
+    for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+        let lines = request.headers().get_all(name);
+        hasher.count(lines.len());
+        for line in lines {
+            hasher.part(line.as_bytes());
+        }
     }
     hasher.part(body);
 }

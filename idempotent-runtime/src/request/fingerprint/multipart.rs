@@ -1,10 +1,11 @@
 //! A multipart form by its parts.
 //!
 //! The body is taken apart here and not by a streaming parser: those forgive (a preamble, an epilogue, folded
-//! headers), and what they skip would not count. Here every byte either counts or is framing, and a body with
-//! anything unusual in it is compared raw.
+//! headers, text behind a closing quote), and what they skip would not count. Here every byte either counts or is
+//! framing. A body with anything unusual in it is compared raw, and unusual is whatever two readers may take for two
+//! things: a header or a parameter that is there twice, a backslash in a file name, a length that is not the content's.
 
-use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType, HeaderValue};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderName};
 
 use super::PartsHasher;
 
@@ -15,15 +16,15 @@ const MAX_HEADERS: usize = 32;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
     /// Name, file name, content type, and what else is said of the part, sorted.
-    labels: Vec<Label>,
+    labels: Vec<Label<'a>>,
     content: &'a [u8],
 }
 
 /// One thing said of a part: a parameter of its disposition or one of its other headers.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Label {
+struct Label<'a> {
     name: String,
-    value: Vec<u8>,
+    value: &'a str,
 }
 
 /// The parts of a body, in their order; `None` if it is not exactly what RFC 7578 asks for.
@@ -45,7 +46,7 @@ pub(super) fn hash_parts(hasher: &mut PartsHasher, parts: &[Part<'_>]) {
         hasher.count(part.labels.len());
         for label in &part.labels {
             hasher.part(label.name.as_bytes());
-            hasher.part(&label.value);
+            hasher.part(label.value.as_bytes());
         }
         hasher.part(part.content);
     }
@@ -66,49 +67,80 @@ fn find(text: &[u8], delimiter: &[u8]) -> Option<usize> {
 impl<'a> Part<'a> {
     fn read(section: &'a [u8]) -> Option<Part<'a>> {
         let end = section.windows(4).position(|window| window == b"\r\n\r\n")?;
-        let mut labels = Vec::new();
-        for (at, line) in section[..end + 2].split_inclusive(|&byte| byte == b'\n').enumerate() {
-            let line = line.strip_suffix(b"\r\n").filter(|_| at < MAX_HEADERS)?;
-            read_header(&mut labels, line)?;
+        let mut part = Part { labels: Vec::new(), content: &section[end + 4..] };
+        let mut seen = Vec::new();
+        for line in section[..end + 2].split_inclusive(|&byte| byte == b'\n') {
+            let (name, value) = header(line.strip_suffix(b"\r\n")?)?;
+            if seen.contains(&name) || seen.len() == MAX_HEADERS {
+                return None;
+            }
+            part.read_header(&name, value)?;
+            seen.push(name);
         }
-        labels.sort();
-        let names = labels.iter().filter(|label| label.name == "name").count();
-        (names == 1).then_some(Part { labels, content: &section[end + 4..] })
+        part.labels.sort();
+        let is_repeated = part.labels.windows(2).any(|labels| labels[0].name == labels[1].name);
+        let is_named = part.labels.iter().any(|label| label.name == "name");
+        (is_named && !is_repeated).then_some(part)
+    }
+
+    fn read_header(&mut self, name: &HeaderName, value: &'a str) -> Option<()> {
+        match *name {
+            CONTENT_DISPOSITION => self.read_disposition(value)?,
+            // It says nothing that the content does not, where it is right.
+            CONTENT_LENGTH if value == self.content.len().to_string() => {}
+            CONTENT_LENGTH => return None,
+            _ => self.labels.push(Label { name: format!("header {name}"), value }),
+        }
+        Some(())
+    }
+
+    /// Reads `form-data; name="…"; filename="…"`, and what other parameters there are.
+    fn read_disposition(&mut self, value: &'a str) -> Option<()> {
+        let (kind, rest) = split_token(value)?;
+        let mut rest = rest.trim_start_matches(SPACE);
+        while !rest.is_empty() {
+            let (name, after) = split_token(rest.strip_prefix(';')?.trim_start_matches(SPACE))?;
+            let (value, after) = split_value(after.strip_prefix('=')?)?;
+            self.labels.push(Label { name: label(name)?, value });
+            rest = after.trim_start_matches(SPACE);
+        }
+        kind.eq_ignore_ascii_case("form-data").then_some(())
     }
 }
 
-fn read_header(labels: &mut Vec<Label>, line: &[u8]) -> Option<()> {
-    let colon = line.iter().position(|&byte| byte == b':')?;
-    let name = str::from_utf8(&line[..colon]).ok()?.to_ascii_lowercase();
-    let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
-    match name.as_str() {
-        "content-disposition" => read_disposition(labels, &value)?,
-        // It says nothing that the content does not.
-        "content-length" => {}
-        token if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            labels.push(Label { name: format!("header {name}"), value: value.as_bytes().into() });
-        }
-        _ => return None,
+/// White space that means nothing around a value. Any other is part of it.
+const SPACE: [char; 2] = [' ', '\t'];
+
+fn header(line: &[u8]) -> Option<(HeaderName, &str)> {
+    let (name, value) = str::from_utf8(line).ok()?.split_once(':')?;
+    let value = value.trim_matches(SPACE);
+    let is_text = !value.contains(|char: char| char.is_control() && char != '\t');
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value)).filter(|_| is_text)
+}
+
+/// A parameter's name as a label. One that ends in an asterisk has a character set of its own, which a form must not
+/// use (RFC 7578, section 4.2).
+fn label(parameter: &str) -> Option<String> {
+    match parameter.to_ascii_lowercase() {
+        name if name.ends_with('*') => None,
+        name if matches!(name.as_str(), "name" | "filename") => Some(name),
+        name => Some(format!("parameter {name}")),
     }
-    Some(())
 }
 
-/// The names are read as actix-multipart reads them.
-fn read_disposition(labels: &mut Vec<Label>, value: &HeaderValue) -> Option<()> {
-    let disposition = ContentDisposition::from_raw(value).ok()?;
-    labels.extend(disposition.parameters.into_iter().map(label));
-    (disposition.disposition == DispositionType::FormData).then_some(())
+/// A token (RFC 9110, section 5.6.2), and what follows it.
+fn split_token(text: &str) -> Option<(&str, &str)> {
+    let is_of_a_token = |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char);
+    let (token, rest) = text.split_at(text.find(|char| !is_of_a_token(char)).unwrap_or(text.len()));
+    (!token.is_empty()).then_some((token, rest))
 }
 
-fn label(parameter: DispositionParam) -> Label {
-    let (name, value) = match parameter {
-        DispositionParam::Name(value) => ("name".to_owned(), value),
-        DispositionParam::Filename(value) => ("filename".to_owned(), value),
-        DispositionParam::FilenameExt(value) => ("filename*".to_owned(), value.to_string()),
-        DispositionParam::Unknown(name, value) => (format!("parameter {name}"), value),
-        DispositionParam::UnknownExt(name, value) => (format!("parameter {name}*"), value.to_string()),
-    };
-    Label { name, value: value.into_bytes() }
+/// A token, or what stands between two quotes, and what follows it. A backslash escapes for one reader and stands for itself for another.
+fn split_value(text: &str) -> Option<(&str, &str)> {
+    match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').filter(|(value, _)| !value.contains('\\')),
+        None => split_token(text),
+    }
 }
 
 #[cfg(test)]
@@ -138,11 +170,7 @@ mod tests {
     #[test]
     fn the_parts_are_their_names_types_and_bytes() {
         let parts = parts(BODY.as_bytes(), "B").unwrap();
-        let labels: Vec<_> = parts[1]
-            .labels
-            .iter()
-            .map(|label| (label.name.as_str(), str::from_utf8(&label.value).unwrap()))
-            .collect();
+        let labels: Vec<_> = parts[1].labels.iter().map(|label| (label.name.as_str(), label.value)).collect();
         assert_eq!(labels, [("filename", "a.txt"), ("header content-type", "text/plain"), ("name", "file")]);
         assert_eq!(parts[0].content, b"100");
         assert_eq!(parts[1].content, b"line\r\n\r\n-- B\r\n--");
@@ -174,7 +202,7 @@ mod tests {
         assert_differs(&BODY.replace("amount", "Amount"));
         assert_differs(&BODY.replace("a.txt", "b.txt"));
         assert_differs(&BODY.replace("; filename=\"a.txt\"", ""));
-        assert_differs(&BODY.replace("a.txt\"", "a.txt\"; filename*=utf-8''b"));
+        assert_differs(&BODY.replace("a.txt\"", "a.txt\"; note=b"));
         assert_differs(&BODY.replace("text/plain", "text/html"));
         assert_differs(&BODY.replace("Content-Type: text/plain\r\n", ""));
         assert_differs(&BODY.replace("100", "200"));
@@ -225,8 +253,21 @@ mod tests {
             BODY.replace("Content-Type: text/plain", "Content-Type : text/plain"),
             BODY.replace("Content-Type: text/plain", ": text/plain"),
             BODY.replace("text/plain", "text/\rplain"),
+            BODY.replace("text/plain", "text/plain\r"),
             BODY.replace("Content-Type: text/plain", "Content-Disposition: form-data; name=x"),
             BODY.replace("Content-Disposition: form-data; name=\"amount\"\r\n", ""),
+            BODY.replace("a.txt\"", "a.txt\"; filename*=utf-8''b"),
+            BODY.replace("a.txt\"", "a.txt\"; FileName=\"b.txt\""),
+            BODY.replace("a.txt\"", "a.txt\"; note=a; NOTE=a"),
+            BODY.replace("a.txt\"", "a.txt\"x"),
+            BODY.replace("a.txt\"", "a.txt\";"),
+            BODY.replace("a.txt", "a\\txt"),
+            BODY.replace("\"a.txt\"", "a/b"),
+            BODY.replace("form-data;", "form-data"),
+            BODY.replace("text/plain", "text/plain\r\ncontent-type: text/plain"),
+            BODY.replace("amount\"\r\n", "amount\"\r\nContent-Length: 4\r\n"),
+            BODY.replace("amount\"\r\n", "amount\"\r\nContent-Length: 03\r\n"),
+            BODY.replace("amount\"\r\n", "amount\"\r\nX(y): z\r\n"),
             BODY.replace("Content-Type: text/plain\r\n", &"X: y\r\n".repeat(MAX_HEADERS)),
         ] {
             assert_eq!(hash(&body, "B"), None, "{body}");

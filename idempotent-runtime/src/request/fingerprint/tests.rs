@@ -6,7 +6,10 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, Hea
 use actix_web::test::TestRequest;
 
 use super::*;
-use crate::request::Credentials;
+use crate::{
+    policy::{Abandoned, Replay, Scope},
+    request::Credentials,
+};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -23,6 +26,33 @@ fn request(content_type: &str, query: &str) -> HttpRequest {
 fn bearer(token: &str) -> HeaderMap {
     let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
     HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+/// A policy that compares in this way, and these headers too.
+fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy {
+    Policy {
+        handler: "",
+        ttl: Duration::from_secs(1),
+        scope: Scope::Endpoint,
+        required: true,
+        wait: Duration::ZERO,
+        replay: Replay::All,
+        fingerprint,
+        abandoned: Abandoned::Refuse,
+        transaction: false,
+        headers,
+    }
+}
+
+/// The fingerprint by the way of comparing alone.
+fn fingerprint(
+    mode: &Fingerprint,
+    request: &HttpRequest,
+    scope_parts: &[&[u8]],
+    credentials: &[Presented<'_>],
+    body: &Bytes,
+) -> RequestFingerprint {
+    super::fingerprint(&policy(*mode, &[]), request, scope_parts, credentials, body)
 }
 
 fn of(mode: Fingerprint, content_type: &str, body: &str) -> RequestFingerprint {
@@ -60,33 +90,47 @@ fn golden_values_of_version_1_are_what_they_were() {
     );
     let bare =
         fingerprint(&Fingerprint::Raw, &TestRequest::post().to_http_request(), &[], &[], &Bytes::new());
+    let named = TestRequest::post()
+        .insert_header((CONTENT_ENCODING, "gzip"))
+        .append_header(("x-api-version", "1"))
+        .append_header(("x-api-version", "2"))
+        .insert_header(("accept", "a"))
+        .to_http_request();
+    let named = super::fingerprint(
+        &policy(Fingerprint::Raw, &["accept", "x-api-version", "x-other"]),
+        &named,
+        &[],
+        &[],
+        &Bytes::new(),
+    );
     for (name, value, golden) in [
+        ("headers", named, "ba28936ef44464013b245d39288b162dfa5c3c7ba4574975634f7056dcff8a1b"),
         (
             "raw",
             raw(JSON, "{ \"b\": 1.0, \"a\": 2 }"),
-            "22552e4180bb3716bf8749832ebde60af15b16cdada94d0527b66602e73c1342",
+            "adfdee06e2570ef65988709174cf4eb0c31c779f2e9c08f8a40472e845cab5e5",
         ),
-        ("caller", caller, "43307c977fd8bf952c20853887ac9eeb92225eab74325ec5b01761e06a187dcc"),
-        ("bare", bare, "ed0a4b9e63b7275880f076f27c518eac64b92f2ba2a13af924085380270f009e"),
+        ("caller", caller, "69459e70767e1d5ec59c7e42879c9b7c7af8b4c49d82cf7352db2979c71cf07b"),
+        ("bare", bare, "007d151aa0a804e4197f657206c8540796272f7221810b744262394188eef94e"),
         (
             "function",
             of(length, JSON, "{}"),
-            "8712bb82bf0f9c5dd8878f906b10968a99cdf57aad4e29f911e9d5241a5c32d4",
+            "be1ec1a93081e2870caaa620d2e6c6cd4a5051d3331506be91d9dc8ef1fd365b",
         ),
         (
             "json",
             canonical("application/json; charset=utf-8; v=2", "{ \"b\": 1.0, \"a\": 2 }"),
-            "58872965679a986722c16a2d81d4b3b0f0248359f2dc3373e70bb865df55f064",
+            "15b7bb6d65c84acbd4f3faf98ed722c9c66a58c8d11cc8b5cb425bfe871a6554",
         ),
         (
             "form",
             canonical(FORM, "b=1&a=x+y"),
-            "b0480ec8d70c6e0ccfdfebc852c6dcd2880341d0e5383e150f565c2f9784ac55",
+            "869455bf0404c686c60ea00de83b3a50012be644365d1b59598f362fcacf57e8",
         ),
         (
             "multipart",
             canonical(MULTIPART, PARTS),
-            "98ab3abcc0bb75292058751eb1e2ffd6047e9648028ff3881de7eb490efca91f",
+            "67c2206200ee4bc18abee0e61c061c77b6cf953b2cd00c412053fa05db016964",
         ),
     ] {
         assert_eq!(hex(value), golden, "{name}");
@@ -132,6 +176,48 @@ fn an_absent_content_type_is_not_an_empty_one_and_two_are_not_one() {
     };
     assert_ne!(of(&[]), of(&[""]));
     assert_ne!(of(&[JSON]), of(&[JSON, JSON]));
+}
+
+#[test]
+fn the_content_encoding_counts_and_so_does_each_of_its_lines() {
+    let of = |encodings: &[&str]| {
+        let request = encodings
+            .iter()
+            .fold(TestRequest::post(), |request, value| request.append_header((CONTENT_ENCODING, *value)));
+        fingerprint(&Fingerprint::Raw, &request.to_http_request(), &[], &[], &Bytes::new())
+    };
+    let all: [&[&str]; 6] = [&[], &[""], &["gzip"], &["br"], &["gzip", "br"], &["br", "gzip"]];
+    for (at, encodings) in all.iter().enumerate() {
+        assert!(all[..at].iter().all(|other| of(other) != of(encodings)), "{encodings:?}");
+    }
+}
+
+#[test]
+fn named_headers_count_in_every_mode_and_one_that_is_absent_is_as_if_it_were_not_named() {
+    let function = Fingerprint::Function(|_, _| Vec::new());
+    for mode in [Fingerprint::Raw, Fingerprint::Canonical, function] {
+        let of = |headers: &[(&'static str, &'static str)], named| {
+            let request =
+                headers.iter().fold(TestRequest::post(), |request, header| request.append_header(*header));
+            super::fingerprint(&policy(mode, named), &request.to_http_request(), &[], &[], &Bytes::new())
+        };
+        let named: &[&str] = &["a", "b"];
+        assert_eq!(of(&[], named), of(&[("c", "1")], &[]));
+        assert_eq!(of(&[("a", "1")], named), of(&[("a", "1"), ("c", "1")], &["a"]));
+        let lines: [&[(&str, &str)]; 8] = [
+            &[],
+            &[("a", "")],
+            &[("a", "1")],
+            &[("b", "1")],
+            &[("a", "1"), ("b", "1")],
+            &[("a", "1"), ("a", "1")],
+            &[("a", "1"), ("a", "2")],
+            &[("a", "2"), ("a", "1")],
+        ];
+        for (at, headers) in lines.iter().enumerate() {
+            assert!(lines[..at].iter().all(|other| of(other, named) != of(headers, named)), "{headers:?}");
+        }
+    }
 }
 
 #[test]
@@ -198,6 +284,8 @@ fn what_has_no_known_meaning_is_compared_exactly_as_raw() {
         ("multipart/form-data", PARTS),
         ("multipart/form-data; boundary=C", PARTS),
         ("multipart/mixed; boundary=B", PARTS),
+        ("multipart/form-data; boundary=B; boundary=C", PARTS),
+        ("application/json; v=1; V=2", "{}"),
     ] {
         assert_eq!(canonical(content_type, body), raw(content_type, body), "{content_type}: {body}");
     }

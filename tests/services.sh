@@ -16,6 +16,7 @@ install_missing() {
     command -v redis-server >/dev/null || packages+=(redis-server)
     [ -n "$(postgres_program initdb)" ] || packages+=(postgresql)
     command -v psql >/dev/null || packages+=(postgresql-client)
+    command -v pgbouncer >/dev/null || packages+=(pgbouncer)
     [ ${#packages[@]} -gt 0 ] || return 0
     as_root apt-get update -q
     # A package's own service is not wanted: the tests start theirs.

@@ -103,7 +103,7 @@ pub use crate::{
 };
 
 #[cfg(feature = "postgres")]
-pub use crate::store::{PostgresStore, PostgresStoreBuilder};
+pub use crate::store::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
 pub use crate::store::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]

@@ -25,6 +25,15 @@ impl Log {
         (log, guard)
     }
 
+    /// The same, down to what is told to those who trace.
+    pub(crate) fn listen_to_all() -> (Log, DefaultGuard) {
+        LazyLock::force(&ANOTHER);
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        let subscriber = subscriber.with_writer(log.clone()).with_ansi(false).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

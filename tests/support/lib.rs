@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod http;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod postgres_server;
 pub mod program;

@@ -233,7 +233,7 @@ fn newest(name: &str) -> PathBuf {
 }
 
 /// The user `postgres` and its group, for root, whom PostgreSQL refuses to run as.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return None;
     }

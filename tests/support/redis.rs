@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use idempotent_runtime::{Address, RedisStore};
 
-use crate::{redis_cluster::RedisCluster, space::Space, stores::redis_url};
+use crate::{redis_cluster::RedisCluster, redis_server::RedisServer, space::Space, stores::redis_url};
 
 /// Where a test keeps its keys.
 #[derive(Debug)]
@@ -35,6 +35,16 @@ impl Keys {
     pub fn in_cluster(cluster: &RedisCluster) -> Self {
         let servers = cluster.nodes.iter().map(|node| node.url()).collect();
         Keys { space: Space::alone(), url: cluster.urls(), servers, is_old: false }
+    }
+
+    /// Keys on a server of the test's own, of the user whom `url` names.
+    pub fn of_user(server: &RedisServer, url: String) -> Self {
+        Keys { space: Space::alone(), url, servers: vec![server.url()], is_old: false }
+    }
+
+    /// What the names of all keys begin with, before a colon.
+    pub fn prefix(&self) -> &str {
+        self.space.name()
     }
 
     /// A store of its own that keeps its keys here.

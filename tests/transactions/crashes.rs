@@ -3,7 +3,9 @@
 use std::{collections::HashMap, net::SocketAddr, process::Stdio, sync::Mutex};
 
 use futures_util::future::join_all;
-use idempotent_tests::{Http1, Reply, Scratch, post, postgres::Schema};
+use idempotent_tests::{
+    Http1, Reply, Scratch, pgbouncer::PgBouncer, post, postgres::Schema, postgres_server::PostgresServer,
+};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -122,6 +124,18 @@ async fn a_process_killed_at_any_point_on_postgres_leaves_everything_or_nothing(
     assert_eq!(totals, EXPECTED);
     pool.close().await;
     schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_behind_a_pooler_leaves_everything_or_nothing() {
+    let server = PostgresServer::start(&[]).await;
+    let pooler = PgBouncer::in_transaction_mode(server.options(), 5).await;
+    let schema = Schema::on(server.options()).await;
+    let place = "CREATE SCHEMA {}; ALTER DATABASE postgres SET search_path = {}; SET search_path = {}";
+    schema.execute(&format!("{place}; {TABLES}")).await;
+    every_transfer_happens_once(&["pooler".into(), pooler.url(), schema.name.clone()]).await;
+    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&schema.pool(1)).await.unwrap();
+    assert_eq!(totals, EXPECTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,16 @@ pub enum SetupError {
         /// What is wrong, and what is allowed.
         why: String,
     },
+    /// The user that the store connects as may not do what the store will have to.
+    #[error("the {store} store cannot work as the user `{user}`, who lacks {missing}")]
+    Rights {
+        /// The store's name.
+        store: &'static str,
+        /// The user.
+        user: String,
+        /// The rights that are missing, parted by commas.
+        missing: String,
+    },
     /// The server or the file does not answer, or not in a way that can be understood.
     #[error("the {store} store cannot be reached")]
     Unreachable {

@@ -30,7 +30,7 @@ pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
 pub(crate) use inspect::NoCursor;
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresStore, PostgresStoreBuilder};
+pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use {

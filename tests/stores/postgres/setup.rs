@@ -67,28 +67,6 @@ async fn two_tables_of_one_schema_hold_different_keys() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_only_read_and_write_runs_the_store() {
-    let schema = Schema::new().await;
-    schema.builder().migrate().await.unwrap();
-    let user = format!("{}_app", schema.name);
-    schema
-        .execute(&format!(
-            "DROP ROLE IF EXISTS {user}; CREATE ROLE {user} LOGIN; GRANT USAGE ON SCHEMA {{}} TO {user};
-             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {{}} TO {user}"
-        ))
-        .await;
-    let options: PgConnectOptions = url().parse().unwrap();
-    let pool = PgPoolOptions::new().connect_lazy_with(options.username(&user));
-    let store = PostgresStore::builder(pool).schema(&schema.name).build().await.unwrap();
-    let owner = hold();
-    assert_eq!(claim(&store, owner).await.unwrap(), WON);
-    complete(&store, owner).await.unwrap();
-    is_replay(&claim(&store, retry(owner)).await.unwrap(), owner);
-    assert_eq!(store.sweep().await.unwrap(), 0);
-    schema.execute(&format!("DROP SCHEMA {{}} CASCADE; DROP OWNED BY {user}; DROP ROLE {user}")).await;
-}
-
-#[tokio::test]
 async fn names_that_are_none_are_errors() {
     let schema = Schema::new().await;
     for name in ["", "Keys", "a b", "keys;drop", "1st", "\"keys\""] {

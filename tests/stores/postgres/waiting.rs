@@ -43,7 +43,11 @@ async fn wake_up(owning: &PostgresStore, waiting: &PostgresStore) -> Duration {
     timeout(Duration::from_secs(20), woken).await.expect("the waiter is woken").unwrap() - began
 }
 
-async fn median_wake_up(owning: &PostgresStore, waiting: &PostgresStore, times: usize) -> Duration {
+pub(super) async fn median_wake_up(
+    owning: &PostgresStore,
+    waiting: &PostgresStore,
+    times: usize,
+) -> Duration {
     median_of(times, async || wake_up(owning, waiting).await).await
 }
 

@@ -15,7 +15,7 @@ fn keys() -> usize {
 }
 
 /// Leases and retentions that the suite lets end, by moving time on: so long that none ends by itself, however busy the machine is.
-const UNIT: Duration = Duration::from_secs(300);
+pub(super) const UNIT: Duration = Duration::from_secs(300);
 
 async fn conforms(keys: Keys, number: usize) {
     let keys = Arc::new(keys);

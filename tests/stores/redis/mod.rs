@@ -14,6 +14,7 @@ mod hints;
 mod on_cluster;
 mod refused;
 mod replicas;
+mod rights;
 mod runtimes;
 mod setup;
 mod together;

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use idempotent_runtime::{RedisStore, SetupError};
 use idempotent_tests::redis_server::{RedisServer, free_port};
 use tokio::time::timeout;
 
-use super::node;
 use crate::{
     log::Log,
     requests::{WON, claim, hold},
@@ -133,19 +131,4 @@ async fn a_server_that_hides_its_settings_is_no_obstacle_and_said() {
     let denied = RedisServer::start(&["user app on >app ~* &* +@all -config"]).await;
     let url = denied.url().replace("://", "://app:app@");
     assert!(logged(&denied, &url).await.contains("make sure that maxmemory-policy is noeviction"));
-}
-
-#[tokio::test]
-async fn a_user_with_the_fewest_permissions_is_enough() {
-    let permissions = "user app on >app ~idempotent:* +evalsha +eval +get +pttl +set +getrange +pexpire +del";
-    let server = RedisServer::start(&[permissions]).await;
-    let store = RedisStore::new(server.url().replace("://", "://app:app@")).await.unwrap();
-    let (owner, other) = (hold(), node(&server).await);
-    assert_eq!(claim(&store, owner).await.unwrap(), WON);
-    crate::requests::is_in_flight(&claim(&other, crate::requests::retry(owner)).await.unwrap());
-    crate::requests::complete(&store, owner).await.unwrap();
-    // Also where many at once would go together.
-    for claimed in join_all((0..64).map(|_| claim(&store, crate::requests::retry(owner)))).await {
-        crate::requests::is_replay(&claimed.unwrap(), owner);
-    }
 }

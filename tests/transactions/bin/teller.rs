@@ -1,6 +1,7 @@
 //! A bank that stands still where it is told, so that it can be killed there.
 //!
-//! `teller sqlite <file>` or `teller postgres <url> <schema>`: serves transfers of one from account `a` to account `b`, each in a
+//! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
+//! serves transfers of one from account `a` to account `b`, each in a
 //! transaction, and prints its address. A request with a header `X-Stop` stands still at that point for ever, and `here` is printed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what only tests run may fail as a test does")]
 
@@ -165,7 +166,12 @@ async fn main() -> std::io::Result<()> {
         _ => {
             let options: PgConnectOptions = arguments[1].parse().unwrap();
             let proxy = Arc::new(Proxy::to(options.get_port()).await);
-            let options = options.port(proxy.port()).options([("search_path", &arguments[2])]);
+            let options = options.port(proxy.port());
+            let options = match arguments[0].as_str() {
+                // A pooler takes no settings of a session's.
+                "pooler" => options,
+                _ => options.options([("search_path", &arguments[2])]),
+            };
             let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
             let store = PostgresStore::builder(pool).schema(&arguments[2]).build().await.unwrap();
             serve::<Postgres>(store, web::Data::from(proxy)).await

@@ -2,11 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
-    Inner, NAME, PostgresStore, calls::Call, durability, lanes::Lanes, link::Link, looks::Looks, migrate,
-    names::Names, sweep::Sweeper, transaction::Transactions, trips::Carrier, wake::Notifications,
+    Inner, NAME, PoolMode, PostgresStore,
+    calls::Call,
+    durability,
+    lanes::Lanes,
+    link::{self, Link},
+    looks::Looks,
+    migrate,
+    names::Names,
+    pool_mode, rights,
+    sweep::Sweeper,
+    transaction::Transactions,
+    trips::Carrier,
+    wake::Notifications,
 };
 use crate::{
     request::Address,
@@ -29,6 +40,7 @@ pub struct PostgresStoreBuilder {
     migrate_at_start: bool,
     lanes: usize,
     sweep_every: Duration,
+    pool_mode: Option<PoolMode>,
 }
 
 impl PostgresStoreBuilder {
@@ -41,6 +53,7 @@ impl PostgresStoreBuilder {
             migrate_at_start: true,
             lanes,
             sweep_every: Duration::from_secs(60),
+            pool_mode: None,
         }
     }
 
@@ -77,6 +90,17 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// How long a connection keeps its session on the server; recognised when the store is built if
+    /// not set.
+    ///
+    /// Every pooler that is recognised is taken for one in transaction mode, which is right for
+    /// all and costs notifications. Behind one in session mode [`PoolMode::Session`] brings them
+    /// back.
+    pub fn pool_mode(mut self, mode: PoolMode) -> Self {
+        self.pool_mode = Some(mode);
+        self
+    }
+
     /// Brings the schema up to what this release works with, and does nothing else. For deployments that migrate as another
     /// user, or as a step of their own. Any number of nodes may do so at once.
     ///
@@ -84,25 +108,39 @@ impl PostgresStoreBuilder {
     /// A name that cannot be one, a schema of a newer release, or a server that does not answer or refuses.
     pub async fn migrate(self) -> Result<(), SetupError> {
         let names = Names::new(&self.schema, &self.table)?;
-        migrate::migrate(&Link::new(self.pool), &names).await
+        let mut connection = link::open(&link::options(&self.pool)).await.map_err(pool_mode::refused)?;
+        migrate::migrate(&mut connection, &names).await?;
+        let _ = connection.close().await;
+        Ok(())
     }
 
     /// The store. Its tasks run on the present runtime until the last clone is dropped.
     ///
     /// # Errors
-    /// A setting that cannot work, a schema that is missing or of another version, or a server that does not answer or
+    /// A setting that cannot work, a schema that is missing or of another version, rights that the
+    /// user lacks, a pooler that the store cannot work with, or a server that does not answer or
     /// refuses.
     pub async fn build(self) -> Result<PostgresStore, SetupError> {
         let names = self.checked()?;
-        let transactions = Transactions::new(self.pool.clone(), &names);
-        let link = Arc::new(Link::new(self.pool));
+        let (mut connection, mode) = self.connect().await?;
+        rights::to_use(&mut connection, &names).await?;
         if self.migrate_at_start {
-            migrate::migrate(&link, &names).await?;
+            migrate::migrate(&mut connection, &names).await?;
         } else {
-            migrate::check(&link, &names).await?;
+            migrate::check(&mut connection, &names).await?;
         }
-        durability::warn(&link).await?;
-        Ok(start(link, names, transactions, self.lanes, self.sweep_every).await)
+        durability::warn(&mut connection).await?;
+        let transactions = Transactions::new(self.pool.clone(), mode, &names);
+        let link = Link::new(self.pool, mode);
+        link.adopt(connection).await;
+        Ok(start(Arc::new(link), names, transactions, self.lanes, self.sweep_every).await)
+    }
+
+    /// A connection to set the store up by, and its mode.
+    async fn connect(&self) -> Result<(PgConnection, PoolMode), SetupError> {
+        let options = link::options(&self.pool);
+        let Some(mode) = self.pool_mode else { return pool_mode::recognise(&options).await };
+        Ok((link::open(&options).await.map_err(pool_mode::refused)?, mode))
     }
 
     fn checked(&self) -> Result<Names, SetupError> {
@@ -132,7 +170,16 @@ async fn start(
     let sweeper = Sweeper::new(Arc::clone(&link), &names);
     let looking = calls.clone();
     let look = move |address| still_claimed(looking.clone(), address);
-    let wakes = Wakes::start(NAME, Notifications { link, names }, look).await;
+    let wakes = match link.mode() {
+        PoolMode::Session => Wakes::start(NAME, Notifications { link, names }, look).await,
+        PoolMode::Transaction => {
+            tracing::info!(
+                store = NAME,
+                "a pooler lends sessions of the server: no notifications; duplicates on other nodes look for their response"
+            );
+            Wakes::by_looks(look)
+        }
+    };
     let tasks = Tasks::new([tokio::spawn(sweeper.clone().every(sweep_every))]);
     PostgresStore(Arc::new(Inner { calls, looks, wakes, sweeper, transactions, _tasks: tasks }))
 }

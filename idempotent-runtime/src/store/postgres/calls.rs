@@ -125,13 +125,13 @@ impl Answer {
 
     /// The place of a call, from 1 on, and the answer to it.
     pub(super) fn read(row: &PgRow) -> Result<(i64, Self), sqlx::Error> {
-        let record: Option<&[u8]> = row.try_get(4)?;
+        // An allocation of its own: a slice would keep the whole batch's answer.
+        let record: Option<Vec<u8>> = row.try_get(4)?;
         let answer = Answer {
             said: row.try_get(1)?,
             attempt: row.try_get(2)?,
             micros: row.try_get(3)?,
-            // An allocation of its own: a slice would keep the whole batch's answer.
-            record: record.map(|bytes| Record::from_bytes(bytes.to_vec())),
+            record: record.map(Record::from_bytes),
         };
         Ok((row.try_get(0)?, answer))
     }

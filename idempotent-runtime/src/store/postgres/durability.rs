@@ -1,17 +1,15 @@
 //! Says loudly what the server's settings may cost.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Executor, PgConnection, Row};
 
-use super::{NAME, link::Link, migrate};
+use super::{NAME, migrate};
 use crate::store::SetupError;
 
 const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes')";
 
 /// Warns where the server may lose what it has acknowledged.
-pub(super) async fn warn(link: &Link) -> Result<(), SetupError> {
-    let mut connection = link.connect().await.map_err(migrate::unreachable)?;
-    let (synchronous_commit, fsync, full_page_writes) = read(&mut connection).await?;
-    let _ = connection.close().await;
+pub(super) async fn warn(connection: &mut PgConnection) -> Result<(), SetupError> {
+    let [synchronous_commit, fsync, full_page_writes] = read(connection).await.map_err(migrate::failed)?;
     if synchronous_commit == "off" {
         tracing::warn!(
             store = NAME,
@@ -30,6 +28,7 @@ pub(super) async fn warn(link: &Link) -> Result<(), SetupError> {
     Ok(())
 }
 
-async fn read(connection: &mut PgConnection) -> Result<(String, String, String), SetupError> {
-    sqlx::query_as(SETTINGS).fetch_one(connection).await.map_err(migrate::failed)
+async fn read(connection: &mut PgConnection) -> Result<[String; 3], sqlx::Error> {
+    let row = connection.fetch_one(SETTINGS).await?;
+    Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])
 }

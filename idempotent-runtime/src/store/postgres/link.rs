@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection as _, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, timeout};
 
+use super::pool_mode::PoolMode;
 use crate::sync::{Mutex, lock};
 
 /// How long it may take to connect, and to hear whether a connection still lives.
@@ -17,11 +18,18 @@ const PING: Duration = Duration::from_millis(500);
 /// After how long without use a connection is asked whether it still lives.
 const DOUBTED: Duration = Duration::from_secs(5);
 
-/// What every connection is told first: claims are decided by statements that each see what was committed before them.
+/// Settings of a session of the store's own. Claims are decided by statements that each see what
+/// was committed before them.
 const SESSION: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
-/// What those that carry calls are told too: the server gives a statement that works or waits for a lock up before its caller does.
-/// A commit it does not give up: one that waits for a disk or a standby may end when its caller has long been told that it failed.
-const FOR_CALLS: &str = "SET statement_timeout = '1800ms'";
+/// The server gives up a statement that works or waits for a lock before its caller does. A commit
+/// it does not give up: one that waits for a disk or a standby may end when its caller has long
+/// been told that it failed.
+const SESSION_LIMIT: &str = "SET statement_timeout = '1800ms'";
+/// The same for one transaction, where others get the session afterwards, and the form in which
+/// bytes come back. They end with the transaction, however it ends.
+const TRANSACTION: &str =
+    "SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL bytea_output = 'hex'; ";
+const TRANSACTION_LIMIT: &str = "SET LOCAL statement_timeout = '1800ms'; ";
 
 // A connection is idle here, or in use by one task, or closed:
 //
@@ -33,31 +41,66 @@ const FOR_CALLS: &str = "SET statement_timeout = '1800ms'";
 #[derive(Debug)]
 pub(super) struct Link {
     pool: PgPool,
+    mode: PoolMode,
     idle: Mutex<Vec<Idle>>,
 }
 
 #[derive(Debug)]
 struct Idle {
-    connection: PgConnection,
+    connection: Connection,
     since: Instant,
+}
+
+/// A connection of the store's own.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) session: PgConnection,
+    /// Settings that go with each call, where the session is lent for one transaction. Otherwise it
+    /// has been told its settings once.
+    pub(super) settings: Option<Settings>,
 }
 
 /// A connection in use, and whether it has been used before.
 pub(super) struct InUse {
-    pub(super) connection: PgConnection,
+    pub(super) connection: Connection,
     pub(super) used_before: bool,
 }
 
+/// Statements that set something.
+pub(super) type Settings = &'static [&'static str];
+
+/// Work that a connection is opened for.
+#[derive(Clone, Copy)]
+enum Work {
+    Calls,
+    Sweeping,
+}
+
+impl Work {
+    fn settings(self, mode: PoolMode) -> Settings {
+        match (mode, self) {
+            (PoolMode::Session, Work::Calls) => &[SESSION, SESSION_LIMIT],
+            (PoolMode::Session, Work::Sweeping) => &[SESSION],
+            (PoolMode::Transaction, Work::Calls) => &[TRANSACTION, TRANSACTION_LIMIT],
+            (PoolMode::Transaction, Work::Sweeping) => &[TRANSACTION],
+        }
+    }
+}
+
 impl Link {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Link { pool, idle: Mutex::default() }
+    pub(super) fn new(pool: PgPool, mode: PoolMode) -> Self {
+        Link { pool, mode, idle: Mutex::default() }
+    }
+
+    pub(super) fn mode(&self) -> PoolMode {
+        self.mode
     }
 
     /// A connection that works, as far as one can know.
     pub(super) async fn take(&self) -> Result<InUse, sqlx::Error> {
         while let Some(Idle { mut connection, since }) = self.pop() {
             let is_fresh = since.elapsed() < DOUBTED;
-            if is_fresh || matches!(timeout(PING, connection.ping()).await, Ok(Ok(()))) {
+            if is_fresh || matches!(timeout(PING, connection.session.ping()).await, Ok(Ok(()))) {
                 return Ok(InUse { connection, used_before: true });
             }
             self.forget();
@@ -66,11 +109,39 @@ impl Link {
     }
 
     /// A new connection that carries calls.
-    pub(super) async fn connect_for_calls(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.connect().await?;
-        let told = timeout(CONNECT, connection.execute(FOR_CALLS)).await;
-        told.unwrap_or_else(|_| Err(timed_out("connecting")))?;
-        Ok(connection)
+    pub(super) async fn connect_for_calls(&self) -> Result<Connection, sqlx::Error> {
+        self.connect(Work::Calls).await
+    }
+
+    /// A new connection for work that takes long.
+    pub(super) async fn connect_for_sweeping(&self) -> Result<Connection, sqlx::Error> {
+        self.connect(Work::Sweeping).await
+    }
+
+    async fn connect(&self, work: Work) -> Result<Connection, sqlx::Error> {
+        let session = open(&self.options()).await?;
+        timeout(CONNECT, self.set_up(session, work)).await.unwrap_or_else(|_| Err(timed_out("connecting")))
+    }
+
+    async fn set_up(&self, mut session: PgConnection, work: Work) -> Result<Connection, sqlx::Error> {
+        let settings = work.settings(self.mode);
+        if self.mode == PoolMode::Transaction {
+            return Ok(Connection { session, settings: Some(settings) });
+        }
+        for setting in settings {
+            session.execute(*setting).await?;
+        }
+        Ok(Connection { session, settings: None })
+    }
+
+    /// Keeps a connection that nothing has been set on yet, if it may carry calls.
+    pub(super) async fn adopt(&self, session: PgConnection) {
+        if self.mode == PoolMode::Transaction {
+            // It was opened before anybody knew what it must not log.
+            let _ = timeout(CONNECT, session.close()).await;
+        } else if let Ok(Ok(connection)) = timeout(CONNECT, self.set_up(session, Work::Calls)).await {
+            self.put(connection);
+        }
     }
 
     fn pop(&self) -> Option<Idle> {
@@ -78,7 +149,7 @@ impl Link {
     }
 
     /// Keeps a connection that has answered all it was asked.
-    pub(super) fn put(&self, connection: PgConnection) {
+    pub(super) fn put(&self, connection: Connection) {
         lock(&self.idle).push(Idle { connection, since: Instant::now() });
     }
 
@@ -88,20 +159,27 @@ impl Link {
         drop(idle);
     }
 
-    /// A new connection.
-    pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connecting = async {
-            let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
-            connection.execute(SESSION).await?;
-            Ok(connection)
-        };
-        timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(timed_out("connecting")))
-    }
-
     /// The options of the application's pool, as they are now.
-    pub(super) fn options(&self) -> sqlx::postgres::PgConnectOptions {
-        (*self.pool.connect_options()).clone()
+    pub(super) fn options(&self) -> PgConnectOptions {
+        let options = options(&self.pool);
+        match self.mode {
+            PoolMode::Session => options,
+            // The text of a call holds what is to be recorded.
+            PoolMode::Transaction => options.disable_statement_logging(),
+        }
     }
+}
+
+/// Options of the application's pool, for a connection of the store's own. Of what sqlx asks for, poolers refuse the digits
+/// of floating-point numbers, and the store has none.
+pub(super) fn options(pool: &PgPool) -> PgConnectOptions {
+    pool.connect_options().as_ref().clone().extra_float_digits(None)
+}
+
+/// A new connection that nothing has been set on.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let connecting = timeout(CONNECT, PgConnection::connect_with(options));
+    connecting.await.unwrap_or_else(|_| Err(timed_out("connecting")))
 }
 
 /// What is said of a server that does not answer.

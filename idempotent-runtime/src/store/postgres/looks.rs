@@ -2,16 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    AssertSqlSafe, PgConnection, Postgres, Row,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use sqlx::{Row, postgres::PgRow};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     NAME,
-    link::{InUse, Link, timed_out},
+    function::{Function, Value},
+    link::{Connection, InUse, Link, timed_out},
     names::Names,
     trips::has_gone,
 };
@@ -30,8 +27,8 @@ const AT_A_TIME: usize = 2;
 /// How many rows a page of what is stuck looks at.
 const WALKED: i32 = 1_000;
 
-const INSPECT: &str = "SELECT * FROM {schema}.{table}_inspect($1)";
-const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck($1, $2, $3, $4)";
+const INSPECT: &str = "SELECT * FROM {schema}.{table}_inspect";
+const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck";
 
 /// Looks into one table.
 #[derive(Debug)]
@@ -39,23 +36,24 @@ pub(super) struct Looks {
     link: Arc<Link>,
     // A look has a connection of its own, and there are only so many at a time.
     places: Semaphore,
-    inspect: Arc<str>,
-    stuck: Arc<str>,
+    inspect: Function,
+    stuck: Function,
 }
-
-type Asked<'q> = Query<'q, Postgres, PgArguments>;
 
 impl Looks {
     pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
         let places = Semaphore::new(AT_A_TIME);
-        Looks { link, places, inspect: names.fill(INSPECT).into(), stuck: names.fill(STUCK).into() }
+        let (inspect, stuck) = (Function::new(names, INSPECT, 1), Function::new(names, STUCK, 4));
+        Looks { link, places, inspect, stuck }
     }
 
     /// See [`Store::inspect`](crate::Store::inspect).
     pub(super) async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
-        let ask = || sqlx::query(AssertSqlSafe(Arc::clone(&self.inspect))).bind(&address.as_bytes()[..]);
-        let rows = self.rows(ask).await.map_err(failed)?;
-        let read = |row: &PgRow| inspection(row, 0, address, row.try_get(5)?);
+        let rows = self.rows(&self.inspect, &[Value::Bytes(address.as_bytes())]).await.map_err(failed)?;
+        let read = |row: &PgRow| {
+            let record: Option<Vec<u8>> = row.try_get(5)?;
+            inspection(row, 0, address, record.map(Record::from_bytes))
+        };
         rows.first().map(read).transpose().map_err(failed).map(Option::flatten)
     }
 
@@ -66,24 +64,26 @@ impl Looks {
             (i64::try_from(time).unwrap_or(i64::MAX), address.as_bytes().to_vec())
         });
         let unknown = &request.unknown;
-        let ask = || {
-            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.stuck)));
-            query.bind(place).bind(&address[..]).bind(WALKED).bind(&unknown.as_bytes()[..])
-        };
-        let rows = self.rows(ask).await.map_err(failed)?;
+        let values = [
+            Value::Number(place),
+            Value::Bytes(&address),
+            Value::Count(WALKED),
+            Value::Bytes(unknown.as_bytes()),
+        ];
+        let rows = self.rows(&self.stuck, &values).await.map_err(failed)?;
         let walked = rows.iter().map(|row| walked(row, unknown)).collect::<Result<_, _>>().map_err(failed)?;
         Ok(stuck_among(walked, rows.len() >= WALKED.unsigned_abs() as usize, request))
     }
 
     /// What the server answers. A connection that has been idle may be dead without anybody knowing.
-    async fn rows<'q>(&self, ask: impl Fn() -> Asked<'q>) -> Result<Vec<PgRow>, sqlx::Error> {
+    async fn rows(&self, function: &Function, values: &[Value<'_>]) -> Result<Vec<PgRow>, sqlx::Error> {
         // It is never closed.
         let _place = self.places.acquire().await;
         let InUse { connection, used_before } = self.link.take().await?;
-        match self.rows_on(connection, ask()).await {
+        match self.rows_on(connection, function, values).await {
             Err(error) if used_before && has_gone(&error) => {
                 self.link.forget();
-                self.rows_on(self.link.connect_for_calls().await?, ask()).await
+                self.rows_on(self.link.connect_for_calls().await?, function, values).await
             }
             rows => rows,
         }
@@ -91,10 +91,11 @@ impl Looks {
 
     async fn rows_on(
         &self,
-        mut connection: PgConnection,
-        asked: Asked<'_>,
+        mut connection: Connection,
+        function: &Function,
+        values: &[Value<'_>],
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        let rows = timeout(PATIENCE, asked.fetch_all(&mut connection)).await;
+        let rows = timeout(PATIENCE, function.call(&mut connection, values)).await;
         let rows = rows.unwrap_or_else(|_| Err(timed_out("a look")))?;
         self.link.put(connection);
         Ok(rows)
@@ -110,9 +111,9 @@ fn failed(error: sqlx::Error) -> StoreError {
 
 /// The place of a row, and what is known of it, if it is stuck.
 fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>), sqlx::Error> {
-    let (time, address): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
+    let (time, address): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
     let address = Address::from_bytes(address.try_into().map_err(|_| unreadable("an address"))?);
-    let entry = match inspection(row, 2, address, Some(unknown.as_bytes())) {
+    let entry = match inspection(row, 2, address, Some(unknown.clone())) {
         // Those that cannot be read are passed over.
         Err(sqlx::Error::Decode(_)) => None,
         entry => entry?,
@@ -125,11 +126,11 @@ fn inspection(
     row: &PgRow,
     first: usize,
     address: Address,
-    record: Option<&[u8]>,
+    record: Option<Record>,
 ) -> Result<Option<Inspection>, sqlx::Error> {
     let state: Option<&str> = row.try_get(first + 1)?;
     let Some(state) = state else { return Ok(None) };
-    let token: &[u8] = row.try_get(first)?;
+    let token: Vec<u8> = row.try_get(first)?;
     let token = Token::from_bytes(token.try_into().map_err(|_| unreadable("a token"))?);
     let (attempt, left, kept): (i32, i64, i64) =
         (row.try_get(first + 2)?, row.try_get(first + 3)?, row.try_get(first + 4)?);
@@ -137,9 +138,7 @@ fn inspection(
     let standing = match (state, left > 0, record) {
         ("c", true, _) => Standing::Running { lease_left: micros },
         ("c" | "a", ..) => Standing::Abandoned { lapsed: micros },
-        ("d", true, Some(record)) => {
-            Standing::Completed { record: Record::from_bytes(record.to_vec()), left: micros }
-        }
+        ("d", true, Some(record)) => Standing::Completed { record, left: micros },
         ("d", ..) => Standing::Expired,
         _ => return Err(unreadable("a state")),
     };

@@ -1,12 +1,12 @@
 //! The schema, brought up to what this release works with.
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-use super::{NAME, link::Link, names::Names};
+use super::{NAME, names::Names, rights};
 use crate::store::SetupError;
 
 /// The scripts, from version 1 on. One that has been released is never changed.
-const MIGRATIONS: [&str; 1] = [concat!(
+pub(super) const MIGRATIONS: [&str; 1] = [concat!(
     include_str!("migrations/0001_keys.sql"),
     include_str!("migrations/0001_calls.sql"),
     include_str!("migrations/0001_transactions.sql"),
@@ -21,36 +21,37 @@ const WANTED: u32 = MIGRATIONS.len() as u32;
 /// Any number that nobody else is likely to lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1768189039, 0)";
 
-const SCHEMA_EXISTS: &str = "SELECT count(*) FROM pg_namespace WHERE nspname = $1";
-const TABLE_EXISTS: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND tablename = $2";
-const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM {schema}.{table}_versions";
+const SCHEMA_EXISTS: &str = "SELECT count(*) FROM pg_namespace WHERE nspname = '{schema_name}'";
+const TABLE_EXISTS: &str =
+    "SELECT count(*) FROM pg_tables WHERE schemaname = '{schema_name}' AND tablename = '{table}_versions'";
+const READ_VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM {schema}.{table}_versions";
 const CREATE_VERSIONS: &str = "CREATE TABLE {schema}.{table}_versions (
     version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
-const WRITE_VERSION: &str = "INSERT INTO {schema}.{table}_versions (version) VALUES ($1)";
+const WRITE_VERSION: &str = "INSERT INTO {schema}.{table}_versions (version) VALUES ({version})";
+
+/// Statements of other transactions are seen once they have committed, whatever the database is
+/// set to.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Brings the schema up to date. Does nothing, and needs no privilege, where it is.
 ///
 /// One node at a time: the others wait, and find that nothing is left to do.
-pub(super) async fn migrate(link: &Link, names: &Names) -> Result<(), SetupError> {
-    let mut connection = link.connect().await.map_err(unreachable)?;
-    if version(&mut connection, names).await? != WANTED {
+pub(super) async fn migrate(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
+    if version(connection, names).await? != WANTED {
+        rights::to_migrate(connection, names).await?;
         // The connection is nobody else's: dropped half-way, the transaction ends with it.
-        let mut transaction = connection.begin().await.map_err(unreachable)?;
+        let mut transaction = connection.begin_with(BEGIN).await.map_err(unreachable)?;
         transaction.execute(LOCK).await.map_err(failed)?;
         let found = version(&mut transaction, names).await?;
         run(&mut transaction, names, found).await?;
         transaction.commit().await.map_err(failed)?;
     }
-    let _ = connection.close().await;
     Ok(())
 }
 
 /// Checks that the schema is what this release works with.
-pub(super) async fn check(link: &Link, names: &Names) -> Result<(), SetupError> {
-    let mut connection = link.connect().await.map_err(unreachable)?;
-    let found = version(&mut connection, names).await?;
-    let _ = connection.close().await;
-    match found {
+pub(super) async fn check(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
+    match version(connection, names).await? {
         WANTED => Ok(()),
         found => Err(wrong(found)),
     }
@@ -66,15 +67,11 @@ fn wrong(found: u32) -> SetupError {
 
 /// The version that is there; 0 where there is none.
 async fn version(connection: &mut PgConnection, names: &Names) -> Result<u32, SetupError> {
-    let versions = format!("{}_versions", names.table);
-    let exists = sqlx::query_scalar(TABLE_EXISTS).bind(&names.schema).bind(versions);
-    let exists: i64 = exists.fetch_one(&mut *connection).await.map_err(failed)?;
-    if exists == 0 {
+    if number(connection, names.fill(TABLE_EXISTS)).await? == 0 {
         return Ok(0);
     }
-    let found = sqlx::query_scalar(AssertSqlSafe(names.fill(READ_VERSION)));
-    let found: i32 = found.fetch_one(connection).await.map_err(failed)?;
-    Ok(found.unsigned_abs())
+    let found = number(connection, names.fill(READ_VERSION)).await?;
+    Ok(u32::try_from(found).unwrap_or(u32::MAX))
 }
 
 async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result<(), SetupError> {
@@ -83,13 +80,12 @@ async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result
     }
     if found == 0 {
         create_schema(connection, names).await?;
-        let create = sqlx::raw_sql(AssertSqlSafe(names.fill(CREATE_VERSIONS)));
-        create.execute(&mut *connection).await.map_err(failed)?;
+        execute(connection, names.fill(CREATE_VERSIONS)).await?;
     }
-    for (script, version) in MIGRATIONS.iter().zip(1_i32..).skip(found as usize) {
-        sqlx::raw_sql(AssertSqlSafe(names.fill(script))).execute(&mut *connection).await.map_err(failed)?;
-        let write = sqlx::query(AssertSqlSafe(names.fill(WRITE_VERSION))).bind(version);
-        write.execute(&mut *connection).await.map_err(failed)?;
+    for (script, version) in MIGRATIONS.iter().zip(1..).skip(found as usize) {
+        execute(connection, names.fill(script)).await?;
+        let version: u32 = version;
+        execute(connection, names.fill(WRITE_VERSION).replace("{version}", &version.to_string())).await?;
         tracing::info!(schema = names.schema, table = names.table, version, "migrated the idempotency keys");
     }
     Ok(())
@@ -97,13 +93,20 @@ async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result
 
 /// Asked for first: `IF NOT EXISTS` wants the privilege to create even where there is nothing to create.
 async fn create_schema(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
-    let exists = sqlx::query_scalar(SCHEMA_EXISTS).bind(&names.schema);
-    let exists: i64 = exists.fetch_one(&mut *connection).await.map_err(failed)?;
-    if exists == 0 {
-        let create = sqlx::raw_sql(AssertSqlSafe(names.fill("CREATE SCHEMA {schema}")));
-        create.execute(connection).await.map_err(failed)?;
+    match number(connection, names.fill(SCHEMA_EXISTS)).await? {
+        0 => execute(connection, names.fill("CREATE SCHEMA {schema}")).await,
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+// Statements without parameters leave nothing on the connection, which a pooler may lend to others.
+async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), SetupError> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()).map_err(failed)
+}
+
+async fn number(connection: &mut PgConnection, sql: String) -> Result<i64, SetupError> {
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await;
+    row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 
 pub(super) fn unreachable(error: sqlx::Error) -> SetupError {

@@ -3,11 +3,14 @@
 mod builder;
 mod calls;
 mod durability;
+mod function;
 mod lanes;
 mod link;
 mod looks;
 mod migrate;
 mod names;
+mod pool_mode;
+mod rights;
 mod sweep;
 mod transaction;
 mod trips;
@@ -20,7 +23,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-pub use self::builder::PostgresStoreBuilder;
+pub use self::{builder::PostgresStoreBuilder, pool_mode::PoolMode};
 use self::{
     calls::{Answer, Call},
     lanes::Lanes,
@@ -61,8 +64,9 @@ const NAME: &str = "postgres";
 /// fails its own calls after a second or so, with nothing done: others wait for it for a tenth of a second, once. Anything else that
 /// makes a statement fail fails all the calls it carries. A statement carries and answers with about 4 MiB of records, or one longer record.
 ///
-/// A duplicate on another node waits for a notification (`LISTEN`/`NOTIFY`) and holds no connection. Where
-/// notifications are cut the store looks at what is waited for, once each half second or so whatever number of requests waits.
+/// A duplicate on another node waits for a notification (`LISTEN`/`NOTIFY`) and holds no
+/// connection. Where there are no notifications the store looks at what is waited for: after some
+/// milliseconds at first, and at last once each half second, whatever number of requests waits.
 ///
 /// # Connections
 ///
@@ -71,9 +75,25 @@ const NAME: &str = "postgres";
 /// transactions, one while it sweeps, and two for operators who look at keys. It takes none out of the pool: handlers that hold all of them must not keep their own
 /// leases from being renewed. A pool's `after_connect` hooks are not run on the store's connections.
 ///
-/// Each connection needs a session of its own on the server, for its prepared statements and settings: behind a pooler like PgBouncer
-/// use session mode, not transaction mode. Connections are encrypted only if sqlx is built with TLS, which is a feature of the application's own
+/// Connections are encrypted only if sqlx is built with TLS, which is a feature of the
+/// application's own
 /// sqlx dependency (`tls-rustls` or `tls-native-tls`).
+///
+/// # Poolers
+///
+/// The store works behind PgBouncer in transaction mode, as Supabase and Neon run it, and behind
+/// poolers like it. It recognises them when it is built, and leaves nothing on a session of the
+/// server's that others get: no setting, no prepared statement, no listener. A call is one round
+/// trip as ever, a text that brings its settings and its values; the log of a server that logs
+/// statements then shows the records in them, in hexadecimal. There are no notifications.
+///
+/// A pooler in session mode may be taken for one in transaction mode:
+/// [`pool_mode`](PostgresStoreBuilder::pool_mode) says what it is. One in statement mode allows no
+/// transactions, and is an error.
+///
+/// What handlers send on the application's pool is theirs. By default sqlx names its statements,
+/// and a PgBouncer before 1.21 does not know them: use `.persistent(false)` within the
+/// transaction. `transaction` itself names none there.
 ///
 /// # What it guarantees
 ///
@@ -100,9 +120,20 @@ const NAME: &str = "postgres";
 ///
 /// # The schema
 ///
-/// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise, and need no privilege to create
+/// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise,
+/// and need no right to create
 /// anything where nothing is to be done. [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
-/// `src/store/postgres/migrations`. A row takes up about 150 bytes beside its record and its places in two indexes.
+/// `src/store/postgres/migrations`. Another user than who has migrated needs these rights, and no
+/// more. One that is missing is an error that names it when the store is built.
+///
+/// ```sql
+/// GRANT USAGE ON SCHEMA idempotent TO app;
+/// GRANT SELECT, INSERT, UPDATE, DELETE ON idempotent.keys TO app;
+/// GRANT SELECT ON idempotent.keys_versions TO app;
+/// GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA idempotent TO app; -- given to all, unless revoked
+/// ```
+///
+/// A row takes up about 150 bytes beside its record and its places in two indexes.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 
@@ -130,7 +161,8 @@ impl PostgresStore {
     /// Those of [`new`](Self::new), and a URL that is not one.
     pub async fn connect(url: &str) -> Result<Self, SetupError> {
         let options: PgConnectOptions = url.parse().map_err(migrate::unreachable)?;
-        Self::new(PgPoolOptions::new().connect_lazy_with(options)).await
+        // Poolers refuse to be asked for the digits of floating-point numbers.
+        Self::new(PgPoolOptions::new().connect_lazy_with(options.extra_float_digits(None))).await
     }
 
     /// A store with other settings.

@@ -21,11 +21,13 @@ impl Names {
         Ok(Names { schema, table, channel })
     }
 
-    /// `template` with these names in the places of `{schema}`, `{table}` and `{channel}`. Words of SQL are names like any other: the
-    /// schema is quoted, and behind its point a table need not be.
+    /// `template` with these names in the places of `{schema}`, `{schema_name}`, `{table}` and
+    /// `{channel}`. Words of SQL are names like any other: `{schema}` is quoted, and behind its
+    /// point a table need not be.
     pub(super) fn fill(&self, template: &str) -> String {
         template
             .replace("{schema}", &format!("\"{}\"", self.schema))
+            .replace("{schema_name}", &self.schema)
             .replace("{table}", &self.table)
             .replace("{channel}", &self.channel)
     }

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{Connection, Row};
 use tokio::time::{sleep, timeout};
 
 use super::{
     NAME,
+    function::{Function, Value},
     link::{Link, timed_out},
     names::Names,
 };
@@ -22,12 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Sweeper {
     link: Arc<Link>,
-    sql: Arc<str>,
+    function: Function,
 }
 
 impl Sweeper {
     pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Sweeper { link, sql: names.fill("SELECT {schema}.{table}_sweep($1)").into() }
+        Sweeper { link, function: Function::new(names, "SELECT {schema}.{table}_sweep", 1) }
     }
 
     /// Sweeps again and again, for as long as it is polled.
@@ -48,20 +49,21 @@ impl Sweeper {
     }
 
     async fn pass(&self) -> Result<u64, sqlx::Error> {
-        let mut connection = self.link.connect().await?;
+        let mut connection = self.link.connect_for_sweeping().await?;
         let mut swept = 0;
         loop {
-            let batch = sqlx::query_scalar(AssertSqlSafe(Arc::clone(&self.sql))).bind(BATCH);
-            let batch = timeout(PATIENCE, batch.fetch_one(&mut connection)).await;
-            let rows: Option<i64> = batch.unwrap_or_else(|_| Err(timed_out("sweeping")))?;
-            let rows = rows.unwrap_or_default();
+            let batch = timeout(PATIENCE, self.function.call(&mut connection, &[Value::Count(BATCH)])).await;
+            let batch = batch.unwrap_or_else(|_| Err(timed_out("sweeping")))?;
+            let rows = batch.first().map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
+            // Nothing where another node sweeps.
+            let rows = rows.flatten().unwrap_or_default();
             swept += rows.unsigned_abs();
             if rows < i64::from(BATCH) {
                 break;
             }
             sleep(PAUSE).await;
         }
-        let _ = connection.close().await;
+        let _ = connection.session.close().await;
         Ok(swept)
     }
 }

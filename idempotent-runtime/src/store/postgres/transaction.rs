@@ -1,27 +1,31 @@
 //! Completing a claim within the transaction of a handler.
 
-use std::sync::Arc;
+use sqlx::{PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection};
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection};
-
-use super::{calls::micros, names::Names};
+use super::{
+    calls::micros,
+    function::{Function, Value},
+    names::Names,
+    pool_mode::PoolMode,
+};
 use crate::{
     store::{Completion, Hold, Record, Retention},
     transaction::Database,
 };
 
-const COMPLETE: &str = "SELECT said, record FROM {schema}.{table}_complete_within($1, $2, $3, $4, $5, $6)";
+const COMPLETE: &str = "SELECT said, record FROM {schema}.{table}_complete_within";
 
 /// The application's pool, and how a record is written.
 #[derive(Clone, Debug)]
 pub struct Transactions {
     pool: PgPool,
-    complete: Arc<str>,
+    mode: PoolMode,
+    complete: Function,
 }
 
 impl Transactions {
-    pub(super) fn new(pool: PgPool, names: &Names) -> Self {
-        Transactions { pool, complete: names.fill(COMPLETE).into() }
+    pub(super) fn new(pool: PgPool, mode: PoolMode, names: &Names) -> Self {
+        Transactions { pool, mode, complete: Function::new(names, COMPLETE, 6) }
     }
 }
 
@@ -45,15 +49,19 @@ impl Database for Postgres {
         record: &Record,
         retention: Retention,
     ) -> Result<Completion, sqlx::Error> {
-        let row = sqlx::query(AssertSqlSafe(Arc::clone(&access.complete)))
-            .bind(&hold.address.as_bytes()[..])
-            .bind(&hold.token.as_bytes()[..])
-            .bind(&hold.fingerprint.as_bytes()[..])
-            .bind(micros(retention.replay))
-            .bind(micros(retention.remember))
-            .bind(&record.as_bytes()[..])
-            .fetch_one(connection)
-            .await?;
+        let values = [
+            Value::Bytes(hold.address.as_bytes()),
+            Value::Bytes(hold.token.as_bytes()),
+            Value::Bytes(hold.fingerprint.as_bytes()),
+            Value::Number(micros(retention.replay)),
+            Value::Number(micros(retention.remember)),
+            Value::Bytes(record.as_bytes()),
+        ];
+        // The transaction keeps its session, so a pooler need not know the statement: it has no
+        // name.
+        let keeps_statements = access.mode == PoolMode::Session;
+        let complete = access.complete.bound(&values).persistent(keeps_statements);
+        let row = complete.fetch_one(connection).await?;
         let record: Option<Vec<u8>> = row.try_get(1)?;
         match row.try_get(0)? {
             "stored" => Ok(Completion::Stored),

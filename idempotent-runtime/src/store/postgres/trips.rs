@@ -2,16 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    AssertSqlSafe, PgConnection,
-    postgres::{PgDatabaseError, PgRow, PgSeverity},
-};
+use sqlx::postgres::{PgDatabaseError, PgRow, PgSeverity};
 use tokio::time::timeout;
 
 use super::{
     NAME,
     calls::{Answer, Call},
-    link::{InUse, Link, timed_out},
+    function::{Function, Value},
+    link::{Connection, InUse, Link, timed_out},
     names::Names,
 };
 use crate::store::StoreError;
@@ -21,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many bytes of records go in one statement, unless one record alone is longer. Not many more come back.
 const MOST_BYTES: usize = 4 << 20;
 
-const ALONE: &str = "SELECT 1::bigint, said, attempt, micros, record FROM {schema}.{table}_alone($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const CALLS: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const ALONE: &str = "SELECT 1::bigint, said, attempt, micros, record FROM {schema}.{table}_alone";
+const CALLS: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls";
 
 /// What becomes of calls that are sent in one statement.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +44,13 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Carrier {
     link: Arc<Link>,
-    alone: Arc<str>,
-    calls: Arc<str>,
+    alone: Function,
+    calls: Function,
 }
 
 impl Carrier {
     pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Carrier { link, alone: names.fill(ALONE).into(), calls: names.fill(CALLS).into() }
+        Carrier { link, alone: Function::new(names, ALONE, 9), calls: Function::new(names, CALLS, 10) }
     }
 
     /// The answers to the first of `calls`, in their order: at least one, and as many as the server gives at once. `calls` are in the order
@@ -83,7 +81,7 @@ impl Carrier {
 
     async fn ask(
         &self,
-        mut connection: PgConnection,
+        mut connection: Connection,
         calls: &[&Call],
         sent: Sent,
     ) -> Result<Vec<Answer>, sqlx::Error> {
@@ -97,47 +95,43 @@ impl Carrier {
         Ok(answers)
     }
 
-    async fn send_alone(
-        &self,
-        connection: &mut PgConnection,
-        call: &Call,
-    ) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query(AssertSqlSafe(Arc::clone(&self.alone)))
-            .bind(call.verb)
-            .bind(&call.hold.address.as_bytes()[..])
-            .bind(&call.hold.token.as_bytes()[..])
-            .bind(&call.hold.fingerprint.as_bytes()[..])
-            .bind(call.first)
-            .bind(call.second)
-            .bind(call.rerun)
-            .bind(&call.record[..])
-            .bind(call.durable)
-            .fetch_all(connection)
-            .await
+    async fn send_alone(&self, connection: &mut Connection, call: &Call) -> Result<Vec<PgRow>, sqlx::Error> {
+        let values = [
+            Value::Word(call.verb),
+            Value::Bytes(call.hold.address.as_bytes()),
+            Value::Bytes(call.hold.token.as_bytes()),
+            Value::Bytes(call.hold.fingerprint.as_bytes()),
+            Value::Number(call.first),
+            Value::Number(call.second),
+            Value::Flag(call.rerun),
+            Value::Bytes(&call.record),
+            Value::Flag(call.durable),
+        ];
+        self.alone.call(connection, &values).await
     }
 
     async fn send(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         calls: &[&Call],
         sent: Sent,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query(AssertSqlSafe(Arc::clone(&self.calls)))
-            .bind(column(calls, |call| call.verb))
-            .bind(column(calls, |call| &call.hold.address.as_bytes()[..]))
-            .bind(column(calls, |call| &call.hold.token.as_bytes()[..]))
-            .bind(column(calls, |call| &call.hold.fingerprint.as_bytes()[..]))
-            .bind(column(calls, |call| call.first))
-            .bind(column(calls, |call| call.second))
-            .bind(column(calls, |call| call.rerun))
-            .bind(column(calls, |call| &call.record[..]))
-            .bind(match sent {
+        let values = [
+            Value::Words(column(calls, |call| call.verb)),
+            Value::AllBytes(column(calls, |call| &call.hold.address.as_bytes()[..])),
+            Value::AllBytes(column(calls, |call| &call.hold.token.as_bytes()[..])),
+            Value::AllBytes(column(calls, |call| &call.hold.fingerprint.as_bytes()[..])),
+            Value::Numbers(column(calls, |call| call.first)),
+            Value::Numbers(column(calls, |call| call.second)),
+            Value::Flags(column(calls, |call| call.rerun)),
+            Value::AllBytes(column(calls, |call| &call.record[..])),
+            Value::Millis(match sent {
                 Sent::Together => None,
                 Sent::Apart(wait) => Some(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)),
-            })
-            .bind(calls.iter().any(|call| call.durable))
-            .fetch_all(connection)
-            .await
+            }),
+            Value::Flag(calls.iter().any(|call| call.durable)),
+        ];
+        self.calls.call(connection, &values).await
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     hints::Hints,
     link::Link,
     replicas::{self, Replicas},
+    rights,
     scripts::{Generation, Scripts},
     together::{self, UnderWay},
     wake::Notifications,
@@ -91,13 +92,15 @@ impl RedisStoreBuilder {
     /// runtimes call it. So build it where no handler runs that could block: before the server is started, and not in a worker.
     ///
     /// # Errors
-    /// A setting that cannot work, or a server that does not answer or refuses.
+    /// A setting that cannot work, rights that the user lacks, or a server that does not answer or
+    /// refuses.
     pub async fn build(self) -> Result<RedisStore, SetupError> {
         let names = Names::new(checked("prefix", self.prefix)?);
         let server = self.server.resolved()?;
         let replicas = self.replicas.map(Replicas::checked).transpose()?;
         let (server, link) = server.connected(&names).await?;
         let link = Arc::new(link);
+        rights::check(&link, &names, replicas, &server.user()).await?;
         durability::warn(&link).await;
         let scripts = Arc::new(Scripts::new(self.generation));
         let calls = match (replicas, &server, &*link) {
@@ -161,6 +164,17 @@ impl Server {
             Server::Url(_) => return Err(setting("its URL has not been read")),
         }
         .map_err(unreachable)
+    }
+
+    /// The user that connections are made as.
+    fn user(&self) -> String {
+        let client = match self {
+            Server::Single(client) => Some(client),
+            Server::Cluster(_, nodes) => nodes.first(),
+            Server::Url(_) => None,
+        };
+        let user = client.and_then(|client| client.get_connection_info().redis.username.clone());
+        user.unwrap_or_else(|| "default".to_owned())
     }
 
     /// Where notifications can be heard.

@@ -9,6 +9,7 @@ mod inspect;
 mod kept;
 mod link;
 mod replicas;
+mod rights;
 mod scan;
 mod scripts;
 mod together;
@@ -57,6 +58,18 @@ const NAME: &str = "redis";
 ///   responses may exceed the limit.
 /// - **Clock skew.** Leases and retention are counted by the server's clock; those of the application's machines do not matter. A
 ///   failover to a server whose clock differs shifts them by the difference.
+///
+/// # Rights
+///
+/// The store's user needs the rights of the first line; one that is missing is an error that names
+/// it when the store is built. With those of the second line nodes wake each other, stuck keys can
+/// be listed and keys forgotten, replays may go together, and settings that lose keys are seen;
+/// [`wait_replicas`](RedisStoreBuilder::wait_replicas) needs `+wait`.
+///
+/// ```text
+/// ACL SETUSER app on >secret ~idempotent:* +evalsha +eval +get +getrange +pttl +set +pexpire +del
+/// ACL SETUSER app &idempotent:changed +publish +subscribe +ping +scan +mget +info +config|get +cluster|slots
+/// ```
 ///
 /// # How it works
 ///

@@ -8,19 +8,23 @@ use std::{
     },
 };
 
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 use super::{
     Bells, Tasks,
     bells::Bell,
     channel::{Channel, keep_open},
-    poller::{heard, poll},
+    poller::{Poller, heard},
 };
 use crate::{request::Address, store::Claim};
 
 /// The bells of one store, and who rings them. Ends with the store.
 pub(crate) struct Wakes {
     bells: Bells,
+    came: Arc<Notify>,
     looks: Arc<AtomicU64>,
     _tasks: Tasks,
 }
@@ -36,14 +40,35 @@ impl Wakes {
     where
         F: Future<Output = Option<bool>> + Send + 'static,
     {
-        let (bells, looks) = (Bells::default(), Arc::<AtomicU64>::default());
-        let (up, is_up) = watch::channel(false);
-        let tasks = Tasks::new([
-            tokio::spawn(keep_open(store, channel, bells.clone(), up)),
-            tokio::spawn(poll(bells.clone(), is_up.clone(), Arc::clone(&looks), look)),
-        ]);
+        let (bells, (up, is_up)) = (Bells::default(), watch::channel(false));
+        let hearing = tokio::spawn(keep_open(store, channel, bells.clone(), up));
+        let wakes = Self::of(bells, Some(hearing), is_up.clone(), look);
         heard(is_up).await;
-        Wakes { bells, looks, _tasks: tasks }
+        wakes
+    }
+
+    /// Looks, and hears nothing: there are no notifications.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn by_looks<F>(look: impl Fn(Address) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Option<bool>> + Send + 'static,
+    {
+        Self::of(Bells::default(), None, watch::channel(false).1, look)
+    }
+
+    fn of<F>(
+        bells: Bells,
+        hearing: Option<JoinHandle<()>>,
+        is_up: watch::Receiver<bool>,
+        look: impl Fn(Address) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Option<bool>> + Send + 'static,
+    {
+        let (came, looks) = (Arc::<Notify>::default(), Arc::<AtomicU64>::default());
+        let poller = Poller { bells: bells.clone(), came: Arc::clone(&came), looks: Arc::clone(&looks) };
+        let polling = tokio::spawn(poller.poll(is_up, look));
+        Wakes { bells, came, looks, _tasks: Tasks::new(hearing.into_iter().chain([polling])) }
     }
 
     /// A bell for an address that is about to be claimed.
@@ -54,7 +79,10 @@ impl Wakes {
     /// A claim has been answered so; `bell` was taken before it was sent.
     pub(crate) fn claimed(&self, bell: Bell, claim: &Claim) {
         match claim {
-            Claim::InFlight { .. } => self.bells.keep(bell),
+            Claim::InFlight { .. } => {
+                self.bells.keep(bell);
+                self.came.notify_one();
+            }
             // What was claimed here before has ended, if there was anything.
             Claim::Won { .. } | Claim::Abandoned => self.bells.ring(bell.address()),
             _ => {}
@@ -72,6 +100,9 @@ impl Wakes {
         let has_claimed = kept.is_some();
         let mut bell = kept.unwrap_or_else(|| self.bells.listen(address));
         if has_claimed || is_claimed.await {
+            if !has_claimed {
+                self.came.notify_one();
+            }
             bell.rung().await;
         }
     }

@@ -1,0 +1,92 @@
+//! Rights of the store's user, looked up before they are needed.
+
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::{NAME, migrate, names::Names};
+use crate::store::SetupError;
+
+/// Functions that run with the rights of the store's user.
+const FUNCTIONS: [&str; 16] = [
+    "alone",
+    "call",
+    "calls",
+    "claim",
+    "complete",
+    "complete_within",
+    "forget",
+    "inspect",
+    "look",
+    "prepare",
+    "release",
+    "renew",
+    "resolve",
+    "stuck",
+    "sweep",
+    "tell",
+];
+
+/// Rights to use what there is of a schema.
+const TO_USE: &str = "
+SELECT 'USAGE on schema {schema_name}' FROM pg_namespace
+WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'USAGE')
+UNION ALL
+SELECT privilege || ' on table {schema_name}.' || relname
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+JOIN (VALUES ('{table}', 'SELECT'), ('{table}', 'INSERT'), ('{table}', 'UPDATE'), ('{table}', 'DELETE'),
+    ('{table}_versions', 'SELECT')) AS needed (name, privilege) ON needed.name = relname
+WHERE nspname = '{schema_name}' AND NOT has_table_privilege(pg_class.oid, privilege)
+UNION ALL
+SELECT 'EXECUTE on function {schema_name}.' || proname
+FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+WHERE nspname = '{schema_name}' AND proname IN ({functions}) AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')";
+
+/// Rights to make what there is not.
+const TO_MIGRATE: &str = "
+SELECT 'CREATE on database ' || current_database()
+WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '{schema_name}')
+    AND NOT has_database_privilege(current_database(), 'CREATE')
+UNION ALL
+SELECT 'CREATE on schema {schema_name}' FROM pg_namespace
+WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'CREATE')";
+
+/// Fails where the user may not use what there is of the schema.
+pub(super) async fn to_use(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
+    let functions = FUNCTIONS.map(|function| format!("'{}_{function}'", names.table)).join(", ");
+    check(connection, names.fill(TO_USE).replace("{functions}", &functions)).await
+}
+
+/// Fails where the user may not make what is missing of the schema.
+pub(super) async fn to_migrate(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
+    check(connection, names.fill(TO_MIGRATE)).await
+}
+
+/// Fails where `missing` finds any rights.
+async fn check(connection: &mut PgConnection, missing: String) -> Result<(), SetupError> {
+    let with_user = format!("SELECT current_user::text, missing FROM ({missing}) AS rights (missing)");
+    let rows =
+        sqlx::raw_sql(AssertSqlSafe(with_user)).fetch_all(connection).await.map_err(migrate::failed)?;
+    let read = |column| rows.iter().map(move |row| row.try_get::<&str, _>(column));
+    let missing = read(1).collect::<Result<Vec<_>, _>>().map_err(migrate::failed)?;
+    match read(0).next().transpose().map_err(migrate::failed)? {
+        None => Ok(()),
+        Some(user) => {
+            Err(SetupError::Rights { store: NAME, user: user.to_owned(), missing: missing.join(", ") })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_of_the_schema_is_looked_up() {
+        let made = |script: &str| {
+            let functions = script.split("CREATE FUNCTION {schema}.{table}_").skip(1);
+            functions.map(|rest| rest.split('(').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let mut made: Vec<_> = migrate::MIGRATIONS.iter().flat_map(|script| made(script)).collect();
+        made.sort();
+        assert_eq!(made, FUNCTIONS);
+    }
+}

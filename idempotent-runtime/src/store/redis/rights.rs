@@ -1,0 +1,88 @@
+//! Rights of the store's user, tried before they are needed, in ways that change nothing.
+//!
+//! `ACL DRYRUN` would say it too, but those who may not do everything may seldom ask that.
+
+use redis::{Cmd, RedisResult, Script, Value, from_redis_value};
+
+use super::{NAME, failure::says, link::Link, replicas::Replicas, words::Names};
+use crate::{request::Address, store::SetupError};
+
+/// An address that no entry has.
+const NOBODYS: [u8; 32] = [0; 32];
+
+/// Commands without which the store works, and what is lost.
+const USEFUL: [(&str, &str); 2] = [
+    ("PUBLISH", "a duplicate on another node learns of a completion up to five seconds late"),
+    ("SCAN", "stuck keys cannot be listed, and no key can be forgotten"),
+];
+
+/// Fails where the user may not do what the store will have to. A server in trouble, which answers
+/// with other errors, says nothing of rights.
+pub(super) async fn check(
+    link: &Link,
+    names: &Names,
+    replicas: Option<Replicas>,
+    user: &str,
+) -> Result<(), SetupError> {
+    let mut missing = of_scripts(link, names).await;
+    if replicas.is_some() && is_refused(&link.send(&command(&["WAIT", "0", "1"])).await) {
+        missing.push("WAIT".to_owned());
+    }
+    if !missing.is_empty() {
+        let user = user.to_owned();
+        return Err(SetupError::Rights { store: NAME, user, missing: missing.join(", ") });
+    }
+    warn(link, names).await;
+    Ok(())
+}
+
+/// Rights that the store's scripts lack.
+async fn of_scripts(link: &Link, names: &Names) -> Vec<String> {
+    let script = include_str!("scripts/rights.lua");
+    let (hash, key) = (Script::new(script).get_hash().to_owned(), names.key(Address::from_bytes(NOBODYS)));
+    let run = [command(&["EVALSHA", &hash, "0"]), command(&["EVAL", "return 0", "0"])];
+    let mut missing = Vec::new();
+    for (name, command) in ["EVALSHA", "EVAL"].into_iter().zip(run) {
+        if is_refused(&link.send(&command).await) {
+            missing.push(name.to_owned());
+        }
+    }
+    if missing.is_empty() {
+        let tried = link.send(command(&["EVAL", script, "1"]).arg(key)).await;
+        if is_refused(&tried) {
+            missing.push(format!("the keys {}", String::from_utf8_lossy(&names.pattern(&[]))));
+        }
+        missing.extend(tried.and_then(|names| from_redis_value::<Vec<String>>(&names)).unwrap_or_default());
+    }
+    missing
+}
+
+/// Asks Redis 7 and later, which say it to scripts.
+const USEFUL_ONES_MISSING: &str = "
+    local missing = {}
+    local function check(...)
+        if redis.acl_check_cmd and not redis.acl_check_cmd(...) then missing[#missing + 1] = (...) end
+    end
+    check('PUBLISH', ARGV[1], '')
+    check('SCAN', '0')
+    return missing";
+
+async fn warn(link: &Link, names: &Names) {
+    let asked = link.send(command(&["EVAL", USEFUL_ONES_MISSING, "0"]).arg(names.channel())).await;
+    let missing: Vec<String> = asked.and_then(|names| from_redis_value(&names)).unwrap_or_default();
+    for (name, lost) in USEFUL.iter().filter(|(name, _)| missing.iter().any(|missing| missing == name)) {
+        tracing::warn!(store = NAME, "the user may not {name}: {lost}");
+    }
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = Cmd::new();
+    command.arg(words);
+    command
+}
+
+/// Whether the server refuses for lack of rights, or does not know the command, as where it was
+/// renamed.
+fn is_refused(reply: &RedisResult<Value>) -> bool {
+    reply.as_ref().is_err_and(|error| says(error, "NOPERM") || says(error, "unknown command"))
+}

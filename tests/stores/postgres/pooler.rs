@@ -1,0 +1,294 @@
+//! Behind a pooler that lends a session of the server's for one transaction at a time.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use idempotent_runtime::{
+    PoolMode, PostgresStore, PostgresStoreBuilder, SetupError, Store,
+    conformance::{Subject, check},
+    store::{Claim, Record},
+};
+use idempotent_tests::{
+    pgbouncer::{PgBouncer, TAKES_SQLX},
+    postgres::Schema,
+    postgres_server::PostgresServer,
+};
+use sqlx::{
+    Connection, Executor, PgConnection, Row,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+};
+use tokio::task::JoinSet;
+
+use super::{HOUR, WON, claim, complete, hold, is_replay, retry, waiting::median_wake_up};
+use crate::{log::Log, requests::KEPT, times::is_within};
+
+/// A server, a pooler before it with five sessions, and a schema.
+struct Pooled {
+    schema: Schema,
+    pooler: PgBouncer,
+    _server: PostgresServer,
+}
+
+impl Pooled {
+    async fn new() -> Self {
+        let server = PostgresServer::start(&[]).await;
+        let pooler = PgBouncer::in_transaction_mode(server.options(), 5).await;
+        Pooled { schema: Schema::on(server.options()).await, pooler, _server: server }
+    }
+
+    fn builder(&self) -> PostgresStoreBuilder {
+        through(self.pooler.options(), &self.schema)
+    }
+
+    async fn store(&self) -> PostgresStore {
+        self.builder().build().await.unwrap()
+    }
+}
+
+fn through(pooler: PgConnectOptions, schema: &Schema) -> PostgresStoreBuilder {
+    PostgresStore::builder(PgPoolOptions::new().connect_lazy_with(pooler)).schema(&schema.name)
+}
+
+/// State of the session that the pooler has just lent, beside what the pooler sets for each
+/// client: settings, channels, prepared statements, locks, and temporary tables.
+const LOOK: &str = "SELECT pg_backend_pid(), concat_ws('; ',
+    (SELECT string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE source = 'session' AND name NOT IN
+        ('application_name', 'client_encoding', 'DateStyle', 'IntervalStyle', 'TimeZone', 'standard_conforming_strings')),
+    (SELECT string_agg(channel, ', ') FROM pg_listening_channels() AS channels (channel)),
+    (SELECT string_agg(statement, ', ') FROM pg_prepared_statements),
+    (SELECT string_agg(locktype, ', ') FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'),
+    (SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()))";
+
+/// Another client of the pooler's, and what it has seen.
+struct Looker {
+    connection: PgConnection,
+    sessions: BTreeSet<i32>,
+    looks: usize,
+}
+
+impl Looker {
+    async fn new(pooler: &PgBouncer) -> Self {
+        let connection = PgConnection::connect_with(&pooler.options()).await.unwrap();
+        Looker { connection, sessions: BTreeSet::new(), looks: 0 }
+    }
+
+    async fn look(&mut self) {
+        let row: PgRow = self.connection.fetch_one(LOOK).await.unwrap();
+        self.looks += 1;
+        self.sessions.insert(row.get(0));
+        assert_eq!(row.get::<&str, _>(1), "", "left behind, after {} looks", self.looks);
+    }
+}
+
+/// Number of looks of the other client.
+fn looks() -> usize {
+    std::env::var("POOLER_LOOKS").map_or(500, |looks| looks.parse().unwrap())
+}
+
+const CALLERS: usize = 64;
+
+/// An execution, its duplicate on another node, and its replay.
+async fn request(owning: &PostgresStore, other: &PostgresStore) {
+    let owner = hold();
+    assert_eq!(claim(owning, owner).await.unwrap(), WON);
+    let duplicate = retry(owner);
+    claim(other, duplicate).await.unwrap();
+    owning.renew(owner, HOUR).await.unwrap();
+    let waiting = async {
+        other.changed(duplicate.address).await;
+        is_replay(&claim(other, duplicate).await.unwrap(), owner);
+    };
+    let completing = async { complete(owning, owner).await.unwrap() };
+    futures_util::join!(waiting, completing);
+    let released = hold();
+    assert_eq!(claim(other, released).await.unwrap(), WON);
+    other.release(released).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn another_client_of_a_pooler_sees_nothing_of_the_stores() {
+    let pooled = Pooled::new().await;
+    let mut looker = Looker::new(&pooled.pooler).await;
+    looker.look().await;
+    let nodes = [pooled.store().await, pooled.store().await];
+    let ends = Arc::new(AtomicBool::new(false));
+    let mut load = JoinSet::new();
+    for caller in 0..CALLERS {
+        let ([one, other], ends) = (nodes.clone(), Arc::clone(&ends));
+        load.spawn(async move {
+            let mut requests = 0;
+            while !ends.load(SeqCst) {
+                if caller % 2 == 0 {
+                    request(&one, &other).await
+                } else {
+                    request(&other, &one).await
+                }
+                requests += 1;
+            }
+            requests
+        });
+    }
+    while looker.looks < looks() {
+        looker.look().await;
+        if looker.looks % 100 == 0 {
+            nodes[0].sweep().await.unwrap();
+            nodes[1].inspect(hold().address).await.unwrap();
+        }
+    }
+    ends.store(true, SeqCst);
+    let requests: usize = load.join_all().await.iter().sum();
+    println!("{requests} requests, {} looks at {} sessions", looker.looks, looker.sessions.len());
+    assert!(looker.sessions.len() > 1, "{:?}", looker.sessions);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn behind_a_pooler_in_session_mode_that_is_said_to_be_one_notifications_are_heard() {
+    let server = PostgresServer::start(&[]).await;
+    let settings = ["pool_mode = session", "default_pool_size = 20", TAKES_SQLX];
+    let pooler = PgBouncer::start(server.options(), &settings).await;
+    let schema = Schema::on(server.options()).await;
+    let store = through(pooler.options(), &schema).pool_mode(PoolMode::Session).build().await.unwrap();
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    assert_eq!(schema.number(listening).await, 1);
+    for node in [&store, &through(pooler.options(), &schema).build().await.unwrap()] {
+        let owner = hold();
+        assert_eq!(claim(&store, owner).await.unwrap(), WON);
+        complete(&store, owner).await.unwrap();
+        is_replay(&claim(node, retry(owner)).await.unwrap(), owner);
+    }
+}
+
+#[tokio::test]
+async fn a_pooler_in_statement_mode_is_refused_with_the_remedy() {
+    let server = PostgresServer::start(&[]).await;
+    let pooler = PgBouncer::start(server.options(), &["pool_mode = statement", TAKES_SQLX]).await;
+    let error = through(pooler.options(), &Schema::on(server.options()).await).build().await.unwrap_err();
+    assert!(matches!(error, SetupError::Setting { .. }), "{error}");
+    assert!(error.to_string().contains("set its `pool_mode` to `transaction`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pooler_that_refuses_what_the_pool_asks_for_is_an_error_with_the_remedy() {
+    let server = PostgresServer::start(&[]).await;
+    // Newer ones take options, but none that they do not know.
+    let pooler = PgBouncer::start(server.options(), &["pool_mode = transaction"]).await;
+    let schema = Schema::on(server.options()).await;
+    let asks = pooler.options().options([("jit", "off")]);
+    let error = through(asks, &schema).build().await.unwrap_err();
+    assert!(error.to_string().contains("`ignore_startup_parameters`"), "{error}");
+    // What sqlx asks for by itself, and PgBouncer refuses by default, the store leaves out.
+    through(pooler.options(), &schema).build().await.unwrap();
+    PostgresStore::connect(&pooler.url()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_itself_is_not_taken_for_a_pooler() {
+    let schema = Schema::new().await;
+    for _ in 0..20 {
+        let (log, guard) = Log::listen();
+        let store = schema.store().await;
+        drop(guard);
+        assert!(!log.text().contains("pooler"), "{}", log.text());
+        drop(store);
+    }
+    schema.drop().await;
+}
+
+#[tokio::test]
+async fn a_pooler_is_told_of_once() {
+    let pooled = Pooled::new().await;
+    let (log, guard) = Log::listen();
+    let _store = pooled.store().await;
+    drop(guard);
+    assert_eq!(log.text().matches("a pooler lends sessions of the server").count(), 1, "{}", log.text());
+}
+
+/// However busy the pooler is, and however few sessions it has opened yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pooler_is_recognised_while_others_use_it() {
+    for busy in [0, 1, 4, 20] {
+        let pooled = Pooled::new().await;
+        let ends = Arc::new(AtomicBool::new(false));
+        let mut others = JoinSet::new();
+        for _ in 0..busy {
+            let (options, ends) = (pooled.pooler.options(), Arc::clone(&ends));
+            others.spawn(async move {
+                let mut connection = PgConnection::connect_with(&options).await.unwrap();
+                while !ends.load(SeqCst) {
+                    connection.execute("SELECT pg_sleep(0.001 * random())").await.unwrap();
+                }
+            });
+        }
+        for _ in 0..10 {
+            let (log, guard) = Log::listen();
+            let _store = pooled.store().await;
+            drop(guard);
+            assert!(log.text().contains("a pooler lends sessions"), "{busy} others: {}", log.text());
+        }
+        ends.store(true, SeqCst);
+        others.join_all().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_duplicate_on_another_node_behind_a_pooler_has_the_response_soon() {
+    let pooled = Pooled::new().await;
+    let (owning, waiting) = (pooled.store().await, pooled.store().await);
+    let wake_up = async || median_wake_up(&owning, &waiting, 11).await;
+    is_within(Duration::from_millis(60), "median wake-up by looks", wake_up).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_postgres_store_conforms_behind_a_pooler() {
+    let pooled = Pooled::new().await;
+    let builder = pooled.builder();
+    builder.clone().build().await.unwrap();
+    let schema = Arc::new(pooled.schema);
+    let shift = move |time| {
+        let schema = Arc::clone(&schema);
+        async move { schema.shift(time).await }
+    };
+    let open = move || {
+        let builder = builder.clone();
+        async move { builder.build().await.unwrap() }
+    };
+    check(Subject::new(open).shift(shift).keys(20).resolves().inspects()).await.assert();
+}
+
+/// Bytes that look like SQL, and as many as a response may have by default.
+#[tokio::test]
+async fn records_of_any_length_and_bytes_come_back_through_a_pooler() {
+    let pooled = Pooled::new().await;
+    let store = pooled.store().await;
+    let every_byte: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    for bytes in [Vec::new(), vec![0], b"'; DROP TABLE keys; --\\\\".to_vec(), every_byte] {
+        let (owner, record) = (hold(), Record::from_bytes(bytes));
+        assert_eq!(claim(&store, owner).await.unwrap(), WON);
+        store.complete(owner, record.clone(), KEPT).await.unwrap();
+        let Claim::Replay { record: found, .. } = claim(&store, retry(owner)).await.unwrap() else {
+            panic!("a replay")
+        };
+        assert!(found == record, "{} bytes", record.as_bytes().len());
+    }
+}
+
+/// A call through a pooler is text, which holds the record in hexadecimal.
+#[tokio::test]
+async fn no_record_is_logged_on_its_way_through_a_pooler() {
+    let pooled = Pooled::new().await;
+    let (log, guard) = Log::listen_to_all();
+    let store = pooled.store().await;
+    let owner = hold();
+    claim(&store, owner).await.unwrap();
+    store.complete(owner, Record::from_bytes(b"a secret".to_vec()), KEPT).await.unwrap();
+    drop(guard);
+    let (log, secret) = (log.text(), "6120736563726574");
+    assert!(log.contains("CREATE TABLE"), "statements are logged");
+    assert!(!log.contains(secret), "{log}");
+}

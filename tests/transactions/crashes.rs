@@ -1,6 +1,6 @@
 //! A bank whose process is killed at every point of a transfer.
 
-use std::{collections::HashMap, net::SocketAddr, process::Stdio, sync::Mutex};
+use std::{collections::HashMap, env, net::SocketAddr, process::Stdio, sync::Mutex};
 
 use futures_util::future::join_all;
 use idempotent_tests::{
@@ -58,12 +58,17 @@ impl Teller {
     }
 
     /// Sends a request that stops at `point`, and kills the process once it stands still there.
-    async fn killed_at(mut self, point: &str, key: &str) {
+    async fn killed_at(self, point: &str, key: &str) {
+        self.killed_on_a_way(point, key, "X-Way-None: ").await;
+    }
+
+    /// The same, for a request with one header more.
+    async fn killed_on_a_way(mut self, point: &str, key: &str, way: &str) {
         let (stop, key) = (format!("X-Stop: {point}"), format!("Idempotency-Key: {key}"));
         let mut lines = self.lines.lock().unwrap().take().unwrap();
         loop {
             let mut connection = Http1::open(self.address).await;
-            connection.send(&post("/transfers", &[&stop, &key], b"")).await;
+            connection.send(&post("/transfers", &[&stop, &key, way], b"")).await;
             tokio::select! {
                 line = within(lines.next_line()) => {
                     assert_eq!(line.unwrap().as_deref(), Some("here"), "at {point}");
@@ -148,4 +153,109 @@ async fn a_process_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() 
     every_transfer_happens_once(&["sqlite".into(), file.to_str().unwrap().into()]).await;
     let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
     assert_eq!(totals, EXPECTED);
+}
+
+/// How often a process is killed on each way out: `WAYS_OUT=50 cargo test` for more than a short
+/// run.
+fn kills() -> usize {
+    env::var("WAYS_OUT").map_or(3, |times| times.parse().unwrap())
+}
+
+/// Kills processes whose handlers end their transaction before they end: behind their writes, once
+/// it has ended, and when the client has been refused. Then retries everything to its end.
+async fn every_way_out_transfers_once(arguments: &[String], ways: &[&str]) -> i64 {
+    let mut transfers = 0;
+    for (number, way) in ways.iter().enumerate() {
+        for point in ["written", "left", "refused"] {
+            let keys: Vec<_> = (0..kills()).map(|kill| format!("way{number}-{point}-{kill}")).collect();
+            for key in &keys {
+                let way = format!("X-Way: {way}");
+                Teller::start(arguments).await.killed_on_a_way(point, key, &way).await;
+            }
+            let teller = Teller::start(arguments).await;
+            for reply in join_all(keys.iter().map(|key| teller.ask(key))).await {
+                assert_eq!((reply.status, reply.is_replay()), (201, false), "{way}: {reply:?}");
+                transfers += 1;
+            }
+        }
+    }
+    transfers
+}
+
+/// Kills processes whose handlers have committed, before they do so and once their client has been
+/// refused. Then retries everything to its end.
+async fn every_commit_of_a_handlers_own_stands_once(arguments: &[String], ways: &[&str]) -> i64 {
+    let mut transfers = 0;
+    for (number, way) in ways.iter().enumerate() {
+        for (point, retry) in [("written", 201), ("refused", 409)] {
+            let keys: Vec<_> = (0..kills()).map(|kill| format!("own{number}-{point}-{kill}")).collect();
+            for key in &keys {
+                let way = format!("X-Way: {way}");
+                Teller::start(arguments).await.killed_on_a_way(point, key, &way).await;
+            }
+            let teller = Teller::start(arguments).await;
+            for reply in join_all(keys.iter().map(|key| teller.ask(key))).await {
+                assert_eq!(reply.status, retry, "{way}: {reply:?}");
+                transfers += 1;
+            }
+        }
+    }
+    transfers
+}
+
+fn totals(transfers: i64) -> [i64; 4] {
+    [1000 - transfers, transfers, transfers, transfers]
+}
+
+/// What a handler does that has not noticed that its transaction has ended.
+const AND_ON: &str = "INSERT INTO transfers VALUES ('{key}')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_on_every_way_out_on_sqlite_leaves_everything_or_nothing() {
+    let scratch = Scratch::new();
+    let file = scratch.file("bank.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
+    sqlx::raw_sql(ENDING_TABLES).execute(&pool).await.unwrap();
+    let arguments = ["sqlite".into(), file.to_str().unwrap().into()];
+    let ways = [
+        "ROLLBACK",
+        "INSERT INTO once VALUES ('taken')",
+        "INSERT OR ROLLBACK INTO plain VALUES ('taken')",
+        "INSERT INTO plain VALUES ('thrown')",
+        "PRAGMA max_page_count = 1;INSERT INTO once VALUES (hex(zeroblob(1000000)));PRAGMA max_page_count = 100000",
+    ];
+    let ways = ways.map(|way| format!("{way};{AND_ON};BEGIN;{AND_ON};COMMIT"));
+    let mut transfers = every_way_out_transfers_once(&arguments, &ways.each_ref().map(String::as_str)).await;
+    let commits = [format!("COMMIT;{AND_ON};BEGIN;{AND_ON};COMMIT")];
+    transfers += every_commit_of_a_handlers_own_stands_once(&arguments, &[&commits[0]]).await;
+    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(found, totals(transfers));
+}
+
+/// Tables on which SQLite ends transactions.
+const ENDING_TABLES: &str = "CREATE TABLE once (key text PRIMARY KEY ON CONFLICT ROLLBACK); \
+     INSERT INTO once VALUES ('taken'); \
+     CREATE TABLE plain (key text PRIMARY KEY); INSERT INTO plain VALUES ('taken'); \
+     CREATE TRIGGER thrown BEFORE INSERT ON plain WHEN new.key = 'thrown' \
+     BEGIN SELECT RAISE(ROLLBACK, 'thrown'); END";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_on_every_way_out_on_postgres_leaves_everything_or_nothing() {
+    let schema = Schema::new().await;
+    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
+    let url = idempotent_tests::stores::database_url();
+    let arguments = ["postgres".into(), url, schema.name.clone()];
+    let begun = format!("ROLLBACK;BEGIN;{AND_ON}");
+    let ways = ["ROLLBACK", "ROLLBACK AND CHAIN", "SELECT 1/0;ROLLBACK", begun.as_str()];
+    let mut transfers = every_way_out_transfers_once(&arguments, &ways).await;
+    let commits = ["COMMIT".to_owned(), format!("COMMIT;BEGIN;{AND_ON}")];
+    transfers += every_commit_of_a_handlers_own_stands_once(&arguments, &[&commits[0], &commits[1]]).await;
+    let options = schema.options().options([("search_path", &schema.name)]);
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(found, totals(transfers));
+    pool.close().await;
+    schema.drop().await;
 }

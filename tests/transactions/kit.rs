@@ -136,6 +136,10 @@ impl Handler {
         self.0.open.add_permits(1);
     }
 
+    fn sql(&self, word: &str, key: &str) -> String {
+        word.replace('~', " ").replace("{rows}", &self.0.table).replace("{key}", key)
+    }
+
     async fn wait(&self) {
         self.0.began.add_permits(1);
         self.0.open.acquire().await.unwrap().forget();
@@ -144,8 +148,10 @@ impl Handler {
 
 /// Does what the body says, word by word, and answers with the status that is its last word.
 ///
-/// `insert` adds a row with the key; `wait` waits to be let through; `panic` panics; `linger` leaves the transaction behind. Any other
-/// word is SQL, with `~` for each space and `{rows}` for the table: where it fails the handler answers so, or goes on after `swallow:`.
+/// `insert` adds a row with the key; `wait` waits to be let through; `panic` panics; `linger`
+/// leaves the transaction behind, and `linger:` runs the SQL that follows there before. Any other
+/// word is SQL, with `~` for each space, `{rows}` for the table and `{key}` for the key: where it
+/// fails the handler answers so, or goes on after `swallow:`.
 #[idempotent(ttl = "24h", scope = "global", wait = "60s", transaction)]
 async fn act<DB>(
     request: HttpRequest,
@@ -168,17 +174,22 @@ where
             }
             "wait" => shared.wait().await,
             "panic" => panic!("as it was told"),
-            "linger" => {
+            left_behind if left_behind.starts_with("linger") => {
                 let shared = shared.clone();
+                let last = left_behind.strip_prefix("linger:").map(|last| shared.sql(last, key));
                 actix_web::rt::spawn(async move {
                     shared.wait().await;
+                    if let Some(last) = last {
+                        let _ = (&mut *tx).execute(AssertSqlSafe(last)).await;
+                    }
                     drop(tx);
+                    shared.wait().await;
                 });
                 break;
             }
             statement => {
-                let sql = statement.trim_start_matches("swallow:").replace('~', " ");
-                let done = (&mut *tx).execute(AssertSqlSafe(sql.replace("{rows}", &shared.0.table))).await;
+                let sql = shared.sql(statement.trim_start_matches("swallow:"), key);
+                let done = (&mut *tx).execute(AssertSqlSafe(sql)).await;
                 if !statement.starts_with("swallow:") {
                     done?;
                 }

@@ -8,23 +8,26 @@ use tokio::time::{Instant, sleep};
 use super::{
     Claimed, Fate, Handled, Job, claim_request, complete,
     file::{self, Filed},
-    give_back_unknown, handle,
+    give_back_unknown, handle, unknown,
 };
 use crate::{
     context::Execution,
     flight::{Ending, Lead},
     idempotency::Executing,
+    observe::Outcome,
     pace::Pace,
     policy::Replay,
     request::body,
     response::{Code, Reason, capture::Captured},
     store::{Claim, Completion, Record},
-    transaction::{Failure, Left, Open, Slot, TransactionError},
+    transaction::{End, Failure, Left, Open, Slot, Standing, TransactionError},
 };
 
 // The claim has been won and is committed: whoever else comes finds it, and waits without a connection. From there:
 //
-//   handler ─ never began, panics, answers 5xx or what is never stored (401, 407, 408, 421, 425, 429)
+//   handler ─ its transaction has ended before it ─┬─ rolled back ─▶ released, whatever it answers
+//                                                  └─ committed ───▶ completed: the outcome is unknown
+//           ─ never began, panics, answers 5xx or what is never stored (401, 407, 408, 421, 425, 429)
 //               ─▶ rolled back ─▶ released: the next attempt runs
 //           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
 //           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands ─▶ commit ─┬─ done ──────▶ completed
@@ -54,26 +57,48 @@ where
     let left = slot.close();
     let (ended, fate) = Fate::of(handled, Replay::Final, settings.replay_set_cookie);
     claimed.account.ends(ended);
-    match fate {
-        Fate::Released(response) => {
-            let is_lost = roll_back(left).await.is_err();
-            if is_lost || may_succeed_later {
-                return rolled_back(claimed).await;
-            }
-            claimed.release(Ok(response)).await
-        }
+    let fate = match fate {
         Fate::Recorded(record, response) if keeps_rows(response.status()) => {
-            end_with_rows(claimed, left, record, response).await
+            return end_with_rows(claimed, left, record, response).await;
         }
-        Fate::Recorded(record, response) => {
-            let _ = roll_back(left).await;
-            Ok(complete::stored(claimed, record, response).await)
+        fate => fate,
+    };
+    let end = take_back(left).await;
+    match (fate, end) {
+        (_, Ok(End::CommittedBefore)) => committed_before(claimed).await,
+        (Fate::Lost(record, response), _) => Ok(complete::lost(claimed, record, response).await),
+        (Fate::Released(_), end) if may_succeed_later || end.is_err() => rolled_back(claimed).await,
+        (Fate::Released(response), Ok(End::RolledBackBefore)) if is_500(&response) => {
+            rolled_back_before(claimed, response).await
         }
-        Fate::Lost(record, response) => {
-            let _ = roll_back(left).await;
-            Ok(complete::lost(claimed, record, response).await)
-        }
+        (_, Ok(End::RolledBackBefore)) => rolled_back_before(claimed, internal_error()).await,
+        (Fate::Released(response), _) => claimed.release(Ok(response)).await,
+        (Fate::Recorded(record, response), _) => Ok(complete::stored(claimed, record, response).await),
     }
+}
+
+/// The handler's transaction was rolled back while the handler had it.
+async fn rolled_back_before(claimed: Claimed, response: HttpResponse) -> Result<HttpResponse, Reason> {
+    tracing::error!(
+        handler = claimed.policy.handler,
+        "the handler's transaction was rolled back before the handler had ended, by a ROLLBACK or by an error on which \
+         the database rolls back: nothing is kept, and the key is free"
+    );
+    claimed.release(Ok(response)).await
+}
+
+/// The handler has committed its transaction, or nobody can tell that it has not: what it did may
+/// stand.
+async fn committed_before(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
+    tracing::error!(
+        handler = claimed.policy.handler,
+        "the handler has committed its transaction itself, and without its response: what it did stands, and \
+         the outcome of the key is unknown"
+    );
+    let mut account = claimed.account.take();
+    account.ends(Outcome::Abandoned);
+    unknown::record(claimed).await;
+    Ok(internal_error())
 }
 
 /// Whether the rows of a handler that answers with this status are kept.
@@ -112,13 +137,25 @@ fn may_succeed_later(handled: &Handled) -> bool {
 }
 
 /// Takes back what the handler has done.
-async fn roll_back(left: Left) -> Result<(), sqlx::Error> {
-    let Left::Open(mut open) = left else { return Ok(()) };
-    let rolled_back = open.rollback().await;
-    if let Err(error) = &rolled_back {
+async fn take_back(left: Left) -> Result<End, sqlx::Error> {
+    let end = match left {
+        Left::Nothing => Ok(End::TakenBack),
+        Left::Lent(standing) => Ok(left_behind(standing)),
+        Left::Open(mut open) => open.take_back().await,
+    };
+    if let Err(error) = &end {
         tracing::warn!(%error, "a transaction could not be rolled back: its connection is closed");
     }
-    rolled_back
+    end
+}
+
+/// A transaction that something has which the handler has left behind is closed when that is done.
+fn left_behind(standing: Standing) -> End {
+    match standing {
+        Standing::Stands | Standing::Failed => End::TakenBack,
+        Standing::RolledBack => End::RolledBackBefore,
+        Standing::Committed | Standing::Unknown => End::CommittedBefore,
+    }
 }
 
 async fn end_with_rows(
@@ -130,12 +167,12 @@ async fn end_with_rows(
     match left {
         Left::Nothing => Ok(complete::stored(claimed, record, response).await),
         Left::Open(open) => commit(claimed, open, record, response).await,
-        Left::Lent => {
+        left @ Left::Lent(_) => {
             tracing::error!(
                 handler = claimed.policy.handler,
                 "the handler has ended and its IdempotentTx has not: nothing is committed"
             );
-            claimed.release(Ok(internal_error())).await
+            ended_without(claimed, take_back(left).await).await
         }
     }
 }
@@ -149,20 +186,31 @@ async fn commit(
     claimed.account.asks();
     claimed.lead.finishing(claimed.hold);
     match open.write(&claimed.hold, &record, claimed.retention).await {
-        Ok(Completion::Stored) => {}
-        Ok(Completion::Fenced(winner)) => {
-            let _ = roll_back(Left::Open(open)).await;
+        Ok(Some(Completion::Stored)) => {}
+        Ok(Some(Completion::Fenced(winner))) => {
+            let _ = take_back(Left::Open(open)).await;
             return lost_to_another(claimed, winner);
         }
+        Ok(None) => {
+            tracing::error!(
+                handler = claimed.policy.handler,
+                "the handler's transaction does not stand any more, or has a savepoint open: nothing is committed"
+            );
+            return ended_without(claimed, take_back(Left::Open(open)).await).await;
+        }
         Err(error) => {
-            let _ = roll_back(Left::Open(open)).await;
-            return refused(claimed, error).await;
+            return match take_back(Left::Open(open)).await {
+                Ok(End::TakenBack) | Err(_) => refused(claimed, error).await,
+                end => ended_without(claimed, end).await,
+            };
         }
     }
     match open.commit().await {
         Ok(()) => Ok(file::end(claimed, record, Completion::Stored).answer(response)),
         Err(error) if error.as_database_error().is_some() && Failure::of(&error) != Failure::Unavailable => {
-            let _ = roll_back(Left::Open(open)).await;
+            // That it has ended now is this commit's doing, whatever is found.
+            let _ = open.take_back().await;
+            drop(open);
             refused(claimed, error).await
         }
         Err(error) => {
@@ -171,6 +219,16 @@ async fn commit(
             drop(open);
             in_doubt(claimed, record, response).await
         }
+    }
+}
+
+/// Ends a request whose rows could not be kept together with its record.
+async fn ended_without(claimed: Claimed, end: Result<End, sqlx::Error>) -> Result<HttpResponse, Reason> {
+    match end {
+        Ok(End::TakenBack) => claimed.release(Ok(internal_error())).await,
+        Ok(End::RolledBackBefore) => rolled_back_before(claimed, internal_error()).await,
+        Ok(End::CommittedBefore) => committed_before(claimed).await,
+        Err(_) => rolled_back(claimed).await,
     }
 }
 
@@ -193,6 +251,10 @@ async fn refused(claimed: Claimed, error: sqlx::Error) -> Result<HttpResponse, R
 
 fn internal_error() -> HttpResponse {
     HttpResponse::InternalServerError().finish()
+}
+
+fn is_500(response: &HttpResponse) -> bool {
+    response.status() == StatusCode::INTERNAL_SERVER_ERROR
 }
 
 /// How long the client waits to hear whether its request took effect.

@@ -11,6 +11,7 @@ mod late;
 mod lease;
 mod reconciled;
 mod store_failure;
+mod unknown;
 
 pub(crate) use complete::mark_not_stored;
 pub(crate) use detach::{Panicked, carried, detached};

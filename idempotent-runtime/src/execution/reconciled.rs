@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, HttpResponse, Responder};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::{Claimed, Filed, Job, complete, file, handle::message, recorded, renewed_in_time, run};
+use super::{Claimed, Filed, Job, complete, handle::message, recorded, renewed_in_time, run, unknown};
 use crate::{
     context::Execution,
     flight::{Ending, Lead},
@@ -17,9 +17,8 @@ use crate::{
     response::{
         Code, Reason,
         capture::{Captured, capture},
-        record,
     },
-    store::{Renewal, Retention},
+    store::Renewal,
 };
 
 /// How long the application may take to say what becomes of an execution.
@@ -127,10 +126,7 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
 async fn refused(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
     let mut account = claimed.account.take();
     account.refused(Code::OutcomeUnknown);
-    let Retention { replay, remember } = claimed.retention;
-    // It does not expire into something that is known.
-    let retention = Retention { replay: replay.saturating_add(remember), remember: Duration::ZERO };
-    let winner = match file(Claimed { retention, ..claimed }, record::of_refusal()).await {
+    let winner = match unknown::record(claimed).await {
         Filed::Fenced(winner) => {
             account.ends(Outcome::Fenced);
             winner.and_then(complete::replay)

@@ -1,12 +1,13 @@
-//! A transaction that has begun, and what a database has to offer for it.
+//! A transaction that has begun, and how it ends.
 
 use std::{io, ops::DerefMut, time::Duration};
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use sqlx::{Error, SqlStr, pool::PoolConnection};
+use sqlx::{Error, pool::PoolConnection};
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout;
 
+use super::database::{Database, Standing};
 use crate::store::{Completion, Hold, Record, Retention};
 
 /// How long the record may take to be written, and a rollback.
@@ -14,50 +15,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the commit may take: it is what waits for disks and replicas.
 const COMMIT: Duration = Duration::from_secs(5);
 
-/// A database in which a handler's rows can commit together with the record: sqlx's `Postgres` and `Sqlite`, with the features of
-/// the stores of these names.
-pub trait TransactionalDatabase: Database {}
-
-impl<DB: Database> TransactionalDatabase for DB {}
-
-/// What a store of this database has to offer.
-pub trait Database: sqlx::Database {
-    /// What the store knows: where to begin, and where records are.
-    type Access: Clone + Send + Sync + 'static;
-    /// Whatever has to be kept until the transaction has ended.
-    type Turn: 'static;
-    /// Whether nobody else writes to the database, the store itself included, while a transaction is open.
-    const WRITES_ALONE: bool;
-
-    /// A connection of the application's pool, on which a transaction may begin.
-    fn acquire(
-        access: &Self::Access,
-    ) -> impl Future<Output = Result<(PoolConnection<Self>, Self::Turn), Error>>;
-
-    /// What begins a transaction.
-    fn statement() -> SqlStr;
-
-    /// Writes the record in place of the claim, if the hold still stands.
-    fn complete(
-        connection: &mut Self::Connection,
-        access: &Self::Access,
-        hold: &Hold,
-        record: &Record,
-        retention: Retention,
-    ) -> impl Future<Output = Result<Completion, Error>>;
-}
-
 // The connection of a transaction:
 //
 //   acquired ─ BEGIN ─▶ lent to the handler ─ it ends ─▶ given back ─ record written ─▶ given back ─ committed ──▶ in the pool again
 //                                                         └ rolled back ─▶ in the pool again
 //
-// Any failure, and being dropped in between, closes it: nobody uses it in a state that nobody knows, and the server rolls back what
-// was not committed.
+// Any failure, being dropped in between, and a transaction that ends while it is lent, close it:
+// nobody uses it in a state that nobody knows, and the server rolls back what was not committed.
 /// A transaction of the application's database.
 pub(crate) struct Begun<DB: Database> {
     connection: PoolConnection<DB>,
     access: DB::Access,
+    mark: DB::Mark,
+    is_used: bool,
     ended: bool,
     turn: Option<DB::Turn>,
 }
@@ -65,11 +35,24 @@ pub(crate) struct Begun<DB: Database> {
 /// How many transactions are open, one inside the other, where the handler has left only the execution's own.
 const ONE: usize = 1;
 
+/// How a transaction has come to its end without a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was taken back after its handler had ended.
+    TakenBack,
+    /// It had been rolled back before its handler ended.
+    RolledBackBefore,
+    /// The handler has committed it, or nobody can tell that it has not.
+    CommittedBefore,
+}
+
 impl<DB: Database> Begun<DB> {
     pub(super) async fn begin(access: DB::Access) -> Result<Self, Error> {
-        let (connection, turn) = DB::acquire(&access).await?;
-        let mut begun = Begun { connection, access, ended: false, turn: Some(turn) };
-        DB::TransactionManager::begin(&mut begun.connection, Some(DB::statement())).await?;
+        let mut connection = DB::acquire(&access).await?;
+        let mark = DB::mark(&mut connection).await?;
+        let mut begun = Begun { connection, access, mark, is_used: false, ended: false, turn: None };
+        begun.turn = Some(DB::turn(&begun.access).await?);
+        DB::TransactionManager::begin(&mut begun.connection, Some(DB::statement(&begun.mark))).await?;
         Ok(begun)
     }
 
@@ -78,7 +61,12 @@ impl<DB: Database> Begun<DB> {
     }
 
     pub(super) fn connection_mut(&mut self) -> &mut DB::Connection {
+        self.is_used = true;
         &mut self.connection
+    }
+
+    pub(super) fn mark(&self) -> DB::Mark {
+        self.mark.clone()
     }
 
     fn depth(&self) -> usize {
@@ -90,32 +78,56 @@ impl<DB: Database> Begun<DB> {
         hold: &Hold,
         record: &Record,
         retention: Retention,
-    ) -> Result<Completion, Error> {
+    ) -> Result<Option<Completion>, Error> {
         if self.depth() != ONE {
-            let left = "the handler has ended its transaction, or has left one open inside it";
-            return Err(Error::Protocol(left.to_owned()));
+            return Ok(None);
         }
-        in_time(PATIENCE, DB::complete(&mut self.connection, &self.access, hold, record, retention)).await
-    }
-
-    /// Whoever is next need not wait for what is left to be done.
-    fn has_ended(&mut self) {
-        self.ended = true;
-        self.turn = None;
+        let Begun { connection, access, mark, .. } = self;
+        in_time(PATIENCE, DB::complete(connection, access, mark, hold, record, retention)).await
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
         in_time(COMMIT, DB::TransactionManager::commit(&mut self.connection)).await?;
-        self.has_ended();
+        self.give_back().await;
         Ok(())
+    }
+
+    async fn take_back(&mut self) -> Result<End, Error> {
+        let found = self.standing().await?;
+        // Also what the handler has begun after it: that may hold locks until the connection is
+        // closed.
+        let rolled_back = self.rollback().await;
+        let end = match found {
+            Standing::Stands => End::TakenBack,
+            Standing::Failed if self.standing().await? != Standing::Committed => End::TakenBack,
+            Standing::RolledBack => End::RolledBackBefore,
+            Standing::Failed | Standing::Committed | Standing::Unknown => End::CommittedBefore,
+        };
+        if end == End::TakenBack {
+            rolled_back?;
+            self.give_back().await;
+        }
+        Ok(end)
+    }
+
+    async fn standing(&mut self) -> Result<Standing, Error> {
+        if !self.is_used {
+            return Ok(Standing::Stands);
+        }
+        in_time(PATIENCE, DB::standing(&mut self.connection, &self.mark)).await
     }
 
     async fn rollback(&mut self) -> Result<(), Error> {
         while self.depth() > 0 {
             in_time(PATIENCE, DB::TransactionManager::rollback(&mut self.connection)).await?;
         }
-        self.has_ended();
         Ok(())
+    }
+
+    /// Gives the connection back as it came. Whoever is next need not wait for that.
+    async fn give_back(&mut self) {
+        self.turn = None;
+        self.ended = in_time(PATIENCE, DB::unmark(&mut self.connection)).await.is_ok();
     }
 }
 
@@ -133,19 +145,20 @@ impl<DB: Database> Drop for Begun<DB> {
 
 /// A transaction that its handler has given back, of whichever database.
 pub(crate) trait Open {
-    /// Writes the record in place of the claim, if the hold still stands.
+    /// Writes the record in place of the claim, if the hold still stands. `None` where the
+    /// transaction is not the one that was begun, or has another one open inside it.
     fn write<'a>(
         &'a mut self,
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> LocalBoxFuture<'a, Result<Completion, Error>>;
+    ) -> LocalBoxFuture<'a, Result<Option<Completion>, Error>>;
 
     /// Commits. Where the failure is not the database's own it is not known whether it has.
     fn commit(&mut self) -> LocalBoxFuture<'_, Result<(), Error>>;
 
-    /// Takes everything back.
-    fn rollback(&mut self) -> LocalBoxFuture<'_, Result<(), Error>>;
+    /// Takes everything back that can be taken back, and tells how it came to its end.
+    fn take_back(&mut self) -> LocalBoxFuture<'_, Result<End, Error>>;
 }
 
 impl<DB: Database, B: DerefMut<Target = Begun<DB>>> Open for B {
@@ -154,7 +167,7 @@ impl<DB: Database, B: DerefMut<Target = Begun<DB>>> Open for B {
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> LocalBoxFuture<'a, Result<Completion, Error>> {
+    ) -> LocalBoxFuture<'a, Result<Option<Completion>, Error>> {
         Begun::write(self, hold, record, retention).boxed_local()
     }
 
@@ -162,7 +175,7 @@ impl<DB: Database, B: DerefMut<Target = Begun<DB>>> Open for B {
         Begun::commit(self).boxed_local()
     }
 
-    fn rollback(&mut self) -> LocalBoxFuture<'_, Result<(), Error>> {
-        Begun::rollback(self).boxed_local()
+    fn take_back(&mut self) -> LocalBoxFuture<'_, Result<End, Error>> {
+        Begun::take_back(self).boxed_local()
     }
 }

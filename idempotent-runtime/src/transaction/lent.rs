@@ -14,7 +14,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     TransactionError,
-    begun::{Begun, TransactionalDatabase},
+    begun::Begun,
+    database::TransactionalDatabase,
     slot::{Slot, Unlent},
 };
 use crate::response::OwnAnswer;
@@ -38,7 +39,16 @@ use crate::response::OwnAnswer;
 /// # What to know
 ///
 /// - A handler has one. It is not sent to another thread, and what outlives the handler with it gets nothing committed.
-/// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business: a `COMMIT` of its own makes two transactions of one.
+/// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business. Where it has
+/// ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
+/// `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing is
+/// kept and the key is free. After a `COMMIT` of the handler's own what it did stands, and the key
+/// is `outcome_unknown`; where the process dies in between, a retry runs it again.
+/// - SQLite refuses what a handler runs after that. PostgreSQL carries it out: what runs there
+///   after a
+/// `ROLLBACK` of the handler's own is not part of the transaction, and each retry runs it again.
+/// - In SQLite the commit and rollback hooks of its connection are taken for it, and removed
+///   afterwards.
 /// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the handler answers with
 ///   [`TransactionError`], as `?` on a `sqlx::Error` does; the key is free again.
 /// - An isolation level above `READ COMMITTED` (`SET TRANSACTION ISOLATION LEVEL …` as the first statement) works for handlers that take less
@@ -66,8 +76,9 @@ impl<DB: TransactionalDatabase> IdempotentTx<DB> {
         let slot = Slot::current()?;
         let access = slot.beginning::<DB>()?;
         let begun = Begun::begin(access).await.map_err(TransactionError::from)?;
+        let mark = begun.mark();
         let begun = Arc::new(Mutex::new(begun));
-        slot.begun(&begun);
+        slot.begun(&begun, mark);
         Ok(IdempotentTx(begun.lock_owned().await))
     }
 }

@@ -4,13 +4,15 @@
 //! decided in `execution/in_transaction.rs`.
 
 mod begun;
+mod database;
 mod error;
 mod lent;
 mod slot;
 
-pub use self::{begun::TransactionalDatabase, error::TransactionError, lent::IdempotentTx};
 pub(crate) use self::{
-    begun::{Database, Open},
+    begun::{End, Open},
+    database::{Database, Standing},
     error::Failure,
     slot::{Left, Slot},
 };
+pub use self::{database::TransactionalDatabase, error::TransactionError, lent::IdempotentTx};

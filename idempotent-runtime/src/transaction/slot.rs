@@ -6,7 +6,8 @@ use tokio::sync::Mutex;
 
 use super::{
     Open,
-    begun::{Begun, Database},
+    begun::Begun,
+    database::{Database, Standing},
 };
 use crate::store::StoreHandle;
 
@@ -36,14 +37,23 @@ enum Place {
 trait Lent {
     /// The transaction, if the handler has it no more.
     fn given_back(&self) -> Option<Box<dyn Open>>;
+    /// Keeps it from being committed, where that can be done, and tells what has become of it.
+    fn revoke(&self) -> Standing;
     /// Whether the store has to wait for its end before it can write.
     fn writes_alone(&self) -> bool;
 }
 
-impl<DB: Database> Lent for Arc<Mutex<Begun<DB>>> {
+/// A transaction behind the lock that its handler has, and its mark.
+struct Borrowed<DB: Database>(Arc<Mutex<Begun<DB>>>, DB::Mark);
+
+impl<DB: Database> Lent for Borrowed<DB> {
     fn given_back(&self) -> Option<Box<dyn Open>> {
-        let begun = Arc::clone(self).try_lock_owned().ok()?;
+        let begun = Arc::clone(&self.0).try_lock_owned().ok()?;
         Some(Box::new(begun))
+    }
+
+    fn revoke(&self) -> Standing {
+        DB::revoke(&self.1)
     }
 
     fn writes_alone(&self) -> bool {
@@ -57,8 +67,8 @@ pub(crate) enum Left {
     Nothing,
     /// This one.
     Open(Box<dyn Open>),
-    /// One that something which the handler has left behind still has.
-    Lent,
+    /// One that something which the handler has left behind still has, and what has become of it.
+    Lent(Standing),
 }
 
 /// Why no transaction can be lent.
@@ -101,8 +111,8 @@ impl Slot {
     }
 
     /// It has begun, and the handler has it.
-    pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<Begun<DB>>>) {
-        self.place.replace(Place::Begun(Box::new(Arc::clone(begun))));
+    pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<Begun<DB>>>, mark: DB::Mark) {
+        self.place.replace(Place::Begun(Box::new(Borrowed(Arc::clone(begun), mark))));
     }
 
     /// Whether the store cannot write before the transaction of the execution that runs has ended.
@@ -116,7 +126,7 @@ impl Slot {
     pub(crate) fn close(&self) -> Left {
         match self.place.take() {
             Place::NotBegun | Place::Beginning => Left::Nothing,
-            Place::Begun(lent) => lent.given_back().map_or(Left::Lent, Left::Open),
+            Place::Begun(lent) => lent.given_back().map_or_else(|| Left::Lent(lent.revoke()), Left::Open),
         }
     }
 }

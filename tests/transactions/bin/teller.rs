@@ -3,6 +3,7 @@
 //! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
 //! serves transfers of one from account `a` to account `b`, each in a
 //! transaction, and prints its address. A request with a header `X-Stop` stands still at that point for ever, and `here` is printed.
+//! One with a header `X-Way` runs the statements there behind its own, and goes on whatever fails.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what only tests run may fail as a test does")]
 
 use std::{
@@ -18,6 +19,7 @@ use actix_web::{
     App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
+    http::StatusCode,
     middleware::{Next, from_fn},
     web,
 };
@@ -115,6 +117,13 @@ where
         (&mut *tx).execute(AssertSqlSafe(statement)).await?;
     }
     point(&request, "written").await;
+    if let Some(way) = request.headers().get("x-way") {
+        for statement in way.to_str().unwrap().replace("{key}", key).split(';') {
+            // It tolerates what fails.
+            let _ = (&mut *tx).execute(AssertSqlSafe(statement.to_owned())).await;
+        }
+        point(&request, "left").await;
+    }
     if stops_at(&request, "committing") {
         B::hold_commit(&mut tx, &hold).await;
     }
@@ -132,6 +141,9 @@ async fn around(
     if response.status().is_success() {
         let is_replay = response.headers().contains_key("idempotent-replayed");
         point(response.request(), if is_replay { "replaying" } else { "committed" }).await;
+    }
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        point(response.request(), "refused").await;
     }
     Ok(response)
 }

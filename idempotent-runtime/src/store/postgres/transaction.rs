@@ -1,71 +1,135 @@
 //! Completing a claim within the transaction of a handler.
 
-use sqlx::{PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection};
+use std::sync::Arc;
 
-use super::{
-    calls::micros,
-    function::{Function, Value},
-    names::Names,
-    pool_mode::PoolMode,
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection,
 };
+
+use super::{calls::micros, names::Names, pool_mode::PoolMode};
 use crate::{
-    store::{Completion, Hold, Record, Retention},
-    transaction::Database,
+    store::{Completion, Hold, Record, Retention, Token},
+    transaction::{Database, Standing},
 };
 
-const COMPLETE: &str = "SELECT said, record FROM {schema}.{table}_complete_within";
+// The mark of a transaction is a setting of the application's own kind, which is set twice as it
+// begins, for the session and for the transaction. It reads:
+//
+//   in the transaction   the mark
+//   after a COMMIT       'committed ' and the mark: the session has it now
+//   after a ROLLBACK     what was there before, nothing of this transaction's
+//
+// The record is written only under the mark, and the statement that writes it takes the setting
+// back: with the execution's own commit nothing is left to the session.
+const COMPLETE: &str = "SELECT said, record, \
+     CASE said WHEN 'stored' THEN set_config('idempotent.transaction', '', false) END \
+     FROM {schema}.{table}_complete_within($1, $2, $3, $4, $5, $6) \
+     WHERE current_setting('idempotent.transaction', true) = $7";
+
+// Behind a pooler another session may answer than the transaction was in, and what it has to say
+// proves nothing. There, statements have the pooler's names, or the connection keeps none.
+const STANDING: &str = "SELECT CASE current_setting('idempotent.transaction', true) \
+     WHEN $1 THEN 'stands' WHEN 'committed ' || $1 THEN 'committed' \
+     ELSE CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name LIKE 'sqlx%') \
+         THEN 'rolled back' ELSE 'unknown' END END";
+
+/// SQLSTATE of whatever is asked in a transaction in which a statement has failed.
+const IN_FAILED_TRANSACTION: &str = "25P02";
 
 /// The application's pool, and how a record is written.
 #[derive(Clone, Debug)]
 pub struct Transactions {
     pool: PgPool,
     mode: PoolMode,
-    complete: Function,
+    complete: Arc<str>,
 }
 
 impl Transactions {
     pub(super) fn new(pool: PgPool, mode: PoolMode, names: &Names) -> Self {
-        Transactions { pool, mode, complete: Function::new(names, COMPLETE, 6) }
+        Transactions { pool, mode, complete: names.fill(COMPLETE).into() }
     }
 }
 
 impl Database for Postgres {
     type Access = Transactions;
     type Turn = ();
+    type Mark = Arc<str>;
     const WRITES_ALONE: bool = false;
 
-    async fn acquire(access: &Transactions) -> Result<(PoolConnection<Postgres>, ()), sqlx::Error> {
-        Ok((access.pool.acquire().await?, ()))
+    async fn acquire(access: &Transactions) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        access.pool.acquire().await
     }
 
-    fn statement() -> SqlStr {
-        "BEGIN".into_sql_str()
+    async fn mark(_: &mut PgConnection) -> Result<Arc<str>, sqlx::Error> {
+        let token = Token::random().map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
+        Ok(format!("{:032x}", u128::from_be_bytes(*token.as_bytes())).into())
+    }
+
+    async fn turn(_: &Transactions) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    // One message. It takes no snapshot, so the handler may still set an isolation level.
+    fn statement(mark: &Arc<str>) -> SqlStr {
+        let begin = format!(
+            "BEGIN; SET idempotent.transaction = 'committed {mark}'; SET LOCAL idempotent.transaction = '{mark}'"
+        );
+        AssertSqlSafe(begin).into_sql_str()
+    }
+
+    async fn standing(connection: &mut PgConnection, mark: &Arc<str>) -> Result<Standing, sqlx::Error> {
+        // No name for a statement that a pooler may not know.
+        let standing = sqlx::query_scalar(STANDING).bind(&**mark).persistent(false);
+        let said: Result<String, _> = standing.fetch_one(&mut *connection).await;
+        match said {
+            Ok(said) => Ok(match said.as_str() {
+                "stands" => Standing::Stands,
+                "committed" => Standing::Committed,
+                "rolled back" if connection.cached_statements_size() > 0 => Standing::RolledBack,
+                _ => Standing::Unknown,
+            }),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_FAILED_TRANSACTION) => {
+                Ok(Standing::Failed)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn complete(
         connection: &mut PgConnection,
         access: &Transactions,
+        mark: &Arc<str>,
         hold: &Hold,
         record: &Record,
         retention: Retention,
-    ) -> Result<Completion, sqlx::Error> {
-        let values = [
-            Value::Bytes(hold.address.as_bytes()),
-            Value::Bytes(hold.token.as_bytes()),
-            Value::Bytes(hold.fingerprint.as_bytes()),
-            Value::Number(micros(retention.replay)),
-            Value::Number(micros(retention.remember)),
-            Value::Bytes(record.as_bytes()),
-        ];
+    ) -> Result<Option<Completion>, sqlx::Error> {
         // The transaction keeps its session, so a pooler need not know the statement: it has no
         // name.
-        let keeps_statements = access.mode == PoolMode::Session;
-        let complete = access.complete.bound(&values).persistent(keeps_statements);
-        let row = complete.fetch_one(connection).await?;
+        let row = sqlx::query(AssertSqlSafe(Arc::clone(&access.complete)))
+            .bind(&hold.address.as_bytes()[..])
+            .bind(&hold.token.as_bytes()[..])
+            .bind(&hold.fingerprint.as_bytes()[..])
+            .bind(micros(retention.replay))
+            .bind(micros(retention.remember))
+            .bind(&record.as_bytes()[..])
+            .bind(&**mark)
+            .persistent(access.mode == PoolMode::Session)
+            .fetch_optional(connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
         let record: Option<Vec<u8>> = row.try_get(1)?;
         match row.try_get(0)? {
-            "stored" => Ok(Completion::Stored),
-            _ => Ok(Completion::Fenced(record.map(Record::from_bytes))),
+            "stored" => Ok(Some(Completion::Stored)),
+            _ => Ok(Some(Completion::Fenced(record.map(Record::from_bytes)))),
         }
+    }
+
+    // Who has the connection could commit, and nobody else can keep it from that.
+    fn revoke(_: &Arc<str>) -> Standing {
+        Standing::Stands
+    }
+
+    async fn unmark(_: &mut PgConnection) -> Result<(), sqlx::Error> {
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod connect;
 mod entry;
 mod failure;
 mod files;
+mod guard;
 mod inspect;
 mod line;
 mod log;

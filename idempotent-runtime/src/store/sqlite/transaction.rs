@@ -8,11 +8,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{rows, sql::Sql};
+use super::{guard::Guard, rows, sql::Sql};
 use crate::{
     clock::Clock,
     store::{Completion, Hold, Record, Retention},
-    transaction::Database,
+    transaction::{Database, Standing},
 };
 
 /// Whose turn it is to write to the file, among the handlers and the store of this process. Those who wait are served in the
@@ -55,27 +55,42 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Database for Sqlite {
     type Access = Transactions;
     type Turn = Turn;
+    type Mark = Guard;
     const WRITES_ALONE: bool = true;
 
+    async fn acquire(access: &Transactions) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        access.pool.acquire().await
+    }
+
+    async fn mark(connection: &mut SqliteConnection) -> Result<Guard, sqlx::Error> {
+        Guard::over(connection).await
+    }
+
     // The turn comes last: who waits for a connection holds nobody up.
-    async fn acquire(access: &Transactions) -> Result<(PoolConnection<Sqlite>, Turn), sqlx::Error> {
-        let connection = access.pool.acquire().await?;
-        let turn = access.turns.next(PATIENCE).await?;
-        Ok((connection, turn))
+    async fn turn(access: &Transactions) -> Result<Turn, sqlx::Error> {
+        access.turns.next(PATIENCE).await
     }
 
     // One that reads first and writes later would fail where somebody else has written in between.
-    fn statement() -> SqlStr {
+    fn statement(_: &Guard) -> SqlStr {
         "BEGIN IMMEDIATE".into_sql_str()
+    }
+
+    async fn standing(connection: &mut SqliteConnection, guard: &Guard) -> Result<Standing, sqlx::Error> {
+        Ok(guard.standing(connection).await)
     }
 
     async fn complete(
         connection: &mut SqliteConnection,
         access: &Transactions,
+        guard: &Guard,
         hold: &Hold,
         record: &Record,
         retention: Retention,
-    ) -> Result<Completion, sqlx::Error> {
+    ) -> Result<Option<Completion>, sqlx::Error> {
+        if guard.standing(connection).await != Standing::Stands {
+            return Ok(None);
+        }
         let now = access.clock.now();
         let until = now.after(retention.replay);
         let done = sqlx::query(AssertSqlSafe(Arc::clone(&access.sql.complete)))
@@ -87,7 +102,15 @@ impl Database for Sqlite {
             .bind(rows::integer(now.as_millis()))
             .execute(connection)
             .await?;
-        Ok(if done.rows_affected() == 1 { Completion::Stored } else { Completion::Fenced(None) })
+        Ok(Some(if done.rows_affected() == 1 { Completion::Stored } else { Completion::Fenced(None) }))
+    }
+
+    fn revoke(guard: &Guard) -> Standing {
+        guard.ends(Standing::RolledBack)
+    }
+
+    async fn unmark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        Guard::lift(connection).await
     }
 }
 

@@ -1,0 +1,13 @@
+//! Records that nobody will ever know what became of an execution.
+
+use std::time::Duration;
+
+use super::{Claimed, Filed, file};
+use crate::{response::record, store::Retention};
+
+/// Records that there is no outcome to be known. It does not expire into something that is known.
+pub(super) async fn record(claimed: Claimed) -> Filed {
+    let Retention { replay, remember } = claimed.retention;
+    let retention = Retention { replay: replay.saturating_add(remember), remember: Duration::ZERO };
+    file(Claimed { retention, ..claimed }, record::of_refusal()).await
+}

@@ -1,0 +1,76 @@
+//! What a database has to offer for transactions that are lent.
+
+use sqlx::{Error, SqlStr, pool::PoolConnection};
+
+use crate::store::{Completion, Hold, Record, Retention};
+
+/// A database in which a handler's rows can commit together with the record: sqlx's `Postgres` and
+/// `Sqlite`, with the features of the stores of these names.
+pub trait TransactionalDatabase: Database {}
+
+impl<DB: Database> TransactionalDatabase for DB {}
+
+/// What has become of a transaction while its handler had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the one that was begun, and nothing of it is decided.
+    Stands,
+    /// A statement has failed in a transaction, which can only be rolled back. Until then nobody
+    /// can tell which transaction it is.
+    Failed,
+    /// It was rolled back, by the database or by its handler.
+    RolledBack,
+    /// Its handler has committed it.
+    Committed,
+    /// It has ended, and nobody can tell how.
+    Unknown,
+}
+
+/// What a store of this database has to offer.
+pub trait Database: sqlx::Database {
+    /// What the store knows: where to begin, and where records are.
+    type Access: Clone + Send + Sync + 'static;
+    /// Whatever has to be kept until the transaction has ended.
+    type Turn: 'static;
+    /// What tells the transaction that was begun from every other on its connection.
+    type Mark: Clone + 'static;
+    /// Whether nobody else writes to the database, the store itself included, while a transaction
+    /// is open.
+    const WRITES_ALONE: bool;
+
+    /// A connection of the application's pool, on which a transaction may begin.
+    fn acquire(access: &Self::Access) -> impl Future<Output = Result<PoolConnection<Self>, Error>>;
+
+    /// The mark of the transaction that is to begin on this connection.
+    fn mark(connection: &mut Self::Connection) -> impl Future<Output = Result<Self::Mark, Error>>;
+
+    /// Waits until a transaction may begin.
+    fn turn(access: &Self::Access) -> impl Future<Output = Result<Self::Turn, Error>>;
+
+    /// What begins a transaction with this mark.
+    fn statement(mark: &Self::Mark) -> SqlStr;
+
+    /// What has become of the transaction with this mark.
+    fn standing(
+        connection: &mut Self::Connection,
+        mark: &Self::Mark,
+    ) -> impl Future<Output = Result<Standing, Error>>;
+
+    /// Writes the record in place of the claim, if the hold still stands. `None` where the
+    /// transaction with this mark has ended: nothing is written.
+    fn complete(
+        connection: &mut Self::Connection,
+        access: &Self::Access,
+        mark: &Self::Mark,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> impl Future<Output = Result<Option<Completion>, Error>>;
+
+    /// Lets nothing be committed any more, where that can be done while somebody else has the
+    /// connection. Tells what had become of the transaction before.
+    fn revoke(mark: &Self::Mark) -> Standing;
+
+    /// Leaves nothing of the mark on a connection whose transaction has ended.
+    fn unmark(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>>;
+}

@@ -1,0 +1,76 @@
+//! Handlers on SQLite that set hooks of their own, where the library has its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use actix_web::{HttpResponse, web};
+use idempotent_runtime::{Idempotency, IdempotentTx, TransactionError, idempotent};
+use idempotent_tests::{Http1, Reply, TestServer, post};
+use sqlx::Sqlite;
+
+use crate::kit::{OnSqlite, Place, within};
+
+/// How often the handler's own hook was called.
+type Calls = web::Data<AtomicUsize>;
+
+/// Sets a commit hook, adds a row, and runs what its body says.
+#[idempotent(transaction)]
+async fn hooked(
+    body: String,
+    mut tx: IdempotentTx<Sqlite>,
+    calls: Calls,
+) -> Result<HttpResponse, TransactionError> {
+    let counted = calls.clone();
+    tx.lock_handle().await?.set_commit_hook(move || {
+        counted.fetch_add(1, SeqCst);
+        true
+    });
+    for statement in ["INSERT INTO rows VALUES ('k')", &body] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut *tx).await?;
+    }
+    Ok(HttpResponse::Created().finish())
+}
+
+async fn server(place: &OnSqlite) -> (TestServer, Arc<AtomicUsize>) {
+    let store = place.store(place.pool(4)).await;
+    let idempotency = Idempotency::builder().store(store).build().unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let server = TestServer::start(1, move |app| {
+        app.app_data(idempotency.clone())
+            .app_data(Calls::from(Arc::clone(&counted)))
+            .route("/hooked", web::post().to(hooked));
+    });
+    (server, calls)
+}
+
+async fn ask(server: &TestServer, key: &str, body: &str) -> Reply {
+    let request = post("/hooked", &[&format!("Idempotency-Key: {key}")], body.as_bytes());
+    within(Http1::once(server.address(), &request)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_hook_of_the_handlers_own_is_called_once_and_its_rows_are_kept() {
+    let place = OnSqlite::new().await;
+    let (server, calls) = server(&place).await;
+    for replay in [false, true] {
+        let reply = ask(&server, "k", "SELECT 1").await;
+        assert_eq!((reply.status, reply.is_replay()), (201, replay), "{reply:?}");
+        assert_eq!((place.count().await, calls.load(SeqCst)), (1, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_with_a_commit_hook_of_its_own_that_ends_its_transaction_leaves_an_unknown_outcome() {
+    let place = OnSqlite::new().await;
+    let (server, _) = server(&place).await;
+    for (key, deeds) in [("commits", "COMMIT"), ("goes-on", "ROLLBACK; INSERT INTO rows VALUES ('k')")] {
+        let before = place.count().await;
+        assert_eq!(ask(&server, key, deeds).await.status, 500);
+        assert_eq!(place.count().await, before + 1);
+        assert_eq!(ask(&server, key, deeds).await.code(), "outcome_unknown");
+        assert_eq!(place.count().await, before + 1);
+    }
+}

@@ -1,0 +1,245 @@
+//! Handlers whose transaction has ended before they have, in every way that a database or a handler
+//! knows. Rows and record agree all the same.
+//!
+//! `WAYS_OUT=50 cargo test` tries each case 50 times.
+
+use std::{env, time::Duration};
+
+use idempotent_runtime::{Idempotency, PostgresStore};
+use sqlx::{SqlitePool, postgres::PgPoolOptions};
+
+use crate::kit::{OnPostgres, OnSqlite, Place, Setup};
+
+/// What a way out leaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leaves {
+    /// No row, and a key that is free.
+    Nothing,
+    /// The one row that the handler has committed, and a key whose outcome is unknown.
+    Unknown,
+}
+
+/// What handlers answer that have not noticed, or do not care.
+const ENDINGS: [&str; 6] = ["201", "303", "409", "500", "503", "panic 201"];
+
+/// Adds a row, and goes on where it can't.
+const TRY: &str = "swallow:INSERT~INTO~{rows}~VALUES~('{key}')";
+
+fn times() -> usize {
+    env::var("WAYS_OUT").map_or(1, |times| times.parse().unwrap())
+}
+
+/// Takes a way out behind the first row, does what comes after, and ends in every way.
+async fn leaves(it: &Setup<impl Place>, place: &impl Place, way: &str, after: &str, leaves: Leaves) {
+    for (case, ending) in (0..times()).flat_map(|_| ENDINGS).enumerate() {
+        let key = format!("k{}-{case}", it.handler.runs());
+        let body = ["insert", way, after, ending].into_iter().filter(|words| !words.is_empty());
+        let body = body.collect::<Vec<_>>().join(" ");
+        let (rows, runs) = (place.count().await, it.handler.runs());
+        for retry in [false, true] {
+            let reply = it.ask(&key, &body).await;
+            let added = place.count().await - rows;
+            match (leaves, retry) {
+                (Leaves::Nothing, _) => {
+                    assert_eq!((reply.status, added), (500, 0), "{body}: {reply:?}");
+                    assert_eq!(it.handler.runs() - runs, 1 + usize::from(retry), "{body}");
+                }
+                (Leaves::Unknown, false) => assert_eq!((reply.status, added), (500, 1), "{body}: {reply:?}"),
+                (Leaves::Unknown, true) => {
+                    assert_eq!((reply.status, reply.code().as_str()), (409, "outcome_unknown"), "{body}");
+                    assert_eq!((added, it.handler.runs() - runs), (1, 1), "{body}");
+                }
+            }
+        }
+    }
+    is_left_clean(it, place).await;
+}
+
+/// Connections that go back to the pool are as they came: of one nothing is left but its rows.
+async fn is_left_clean(it: &Setup<impl Place>, place: &impl Place) {
+    let rows = place.count().await;
+    for round in 0..8 {
+        let key = format!("clean{}-{round}", it.handler.runs());
+        let reply = it.ask(&key, "insert 201").await;
+        assert_eq!((reply.status, place.count().await - rows), (201, round + 1), "{reply:?}");
+    }
+}
+
+/// Ways in which SQLite ends a transaction by itself, or is told to.
+const ROLLED_BACK_ON_SQLITE: [&str; 6] = [
+    "ROLLBACK",
+    "swallow:INSERT~INTO~once~VALUES~('taken')",
+    "swallow:INSERT~OR~ROLLBACK~INTO~plain~VALUES~('taken')",
+    "swallow:INSERT~INTO~plain~VALUES~('thrown')",
+    "PRAGMA~max_page_count=1 swallow:INSERT~INTO~{rows}~VALUES~(hex(zeroblob(1000000))) PRAGMA~max_page_count=100000",
+    "SAVEPOINT~a ROLLBACK",
+];
+
+const TABLES: &str = "CREATE TABLE once (key text PRIMARY KEY ON CONFLICT ROLLBACK); \
+     INSERT INTO once VALUES ('taken'); \
+     CREATE TABLE plain (key text PRIMARY KEY); INSERT INTO plain VALUES ('taken'); \
+     CREATE TRIGGER thrown BEFORE INSERT ON plain WHEN new.key = 'thrown' \
+     BEGIN SELECT RAISE(ROLLBACK, 'thrown'); END";
+
+/// What a handler may do that has not noticed that its transaction has ended.
+fn afterwards() -> [String; 5] {
+    [
+        String::new(),
+        TRY.to_owned(),
+        format!("swallow:BEGIN {TRY}"),
+        format!("swallow:BEGIN {TRY} swallow:COMMIT"),
+        format!("swallow:SAVEPOINT~a {TRY} swallow:RELEASE~a {TRY}"),
+    ]
+}
+
+async fn on_sqlite() -> (OnSqlite, Setup<OnSqlite>) {
+    let place = OnSqlite::new().await;
+    let pool: SqlitePool = place.pool(1);
+    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
+    let it = Setup::new(&place).await;
+    (place, it)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sqlite_has_rolled_back_keeps_nothing_and_nothing_that_follows_either() {
+    let (place, it) = on_sqlite().await;
+    for way in ROLLED_BACK_ON_SQLITE {
+        for after in afterwards() {
+            leaves(&it, &place, way, &after, Leaves::Nothing).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_commits_on_sqlite_stands_and_nothing_that_follows_does() {
+    let (place, it) = on_sqlite().await;
+    for way in ["COMMIT", "END", "SAVEPOINT~a COMMIT"] {
+        for after in afterwards() {
+            leaves(&it, &place, way, &after, Leaves::Unknown).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_rolls_back_on_postgres_keeps_nothing() {
+    let place = OnPostgres::new().await;
+    let it = Setup::new(&place).await;
+    for way in
+        ["ROLLBACK", "ABORT", "ROLLBACK~AND~CHAIN", "swallow:SELECT~1/0 ROLLBACK", "SAVEPOINT~a ROLLBACK"]
+    {
+        leaves(&it, &place, way, "", Leaves::Nothing).await;
+        leaves(&it, &place, way, "SELECT~1", Leaves::Nothing).await;
+        leaves(&it, &place, way, &format!("BEGIN {TRY}"), Leaves::Nothing).await;
+    }
+    place.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_commits_on_postgres_stands_and_is_not_committed_with_what_follows() {
+    let place = OnPostgres::new().await;
+    let it = Setup::new(&place).await;
+    for way in ["COMMIT", "END", "COMMIT~AND~CHAIN", "SAVEPOINT~a COMMIT"] {
+        leaves(&it, &place, way, "", Leaves::Unknown).await;
+        leaves(&it, &place, way, "SELECT~1", Leaves::Unknown).await;
+        leaves(&it, &place, way, &format!("swallow:BEGIN {TRY}"), Leaves::Unknown).await;
+        leaves(&it, &place, way, "swallow:BEGIN swallow:SELECT~1/0", Leaves::Unknown).await;
+        leaves(&it, &place, way, "swallow:BEGIN swallow:ROLLBACK", Leaves::Unknown).await;
+    }
+    place.clean().await;
+}
+
+on_both! {
+    savepoints_of_the_handlers_own_are_within_its_transaction,
+    a_key_whose_handler_has_committed_is_told_from_another_request,
+    a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outcome_is_unknown,
+}
+
+async fn savepoints_of_the_handlers_own_are_within_its_transaction(place: &impl Place) {
+    let it = Setup::new(place).await;
+    let deeds = "SAVEPOINT~a insert ROLLBACK~TO~a insert SAVEPOINT~b insert RELEASE~a 201";
+    for replay in [false, true] {
+        let reply = it.ask("k", deeds).await;
+        assert_eq!((reply.status, reply.is_replay(), place.count().await), (201, replay, 2), "{reply:?}");
+    }
+    let left_open = "SAVEPOINT~a insert SAVEPOINT~b insert 201";
+    assert_eq!((it.ask("l", left_open).await.status, place.count().await), (201, 4));
+}
+
+async fn a_key_whose_handler_has_committed_is_told_from_another_request(place: &impl Place) {
+    let it = Setup::new(place).await;
+    assert_eq!(it.ask("k", "insert COMMIT 201").await.status, 500);
+    assert_eq!(it.ask("k", "insert COMMIT 202").await.code(), "key_reused");
+    assert_eq!(it.ask("k", "insert COMMIT 201").await.code(), "outcome_unknown");
+    assert_eq!(place.count().await, 1);
+}
+
+async fn a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outcome_is_unknown(
+    place: &impl Place,
+) {
+    let it = Setup::new(place).await;
+    let deeds = "insert COMMIT wait 201";
+    let (first, duplicate, ()) = tokio::join!(it.ask("k", deeds), it.ask("k", deeds), async {
+        it.handler.began().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        it.handler.let_one_through();
+    });
+    let mut statuses = [first.status, duplicate.status];
+    statuses.sort_unstable();
+    assert_eq!((statuses, place.count().await, it.handler.runs()), ([409, 500], 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_more() {
+    let place = OnSqlite::new().await;
+    let it = Setup::new(&place).await;
+    for run in 1..=2 {
+        assert_eq!(it.ask("k", "insert linger:COMMIT 201").await.status, 500);
+        it.handler.let_one_through();
+        // Once before its last statement and once behind it.
+        it.handler.began().await;
+        it.handler.began().await;
+        it.handler.let_one_through();
+        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_that_another_session_may_have_answered_leaves_an_unknown_outcome() {
+    let place = OnPostgres::new().await;
+    // As behind a pooler that gives each transaction a session.
+    let options = place.0.options().statement_cache_capacity(0);
+    let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
+    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).build().await.unwrap();
+    let it = Setup::with(&place, pool, Idempotency::builder().store(store)).await;
+    assert_eq!(it.ask("k", "insert ROLLBACK 201").await.status, 500);
+    assert_eq!(it.ask("k", "insert ROLLBACK 201").await.code(), "outcome_unknown");
+    // What has only failed is told from it.
+    assert_eq!(it.ask("l", "insert swallow:SELECT~1/0 409").await.status, 409);
+    assert!(it.ask("l", "insert swallow:SELECT~1/0 409").await.is_replay());
+    assert_eq!((it.ask("m", "insert 201").await.status, place.count().await), (201, 1));
+    place.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_postgres_keeps_no_setting_of_a_transaction_that_was_on_it() {
+    let place = OnPostgres::new().await;
+    let pool = place.pool(1);
+    let store = place.store(pool.clone()).await;
+    let it = Setup::with(&place, pool, Idempotency::builder().store(store)).await;
+    for (deeds, status) in [("insert 201", 201), ("insert 422", 422), ("insert 500", 500)] {
+        assert_eq!(it.ask(&format!("k{status}"), deeds).await.status, status);
+        let settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'";
+        let mark = "SELECT coalesce(current_setting('idempotent.transaction', true), '')";
+        let set: i64 = sqlx::query_scalar(settings).fetch_one(&it.pool).await.unwrap();
+        let mark: String = sqlx::query_scalar(mark).fetch_one(&it.pool).await.unwrap();
+        assert_eq!((mark.as_str(), set), ("", session_settings(&place).await), "{deeds}");
+    }
+    place.clean().await;
+}
+
+/// How many settings a session has that nobody has used yet.
+async fn session_settings(place: &OnPostgres) -> i64 {
+    let fresh = place.0.pool(2);
+    let settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'";
+    sqlx::query_scalar(settings).fetch_one(&fresh).await.unwrap()
+}

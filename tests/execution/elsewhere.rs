@@ -9,8 +9,8 @@ use idempotent_tests::{
 
 use crate::gate::{Gate, keyed, within};
 
-/// As many as may wait for one flight, and the one that leads it.
-const WAITERS: usize = 1024 + 1;
+/// As many as one caller may let wait in a process. The one that leads the flight waits too, for the other node.
+const WAITERS: usize = 1024;
 
 /// Two nodes on one store, which is counted.
 fn nodes(gate: &Gate) -> (TestServer, TestServer, Scripted) {

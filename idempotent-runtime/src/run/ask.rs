@@ -232,7 +232,7 @@ async fn store_failed<H, Args>(
     job: Job<H>,
     hold: Hold,
     lead: Lead,
-    mut executing: Executing,
+    executing: Executing,
     error: CallError<Claim>,
 ) -> Result<HttpResponse, Reason>
 where
@@ -252,7 +252,7 @@ where
 async fn without_claim<H, Args>(
     mut job: Job<H>,
     lead: Lead,
-    executing: Executing,
+    mut executing: Executing,
 ) -> Result<HttpResponse, Reason>
 where
     H: Handler<Args>,

@@ -202,7 +202,8 @@ fn check_principal(cx: &Ctxt, arg: &Arg) -> Option<ExprPath> {
     )
 }
 
-/// The path of a function. Its tokens get the span of the literal, so that rustc's errors about the function point at it.
+/// The path of a function. Its tokens get the span of the literal, so that rustc's errors about the
+/// function point at it.
 fn check_path(cx: &Ctxt, literal: &LitStr, expected: &str) -> Option<ExprPath> {
     let path = literal.parse::<ExprPath>();
     if path.is_err() {

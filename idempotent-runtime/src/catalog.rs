@@ -14,7 +14,8 @@ use crate::{
 /// One annotated handler.
 #[derive(Debug)]
 pub struct Entry {
-    /// What its attribute asks for. A function, of a fingerprint or a principal, says only that there is one: it must not be called.
+    /// What its attribute asks for. A function, of a fingerprint or a principal, says only that
+    /// there is one: it must not be called.
     pub policy: Policy,
     /// What actix's route macros beside the attribute declare it for.
     pub routes: &'static [Route],

@@ -12,7 +12,8 @@
 
 /// The policy with these fields, of a handler that utoipa would describe in a type of this name, and that route macros declare for these routes.
 ///
-/// Fingerprint and principal stand apart from the other fields: they alone may name the handler's type parameters, which an entry cannot.
+/// Fingerprint and principal stand apart from the other fields: they alone may name the handler's
+/// type parameters, which an entry cannot.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "catalog"))]

@@ -1,4 +1,5 @@
-//! Whose answer it is, where no principal is configured: callers are told apart by their credentials.
+//! Whose answer it is, where no principal is configured: callers are told apart by their
+//! credentials.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -51,7 +51,8 @@ const KEYS: usize = 25;
 const REQUESTS: usize = 1000;
 const LINES: usize = 8;
 
-/// Sends a thousand requests, `LINES` at a time, each caller with each of the keys, in an order of chance.
+/// Sends a thousand requests, `LINES` at a time, each caller with each of the keys, in an order of
+/// chance.
 fn storm(idempotency: &Idempotency, callers: &[Caller]) -> Vec<Exchange> {
     let idempotency = idempotency.clone();
     let server = TestServer::start(2, move |app| {

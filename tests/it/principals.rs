@@ -260,7 +260,8 @@ fn a_reused_key_does_not_speak_of_credentials_where_the_endpoint_names_its_calle
     assert!(!reused.text().contains("credentials"), "{}", reused.text());
 }
 
-/// A replay runs no handler, so none of the handler's extractors either. Who must not get it is stopped by middleware, or by a principal.
+/// A replay runs no handler, so none of the handler's extractors either. Who must not get it is
+/// stopped by middleware, or by a principal.
 #[test]
 fn an_extractor_of_the_handler_does_not_guard_a_replay_and_a_principal_does() {
     let plain = start(&Idempotency::builder().build().unwrap());

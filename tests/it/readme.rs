@@ -8,7 +8,8 @@ struct Block<'a> {
     code: &'a str,
 }
 
-/// What stands between three backticks with `language` and the next three, from each of the places where it begins.
+/// What stands between three backticks with `language` and the next three, from each of the places
+/// where it begins.
 fn fenced<'a>(text: &'a str, language: &str) -> Option<&'a str> {
     let (_, rest) = text.rsplit_once(&format!("```{language}\n"))?;
     Some(rest.split_once("```").map_or(rest, |(inside, _)| inside))

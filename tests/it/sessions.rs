@@ -103,7 +103,8 @@ fn two_sessions_have_keys_of_their_own_and_a_cookie_that_rolls_is_the_same_calle
         assert_eq!((first.status, first.text()), (201, &*format!("{user} orders tea")));
         assert_ne!(browser.cookie, before, "the cookie rolls");
         let mut again = browser.post("/shop/order", "1", "tea");
-        // The session's cookie is set by the middleware, on a replay only if something changes in it.
+        // The session's cookie is set by the middleware, on a replay only if something changes in
+        // it.
         again.headers.retain(|(name, _)| name != "set-cookie");
         let mut first = first;
         first.headers.retain(|(name, _)| name != "set-cookie");
@@ -125,7 +126,8 @@ fn who_is_logged_out_gets_no_replay_until_the_next_login() {
     assert_eq!((replay.status, replay.is_replay(), server.effects()), (201, true, 1));
 }
 
-/// The session is set by the middleware, after the handler. A replay runs no handler, so there is nothing to set.
+/// The session is set by the middleware, after the handler. A replay runs no handler, so there is
+/// nothing to set.
 #[test]
 fn the_replay_of_a_login_logs_nobody_in() {
     let server = start();

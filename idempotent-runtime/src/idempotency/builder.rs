@@ -116,10 +116,12 @@ impl IdempotencyBuilder {
 
     /// Tells who is calling, by the head of the request alone. An error is the response.
     ///
-    /// Default: callers are told apart by their [`credentials`](Self::credentials). It is asked after the key's form has been checked, before the body is
-    /// read, and again for every retry, so nobody who has lost the right to a response gets it. Middleware has run by then, extractors have
-    /// not: where an extractor authenticates, set [`principal_from`](Self::principal_from) instead. Of the two the one that is set last holds; an endpoint's own
-    /// `principal` wins over both.
+    /// Default: callers are told apart by their [`credentials`](Self::credentials). It is asked
+    /// after the key's form has been checked, before the body is read, and again for every retry,
+    /// so nobody who has lost the right to a response gets it. Middleware has run by then,
+    /// extractors have not: where an extractor authenticates, set
+    /// [`principal_from`](Self::principal_from) instead. Of the two the one that is set last holds;
+    /// an endpoint's own `principal` wins over both.
     pub fn principal(
         mut self,
         principal: impl Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync + 'static,
@@ -128,7 +130,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Tells who is calling, by extractors, as a handler takes them. An error, also an extractor's, is the response.
+    /// Tells who is calling, by extractors, as a handler takes them. An error, also an extractor's,
+    /// is the response.
     ///
     /// ```
     /// use actix_web::{HttpMessage, HttpRequest, error::ErrorUnauthorized, web};
@@ -152,20 +155,24 @@ impl IdempotencyBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// It may capture what it needs, and wait for a database. It is asked when [`principal`](Self::principal) is: before the body is read, so that its extractors
-    /// find the body empty, and again for every retry. So an extractor that authenticates guards replays only if it is asked for here: those of the
-    /// handler run when the handler does, and a replay runs no handler.
+    /// It may capture what it needs, and wait for a database. It is asked when
+    /// [`principal`](Self::principal) is: before the body is read, so that its extractors find the
+    /// body empty, and again for every retry. So an extractor that authenticates guards replays
+    /// only if it is asked for here: those of the handler run when the handler does, and a replay
+    /// runs no handler.
     pub fn principal_from<Args: 'static>(mut self, principal: impl PrincipalFn<Args> + Send + Sync) -> Self {
         self.principal = Some(AppPrincipal::extracting(principal));
         self
     }
 
-    /// The credentials by which callers are told apart where no principal is configured. Default: the headers `Authorization`, `Cookie` and
-    /// `X-Api-Key`. An empty list tells nobody apart.
+    /// The credentials by which callers are told apart where no principal is configured. Default:
+    /// the headers `Authorization`, `Cookie` and `X-Api-Key`. An empty list tells nobody apart.
     ///
-    /// They are part of the fingerprint: whoever sends somebody else's key gets `key_reused`, and never the other one's response. So does a caller whose
-    /// credentials change between a try and its retry (a renewed token, a cookie of analytics): name what stays the same, or say who calls with
-    /// [`principal_from`](Self::principal_from). By the default, the first request of an endpoint that brings a cookie is warned of in the log.
+    /// They are part of the fingerprint: whoever sends somebody else's key gets `key_reused`, and
+    /// never the other one's response. So does a caller whose credentials change between a try and
+    /// its retry (a renewed token, a cookie of analytics): name what stays the same, or say who
+    /// calls with [`principal_from`](Self::principal_from). By the default, the first request of an
+    /// endpoint that brings a cookie is warned of in the log.
     ///
     /// ```
     /// use idempotent_runtime::{Credential, Idempotency};

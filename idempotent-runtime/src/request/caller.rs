@@ -4,7 +4,8 @@ use actix_web::http::header::HeaderMap;
 
 use super::{CallerId, Credentials, Presented, Principal};
 
-/// The caller of a request: a principal, else what the request presents of the application's credentials.
+/// The caller of a request: a principal, else what the request presents of the application's
+/// credentials.
 ///
 /// All who have neither are one caller.
 pub(crate) enum Caller<'a> {

@@ -3,7 +3,8 @@
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
 
-/// A part of a request by which callers are told apart where no principal is configured: a header, or one cookie.
+/// A part of a request by which callers are told apart where no principal is configured: a header,
+/// or one cookie.
 ///
 /// It is part of the fingerprint: the same key with other credentials is `key_reused`.
 ///
@@ -97,7 +98,8 @@ pub(crate) struct Presented<'a> {
 }
 
 impl Presented<'_> {
-    /// What was presented, and the value: parts that together are different for any two different ones.
+    /// What was presented, and the value: parts that together are different for any two different
+    /// ones.
     pub(crate) fn parts(&self) -> [&[u8]; 3] {
         let (kind, name) = self.source.name();
         [kind.as_bytes(), name.as_bytes(), self.value]
@@ -138,13 +140,15 @@ impl Source {
     }
 }
 
-/// The cookies of a request. HTTP/2 may send each in a line of its own (RFC 9113, section 8.2.3), which makes no difference.
+/// The cookies of a request. HTTP/2 may send each in a line of its own (RFC 9113, section 8.2.3),
+/// which makes no difference.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let cookies = headers.get_all(COOKIE).flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
     cookies.map(<[u8]>::trim_ascii).filter(|cookie| !cookie.is_empty())
 }
 
-/// The value of a cookie, if its name is `wanted`. A handler is given the name percent-decoded, so that is compared.
+/// The value of a cookie, if its name is `wanted`. A handler is given the name percent-decoded, so
+/// that is compared.
 fn value_of<'a>(cookie: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     let at = cookie.iter().position(|&byte| byte == b'=')?;
     let (name, value) = (&cookie[..at], &cookie[at + 1..]);

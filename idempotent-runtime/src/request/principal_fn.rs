@@ -9,8 +9,9 @@ use super::Principal;
 
 /// An async function that tells who calls, by whatever extractors it takes, up to twelve.
 ///
-/// All such functions are one, also closures that capture: `async |session: Session| …`. It is asked before the body is read, so its extractors
-/// find the body empty. The error of an extractor is the function's own.
+/// All such functions are one, also closures that capture: `async |session: Session| …`. It is
+/// asked before the body is read, so its extractors find the body empty. The error of an extractor
+/// is the function's own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell who calls",
     label = "expected an async function with up to 12 extractors that returns `Result<Principal, actix_web::Error>`",

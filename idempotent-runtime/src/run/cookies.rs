@@ -13,7 +13,8 @@ use crate::{
 /// The handlers that have been warned of.
 static WARNED: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
 
-/// Warns of the endpoint with this policy if a cookie tells its `caller` from others. Credentials that the application has named are meant so.
+/// Warns of the endpoint with this policy if a cookie tells its `caller` from others. Credentials
+/// that the application has named are meant so.
 pub(super) fn warn_of_cookies(policy: &Policy, credentials: &Credentials, caller: &Caller<'_>) {
     let by_cookie = || caller.credentials().iter().any(Presented::is_cookie);
     let is_new = || !WARNED.read().unwrap_or_else(PoisonError::into_inner).contains(policy.handler);

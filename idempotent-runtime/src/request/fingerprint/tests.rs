@@ -7,7 +7,7 @@ use actix_web::test::TestRequest;
 
 use super::*;
 use crate::{
-    policy::{Abandoned, Replay, Scope},
+    policy::{Abandoned, PrincipalSource, Replay, Scope},
     request::Credentials,
 };
 
@@ -38,6 +38,7 @@ fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy 
         wait: Duration::ZERO,
         replay: Replay::All,
         fingerprint,
+        principal: PrincipalSource::Application,
         abandoned: Abandoned::Refuse,
         transaction: false,
         headers,

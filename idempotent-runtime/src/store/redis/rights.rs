@@ -2,9 +2,15 @@
 //!
 //! `ACL DRYRUN` would say it too, but those who may not do everything may seldom ask that.
 
-use redis::{Cmd, RedisResult, Script, Value, from_redis_value};
+use redis::{Cmd, RedisError, Script, Value, from_redis_value};
 
-use super::{NAME, failure::says, link::Link, replicas::Replicas, words::Names};
+use super::{
+    NAME,
+    failure::{Failure, says},
+    link::Link,
+    replicas::Replicas,
+    words::Names,
+};
 use crate::{request::Address, store::SetupError};
 
 /// An address that no entry has.
@@ -52,7 +58,7 @@ async fn of_scripts(link: &Link, names: &Names) -> Vec<String> {
         if is_refused(&tried) {
             missing.push(format!("the keys {}", String::from_utf8_lossy(&names.pattern(&[]))));
         }
-        missing.extend(tried.and_then(|names| from_redis_value::<Vec<String>>(&names)).unwrap_or_default());
+        missing.extend(names_in(tried));
     }
     missing
 }
@@ -69,7 +75,7 @@ const USEFUL_ONES_MISSING: &str = "
 
 async fn warn(link: &Link, names: &Names) {
     let asked = link.send(command(&["EVAL", USEFUL_ONES_MISSING, "0"]).arg(names.channel())).await;
-    let missing: Vec<String> = asked.and_then(|names| from_redis_value(&names)).unwrap_or_default();
+    let missing = names_in(asked);
     for (name, lost) in USEFUL.iter().filter(|(name, _)| missing.iter().any(|missing| missing == name)) {
         tracing::warn!(store = NAME, "the user may not {name}: {lost}");
     }
@@ -83,6 +89,12 @@ fn command(words: &[&str]) -> Cmd {
 
 /// Whether the server refuses for lack of rights, or does not know the command, as where it was
 /// renamed.
-fn is_refused(reply: &RedisResult<Value>) -> bool {
-    reply.as_ref().is_err_and(|error| says(error, "NOPERM") || says(error, "unknown command"))
+fn is_refused(reply: &Result<Value, Failure>) -> bool {
+    let is_refusal = |error: &RedisError| says(error, "NOPERM") || says(error, "unknown command");
+    reply.as_ref().is_err_and(|failure| is_refusal(failure.error()))
+}
+
+/// Names of commands that a script has answered with.
+fn names_in(reply: Result<Value, Failure>) -> Vec<String> {
+    reply.ok().and_then(|names| from_redis_value(&names).ok()).unwrap_or_default()
 }

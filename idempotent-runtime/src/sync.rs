@@ -4,12 +4,12 @@
 
 #[cfg(test)]
 pub(crate) use shuttle::sync::{
-    Arc, Mutex, MutexGuard,
+    Arc, Mutex, MutexGuard, Weak,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 #[cfg(not(test))]
 pub(crate) use std::sync::{
-    Arc, Mutex, MutexGuard,
+    Arc, Mutex, MutexGuard, Weak,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, Responder, post, web};
 use idempotent_runtime::{Idempotency, IdempotencyContext, ManualClock, MemoryStore, Principal, idempotent};
-use idempotent_tests::{Http1, TestServer, post};
+use idempotent_tests::{Http1, TestServer, fresh, post};
 use tokio::sync::mpsc;
 
 use crate::gate::{keyed, within};
@@ -76,7 +76,7 @@ async fn ask(server: &TestServer, request: &[u8]) -> Told {
 
 #[tokio::test]
 async fn a_handler_is_told_its_key_decoded_and_that_it_is_the_first_attempt() {
-    let server = simple_server(&Idempotency::builder().build().unwrap());
+    let server = simple_server(&fresh().build().unwrap());
     for (sent, key) in [("abc", "abc"), (r#""d e, \"f\"""#, r#"d e, "f""#)] {
         let told = ask(&server, &keyed("/told", sent, "")).await;
         assert_eq!((told.0.as_str(), told.1), (key, 1));
@@ -108,10 +108,8 @@ async fn derived_keys_differ_by_name_key_principal_and_namespace_and_have_the_fo
         let account = request.headers().get("x-account").map_or(&b""[..], |value| value.as_bytes());
         Ok(Principal::new(account))
     };
-    let shop =
-        simple_server(&Idempotency::builder().namespace("shop").principal(by_account).build().unwrap());
-    let test =
-        simple_server(&Idempotency::builder().namespace("test").principal(by_account).build().unwrap());
+    let shop = simple_server(&fresh().namespace("shop").principal(by_account).build().unwrap());
+    let test = simple_server(&fresh().namespace("test").principal(by_account).build().unwrap());
     let as_account = |account: &str, key: &str| {
         let (account, key) = (format!("X-Account: {account}"), format!("Idempotency-Key: {key}"));
         post("/told", &[&account, &key], b"")
@@ -135,14 +133,14 @@ async fn derived_keys_differ_by_name_key_principal_and_namespace_and_have_the_fo
 
 #[tokio::test]
 async fn a_derived_key_never_changes_from_one_release_to_the_next() {
-    let server = simple_server(&Idempotency::builder().namespace("shop").build().unwrap());
+    let server = simple_server(&fresh().namespace("shop").build().unwrap());
     let told = ask(&server, &keyed("/told", "8e03978e", "")).await;
     assert_eq!(told.2, "2df19684-1a8e-8a9d-b10a-f0ee9cf6d9c5");
 }
 
 #[tokio::test]
 async fn without_a_key_there_is_no_context() {
-    let server = simple_server(&Idempotency::builder().build().unwrap());
+    let server = simple_server(&fresh().build().unwrap());
     let without = Http1::once(server.address(), &post("/optional", &[], b"")).await;
     assert_eq!(without.status, 204);
     assert_eq!(ask(&server, &keyed("/optional", "k", "")).await.0, "k");
@@ -150,7 +148,7 @@ async fn without_a_key_there_is_no_context() {
 
 #[tokio::test]
 async fn asking_for_a_context_where_no_key_protects_is_a_500_that_says_so() {
-    let server = simple_server(&Idempotency::builder().build().unwrap());
+    let server = simple_server(&fresh().build().unwrap());
     for request in [post("/careless", &[], b""), keyed("/bare", "k", "")] {
         let reply = Http1::once(server.address(), &request).await;
         assert_eq!(reply.status, 500);

@@ -11,8 +11,8 @@ use std::{
 use actix_web::{HttpResponse, Responder, post, web};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use idempotent_runtime::{Idempotency, MemoryStore, SqliteStore, idempotent};
-use idempotent_tests::{Http1, Http2, Scratch, TestServer};
+use idempotent_runtime::{Idempotency, SqliteStore, idempotent};
+use idempotent_tests::{Http1, Http2, Scratch, TestServer, fresh};
 use tokio::time::sleep;
 
 use crate::gate::{keyed, within};
@@ -48,7 +48,7 @@ async fn order(body: String, effects: web::Data<Effects>) -> impl Responder {
 }
 
 fn in_memory() -> Idempotency {
-    Idempotency::builder().store(MemoryStore::new()).build().unwrap()
+    fresh().build().unwrap()
 }
 
 /// A handle whose claims and completions are waited for, so that a client may hang up in the midst of one.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use idempotent_runtime::{Drained, Idempotency};
 use idempotent_tests::{
-    Http1, Reply,
+    Http1, Reply, fresh,
     scripted::{Fault, Scripted, Verb},
 };
 use tokio::{
@@ -22,12 +22,17 @@ const LONG: Duration = Duration::from_secs(30);
 fn is_shutting_down(reply: &Reply) {
     assert_eq!((reply.status, reply.code().as_str()), (503, "shutting_down"), "{reply:?}");
     assert_eq!(reply.json()["retryable"], true);
+    assert_eq!(
+        reply.header("connection"),
+        Some("close"),
+        "a client that keeps its connection keeps the server"
+    );
     assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
 }
 
 #[tokio::test]
 async fn a_drain_of_nothing_is_complete_and_refuses_new_keys_from_then_on() {
-    let (gate, idempotency) = (Gate::open(), Idempotency::builder().build().unwrap());
+    let (gate, idempotency) = (Gate::open(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let stored = keyed("/patient", "stored", "");
     assert_eq!(Http1::once(server.address(), &stored).await.status, 201);
@@ -78,7 +83,7 @@ async fn a_drain_waits_until_a_claim_under_way_is_given_back() {
 
 #[tokio::test]
 async fn a_drain_waits_for_what_runs_and_lets_duplicates_join_it() {
-    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let (gate, idempotency) = (Gate::shut(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let request = keyed("/patient", "k", "");
     let mut first = Http1::open(server.address()).await;
@@ -118,7 +123,7 @@ async fn drain_has_begun(server: &idempotent_tests::TestServer, gate: &Gate) -> 
 
 #[tokio::test]
 async fn a_drain_says_how_many_executions_did_not_end() {
-    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let (gate, idempotency) = (Gate::shut(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let mut connections = Vec::new();
     for key in ["a", "b"] {
@@ -139,7 +144,7 @@ async fn a_drain_says_how_many_executions_did_not_end() {
 
 #[tokio::test]
 async fn an_execution_whose_client_is_gone_is_waited_for() {
-    let (gate, idempotency) = (Gate::shut(), Idempotency::builder().build().unwrap());
+    let (gate, idempotency) = (Gate::shut(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let request = keyed("/patient", "k", "");
     let mut connection = Http1::open(server.address()).await;
@@ -178,17 +183,21 @@ impl Process {
         Process { child, lines, address }
     }
 
-    /// A process that has got SIGTERM while its slow handler runs, the connection that waits for that, and another.
-    async fn draining() -> (Process, Http1, Http1) {
+    /// A process that has got SIGTERM while its slow handler runs, and the connection that waits for that.
+    async fn draining(slow_path: &str) -> (Process, Http1) {
         let mut process = Process::start().await;
         let mut slow = Http1::open(process.address).await;
-        slow.send(&keyed("/slow", "k", "")).await;
+        slow.send(&keyed(slow_path, "k", "")).await;
         process.says("effect").await;
-        let mut open = Http1::open(process.address).await;
-        assert_eq!(open.exchange(&keyed("/quick", "before", "")).await.status, 201);
+        assert_eq!(process.post("/quick", "before").await.status, 201);
         process.signal("-TERM").await;
-        Process::is_draining(&mut open).await;
-        (process, slow, open)
+        process.is_draining().await;
+        (process, slow)
+    }
+
+    /// A POST on a connection of its own.
+    async fn post(&self, path: &str, key: &str) -> Reply {
+        within(Http1::once(self.address, &keyed(path, key, ""))).await
     }
 
     /// What it has logged when it has ended.
@@ -207,36 +216,85 @@ impl Process {
     }
 
     /// Sends new keys until one is refused: the drain has begun.
-    async fn is_draining(connection: &mut Http1) {
+    async fn is_draining(&self) {
         for probe in 0.. {
-            let reply = connection.exchange(&keyed("/quick", &format!("probe-{probe}"), "")).await;
+            let reply = self.post("/quick", &format!("probe-{probe}")).await;
             if reply.status != 201 {
                 return is_shutting_down(&reply);
             }
             sleep(Duration::from_millis(2)).await;
         }
     }
+
+    /// Lets the slow handler go on, and waits for the end.
+    async fn finishes(&mut self) {
+        assert_eq!(self.post("/finish", "finish").await.status, 200);
+        assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(0));
+        assert_eq!(self.lines.next_line().await.unwrap(), None, "one effect");
+        TcpStream::connect(self.address).await.unwrap_err();
+    }
 }
 
 #[tokio::test]
 async fn sigterm_lets_a_running_handler_answer_and_takes_nothing_new() {
-    let (mut process, mut slow, mut open) = Process::draining().await;
-    // The kernel may take a connection, the server does not.
-    let mut late = Http1::open(process.address).await;
-    late.send(&keyed("/slow", "late", "")).await;
-    assert_eq!(open.exchange(&keyed("/finish", "finish", "")).await.status, 200);
+    let (mut process, mut slow) = Process::draining("/slow").await;
+    is_shutting_down(&process.post("/slow", "late").await);
+    let stored = process.post("/quick", "before").await;
+    assert_eq!((stored.status, stored.is_replay()), (201, true));
+    process.finishes().await;
     let reply = within(slow.reply()).await.expect("a running handler is answered");
     assert_eq!((reply.status, reply.is_replay(), reply.text()), (201, false, "done"));
-    drop((slow, open));
-    assert_eq!(within(late.reply()).await, None);
-    assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));
-    assert_eq!(process.lines.next_line().await.unwrap(), None, "one effect");
-    TcpStream::connect(process.address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn new_connections_are_answered_for_as_long_as_a_drain_lasts() {
+    let (mut process, _slow) = Process::draining("/slow").await;
+    let late = (0..200).map(|number| {
+        let request = keyed("/quick", &format!("late-{number}"), "");
+        let address = process.address;
+        async move { Http1::open(address).await.exchange(&request).await }
+    });
+    let late = within(futures_util::future::join_all(late)).await;
+    late.iter().for_each(is_shutting_down);
+    process.finishes().await;
+}
+
+#[tokio::test]
+async fn sigterm_drains_every_handle_of_the_process() {
+    // The one that `serve` was not given.
+    let (mut process, mut slow) = Process::draining("/slow").await;
+    is_shutting_down(&process.post("/own/quick", "late").await);
+    process.finishes().await;
+    assert_eq!(within(slow.reply()).await.unwrap().text(), "done");
+    // And the one that it was given.
+    let (mut process, mut slow) = Process::draining("/own/slow").await;
+    is_shutting_down(&process.post("/own/quick", "late").await);
+    process.finishes().await;
+    assert_eq!(within(slow.reply()).await.unwrap().text(), "done");
+}
+
+#[tokio::test]
+async fn a_handle_that_is_first_used_in_a_drain_refuses_new_keys_too() {
+    let mut process = Process::start().await;
+    let mut slow = Http1::open(process.address).await;
+    slow.send(&keyed("/own/slow", "k", "")).await;
+    process.says("effect").await;
+    process.signal("-TERM").await;
+    // The handle of a process that has set up none is made with its first request.
+    for probe in 0.. {
+        let reply = process.post("/own/quick", &format!("probe-{probe}")).await;
+        if reply.status != 201 {
+            is_shutting_down(&reply);
+            break;
+        }
+    }
+    is_shutting_down(&process.post("/quick", "late").await);
+    process.finishes().await;
 }
 
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
-    let (mut process, mut slow, _open) = Process::draining().await;
+    let (mut process, mut slow) = Process::draining("/slow").await;
     process.signal("-INT").await;
     assert_eq!(within(slow.reply()).await, None);
     assert_eq!(within(process.child.wait()).await.unwrap().code(), Some(0));
@@ -258,7 +316,7 @@ async fn an_execution_that_a_stop_loses_is_said_to_have_an_unknown_outcome() {
 async fn a_claim_that_a_stop_loses_is_said_to_have_run_nothing() {
     let process = Process::start_with(&["100", "unanswered"]).await;
     for key in ["a", "b"] {
-        let refused = Http1::once(process.address, &keyed("/quick", key, "")).await;
+        let refused = Http1::once(process.address, &keyed("/own/quick", key, "")).await;
         assert_eq!((refused.status, refused.code().as_str()), (503, "store_unavailable"));
     }
     process.signal("-TERM").await;

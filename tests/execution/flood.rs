@@ -7,8 +7,8 @@ use std::sync::{
 
 use actix_web::{HttpResponse, Responder, post, web};
 use bytes::Bytes;
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Http1, Http2, Reply, TestServer};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Http1, Http2, Reply, TestServer, fresh};
 
 use crate::gate::keyed_by;
 
@@ -95,7 +95,7 @@ fn what_counts(reply: &Reply) -> (u16, Vec<(&str, &str)>, &[u8]) {
 fn server() -> (TestServer, web::Data<Effects>) {
     let by_key = (0..KEYS).map(|_| AtomicUsize::new(0)).collect();
     let effects = web::Data::new(Effects { by_key, all: AtomicUsize::new(0) });
-    let (idempotency, counted) = (Idempotency::builder().build().unwrap(), effects.clone());
+    let (idempotency, counted) = (fresh().build().unwrap(), effects.clone());
     let server = TestServer::start(2, move |app| {
         app.app_data(idempotency.clone()).app_data(counted.clone()).service(take);
     });

@@ -81,8 +81,18 @@ impl Gate {
 
     /// A server whose handlers pass this gate.
     pub(crate) fn server(&self, idempotency: &Idempotency) -> TestServer {
+        self.server_after(|| {}, idempotency)
+    }
+
+    /// The same, whose worker does this first.
+    pub(crate) fn server_after(
+        &self,
+        before: impl Fn() + Clone + Send + 'static,
+        idempotency: &Idempotency,
+    ) -> TestServer {
         let (gate, idempotency) = (self.clone(), idempotency.clone());
         TestServer::start(1, move |app| {
+            before();
             app.app_data(idempotency.clone()).app_data(web::Data::new(gate.clone())).configure(Gate::routes);
         })
     }

@@ -12,6 +12,7 @@ mod crowd;
 mod disconnect;
 mod drain;
 mod elsewhere;
+mod factory;
 mod flood;
 mod flushed;
 mod gate;

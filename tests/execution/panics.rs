@@ -14,8 +14,8 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::future::{Ready, ready};
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Http1, TestServer};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Http1, TestServer, fresh};
 
 use crate::gate::keyed;
 
@@ -122,7 +122,7 @@ async fn all_is_well() -> impl Responder {
 
 fn server() -> (TestServer, Effects) {
     let (effects, times) = (Effects::new(AtomicUsize::new(0)), web::Data::new(Times::default()));
-    let (idempotency, counted) = (Idempotency::builder().build().unwrap(), effects.clone());
+    let (idempotency, counted) = (fresh().build().unwrap(), effects.clone());
     let server = TestServer::start(1, move |app| {
         app.app_data(idempotency.clone())
             .app_data(counted.clone())

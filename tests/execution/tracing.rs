@@ -6,8 +6,8 @@ use std::{
 };
 
 use actix_web::{HttpResponse, Responder, dev::Service, post, web};
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Http1, TestServer};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Http1, TestServer, fresh};
 use tokio::sync::Semaphore;
 use tracing::{
     Event, Instrument, Metadata, Subscriber,
@@ -88,7 +88,7 @@ async fn logs(name: web::Path<String>, gate: web::Data<Gate>) -> impl Responder 
 /// A server whose requests have a span each, named by their path; says when a request's future is gone.
 fn server(gate: &Gate) -> (TestServer, Arc<Semaphore>) {
     let (gate, gone) = (gate.clone(), Arc::new(Semaphore::new(0)));
-    let (idempotency, is_gone) = (Idempotency::builder().build().unwrap(), Arc::clone(&gone));
+    let (idempotency, is_gone) = (fresh().build().unwrap(), Arc::clone(&gone));
     let server = TestServer::start(1, move |app| {
         let is_gone = Arc::clone(&is_gone);
         let scope = web::scope("")

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload,
 use futures_util::future::{LocalBoxFuture, join, join_all, select_all};
 use idempotent_runtime::{Idempotency, MemoryStore, idempotent, store::Claim};
 use idempotent_tests::{
-    Http1, Reply, TestServer,
+    Http1, Reply, TestServer, fresh,
     scripted::{Fault, Scripted, Verb},
 };
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 use crate::gate::{Gate, keyed, keyed_by, within};
 
 fn in_memory() -> Idempotency {
-    Idempotency::builder().build().unwrap()
+    fresh().build().unwrap()
 }
 
 /// Sends a request and leaves its answer for later.

@@ -5,8 +5,9 @@ use std::{future::Future, sync::atomic::Ordering::SeqCst};
 use actix_web::{HttpRequest, HttpResponse, Responder, post, route, routes, web};
 use idempotent_runtime::{
     __private::{Abandoned, Duration, Fingerprint, Policy, PrincipalSource, Replay, Scope, run},
-    Idempotency, idempotent,
+    idempotent,
 };
+use idempotent_tests::fresh;
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
 
@@ -105,7 +106,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
 }
 
 fn start() -> Served {
-    serve(&Idempotency::builder().build().unwrap(), |app| {
+    serve(&fresh().build().unwrap(), |app| {
         app.app_data(web::Data::new(Shop))
             .app_data(web::Data::new(Depot))
             .service(route_above)

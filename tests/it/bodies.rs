@@ -12,8 +12,8 @@ use actix_web::{
     web::{self, Bytes, ServiceConfig},
 };
 use futures_util::{Stream, StreamExt, stream};
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Connection, Reply, post};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Connection, Reply, fresh, post};
 use tokio::sync::Semaphore;
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
@@ -100,19 +100,16 @@ async fn events(gate: web::Data<Semaphore>, effects: Effects) -> impl Responder 
 
 fn responses(gate: &Arc<Semaphore>) -> Served {
     let gate = Arc::clone(gate);
-    serve(
-        &Idempotency::builder().max_response_body(LIMIT).build().unwrap(),
-        move |app: &mut ServiceConfig| {
-            app.app_data(web::Data::from(Arc::clone(&gate)))
-                .route("/streamed/{count}", web::post().to(streamed))
-                .route("/slow/{count}", web::post().to(slow))
-                .route("/sized/{count}", web::post().to(sized_stream))
-                .route("/whole/{count}", web::post().to(whole))
-                .route("/failure/{count}", web::post().to(large_failure))
-                .route("/broken/{count}", web::post().to(broken))
-                .route("/events", web::post().to(events));
-        },
-    )
+    serve(&fresh().max_response_body(LIMIT).build().unwrap(), move |app: &mut ServiceConfig| {
+        app.app_data(web::Data::from(Arc::clone(&gate)))
+            .route("/streamed/{count}", web::post().to(streamed))
+            .route("/slow/{count}", web::post().to(slow))
+            .route("/sized/{count}", web::post().to(sized_stream))
+            .route("/whole/{count}", web::post().to(whole))
+            .route("/failure/{count}", web::post().to(large_failure))
+            .route("/broken/{count}", web::post().to(broken))
+            .route("/events", web::post().to(events));
+    })
 }
 
 fn closed_gate() -> Arc<Semaphore> {
@@ -300,7 +297,7 @@ async fn nothing() -> impl Responder {
 }
 
 fn requests() -> Served {
-    serve(&Idempotency::builder().build().unwrap(), |app| {
+    serve(&fresh().build().unwrap(), |app| {
         app.app_data(web::PayloadConfig::new(1 << 20))
             .route("/bytes", web::post().to(bytes))
             .route("/payload", web::post().to(payload))

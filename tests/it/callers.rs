@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use idempotent_runtime::{BuildError, Credential, Idempotency, IdempotencyBuilder, Principal, idempotent};
+use idempotent_tests::fresh;
 
 use crate::{
     kit::{
@@ -40,7 +41,7 @@ fn constant(_: &HttpRequest, _: &[u8]) -> Vec<u8> {
 const PATHS: [&str; 3] = ["/endpoint", "/canonical", "/by-function"];
 
 fn start(set: impl Fn(IdempotencyBuilder) -> IdempotencyBuilder) -> Served {
-    serve(&set(Idempotency::builder()).build().unwrap(), |app| {
+    serve(&set(fresh()).build().unwrap(), |app| {
         app.route("/endpoint", web::post().to(endpoint))
             .route("/canonical", web::post().to(canonical))
             .route("/by-function", web::post().to(by_function));
@@ -230,9 +231,9 @@ async fn by_a_token(body: web::Bytes) -> HttpResponse {
 #[test]
 fn an_endpoint_whose_callers_a_cookie_tells_apart_is_warned_of_once() {
     log::listen();
-    let plain = Idempotency::builder().build().unwrap();
-    let chosen = Idempotency::builder().credentials([Credential::cookie("id")]).build().unwrap();
-    let named = Idempotency::builder().principal(|_| Ok(Principal::anonymous())).build().unwrap();
+    let plain = fresh().build().unwrap();
+    let chosen = fresh().credentials([Credential::cookie("id")]).build().unwrap();
+    let named = fresh().principal(|_| Ok(Principal::anonymous())).build().unwrap();
     for _ in 0..2 {
         let (chosen, named) = (chosen.clone(), named.clone());
         let server = serve(&plain, move |app| {

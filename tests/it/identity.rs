@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, error::ErrorForbidden, post, put, web};
 use idempotent_runtime::{Idempotency, MemoryStore, Principal, StoreError, idempotent};
-use idempotent_tests::scripted::Scripted;
+use idempotent_tests::{fresh, scripted::Scripted};
 
 use crate::{
     kit::{
@@ -92,7 +92,7 @@ fn start(idempotency: &Idempotency) -> Served {
 }
 
 fn start_plain() -> Served {
-    start(&Idempotency::builder().build().unwrap())
+    start(&fresh().build().unwrap())
 }
 
 const KEY: &str = "Idempotency-Key: k";
@@ -145,7 +145,7 @@ fn a_key_is_unique_within_its_scope() {
 }
 
 fn by_account() -> Idempotency {
-    Idempotency::builder()
+    fresh()
         .principal(|request| match request.headers().get("x-account") {
             None => Ok(Principal::anonymous()),
             Some(account) if account == "blocked" => Err(ErrorForbidden("this account is blocked")),
@@ -277,7 +277,7 @@ async fn in_resource(effects: Effects) -> impl Responder {
 
 #[test]
 fn a_scope_or_a_resource_can_have_settings_of_its_own() {
-    let named = |name: &str| Idempotency::builder().header_name(name).build().unwrap();
+    let named = |name: &str| fresh().header_name(name).build().unwrap();
     let inner = named("X-Inner");
     let resource = named("X-Resource");
     let server = serve(&named("X-Outer"), move |app| {
@@ -303,7 +303,7 @@ fn a_scope_or_a_resource_can_have_settings_of_its_own() {
 
 #[test]
 fn settings_are_taken_from_web_data_as_well() {
-    let named = |name: &str| web::Data::new(Idempotency::builder().header_name(name).build().unwrap());
+    let named = |name: &str| web::Data::new(fresh().header_name(name).build().unwrap());
     let (outer, inner) = (named("X-Key"), named("X-Inner"));
     let server = crate::kit::serve_bare(move |app| {
         app.app_data(outer.clone())
@@ -494,7 +494,7 @@ fn no_log_line_holds_a_key_a_principal_or_a_body() {
         .store(Scripted::saying(|| Err(StoreError::unavailable("scripted", "the store's own words"))))
         .build()
         .unwrap();
-    for idempotency in [Idempotency::builder().build().unwrap(), by_account(), failing] {
+    for idempotency in [fresh().build().unwrap(), by_account(), failing] {
         let server = start(&idempotency);
         for path in ["/endpoint/1", "/resource/1", "/global/1", "/group/1", "/canonical", "/panics"] {
             for body in [body, body, b"other"] {

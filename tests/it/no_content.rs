@@ -9,8 +9,8 @@ use actix_web::{
     web::{self, Bytes, ServiceConfig},
 };
 use futures_util::stream;
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::post;
+use idempotent_runtime::idempotent;
+use idempotent_tests::{fresh, post};
 
 use crate::kit::{Effects, serve};
 
@@ -38,7 +38,7 @@ fn answers(app: &mut ServiceConfig) {
 fn a_status_without_content_sends_none_to_the_first_client_and_to_every_retry() {
     for status in [204, 205, 304] {
         for kind in ["bytes", "sized", "chunked", "events", "huge"] {
-            let server = serve(&Idempotency::builder().build().unwrap(), answers);
+            let server = serve(&fresh().build().unwrap(), answers);
             let path = format!("/stray/{status}/{kind}");
             let mut connection = server.connect();
             for end in ["Connection: keep-alive", "Connection: keep-alive", "Connection: close"] {

@@ -7,7 +7,7 @@ use idempotent_runtime::{
     Idempotency, IdempotencyBuilder, OnStoreError, ProblemFormat, Refusal, StoreError, idempotent,
     store::{Claim, Record},
 };
-use idempotent_tests::{Reply, post, scripted::Scripted};
+use idempotent_tests::{Reply, fresh, post, scripted::Scripted};
 use tokio::sync::Semaphore;
 
 use crate::kit::{Effects, Served, serve};
@@ -188,7 +188,7 @@ fn every_refusal_is_a_problem_that_keeps_what_its_code_promises() {
     let mut instances = HashSet::new();
     for promise in promises() {
         let code = promise.code;
-        let reply = (promise.get)(Idempotency::builder());
+        let reply = (promise.get)(fresh());
         assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{code}: {reply:?}");
         assert!(!reply.is_replay() && reply.header("idempotency-stored").is_none(), "{code}: {reply:?}");
         let problem = reply.json();
@@ -218,7 +218,7 @@ fn every_refusal_is_a_problem_that_keeps_what_its_code_promises() {
 fn the_type_of_a_problem_is_the_applications_page_for_its_code() {
     for base in ["https://example.com/problems", "https://example.com/problems/"] {
         for promise in promises() {
-            let reply = (promise.get)(Idempotency::builder().problem_type_base(base));
+            let reply = (promise.get)(fresh().problem_type_base(base));
             assert_eq!(reply.json()["type"], format!("https://example.com/problems/{}", promise.code));
         }
     }
@@ -227,14 +227,14 @@ fn the_type_of_a_problem_is_the_applications_page_for_its_code() {
 #[test]
 fn the_simple_format_is_the_title_as_an_error() {
     for promise in promises() {
-        let reply = (promise.get)(Idempotency::builder().problem_format(ProblemFormat::Simple));
+        let reply = (promise.get)(fresh().problem_format(ProblemFormat::Simple));
         // Checked here as well: the effect of a refusal is the same in every format.
         assert_eq!(reply.status, promise.status, "{}", promise.code);
         assert_eq!(reply.header("content-type"), Some("application/json"));
         assert_eq!(reply.json(), serde_json::json!({ "error": promise.title }));
         assert_eq!(reply.header("retry-after").is_some(), promise.retry_after, "{}", promise.code);
     }
-    let missing = sent(Idempotency::builder().problem_format(ProblemFormat::Simple), "/plain", &[], b"");
+    let missing = sent(fresh().problem_format(ProblemFormat::Simple), "/plain", &[], b"");
     assert_eq!(missing.text(), r#"{"error":"Idempotency-Key required"}"#);
 }
 
@@ -253,8 +253,7 @@ fn a_format_of_the_applications_own_gets_all_that_is_known() {
         ))
     }
     for promise in promises() {
-        let builder =
-            Idempotency::builder().problem_type_base("x").problem_format(ProblemFormat::custom(format));
+        let builder = fresh().problem_type_base("x").problem_format(ProblemFormat::custom(format));
         let reply = (promise.get)(builder);
         let Promise { code, title, retryable, .. } = promise;
         assert_eq!(reply.status, promise.status);
@@ -271,7 +270,7 @@ fn a_format_that_sets_retry_after_keeps_its_own() {
     let format = ProblemFormat::custom(|refusal| {
         HttpResponse::build(refusal.status()).insert_header(("Retry-After", "77")).finish()
     });
-    let reply = answered(Idempotency::builder().problem_format(format), unavailable);
+    let reply = answered(fresh().problem_format(format), unavailable);
     let values: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "retry-after").collect();
     assert_eq!(values, [&("retry-after".to_owned(), "77".to_owned())]);
 }
@@ -319,7 +318,7 @@ fn what_is_wrong_with_a_key_is_told() {
         (&["Idempotency-Key: \"a"], "RFC 8941"),
     ];
     for (headers, word) in rows {
-        let reply = sent(Idempotency::builder(), "/plain", headers, b"");
+        let reply = sent(fresh(), "/plain", headers, b"");
         let problem = reply.json();
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(word)), "{word}: {reply:?}");
     }
@@ -327,7 +326,7 @@ fn what_is_wrong_with_a_key_is_told() {
 
 #[test]
 fn a_key_is_told_as_json_whatever_it_holds() {
-    let server = start(Idempotency::builder(), &closed_gate());
+    let server = start(fresh(), &closed_gate());
     let key = r#"Idempotency-Key: "a\"b\\c </script>, d""#;
     server.post("/plain", &[key], b"1");
     let reply = server.post("/plain", &[key], b"2");
@@ -337,7 +336,7 @@ fn a_key_is_told_as_json_whatever_it_holds() {
 #[test]
 fn that_a_key_was_used_for_another_request_is_told_before_any_other_state() {
     let gate = closed_gate();
-    let server = start(Idempotency::builder(), &gate);
+    let server = start(fresh(), &gate);
     let mut first = server.connect();
     first.send(&post("/held", &[KEY], b"1"));
     server.until_effects(1);
@@ -356,7 +355,7 @@ fn that_a_key_was_used_for_another_request_is_told_before_any_other_state() {
 #[test]
 fn a_refusal_is_none_of_the_records() {
     let gate = closed_gate();
-    let server = start(Idempotency::builder(), &gate);
+    let server = start(fresh(), &gate);
     let mut first = server.connect();
     first.send(&post("/held", &[KEY], b""));
     server.until_effects(1);

@@ -13,8 +13,8 @@ use actix_web::{
     post,
     web::{self, ServiceConfig},
 };
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Connection, Reply, TestServer, post};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Connection, Reply, TestServer, fresh, post};
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
 
@@ -32,7 +32,7 @@ async fn create_order(order: web::Json<serde_json::Value>, effects: Effects) -> 
 #[test]
 fn a_retry_gets_the_first_response_and_has_no_effect() {
     let effects = Arc::new(AtomicUsize::new(0));
-    let (idempotency, counted) = (Idempotency::builder().build().unwrap(), Arc::clone(&effects));
+    let (idempotency, counted) = (fresh().build().unwrap(), Arc::clone(&effects));
     let server = TestServer::start(2, move |app| {
         app.app_data(idempotency.clone())
             .app_data(web::Data::from(Arc::clone(&counted)))
@@ -93,7 +93,7 @@ async fn only_success(request: HttpRequest, body: web::Bytes, effects: Effects) 
 }
 
 fn answering() -> Served {
-    serve(&Idempotency::builder().build().unwrap(), answers)
+    serve(&fresh().build().unwrap(), answers)
 }
 
 fn answers(app: &mut ServiceConfig) {
@@ -197,7 +197,7 @@ fn the_date_of_a_replay_is_its_own() {
 
 #[test]
 fn cookies_are_replayed_if_the_application_says_so() {
-    let server = serve(&Idempotency::builder().replay_set_cookie(true).build().unwrap(), answers);
+    let server = serve(&fresh().replay_set_cookie(true).build().unwrap(), answers);
     let (first, again) = twice(&server, "/all/200", b"Set-Cookie: a=1\nSet-Cookie: b=2; Path=/");
     assert_replayed(&first, &again);
     assert_eq!(values(&again, "set-cookie"), ["a=1", "b=2; Path=/"]);
@@ -262,7 +262,7 @@ async fn mends(body: web::Bytes, effects: Effects) -> impl Responder {
 
 #[test]
 fn a_key_that_was_freed_takes_the_next_outcome_for_good() {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         app.route("/mends", web::post().to(mends));
     });
     assert_eq!(server.post("/mends", &[KEY], b"1").status, 503);
@@ -308,7 +308,7 @@ async fn fallible_final(status: web::Path<u16>, effects: Effects) -> actix_web::
 
 #[test]
 fn the_errors_of_a_handler_are_responses_like_others() {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         app.route("/fallible/{status}", web::post().to(fallible))
             .route("/final/{status}", web::post().to(fallible_final));
     });
@@ -350,7 +350,7 @@ async fn panics_once(effects: Effects) -> HttpResponse {
 #[test]
 fn a_panic_is_an_outcome_of_status_500() {
     for later in [false, true] {
-        let server = serve(&Idempotency::builder().build().unwrap(), move |app| {
+        let server = serve(&fresh().build().unwrap(), move |app| {
             let route = if later { web::post().to(panics_later) } else { web::post().to(panics) };
             app.route("/panics", route);
         });
@@ -363,7 +363,7 @@ fn a_panic_is_an_outcome_of_status_500() {
 
 #[test]
 fn a_panic_frees_the_key_where_only_final_outcomes_are_stored() {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         app.route("/panics", web::post().to(panics_once));
     });
     let (first, second) = twice(&server, "/panics", b"");
@@ -376,7 +376,7 @@ fn a_panic_frees_the_key_where_only_final_outcomes_are_stored() {
 fn middleware_runs_on_replays() {
     let passed = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&passed);
-    let server = serve(&Idempotency::builder().build().unwrap(), move |app| {
+    let server = serve(&fresh().build().unwrap(), move |app| {
         let counted = Arc::clone(&counted);
         let scope = web::scope("/api")
             .wrap(DefaultHeaders::new().add(("X-Version", "7")).add(("Access-Control-Allow-Origin", "*")))
@@ -405,7 +405,7 @@ fn middleware_runs_on_replays() {
 
 #[test]
 fn middleware_that_refuses_comes_before_a_replay() {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         let scope = web::scope("/api").wrap_fn(|request, service| {
             let known = request.headers().contains_key("x-session");
             let response = known.then(|| service.call(request));
@@ -426,7 +426,7 @@ fn middleware_that_refuses_comes_before_a_replay() {
 
 #[test]
 fn a_large_response_is_replayed_byte_for_byte() {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         answers(app);
         app.app_data(web::PayloadConfig::new(1 << 20));
     });

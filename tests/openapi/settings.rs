@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, http::StatusCode, post};
 use idempotent_runtime::{
-    Idempotency, IdempotencyBuilder, KeyFormat, ProblemFormat, Resolution, idempotent, openapi::Documentation,
+    IdempotencyBuilder, KeyFormat, ProblemFormat, Resolution, idempotent, openapi::Documentation,
 };
+use idempotent_tests::fresh;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
@@ -41,7 +42,7 @@ fn of(builder: IdempotencyBuilder) -> Value {
 }
 
 fn set() -> IdempotencyBuilder {
-    Idempotency::builder()
+    fresh()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use idempotent_runtime::{
     Idempotency, IdempotencyBuilder, ProblemFormat, StoreError, idempotent, openapi::Documentation,
     store::Claim,
 };
-use idempotent_tests::{Connection, Reply, TestServer, post, scripted::Scripted};
+use idempotent_tests::{Connection, Reply, TestServer, fresh, post, scripted::Scripted};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
@@ -100,7 +100,7 @@ const A: &str = "Idempotency-Key: a";
 
 #[test]
 fn every_answer_of_a_server_is_documented() {
-    let mut told = Told::start(Idempotency::builder().max_request_body(64).should_retry_header(true));
+    let mut told = Told::start(fresh().max_request_body(64).should_retry_header(true));
     let mut first = told.connect();
     first.send(&post("/told", &[A], b"201"));
     // A second request with the same key is answered while the first one runs.
@@ -171,7 +171,7 @@ fn every_answer_is_documented_where_the_store_fails() {
 
 #[test]
 fn every_answer_is_documented_with_the_settings_of_the_draft() {
-    let draft = Idempotency::builder().reused_status(StatusCode::UNPROCESSABLE_ENTITY).header_name("X-Key");
+    let draft = fresh().reused_status(StatusCode::UNPROCESSABLE_ENTITY).header_name("X-Key");
     let mut told = Told::start(draft.problem_type_base("https://shop.example"));
     told.send(&["X-Key: a"], "422");
     told.send(&["X-Key: a"], "500");
@@ -182,7 +182,7 @@ fn every_answer_is_documented_with_the_settings_of_the_draft() {
 
 #[test]
 fn simple_errors_are_answered_as_documented() {
-    let mut told = Told::start(Idempotency::builder().problem_format(ProblemFormat::Simple));
+    let mut told = Told::start(fresh().problem_format(ProblemFormat::Simple));
     let reply = told.connect().exchange(&post("/told", &[], b"201"));
     told.check(&reply);
     let documented = &told.operation["responses"]["400"]["content"]["application/json"]["examples"];

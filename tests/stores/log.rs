@@ -2,14 +2,12 @@
 
 use std::{
     io,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
 };
 
-use tracing::{Dispatch, subscriber::DefaultGuard};
+use idempotent_tests::subscribers::hear_every_thread;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
-
-/// Where there is but one subscriber, what another thread is the first to say is never heard by it.
-static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
 
 /// What is logged on a thread.
 #[derive(Clone, Default)]
@@ -18,7 +16,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Hears what this thread says until the guard is dropped.
     pub(crate) fn listen() -> (Log, DefaultGuard) {
-        LazyLock::force(&ANOTHER);
+        hear_every_thread();
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
         let guard = tracing::subscriber::set_default(subscriber);

@@ -7,6 +7,7 @@
 )]
 
 pub mod client;
+pub mod fresh;
 pub mod http;
 pub mod pgbouncer;
 pub mod postgres;
@@ -24,8 +25,10 @@ pub mod server;
 pub mod space;
 pub mod stalls;
 pub mod stores;
+pub mod subscribers;
 
 pub use client::{Http1, Http2, Http2Exchange};
+pub use fresh::fresh;
 pub use http::{Connection, Reply, post};
 pub use said::said;
 pub use scratch::Scratch;

@@ -8,25 +8,40 @@ use crate::{
     request::{Address, CallerId, RequestFingerprint},
     shards::{AddressMap, Shards},
     store::Hold,
-    sync::Arc,
+    sync::{Arc, AtomicUsize, Ordering},
     watched::{Seat, Watched},
 };
 
 /// How many may wait for one flight.
 pub(crate) const FOLLOWERS_PER_FLIGHT: usize = 1024;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Flights(Arc<Table>);
+/// The flights as one handle sees them. Handles on one store share a table, and each keeps the leases of what it leads.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    table: Arc<Table>,
+    handle: Handle,
+}
+
+/// Number of a handle among those that share a table.
+type Handle = usize;
 
 #[derive(Debug)]
 struct Table {
     flights: Shards<AddressMap<Flight>>,
+    handles: AtomicUsize,
     waiters: Arc<Places>,
 }
 
-/// A flight under way. Few are ever followed, so what followers wait upon is made when the first of them comes.
+/// A flight under way.
 #[derive(Debug)]
-enum Flight {
+struct Flight {
+    led_by: Handle,
+    seen: Seen,
+}
+
+/// Phase of a flight. Few are ever followed, so what followers wait upon is made when the first of them comes.
+#[derive(Debug)]
+enum Seen {
     Alone(Phase),
     Followed(Arc<Watched<Phase>>),
 }
@@ -34,20 +49,20 @@ enum Flight {
 impl Flight {
     /// What followers wait upon.
     fn watched(&mut self) -> Arc<Watched<Phase>> {
-        match self {
-            Flight::Followed(watched) => Arc::clone(watched),
-            Flight::Alone(phase) => {
+        match &self.seen {
+            Seen::Followed(watched) => Arc::clone(watched),
+            Seen::Alone(phase) => {
                 let watched = Arc::new(Watched::new(phase.clone()));
-                *self = Flight::Followed(Arc::clone(&watched));
+                self.seen = Seen::Followed(Arc::clone(&watched));
                 watched
             }
         }
     }
 
     fn look<R>(&self, look: impl FnOnce(&Phase) -> R) -> R {
-        match self {
-            Flight::Alone(phase) => look(phase),
-            Flight::Followed(watched) => watched.look(look),
+        match &self.seen {
+            Seen::Alone(phase) => look(phase),
+            Seen::Followed(watched) => watched.look(look),
         }
     }
 }
@@ -66,28 +81,40 @@ pub(crate) enum Entry {
 impl Flights {
     /// An empty table; `waiters` are the places of all who wait in this process, at whichever table.
     pub(crate) fn new(waiters: Arc<Places>) -> Self {
-        Flights(Arc::new(Table { flights: Shards::new(|_| AddressMap::default()), waiters }))
+        let flights = Shards::new(|_| AddressMap::default());
+        Flights::at(Arc::new(Table { flights, handles: AtomicUsize::new(0), waiters }))
+    }
+
+    /// The same table for another handle on the same store.
+    pub(crate) fn shared(&self) -> Self {
+        Flights::at(Arc::clone(&self.table))
+    }
+
+    fn at(table: Arc<Table>) -> Self {
+        let handle = table.handles.fetch_add(1, Ordering::Relaxed);
+        Flights { table, handle }
     }
 
     /// Joins the flight at `address`, or starts it, on behalf of `caller`.
     pub(crate) fn enter(&self, address: Address, caller: CallerId) -> Entry {
-        let mut shard = self.0.flights.lock(&address);
+        let mut shard = self.table.flights.lock(&address);
         let flight = match shard.entry(address) {
             hash_map::Entry::Occupied(mut flight) => flight.get_mut().watched(),
             hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Flight::Alone(Phase::Claiming(None)));
-                return Entry::Lead(Lead { table: Arc::clone(&self.0), address, ended: false });
+                vacant.insert(Flight { led_by: self.handle, seen: Seen::Alone(Phase::Claiming(None)) });
+                return Entry::Lead(Lead { table: Arc::clone(&self.table), address, ended: false });
             }
         };
         drop(shard);
         self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follow)
     }
 
-    /// The claims whose leases are to be kept.
+    /// The claims that this handle leads, whose leases are to be kept.
     pub(crate) fn kept(&self) -> Vec<KeptClaim> {
         let mut kept = Vec::new();
-        for shard in self.0.flights.each() {
-            kept.extend(shard.values().filter_map(|flight| flight.look(Phase::kept)));
+        for shard in self.table.flights.each() {
+            let led = shard.values().filter(|flight| flight.led_by == self.handle);
+            kept.extend(led.filter_map(|flight| flight.look(Phase::kept)));
         }
         kept
     }
@@ -95,13 +122,13 @@ impl Flights {
     /// Whether this claim's execution runs, and has not ended it itself.
     pub(crate) fn runs(&self, hold: &Hold) -> bool {
         let is_it = |phase: &Phase| matches!(phase, Phase::Running(running) if running == hold);
-        let shard = self.0.flights.lock(&hold.address);
+        let shard = self.table.flights.lock(&hold.address);
         shard.get(&hold.address).is_some_and(|flight| flight.look(is_it))
     }
 
     /// How many wait in this process, at whichever table.
     pub(crate) fn waiting(&self) -> usize {
-        self.0.waiters.taken()
+        self.table.waiters.taken()
     }
 
     fn follow(&self, flight: &Arc<Watched<Phase>>, caller: CallerId) -> Option<Follower> {
@@ -112,7 +139,7 @@ impl Flights {
 
     /// A place among those who wait in this process, if there is one for `caller`.
     pub(crate) fn place(&self, caller: CallerId) -> Option<Place> {
-        self.0.waiters.take(caller)
+        self.table.waiters.take(caller)
     }
 }
 
@@ -185,9 +212,9 @@ impl Lead {
     fn change(&self, phase: Phase, change: fn(&Watched<Phase>, Phase)) {
         let mut shard = self.table.flights.lock(&self.address);
         let followed = match shard.get_mut(&self.address) {
-            Some(Flight::Followed(watched)) => Arc::clone(watched),
+            Some(Flight { seen: Seen::Followed(watched), .. }) => Arc::clone(watched),
             Some(alone) => {
-                *alone = Flight::Alone(phase);
+                alone.seen = Seen::Alone(phase);
                 return;
             }
             None => return,
@@ -199,7 +226,7 @@ impl Lead {
     fn leave(&mut self, ending: Ending) {
         self.ended = true;
         let flight = self.table.flights.lock(&self.address).remove(&self.address);
-        if let Some(Flight::Followed(watched)) = flight {
+        if let Some(Flight { seen: Seen::Followed(watched), .. }) = flight {
             watched.update(Phase::Ended(ending));
         }
     }
@@ -211,5 +238,42 @@ impl Drop for Lead {
             let panicked = std::thread::panicking();
             self.leave(if panicked { Ending::Panicked } else { Ending::Lost });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Token;
+
+    fn hold(number: u8) -> Hold {
+        Hold {
+            address: Address::from_bytes([number; 32]),
+            token: Token::from_bytes([number; 16]),
+            fingerprint: RequestFingerprint::from_bytes([number; 32]),
+        }
+    }
+
+    #[test]
+    fn handles_share_flights_and_each_keeps_the_leases_of_those_that_it_leads() {
+        let test = || {
+            let one = Flights::new(Arc::new(Places::new(1, 1)));
+            let other = one.shared();
+            let holds = [hold(1), hold(2)];
+            let leads = [(&one, holds[0]), (&other, holds[1])].map(|(flights, hold)| {
+                let Entry::Lead(lead) = flights.enter(hold.address, CallerId::NOBODY) else {
+                    panic!("nobody leads yet")
+                };
+                lead.running(hold);
+                lead
+            });
+            assert!(matches!(other.enter(holds[0].address, CallerId::NOBODY), Entry::Follow(_)));
+            let kept = |flights: &Flights| flights.kept().iter().map(|kept| kept.hold).collect::<Vec<_>>();
+            assert_eq!((kept(&one), kept(&other)), (vec![holds[0]], vec![holds[1]]));
+            assert!(other.runs(&holds[0]) && one.runs(&holds[1]));
+            leads.into_iter().for_each(|lead| lead.end(Ending::Released));
+            assert_eq!((kept(&one), kept(&other)), (vec![], vec![]));
+        };
+        shuttle::check_random(test, 1);
     }
 }

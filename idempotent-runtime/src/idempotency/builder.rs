@@ -1,23 +1,18 @@
 //! The settings of an application, checked once.
 
-use std::{
-    borrow::Cow,
-    sync::{LazyLock, Once},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Once, time::Duration};
 
 use actix_web::{
     Error, HttpRequest,
     http::{StatusCode, header::HeaderName},
 };
 
-use super::{Idempotency, Inner, Settings};
+use super::{Idempotency, Inner, Settings, handles, process};
 use crate::{
     clock::{Clock, SystemClock},
     execution::GivingBack,
     flight::Flights,
     observe::{Audience, Background, Listener},
-    places::Places,
     reconcile::{AbandonedExecution, Reconcile, Resolution},
     request::{AppPrincipal, Credential, Credentials, KeyFormat, Principal, PrincipalFn},
     response::{InForce, ProblemFormat, record, refusal::RefusalSettings},
@@ -91,9 +86,15 @@ const HEADER: &str = "Idempotency-Key";
 const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyBuilder {
-    /// Where claims and records are kept. Default: a [`MemoryStore`].
+    /// Where claims and records are kept. Default: one [`MemoryStore`] for the whole process, which all handles share that name no
+    /// store; [namespaces](Self::namespace) keep their keys apart.
+    ///
+    /// A store is made once and cloned: one that is made in the factory of `HttpServer::new` is another one in each worker.
     pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Box::new(|local| handle(store, local)));
+        self.store = Some(Box::new(|local| {
+            process::warn_of_memories(&store);
+            handle(store, local)
+        }));
         self
     }
 
@@ -102,7 +103,7 @@ impl IdempotencyBuilder {
     ///
     /// A completed response never changes, so a local replay is a true one. An outcome that is not known is asked for each time: somebody may
     /// [find it out](Idempotency::resolve). No response is replayed locally after the store would have
-    /// let it expire.
+    /// let it expire. Before the memory that all handles of the process share nothing is kept: it is as near.
     pub fn local_cache(mut self, bytes: u64) -> Self {
         self.local_cache = Some(bytes);
         self
@@ -269,7 +270,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// How long a request's body may take to arrive. Default: 30 s.
+    /// How long a client may send nothing of a body that it has announced, and the time over which it has to bring 512 bytes per second.
+    /// Default: 30 s. One that is slower is refused with 408 `body_timeout`; a steady one may take as long as it needs.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = Some(timeout);
         self
@@ -334,7 +336,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Where the default store and the local cache take the time from. A store that is set has a clock of its own.
+    /// Where the handle takes the time from, for tests: the local cache, and, where no store is named, a [`MemoryStore`] of the
+    /// handle's own. A store that is named has a clock of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
@@ -375,16 +378,18 @@ impl IdempotencyBuilder {
             should_retry_header: self.should_retry_header,
             in_force: in_force(header, &settings),
         };
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let local = match self.local_cache {
             Some(0) => return Err(BuildError::Zero("local_cache")),
-            local => local.map(|bytes| (bytes, Arc::clone(&clock))),
+            local => local.map(|bytes| (bytes, self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)))),
         };
-        let store = match self.store {
-            Some(store) => store(local),
-            None => handle(MemoryStore::builder().clock(clock).build(), local),
+        let (store, flights) = match (self.store, self.clock) {
+            (Some(store), _) => (store(local), process::flights()),
+            (None, Some(clock)) => {
+                (handle(MemoryStore::builder().clock(clock).build(), local), process::flights())
+            }
+            (None, None) => shared_memory(),
         };
-        Ok(assemble(store, settings, refusals))
+        Ok(assemble(store, flights, settings, refusals))
     }
 }
 
@@ -401,19 +406,21 @@ fn handle(store: impl Store, local: Local) -> StoreHandle {
     }
 }
 
-/// How many may wait in this process.
-const WAITERS: usize = 8_192;
-/// How many of them may wait for one caller.
-const WAITERS_OF_A_CALLER: usize = 1_024;
+fn shared_memory() -> (StoreHandle, Flights) {
+    let (store, flights) = process::memory();
+    (StoreHandle::new(store), flights)
+}
 
-/// The places of those who wait, shared by all handles: the bounds are the process's.
-static PLACES: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::new(WAITERS, WAITERS_OF_A_CALLER)));
-
-fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -> Idempotency {
+fn assemble(
+    store: StoreHandle,
+    flights: Flights,
+    settings: Settings,
+    refusals: RefusalSettings,
+) -> Idempotency {
     Idempotency(Arc::new(Inner {
         store: store.for_lease(settings.lease),
-        flights: Flights::new(Arc::clone(&PLACES)),
-        executions: Arc::default(),
+        flights,
+        executions: handles::executions(),
         giving_back: GivingBack::default(),
         background: Background::default(),
         #[cfg(feature = "admin")]
@@ -428,7 +435,8 @@ fn assemble(store: StoreHandle, settings: Settings, refusals: RefusalSettings) -
 pub(super) fn process_wide() -> Idempotency {
     #[cfg(feature = "catalog")]
     crate::catalog::warn_of_shared_routes();
-    assemble(StoreHandle::new(MemoryStore::new()), default_settings(), default_refusals())
+    let (store, flights) = shared_memory();
+    assemble(store, flights, default_settings(), default_refusals())
 }
 
 /// What holds where nothing is set.

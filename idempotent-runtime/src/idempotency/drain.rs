@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     io,
     pin::pin,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -13,9 +14,10 @@ use std::{
 };
 
 use actix_web::dev::Server;
+use futures_util::future::{join, join_all};
 use tokio::{sync::Notify, time::timeout};
 
-use super::Idempotency;
+use super::{Idempotency, handles::Shutdown};
 
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,27 +52,14 @@ impl Executions {
         Executing { executions: Arc::clone(self), stage: Stage::Claiming }
     }
 
+    /// Lets nothing new run from now on.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, SeqCst);
+    }
+
     /// How many run now.
     pub(crate) fn running(&self) -> usize {
         self.running.load(SeqCst)
-    }
-
-    /// Says what a stop loses of `running`.
-    fn warn_of_loss(&self, running: usize) {
-        let begun = self.begun.load(SeqCst);
-        if begun > 0 {
-            tracing::warn!(
-                running = begun,
-                "stopping while executions run; their keys will be outcome_unknown"
-            );
-        }
-        let claims = running.saturating_sub(begun);
-        if claims > 0 {
-            tracing::warn!(
-                claims,
-                "stopping before claims that ran nothing are released; they end with their leases"
-            );
-        }
     }
 
     async fn ended(&self) {
@@ -131,19 +120,41 @@ impl Idempotency {
     ///
     /// What has been answered is still replayed. There is no way back.
     pub async fn drain(&self, limit: Duration) -> Drained {
-        let executions = &self.0.executions;
-        executions.draining.store(true, SeqCst);
-        match timeout(limit, executions.ended()).await {
-            Ok(()) => Drained::Complete,
-            Err(_) => Drained::TimedOut { running: executions.running.load(SeqCst) },
-        }
+        let executions = slice::from_ref(&self.0.executions);
+        executions[0].drain();
+        drained(executions, limit).await
     }
 }
 
-/// Runs `server` so that SIGTERM, or Ctrl-C, pauses it, drains `idempotency` for at most `limit`, and then stops it
-/// gracefully. After a second signal it returns at once, and what runs is lost when `main` does.
+/// Waits until nothing of this runs, at most for `limit`.
+async fn drained(all: &[Arc<Executions>], limit: Duration) -> Drained {
+    match timeout(limit, join_all(all.iter().map(|executions| executions.ended()))).await {
+        Ok(_) => Drained::Complete,
+        Err(_) => Drained::TimedOut { running: all.iter().map(|executions| executions.running()).sum() },
+    }
+}
+
+/// Says what a stop loses of `running`.
+fn warn_of_loss(all: &[Arc<Executions>], running: usize) {
+    let begun: usize = all.iter().map(|executions| executions.begun.load(SeqCst)).sum();
+    if begun > 0 {
+        tracing::warn!(running = begun, "stopping while executions run; their keys will be outcome_unknown");
+    }
+    let claims = running.saturating_sub(begun);
+    if claims > 0 {
+        tracing::warn!(
+            claims,
+            "stopping before claims that ran nothing are released; they end with their leases"
+        );
+    }
+}
+
+/// Runs `server` so that SIGTERM, or Ctrl-C, drains `idempotency` and every other handle of the process for at most `limit`, and
+/// then stops the server gracefully. After a second signal it returns at once, and what runs is lost when `main` does.
 ///
-/// Other handles of the process, such as a scope's own, are drained by calling [`Idempotency::drain`] on them.
+/// While it drains the server goes on accepting connections: new keys are answered 503 `shutting_down` with `Connection: close`, so that
+/// a client tries another server at once, what has been answered is replayed, and all other routes are served. Then new connections are
+/// refused.
 ///
 /// The server must leave the signals to this function: call `HttpServer::disable_signals` before `run`.
 ///
@@ -178,16 +189,17 @@ pub async fn serve(server: Server, idempotency: Idempotency, limit: Duration) ->
         return ended;
     }
     tracing::info!("signal received: no new keys, waiting for running executions");
+    let shutdown = Shutdown::begin();
     // The server obeys only while it is polled, so it is polled until the end.
     let stopped = async {
-        handle.pause().await;
-        let drained = idempotency.drain(limit).await;
+        let drained = drained(shutdown.executions(), limit).await;
         if let Drained::TimedOut { running } = drained {
-            idempotency.0.executions.warn_of_loss(running);
+            warn_of_loss(shutdown.executions(), running);
         }
         handle.stop(drained == Drained::Complete).await;
     };
-    let ended = until_signal(futures_util::future::join(server, stopped), &mut signals).await;
+    let ended = until_signal(join(server, stopped), &mut signals).await;
+    drop(idempotency);
     ended.map_or_else(second_signal, |(ended, ())| ended)
 }
 

@@ -41,7 +41,7 @@ pub enum Code {
     StoreFull,
     /// `shutting_down`: the server accepts no new keys.
     ShuttingDown,
-    /// `body_timeout`: the body did not arrive within its time limit.
+    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per second.
     BodyTimeout,
 }
 
@@ -311,8 +311,9 @@ impl RefusalSettings {
         if self.should_retry_header && !refusal.retryable() {
             add(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        // What remains of a body that is not read to its end must not be taken for the next request.
-        if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout) {
+        // What remains of a body that is not read to its end must not be taken for the next request; and a server that shuts down
+        // is to be left for another one.
+        if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout | Code::ShuttingDown) {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }
         response

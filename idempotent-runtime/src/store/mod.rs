@@ -29,6 +29,7 @@ pub use self::redis::{RedisStore, RedisStoreBuilder};
 pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
 pub(crate) use inspect::NoCursor;
+pub(crate) use memory::WeakMemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]

@@ -1,6 +1,6 @@
 //! What operators end.
 
-use idempotent_runtime::Idempotency;
+use idempotent_tests::fresh;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, LEASE, as_seen, begin, is_refused, named, order, read, serve, tell};
@@ -17,7 +17,7 @@ fn resolved(key: &str, outcome: &str) -> Value {
 #[tokio::test]
 async fn a_forgotten_key_is_free_and_its_retry_runs() {
     let gate = Gate::open();
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     let first = order(&server, "secret-1").await;
     assert!(order(&server, "secret-1").await.is_replay());
     let seen = as_seen(&server, &named("secret-1")).await;
@@ -34,7 +34,7 @@ async fn a_forgotten_key_is_free_and_its_retry_runs() {
 #[tokio::test]
 async fn a_key_is_forgotten_by_its_address_too() {
     let gate = Gate::open();
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     order(&server, "secret-1").await;
     let address = tell(&server, "/inspect", &named("secret-1")).await.json()["address"].clone();
     let seen = as_seen(&server, &json!({ "entry": { "address": address } })).await;
@@ -68,7 +68,7 @@ async fn what_was_recorded_since_an_operator_looked_is_not_forgotten_but_shown()
 #[tokio::test]
 async fn of_two_operators_who_saw_the_same_one_forgets_it() {
     let (gate, asked) = (Gate::open(), named("secret-1"));
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     order(&server, "secret-1").await;
     let seen = as_seen(&server, &asked).await;
     let (one, other) = tokio::join!(tell(&server, "/forget", &seen), tell(&server, "/forget", &seen));
@@ -84,7 +84,7 @@ async fn of_two_operators_who_saw_the_same_one_forgets_it() {
 #[tokio::test]
 async fn what_runs_is_neither_forgotten_nor_resolved() {
     let gate = Gate::shut();
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     let mut running = begin(&server, &gate, "secret-1").await;
     let seen = as_seen(&server, &named("secret-1")).await;
     is_refused(&tell(&server, "/forget", &seen).await, 409, "running");
@@ -97,7 +97,7 @@ async fn what_runs_is_neither_forgotten_nor_resolved() {
 
 #[tokio::test]
 async fn what_has_its_outcome_is_not_resolved() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 404, "not_found");
     order(&server, "secret-1").await;
     is_refused(&tell(&server, "/resolve", &resolved("secret-1", "rerun")).await, 409, "settled");

@@ -5,8 +5,8 @@ use actix_web::{
     guard::{Get, Guard, Header, Not, fn_guard},
     web,
 };
-use idempotent_runtime::{Idempotency, admin::admin_scope};
-use idempotent_tests::{Reply, TestServer, post};
+use idempotent_runtime::admin::admin_scope;
+use idempotent_tests::{Reply, TestServer, fresh, post};
 use tracing::level_filters::LevelFilter;
 
 use super::ground::{Ground, from_operator, named, order, read, send, serve, tell, told};
@@ -15,7 +15,7 @@ use crate::{gate::Gate, spans::collector::Collector};
 #[tokio::test]
 async fn to_whoever_is_no_operator_there_is_no_scope() {
     let gate = Gate::open();
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     order(&server, "secret-1").await;
     let body = named("secret-1").to_string();
     for headers in
@@ -85,7 +85,7 @@ async fn a_guard_that_knows_its_operators_by_whatever_lets_them_in() {
 
 #[tokio::test]
 async fn it_tells_of_what_holds_where_it_is_mounted() {
-    let (inner, outer) = (Idempotency::builder().build().unwrap(), Idempotency::builder().build().unwrap());
+    let (inner, outer) = (fresh().build().unwrap(), fresh().build().unwrap());
     let server = TestServer::start(1, move |app| {
         let below = web::scope("/inner")
             .app_data(inner.clone())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::guard::Header;
 use idempotent_runtime::{Idempotency, KeyFormat, MemoryStore, admin::admin_scope};
 use idempotent_tests::{
-    TestServer, post,
+    TestServer, fresh, post,
     scripted::{Fault, Scripted, Verb},
 };
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const ROUTES: [&str; 3] = ["/inspect", "/forget", "/resolve"];
 
 #[tokio::test]
 async fn what_is_not_json_is_malformed() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     for path in ROUTES {
         for body in ["", "secret", "{\"entry\": {\"key\": \"secret-1\"}", "[1,", "{} {}"] {
             is_refused(&tell_bytes(&server, path, body.as_bytes()).await, 400, "malformed");
@@ -33,7 +33,7 @@ async fn what_is_not_json_is_malformed() {
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_one_is_invalid() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let (key, method) = ("secret-1", "POST");
     let entries = [
         json!("secret-1"),
@@ -75,7 +75,7 @@ async fn an_entry_that_cannot_be_one_is_invalid() {
 
 #[tokio::test]
 async fn a_response_whose_status_has_no_body_is_invalid_with_one() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let entry = named("secret-1")["entry"].take();
     for status in [204, 205, 304] {
         let response = json!({ "status": status, "body": "secret" });
@@ -90,7 +90,7 @@ async fn a_response_whose_status_has_no_body_is_invalid_with_one() {
 
 #[tokio::test]
 async fn what_is_to_be_forgotten_has_to_be_named_by_a_version() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     order(&server, "secret-1").await;
     let entry = named("secret-1")["entry"].take();
     for (asked, detail) in [
@@ -118,7 +118,7 @@ async fn what_is_to_be_forgotten_has_to_be_named_by_a_version() {
 
 #[tokio::test]
 async fn a_key_has_to_look_as_the_applications_keys_do() {
-    let server = serve(Idempotency::builder().key_format(KeyFormat::Uuid), &Gate::open());
+    let server = serve(fresh().key_format(KeyFormat::Uuid), &Gate::open());
     let refused = tell(&server, "/inspect", &named("secret-1")).await;
     is_refused(&refused, 422, "invalid");
     assert!(refused.json()["detail"].as_str().unwrap().contains("UUID"), "{refused:?}");
@@ -154,7 +154,7 @@ async fn an_outcome_that_cannot_be_recorded_is_invalid() {
 
 #[tokio::test]
 async fn a_page_that_cannot_be_is_invalid() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let long = format!("after={}", "0".repeat(1025));
     for query in ["limit=0", "limit=1001", "limit=secret", "limit=-1", "secret=1", "after=secret", &long] {
         is_refused(&read(&server, &format!("/stuck?{query}")).await, 422, "invalid");
@@ -164,7 +164,7 @@ async fn a_page_that_cannot_be_is_invalid() {
 
 #[tokio::test]
 async fn a_body_that_is_too_long_too_slow_or_of_another_type_is_refused() {
-    let server = serve(Idempotency::builder().body_timeout(Duration::from_millis(20)), &Gate::open());
+    let server = serve(fresh().body_timeout(Duration::from_millis(20)), &Gate::open());
     for path in ["/inspect", "/forget"] {
         let long = json!({ "entry": { "key": "x".repeat(64 << 10) } });
         is_refused(&tell(&server, path, &long).await, 413, "too_large");
@@ -185,7 +185,7 @@ async fn a_body_that_is_too_long_too_slow_or_of_another_type_is_refused() {
 
 #[tokio::test]
 async fn a_route_or_a_method_that_there_is_not_is_told() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     for path in ["", "/", "/secret", "/inspect/secret"] {
         let refused = read(&server, path).await;
         is_refused(&refused, 404, "no_route");

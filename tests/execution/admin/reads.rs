@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{AbandonedExecution, Idempotency, Resolution};
-use idempotent_tests::{Reply, TestServer, post};
+use idempotent_runtime::{AbandonedExecution, Resolution};
+use idempotent_tests::{Reply, TestServer, fresh, post};
 use serde_json::{Value, json};
 
 use super::ground::{
@@ -25,7 +25,7 @@ fn of<'a>(list: &'a Value, handler: &str) -> &'a Value {
 
 #[tokio::test]
 async fn policies_are_what_the_attributes_say() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let policies = read(&server, "/policies").await.json()["policies"].take();
     let expected = json!({
         "handler": "execution::admin::ground::orders", "ttl_seconds": 86400.0, "scope": "endpoint",
@@ -52,7 +52,7 @@ async fn policies_are_what_the_attributes_say() {
 
 #[tokio::test]
 async fn counters_are_what_a_script_knows() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let script: [(Vec<u8>, u16); 9] = [
         (with_json("/counted/1", "secret-1", "1"), 201),
         (with_json("/counted/1", "secret-1", "1"), 201),
@@ -80,7 +80,7 @@ async fn counters_are_what_a_script_knows() {
 #[tokio::test]
 async fn what_is_to_be_reconciled_is_told_so() {
     let reconcile = async |_: &AbandonedExecution| Resolution::Refuse;
-    let server = serve(Idempotency::builder().reconcile(reconcile), &Gate::open());
+    let server = serve(fresh().reconcile(reconcile), &Gate::open());
     let policies = read(&server, "/policies").await.json()["policies"].take();
     let abandoned =
         ["orders", "payments", "transacted"].map(|handler| of(&policies, handler)["abandoned"].clone());
@@ -95,7 +95,7 @@ fn with_json(path: &str, key: &str, body: &str) -> Vec<u8> {
 #[tokio::test]
 async fn what_runs_is_counted_while_it_does() {
     let gate = Gate::shut();
-    let server = serve(Idempotency::builder(), &gate);
+    let server = serve(fresh(), &gate);
     let mut running = begin(&server, &gate, "secret-1").await;
     assert_eq!(read(&server, "/counters").await.json()["running"], 1);
     gate.let_one_through();
@@ -105,7 +105,7 @@ async fn what_runs_is_counted_while_it_does() {
 
 #[tokio::test]
 async fn an_entry_is_found_by_the_parts_of_its_address_and_by_its_address() {
-    let server = serve(with_customers(Idempotency::builder()), &Gate::open());
+    let server = serve(with_customers(fresh()), &Gate::open());
     for (_, name) in of_every_scope() {
         is_refused(&tell(&server, "/inspect", &json!({ "entry": name })).await, 404, "not_found");
     }
@@ -198,7 +198,7 @@ async fn the_key_of_an_event_begins_its_address() {
     let hears = move |event: &idempotent_runtime::Event<'_>| {
         tell_key.send(event.key.unwrap().to_string()).unwrap();
     };
-    let server = serve(Idempotency::builder().listener(hears), &Gate::open());
+    let server = serve(fresh().listener(hears), &Gate::open());
     order(&server, "secret-1").await;
     let address = looked_up(&server, "secret-1", "completed").await["address"].clone();
     assert!(address.as_str().unwrap().starts_with(&heard.recv().unwrap()), "{address}");
@@ -206,7 +206,7 @@ async fn the_key_of_an_event_begins_its_address() {
 
 #[tokio::test]
 async fn http_2_tells_the_same() {
-    let server = serve(Idempotency::builder(), &Gate::open());
+    let server = serve(fresh(), &Gate::open());
     let (http2, _driver) = idempotent_tests::Http2::open(server.address()).await;
     let headers = [("x-operator", "me"), ("content-type", "application/json")];
     order(&server, "secret-1").await;

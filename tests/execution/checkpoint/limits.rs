@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use actix_web::{HttpResponse, error::ErrorImATeapot, web};
-use idempotent_runtime::{CheckpointError, Idempotency, IdempotencyContext, idempotent};
-use idempotent_tests::{Reply, TestServer, post};
+use idempotent_runtime::{CheckpointError, IdempotencyContext, idempotent};
+use idempotent_tests::{Reply, TestServer, fresh, post};
 use tokio::sync::Mutex;
 
 use super::bench::ask;
@@ -103,7 +103,7 @@ async fn teapot(context: IdempotencyContext) -> Done {
 }
 
 fn server() -> (TestServer, Runs) {
-    let (runs, idempotency) = (Runs::default(), Idempotency::builder().build().unwrap());
+    let (runs, idempotency) = (Runs::default(), fresh().build().unwrap());
     let counted = runs.clone();
     let server = TestServer::start(1, move |app| {
         app.app_data(idempotency.clone()).app_data(counted.clone()).service((

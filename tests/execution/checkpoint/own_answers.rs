@@ -14,7 +14,7 @@ use idempotent_runtime::{
     CheckpointError, Idempotency, IdempotencyContext, MemoryStore, StoreError, idempotent,
 };
 use idempotent_tests::{
-    Reply, TestServer,
+    Reply, TestServer, fresh,
     scripted::{Fault, Scripted, Verb},
 };
 
@@ -165,7 +165,7 @@ async fn a_handler_that_answers_for_a_failed_step_itself_has_that_answer_stored(
 
 #[tokio::test]
 async fn what_the_library_says_of_a_handlers_mistake_is_not_stored_and_no_step_runs_twice() {
-    let (server, steps) = server(&Idempotency::builder().build().unwrap());
+    let (server, steps) = server(&fresh().build().unwrap());
     for path in ["/misused", "/elsewhere"] {
         for _ in 0..3 {
             let reply = ask(&server, &keyed(path, "k", "")).await;

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, error::ErrorUnauthorized, 
 use idempotent_runtime::{
     Code, Event, Idempotency, IdempotencyBuilder, Listener, Outcome, Principal, idempotent, metrics::Metrics,
 };
-use idempotent_tests::{Http1, Reply, TestServer};
+use idempotent_tests::{Http1, Reply, TestServer, fresh};
 use tokio::sync::{
     Semaphore,
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -72,14 +72,14 @@ impl Ears {
     /// Settings whose events are heard here and counted by the recorder of this process.
     pub(super) fn measuring(&self) -> IdempotencyBuilder {
         let (speak, metrics) = (self.speak.clone(), Metrics::new());
-        Idempotency::builder().listener(move |event: &Event<'_>| {
+        fresh().listener(move |event: &Event<'_>| {
             metrics.heard(event);
             speak.send(event.into()).unwrap();
         })
     }
 
     pub(super) fn listening(&self) -> IdempotencyBuilder {
-        self.set(Idempotency::builder())
+        self.set(fresh())
     }
 
     /// The next event, which may still be to come.

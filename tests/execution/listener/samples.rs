@@ -6,6 +6,7 @@ use std::{
 };
 
 use idempotent_runtime::{Event, Idempotency, Listener, MemoryStore, Sample, WhenFull, metrics::Metrics};
+use idempotent_tests::fresh;
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
 use metrics::with_local_recorder;
 use tokio::time::sleep;
@@ -37,7 +38,7 @@ async fn until(happens: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn a_sample_says_what_runs_and_what_waits() {
-    let (idempotency, gate) = (Idempotency::builder().build().unwrap(), Gate::shut());
+    let (idempotency, gate) = (fresh().build().unwrap(), Gate::shut());
     let server = serve_with(&idempotency, &gate);
     measures(&idempotency, &[("idempotent_executions_running", 0), ("idempotent_memory_entries", 0)]);
     let mut first = begin(&server, &gate, &keyed("/gated", "a", "")).await;
@@ -112,7 +113,7 @@ async fn a_listener_is_told_what_goes_on_while_its_panics_keep_no_lease_from_bei
     }
 
     let (told, gate) = (Told::default(), Gate::shut());
-    let builder = Idempotency::builder().listener(Arc::new(told.clone())).lease(Duration::from_millis(300));
+    let builder = fresh().listener(Arc::new(told.clone())).lease(Duration::from_millis(300));
     let server = serve_with(&builder.build().unwrap(), &gate);
     let _running = begin(&server, &gate, &keyed("/gated", "k", "")).await;
     until(|| told.0.lock().unwrap().iter().any(|sample| sample.renewals > 1 && sample.running == 1)).await;
@@ -133,7 +134,7 @@ async fn a_listener_that_hangs_while_it_is_told_what_goes_on_keeps_no_lease_from
 
     let ((told, is_told), (let_go, hangs), gate) = (mpsc::channel(), mpsc::channel(), Gate::shut());
     let listener = Hangs(told, Mutex::new(hangs));
-    let builder = Idempotency::builder().listener(listener).lease(Duration::from_millis(300));
+    let builder = fresh().listener(listener).lease(Duration::from_millis(300));
     let idempotency = builder.build().unwrap();
     let server = serve_with(&idempotency, &gate);
     let _running = begin(&server, &gate, &keyed("/gated", "k", "")).await;

@@ -199,7 +199,8 @@ async fn bodies_that_are_wrong(script: &mut Script) {
 
 async fn keys_that_expire(script: &mut Script) {
     let clock = ManualClock::new();
-    let remembers = script.ears.measuring().clock(clock.clone()).remember_expired_keys(DAY);
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let remembers = script.ears.measuring().store(store).remember_expired_keys(DAY);
     let server = script.serve(remembers, &Gate::open());
     script.post(&server, ("/orders/1", "k", ""), FIRST, Outcome::Executed).await;
     clock.advance(DAY);

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use idempotent_runtime::{Event, Idempotency, MemoryStore, OnStoreError, Outcome};
+use idempotent_runtime::{Event, MemoryStore, OnStoreError, Outcome};
 use idempotent_tests::{
-    post,
+    fresh, post,
     scripted::{Fault, Scripted, Verb},
 };
 
@@ -81,7 +81,7 @@ async fn a_listener_that_panics_hurts_no_request() {
         panic!("a listener's mistake");
     };
     let gate = Gate::open();
-    let server = serve(Idempotency::builder().listener(panics), &gate);
+    let server = serve(fresh().listener(panics), &gate);
     let expected = [
         (keyed("/orders/1", "k", ""), 201, false),
         (keyed("/orders/1", "k", ""), 201, true),
@@ -113,7 +113,7 @@ async fn a_listener_may_be_shared() {
     }
 
     let counts = Arc::new(Counts(AtomicUsize::new(0)));
-    let server = serve(Idempotency::builder().listener(Arc::clone(&counts)), &Gate::open());
+    let server = serve(fresh().listener(Arc::clone(&counts)), &Gate::open());
     within(send(&server, &keyed("/orders/1", "k", ""))).await;
     assert_eq!(counts.0.load(SeqCst), 1);
 }

@@ -10,7 +10,7 @@ use idempotent_runtime::{
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention},
 };
 use idempotent_tests::{
-    said,
+    fresh, said,
     scripted::{Fault, Verb},
 };
 use tokio::sync::Semaphore;
@@ -23,7 +23,7 @@ use crate::gate::Gate;
 
 #[tokio::test]
 async fn what_cannot_be_a_key_is_said_to_be_none() {
-    let idempotency = Idempotency::builder().build().unwrap();
+    let idempotency = fresh().build().unwrap();
     for (key, why) in [
         ("", "there cannot be such a key: the key is empty; 1 to 255 characters are allowed"),
         (
@@ -36,7 +36,7 @@ async fn what_cannot_be_a_key_is_said_to_be_none() {
         let error = idempotency.resolve(&EntryName::global(key), Resolution::Rerun).await.unwrap_err();
         assert!(matches!(error, ResolveError::Key(_)) && error.to_string().contains(why), "{error}");
     }
-    let uuids = Idempotency::builder().key_format(KeyFormat::Uuid).build().unwrap();
+    let uuids = fresh().key_format(KeyFormat::Uuid).build().unwrap();
     let error = uuids.resolve(&EntryName::global("k"), Resolution::Rerun).await.unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, Responder, http::Method, post, web};
 use idempotent_runtime::{
     EntryName, Idempotency, IdempotencyBuilder, Principal, Resolution, Resolved, idempotent,
 };
-use idempotent_tests::{Http1, TestServer, post};
+use idempotent_tests::{Http1, TestServer, fresh, post};
 
 use crate::gate::within;
 
@@ -16,7 +16,7 @@ struct Shop {
 
 impl Shop {
     fn new(set: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder) -> Shop {
-        let idempotency = set(Idempotency::builder()).build().unwrap();
+        let idempotency = set(fresh()).build().unwrap();
         let data = idempotency.clone();
         let server = TestServer::start(1, move |app| {
             app.app_data(data.clone()).service(

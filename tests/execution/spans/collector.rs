@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use idempotent_tests::subscribers::hear_every_thread;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::{
     Dispatch, Event, Subscriber,
@@ -45,11 +46,22 @@ pub(crate) struct Logged {
 impl Collector {
     /// Looks at everything down to this level.
     pub(crate) fn looking_at(level: LevelFilter) -> Collector {
+        Collector::writing(level, FmtSpan::FULL)
+    }
+
+    /// The same, with the log of a subscriber that was told nothing else.
+    pub(crate) fn without_span_events(level: LevelFilter) -> Collector {
+        Collector::writing(level, FmtSpan::NONE)
+    }
+
+    fn writing(level: LevelFilter, spans: FmtSpan) -> Collector {
+        hear_every_thread();
         let ((close, closed), (log, events)) = (unbounded_channel(), unbounded_channel());
         let output = Output::default();
         let written = output.clone();
         let text = tracing_subscriber::fmt::layer()
-            .with_span_events(FmtSpan::FULL)
+            .with_span_events(spans)
+            .with_ansi(false)
             .with_writer(move || written.clone());
         let dispatch = Registry::default().with(level).with(Keeping { close, log }).with(text).into();
         Collector { closed, events, output, dispatch }

@@ -3,8 +3,8 @@
 pub(crate) mod collector;
 
 use actix_web::{HttpResponse, Responder, dev::Service, post, web};
-use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{Http1, TestServer, post};
+use idempotent_runtime::idempotent;
+use idempotent_tests::{Http1, TestServer, fresh, post};
 use tracing::{Instrument, level_filters::LevelFilter};
 
 use self::collector::{Collector, Fields, Logged};
@@ -29,7 +29,7 @@ async fn optional(name: web::Path<String>) -> impl Responder {
 /// A server that tells the collector of its requests, each of which has a span of its application's own, named `request`.
 fn server(collector: &Collector, gate: &Gate) -> TestServer {
     let (gate, install) = (gate.clone(), collector.installer());
-    let idempotency = Idempotency::builder().build().unwrap();
+    let idempotency = fresh().build().unwrap();
     TestServer::start(1, move |app| {
         install();
         let scope = web::scope("")

@@ -21,6 +21,7 @@ use idempotent_runtime::{
     Idempotency, idempotent,
     testing::{Fault, Faults, Server, UnreliableStore, serve},
 };
+use idempotent_tests::fresh;
 
 use super::{Effects, order};
 
@@ -45,7 +46,7 @@ where
 }
 
 fn one_for_all() -> Idempotency {
-    Idempotency::builder().build().unwrap()
+    fresh().build().unwrap()
 }
 
 fn nothing_between() {}

@@ -2,6 +2,7 @@
 
 use actix_web::{App, HttpResponse, http::StatusCode, web};
 use idempotent_runtime::{Code, Idempotency, ProblemFormat, Refusal, idempotent, testing::serve};
+use idempotent_tests::fresh;
 
 use super::{Effects, order};
 
@@ -46,26 +47,22 @@ async fn is_right(path: &str, idempotency: Idempotency) {
 
 #[actix_web::test]
 async fn an_endpoint_with_the_attribute_passes() {
-    is_right("/plain", Idempotency::builder().build().unwrap()).await;
+    is_right("/plain", fresh().build().unwrap()).await;
 }
 
 #[tokio::test]
 async fn an_endpoint_with_other_policies_passes() {
-    is_right(
-        "/other",
-        Idempotency::builder().reused_status(StatusCode::UNPROCESSABLE_ENTITY).build().unwrap(),
-    )
-    .await;
+    is_right("/other", fresh().reused_status(StatusCode::UNPROCESSABLE_ENTITY).build().unwrap()).await;
 }
 
 #[tokio::test]
 async fn an_endpoint_that_refuses_in_another_format_passes() {
-    is_right("/other", Idempotency::builder().problem_format(ProblemFormat::Simple).build().unwrap()).await;
+    is_right("/other", fresh().problem_format(ProblemFormat::Simple).build().unwrap()).await;
 }
 
 #[tokio::test]
 async fn an_endpoint_that_streams_and_sets_cookies_passes() {
-    is_right("/streamed/7?fast=1", Idempotency::builder().build().unwrap()).await;
+    is_right("/streamed/7?fast=1", fresh().build().unwrap()).await;
 }
 
 /// A format in which a key that is reused is a 400, as Stripe's is.
@@ -77,8 +74,7 @@ fn bad_request(refusal: &Refusal<'_>) -> HttpResponse {
 #[tokio::test]
 async fn an_endpoint_that_refuses_with_a_status_of_its_own_passes_when_that_is_said() {
     let effects = Effects::default();
-    let idempotency =
-        Idempotency::builder().problem_format(ProblemFormat::custom(bad_request)).build().unwrap();
+    let idempotency = fresh().problem_format(ProblemFormat::custom(bad_request)).build().unwrap();
     let data = effects.clone();
     let server = serve(move || {
         let routes = |app: &mut web::ServiceConfig| data.register(app);

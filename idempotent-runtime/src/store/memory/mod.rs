@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     request::{Address, RequestFingerprint},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 /// What happens to new keys when live entries fill the budget.
@@ -45,6 +45,16 @@ pub enum WhenFull {
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Memory>);
 
+/// A [`MemoryStore`] that others keep.
+pub(crate) struct WeakMemoryStore(Weak<Memory>);
+
+impl WeakMemoryStore {
+    /// The store, if anybody still has it.
+    pub(crate) fn upgrade(&self) -> Option<MemoryStore> {
+        self.0.upgrade().map(MemoryStore)
+    }
+}
+
 const NAME: &str = "memory";
 
 impl MemoryStore {
@@ -63,6 +73,16 @@ impl MemoryStore {
     /// ```
     pub fn builder() -> MemoryStoreBuilder {
         MemoryStoreBuilder { budget: 256 << 20, when_full: WhenFull::Refuse, clock: Arc::new(SystemClock) }
+    }
+
+    /// The same store for whoever does not keep it.
+    pub(crate) fn downgrade(&self) -> WeakMemoryStore {
+        WeakMemoryStore(Arc::downgrade(&self.0))
+    }
+
+    /// Whether the two are one memory.
+    pub(crate) fn is_same(&self, other: &MemoryStore) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What [`Store::claim`] gives, at once.

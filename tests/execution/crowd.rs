@@ -1,4 +1,5 @@
-//! How many may wait in one process, whichever handle they wait at, and how many of them for one caller.
+//! How many may wait in one process, whichever handle they wait at, and how many of them for one caller: for another execution, or for
+//! the rest of their bodies.
 
 use std::{ops::Range, process::Command};
 
@@ -6,10 +7,9 @@ use futures_util::{
     FutureExt,
     future::{LocalBoxFuture, join_all, select_all},
 };
-use idempotent_runtime::Idempotency;
-use idempotent_tests::{Http2, Http2Exchange, Reply, TestServer};
+use idempotent_tests::{Http1, Http2, Http2Exchange, Reply, TestServer, fresh};
 
-use crate::gate::{Gate, within};
+use crate::gate::{Gate, keyed_by, within};
 
 const ALONE: &str = "IDEMPOTENT_TEST_ALONE";
 /// As many as may wait for a key, and as many as may wait for a caller.
@@ -33,7 +33,7 @@ fn alone(name: &str, test: impl Future<Output = ()>) {
 fn the_8193rd_waiter_of_a_process_is_refused_at_once() {
     alone("the_8193rd_waiter_of_a_process_is_refused_at_once", async {
         let gate = Gate::shut();
-        let servers = [(); 2].map(|()| gate.server(&Idempotency::builder().build().unwrap()));
+        let servers = [(); 2].map(|()| gate.server(&fresh().build().unwrap()));
         let mut crowd = Vec::new();
         for key in 0..A_PROCESS / A_CALLER {
             let caller = Caller { server: &servers[key % 2], name: &key.to_string() };
@@ -58,7 +58,7 @@ fn the_8193rd_waiter_of_a_process_is_refused_at_once() {
 fn one_caller_takes_no_more_than_1024_places_and_others_wait_as_ever() {
     alone("one_caller_takes_no_more_than_1024_places_and_others_wait_as_ever", async {
         let gate = Gate::shut();
-        let server = gate.server(&Idempotency::builder().build().unwrap());
+        let server = gate.server(&fresh().build().unwrap());
         let greedy = Caller { server: &server, name: "greedy" };
         let mut crowd = Vec::new();
         for key in 0..3 {
@@ -78,7 +78,7 @@ fn one_caller_takes_no_more_than_1024_places_and_others_wait_as_ever() {
 fn nobody_else_is_refused_while_one_caller_has_all_the_places_that_it_may_take() {
     alone("nobody_else_is_refused_while_one_caller_has_all_the_places_that_it_may_take", async {
         let (gate, others) = (Gate::shut(), Gate::shut());
-        let idempotency = Idempotency::builder().build().unwrap();
+        let idempotency = fresh().build().unwrap();
         let servers = [&gate, &others].map(|gate| gate.server(&idempotency));
         let greedy = Caller { server: &servers[0], name: "greedy" };
         let mut crowd = vec![greedy.leads(0, &gate).await.reply().boxed_local()];
@@ -88,6 +88,57 @@ fn nobody_else_is_refused_while_one_caller_has_all_the_places_that_it_may_take()
         gate.let_one_through();
         assert_eq!(replays(crowd).await, A_CALLER);
     });
+}
+
+#[test]
+fn nothing_more_is_read_for_a_caller_who_has_all_the_places_that_it_may_take() {
+    alone("nothing_more_is_read_for_a_caller_who_has_all_the_places_that_it_may_take", async {
+        let gate = Gate::open();
+        let server = gate.server(&fresh().build().unwrap());
+        let mut slow = Vec::new();
+        for key in 0..=A_CALLER {
+            slow.push(half_sent(&server, "greedy", key).await);
+        }
+        // One more than there are places: that one is told so, and all others are read.
+        let (refused, sending) = {
+            let replies = slow.iter_mut().map(|connection| connection.reply().boxed_local());
+            let (refused, at, _) = within(select_all(replies)).await;
+            assert_eq!(refused.as_ref().unwrap().header("connection"), Some("close"));
+            (refused, slow.into_iter().enumerate().filter_map(move |(of, slow)| (of != at).then_some(slow)))
+        };
+        is_in_progress(refused);
+        let mut sending: Vec<Http1> = sending.collect();
+        assert_eq!(gate.effects(), 0);
+        // What comes with its head waits for nothing, and others are read as ever.
+        let whole = keyed_by("greedy", "/patient", "whole", "same");
+        assert_eq!(within(Http1::once(server.address(), &whole)).await.status, 201);
+        let mut other = half_sent(&server, "modest", 0).await;
+        other.send(REST).await;
+        assert_eq!(within(other.reply()).await.unwrap().status, 201);
+        // Who has been read, or has gone, has given its place back.
+        let mut first = sending.pop().unwrap();
+        first.send(REST).await;
+        assert_eq!(within(first.reply()).await.unwrap().status, 201);
+        let mut next = half_sent(&server, "greedy", A_CALLER + 1).await;
+        next.send(REST).await;
+        assert_eq!(within(next.reply()).await.unwrap().status, 201);
+        assert_eq!(gate.effects(), 4);
+    });
+}
+
+const HALF: &str = "the first half";
+const REST: &[u8] = b" and the rest";
+
+/// A request of which half of the body is sent.
+async fn half_sent(server: &TestServer, caller: &str, key: usize) -> Http1 {
+    let length = HALF.len() + REST.len();
+    let mut connection = Http1::open(server.address()).await;
+    let head = format!(
+        "POST /patient HTTP/1.1\r\nHost: t\r\nAuthorization: {caller}\r\nIdempotency-Key: {key}\r\n\
+         Content-Length: {length}\r\n\r\n{HALF}"
+    );
+    connection.send(head.as_bytes()).await;
+    connection
 }
 
 /// Somebody with credentials.

@@ -26,5 +26,6 @@ mod replay;
 mod sessions;
 mod settings;
 mod shared_routes;
+mod slow_bodies;
 mod testing;
 mod tidy;

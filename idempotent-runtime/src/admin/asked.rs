@@ -41,7 +41,10 @@ pub(super) async fn read<T: DeserializeOwned>(
     if !essence.trim().eq_ignore_ascii_case("application/json") {
         return Err(Problem::not_json());
     }
-    let body = body::read(&mut payload.into_inner(), request.headers(), limit, settings.body_timeout).await?;
+    // Operators take no caller's places.
+    let place = || Some(());
+    let (mut payload, headers) = (payload.into_inner(), request.headers());
+    let body = body::read(&mut payload, headers, limit, settings.body_timeout, place).await?;
     serde_json::from_slice(&body).map_err(|error| {
         // What comes behind a mistake was not looked at.
         match serde_json::from_slice::<IgnoredAny>(&body) {

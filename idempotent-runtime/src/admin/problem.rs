@@ -112,6 +112,7 @@ impl From<BodyError> for Problem {
             BodyError::Timeout => {
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The body did not arrive in time.")
             }
+            BodyError::Crowded => Problem::busy(),
             BodyError::Failed(_) => {
                 Problem::new(StatusCode::BAD_REQUEST, "malformed", "The body could not be read.")
             }

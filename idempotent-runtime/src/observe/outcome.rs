@@ -49,7 +49,7 @@ pub enum Outcome {
     ShuttingDown,
     /// `body_too_large`: the body is longer than the limit.
     BodyTooLarge,
-    /// `body_timeout`: the body did not arrive within its time limit.
+    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per second.
     BodyTimeout,
     /// `rejected`: the application did not say who is calling, the body could not be read, or the store has no transactions.
     Rejected,

@@ -10,7 +10,7 @@ use crate::idempotency::Idempotency;
 pub struct Sample {
     /// Executions running now, counted from before their claim until their response is recorded or their key given back.
     pub running: usize,
-    /// Requests of this process, under whichever [`Idempotency`], that wait for an execution now.
+    /// Requests of this process, under whichever [`Idempotency`], that wait now: for an execution, or for the rest of their bodies.
     pub waiting: usize,
     /// Leases renewed so far.
     pub renewals: u64,

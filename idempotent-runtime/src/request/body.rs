@@ -1,6 +1,7 @@
-//! Reads the whole body before anything is claimed, within a limit of bytes and of time.
+//! Reads the whole body before anything is claimed, within a limit of bytes, of silence, and at a rate that is no dripping.
 
 use std::{
+    cell::Cell,
     future::poll_fn,
     pin::{Pin, pin},
     time::Duration,
@@ -13,7 +14,7 @@ use actix_web::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::poll_once::{next_poll, poll_once};
 
@@ -22,31 +23,115 @@ use crate::poll_once::{next_poll, poll_once};
 pub(crate) enum BodyError {
     /// It is longer than the limit, or says so.
     TooLarge,
-    /// It did not arrive in time.
+    /// Nothing of it arrived for the time limit, or too little.
     Timeout,
+    /// It did not come with its head, and there is no place to wait for it.
+    Crowded,
     /// The connection or its encoding failed.
     Failed(PayloadError),
 }
 
-/// Reads all of `payload`, which `headers` announce.
-pub(crate) async fn read(
+/// Slowest rate over a time limit, in bytes per second, that is not taken for dripping.
+const SLOWEST: u128 = 512;
+
+/// Reads all of `payload`, which `headers` announce. `time` is how long nothing may arrive, and the time over which the rate counts.
+///
+/// What is not here yet is waited for in a `place`, and is not read where there is none.
+pub(crate) async fn read<P>(
     payload: &mut Payload,
     headers: &HeaderMap,
     limit: usize,
     time: Duration,
+    place: impl FnOnce() -> Option<P>,
 ) -> Result<Bytes, BodyError> {
     if announced(headers).is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge);
     }
-    let mut whole = pin!(collect(payload, limit));
-    // What has arrived already needs no timer. actix decodes what came with the head once the handler has been polled.
+    let arrived = Cell::new(0);
+    let mut whole = pin!(collect(payload, limit, &arrived));
+    // What has arrived already needs no timer and no place. actix decodes what came with the head once the handler has been polled.
     for _ in 0..2 {
         if let Some(read) = poll_once(whole.as_mut()).await {
             return read;
         }
         next_poll().await;
     }
-    Box::pin(timeout(time, whole)).await.unwrap_or(Err(BodyError::Timeout))
+    let _place = place().ok_or(BodyError::Crowded)?;
+    Box::pin(in_time(whole, Watch::begin(&arrived, time))).await
+}
+
+/// The end of `whole`, if it does not become too slow.
+async fn in_time(
+    mut whole: Pin<&mut impl Future<Output = Result<Bytes, BodyError>>>,
+    mut watch: Watch<'_>,
+) -> Result<Bytes, BodyError> {
+    loop {
+        // A time beyond what can be counted is no limit.
+        let Some(deadline) = watch.deadline() else { return whole.await };
+        let read = poll_fn(|context| {
+            let polled = whole.as_mut().poll(context);
+            watch.look();
+            polled
+        });
+        match timeout_at(deadline, read).await {
+            Ok(read) => return read,
+            Err(_) if watch.is_too_slow() => return Err(BodyError::Timeout),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Limits on the time of a body: how long nothing may arrive, and how much has to. A timer is set per stretch of time and not per
+/// chunk: when it fires, what has arrived decides.
+struct Watch<'a> {
+    time: Duration,
+    arrived: &'a Cell<usize>,
+    /// Last arrival that was seen.
+    last: Mark,
+    /// Begin of the stretch over which the rate is measured.
+    begin: Mark,
+}
+
+/// Number of bytes that had arrived at a moment.
+#[derive(Clone, Copy)]
+struct Mark {
+    bytes: usize,
+    at: Instant,
+}
+
+impl<'a> Watch<'a> {
+    fn begin(arrived: &'a Cell<usize>, time: Duration) -> Self {
+        let begin = Mark { bytes: arrived.get(), at: Instant::now() };
+        Watch { time, arrived, last: begin, begin }
+    }
+
+    /// Notes whether more has arrived.
+    fn look(&mut self) {
+        if self.arrived.get() > self.last.bytes {
+            self.last = Mark { bytes: self.arrived.get(), at: Instant::now() };
+        }
+    }
+
+    fn brought(&self) -> usize {
+        self.last.bytes - self.begin.bytes
+    }
+
+    /// When the stretch is over, or the silence too long.
+    fn deadline(&self) -> Option<Instant> {
+        let since = if self.brought() > 0 { self.begin.at } else { self.last.at };
+        since.checked_add(self.time)
+    }
+
+    /// Whether too little has arrived. If not, another stretch begins when this one is over.
+    fn is_too_slow(&mut self) -> bool {
+        let now = Instant::now();
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return false;
+        }
+        let brought = self.brought();
+        self.begin = Mark { bytes: self.last.bytes, at: now };
+        brought == 0 || (brought as u128) < SLOWEST * self.time.as_millis() / 1000
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -54,23 +139,29 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// A body of one chunk is handed on as it came; only several are copied together.
-async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, BodyError> {
-    let Some(first) = chunk(payload, limit).await? else { return Ok(Bytes::new()) };
-    let Some(second) = chunk(payload, limit - first.len()).await? else { return Ok(first) };
+async fn collect(payload: &mut Payload, limit: usize, arrived: &Cell<usize>) -> Result<Bytes, BodyError> {
+    let Some(first) = chunk(payload, limit, arrived).await? else { return Ok(Bytes::new()) };
+    let Some(second) = chunk(payload, limit, arrived).await? else { return Ok(first) };
     let mut whole = BytesMut::from(first);
     whole.extend_from_slice(&second);
-    while let Some(next) = chunk(payload, limit - whole.len()).await? {
+    while let Some(next) = chunk(payload, limit, arrived).await? {
         whole.extend_from_slice(&next);
     }
     Ok(whole.freeze())
 }
 
-async fn chunk(payload: &mut Payload, room: usize) -> Result<Option<Bytes>, BodyError> {
-    match poll_fn(|context| Pin::new(&mut *payload).poll_next(context)).await.transpose() {
-        Ok(Some(chunk)) if chunk.len() > room => Err(BodyError::TooLarge),
-        Ok(chunk) => Ok(chunk),
-        Err(error) => Err(BodyError::Failed(error)),
+async fn chunk(
+    payload: &mut Payload,
+    limit: usize,
+    arrived: &Cell<usize>,
+) -> Result<Option<Bytes>, BodyError> {
+    let next = poll_fn(|context| Pin::new(&mut *payload).poll_next(context)).await;
+    let Some(chunk) = next.transpose().map_err(BodyError::Failed)? else { return Ok(None) };
+    if chunk.len() > limit - arrived.get() {
+        return Err(BodyError::TooLarge);
     }
+    arrived.set(arrived.get() + chunk.len());
+    Ok(Some(chunk))
 }
 
 /// A payload that brings `body` once more, for the extractors.

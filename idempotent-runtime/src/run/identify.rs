@@ -18,6 +18,14 @@ pub(super) enum Unanswered {
     Failed(actix_web::Error),
 }
 
+/// Why a body is not waited for.
+const CROWDED: Reason = Reason {
+    code: Code::InProgress,
+    detail: Some(
+        "Too many requests of this caller wait or are still being sent, so this one was not read. Retry later with the same key.",
+    ),
+};
+
 /// A request that is known.
 pub(super) struct Identified {
     pub(super) identity: Identity,
@@ -35,11 +43,12 @@ pub(super) async fn identify(
 ) -> Result<Identified, Unanswered> {
     let settings = &app.0.settings;
     let principal = principal_of(policy, settings, request).await.map_err(Unanswered::Failed)?;
-    let mut payload = payload.into_inner();
-    let body =
-        body::read(&mut payload, request.headers(), settings.max_request_body, settings.body_timeout).await?;
-    let target = Target::new(request, policy.scope);
     let caller = Caller::new(principal, &settings.credentials, request.headers());
+    let (mut payload, headers) = (payload.into_inner(), request.headers());
+    let place = || app.0.flights.place(caller.id());
+    let body =
+        body::read(&mut payload, headers, settings.max_request_body, settings.body_timeout, place).await?;
+    let target = Target::new(request, policy.scope);
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
     let address = request::address(&settings.namespace, &target.place(policy.scope), caller.principal(), key);
@@ -85,6 +94,7 @@ impl From<body::BodyError> for Unanswered {
         match error {
             body::BodyError::TooLarge => Unanswered::Refused(Code::BodyTooLarge.into()),
             body::BodyError::Timeout => Unanswered::Refused(Code::BodyTimeout.into()),
+            body::BodyError::Crowded => Unanswered::Refused(CROWDED),
             body::BodyError::Failed(error) => Unanswered::Failed(error.into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{Idempotency, ManualClock, MemoryStore};
+use idempotent_runtime::{Idempotency, IdempotencyBuilder, ManualClock, MemoryStore};
 use idempotent_tests::{
     Http1, TestServer,
     scripted::{Scripted, Verb},
@@ -13,22 +13,32 @@ use crate::gate::{Gate, keyed, within};
 const LEASE: Duration = Duration::from_secs(30);
 
 /// Two processes on one store.
-struct Cluster {
+pub(crate) struct Cluster {
     clock: ManualClock,
     store: MemoryStore,
 }
 
 impl Cluster {
-    fn new() -> Cluster {
+    pub(crate) fn new() -> Cluster {
         let clock = ManualClock::new();
         let store = MemoryStore::builder().clock(clock.clone()).build();
         Cluster { clock, store }
     }
 
+    /// Settings of another process.
+    pub(crate) fn builder(&self) -> IdempotencyBuilder {
+        Idempotency::builder().store(self.store.clone()).lease(LEASE)
+    }
+
+    /// Nobody has renewed for a lease.
+    pub(crate) fn lease_runs_out(&self) {
+        self.clock.advance(LEASE);
+    }
+
     /// Another process, and what it does to the store.
     fn process(&self, gate: &Gate) -> (TestServer, Scripted) {
         let store = Scripted::new(self.store.clone());
-        let idempotency = Idempotency::builder().store(store.clone()).lease(LEASE).build().unwrap();
+        let idempotency = self.builder().store(store.clone()).build().unwrap();
         (gate.server(&idempotency), store)
     }
 }
@@ -41,7 +51,7 @@ async fn running(server: &TestServer, gate: &Gate, request: &[u8]) -> Http1 {
 }
 
 /// A process dies while it runs this request.
-async fn dies_running(cluster: &Cluster, request: &[u8]) {
+pub(crate) async fn dies_running(cluster: &Cluster, request: &[u8]) {
     let gate = Gate::shut();
     let (server, _) = cluster.process(&gate);
     let _connection = running(&server, &gate, request).await;

@@ -29,3 +29,4 @@ mod spans;
 mod store_failure;
 mod tracing;
 mod waiting;
+mod warned;

@@ -185,6 +185,7 @@ impl Drop for Facts {
             claim: self.claim,
             completion: self.completion,
         };
+        span::log(&self.span, &event);
         span::ends(&self.span, &event);
         #[cfg(feature = "admin")]
         super::counts::count(&event);

@@ -13,6 +13,7 @@ mod outcome;
 mod sample;
 mod sampling;
 mod span;
+pub(crate) mod warnings;
 
 pub(crate) use account::Account;
 pub use event::{Event, KeyHash};

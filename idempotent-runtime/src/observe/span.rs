@@ -1,8 +1,10 @@
 //! The tracing span of one request: what its event says, for whoever reads traces.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use tracing::{
-    Span, debug_span,
+    Span, debug, debug_span,
     field::{Empty, display},
     level_filters::LevelFilter,
 };
@@ -42,6 +44,25 @@ pub(super) fn is_at(span: &Span, key: KeyHash) {
 /// Which attempt it is.
 pub(super) fn begins(span: &Span, attempt: u32) {
     span.record("attempt", attempt);
+}
+
+/// Logs how the request has ended, in its span, before that says so too: whoever looks at no span's end sees it here.
+pub(super) fn log(span: &Span, event: &Event<'_>) {
+    if span.is_none() {
+        return;
+    }
+    let seconds = |duration: Duration| (!duration.is_zero()).then_some(duration.as_secs_f64());
+    debug!(
+        target: "idempotent_runtime::request",
+        parent: span,
+        outcome = event.outcome.as_str(),
+        code = event.code.map(|code| code.as_str()),
+        took_seconds = event.took.as_secs_f64(),
+        wait_seconds = seconds(event.waited),
+        claim_seconds = seconds(event.claim),
+        complete_seconds = seconds(event.completion),
+        "a request has ended"
+    );
 }
 
 /// How the request has ended. What it was not is left empty.

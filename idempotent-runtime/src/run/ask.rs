@@ -11,6 +11,7 @@ use crate::{
     execution::{self, Job, Sent, renewed_in_time},
     flight::{Ending, Follower, Lead},
     idempotency::{Executing, OnStoreError},
+    observe::warnings,
     request::Identity,
     response::{Code, Reason},
     store::{CallError, Claim, ClaimRequest, Hold, Renewal, StoreError},
@@ -175,6 +176,9 @@ where
     H::Output: Responder,
 {
     job.account.begins(execution.attempt);
+    if execution.attempt > 1 {
+        warnings::taken_over(job.policy, execution.hold.address, execution.attempt);
+    }
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     if job.policy.transaction {
         let run = execution::execute_in_transaction(job, execution, lead, executing);

@@ -21,7 +21,7 @@ use crate::{
     execution::{Job, Panicked, detached},
     flight::Entry,
     idempotency::Idempotency,
-    observe::{Account, Outcome},
+    observe::{Account, Outcome, warnings},
     policy::Policy,
     request::{self, Key, KeyError},
     response::{
@@ -114,12 +114,19 @@ where
     let Identified { identity, caller, body } =
         identified.inspect_err(|unanswered| unanswered.write(&mut account))?;
     account.is_at(identity.address);
-    if let Some(record) = app.0.store.recall(identity.address, identity.fingerprint) {
-        let answer = replay(&record);
-        account.answered(&answer);
-        return Ok(answer?);
-    }
-    Ok(answer(Job { policy, app: app.clone(), request, body, handler, identity, caller, account }).await?)
+    let address = identity.address;
+    let answer = match app.0.store.recall(address, identity.fingerprint) {
+        Some(record) => {
+            let answer = replay(&record);
+            account.answered(&answer);
+            answer
+        }
+        None => {
+            let app = app.clone();
+            answer(Job { policy, app, request, body, handler, identity, caller, account }).await
+        }
+    };
+    Ok(answer.inspect_err(|reason| warnings::refused(policy, address, reason.code))?)
 }
 
 /// Nothing is run where the handler relies on what the store cannot do.

@@ -13,8 +13,8 @@ use crate::{
 const FINAL: [&str; 6] =
     ["key_reused", "key_missing", "key_invalid", "outcome_unknown", "response_not_stored", "key_expired"];
 /// Problems that pass, whether they say so or not.
-const PASSING: [&str; 5] =
-    ["in_progress", "store_unavailable", "store_full", "shutting_down", "body_timeout"];
+const PASSING: [&str; 6] =
+    ["in_progress", "store_unavailable", "store_full", "too_many_keys", "shutting_down", "body_timeout"];
 /// Statuses of gateways and limiters, which know of no key.
 const WORTH_ANOTHER: [u16; 6] = [408, 425, 429, 502, 503, 504];
 

@@ -13,7 +13,7 @@ use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 
 const BUDGET: u64 = 8 << 30;
@@ -32,7 +32,13 @@ fn hold(number: u64) -> Hold {
 
 fn claim(store: &MemoryStore, hold: Hold) -> Claim {
     let lease = Duration::from_secs(30);
-    let request = ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: DAY };
+    let request = ClaimRequest {
+        hold,
+        lease,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: DAY,
+        origin: Origin::default(),
+    };
     store.claim(request).now_or_never().unwrap().unwrap()
 }
 

@@ -23,7 +23,7 @@ use actix_web::{
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Token},
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Token},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -61,7 +61,13 @@ fn vacant(store: &MemoryStore, salt: u64) -> f64 {
             let fingerprint = RequestFingerprint::from_bytes([9; 32]);
             let hold = Hold { address: Address::from_bytes(address), token, fingerprint };
             let lease = Duration::from_secs(30);
-            ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: lease }
+            ClaimRequest {
+                hold,
+                lease,
+                on_abandoned: OnAbandoned::Refuse,
+                retention: lease,
+                origin: Origin::default(),
+            }
         })
         .collect();
     let started = Instant::now();

@@ -92,7 +92,8 @@ pub use crate::{
     idempotency::{BuildError, Drained, Idempotency, IdempotencyBuilder, OnStoreError, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
     operate::{
-        Entry, EntryError, EntryRef, EntryState, EntryVersion, EntryVersionError, Forgotten, StuckEntries,
+        CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
+        EntryVersion, EntryVersionError, Forgotten, Freed, StuckEntries, Usage,
     },
     reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
     request::{

@@ -1,7 +1,8 @@
 //! Places of a process, of which no one caller gets more than its part.
 //!
-//! A place is taken by whoever is about to cost the process something while it waits, and given back by a drop. What is kept is a number
-//! per caller that has a place now, so callers without one cost nothing.
+//! A place is taken by whoever is about to cost the process something while it waits, and given
+//! back by a drop. What is kept is a number per caller that has a place now, so callers without one
+//! cost nothing.
 
 use std::collections::{HashMap, hash_map};
 

@@ -12,6 +12,7 @@ async fn what_the_contract_calls_retryable_is_sent_again_with_the_same_key() {
         (409, "in_progress"),
         (503, "store_unavailable"),
         (503, "store_full"),
+        (429, "too_many_keys"),
         (503, "shutting_down"),
         (408, "body_timeout"),
         (400, "a_code_of_tomorrow"),

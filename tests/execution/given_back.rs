@@ -7,7 +7,7 @@ use std::{
 
 use idempotent_runtime::{
     Drained, Idempotency, ManualClock, MemoryStore, Store, StoreError,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 use idempotent_tests::{
     Http1, Reply, TestServer,
@@ -74,7 +74,10 @@ impl Setup {
 }
 
 async fn claim(store: &MemoryStore, hold: Hold, on_abandoned: OnAbandoned) -> Claim {
-    store.claim(ClaimRequest { hold, lease: LEASE, on_abandoned, retention: HOUR }).await.unwrap()
+    store
+        .claim(ClaimRequest { hold, lease: LEASE, on_abandoned, retention: HOUR, origin: Origin::default() })
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

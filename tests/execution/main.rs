@@ -25,6 +25,7 @@ mod panics;
 mod recall;
 mod reconcile;
 mod resolve;
+mod share;
 mod spans;
 mod store_failure;
 mod tracing;

@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::{Error, HttpRequest, HttpResponse, Responder, rt::task::yield_now, web};
 use idempotent_runtime::{Idempotency, Principal, idempotent};
-use idempotent_tests::{Connection, Reply, TestServer};
+use idempotent_tests::{Connection, Reply, TestServer, fresh};
 
 /// One who calls: the host that is asked, and the header that says who asks.
 type Caller = (&'static str, &'static str);
@@ -90,7 +90,7 @@ fn is_for(reply: &Reply, (host, header): Caller) -> bool {
 fn no_answer_crosses_between_callers_that_a_principal_tells_apart() {
     let all: Vec<_> = [BY_COOKIE, BY_API_KEY, BY_HOST].concat();
     for callers in [&BY_COOKIE[..], &BY_API_KEY, &BY_HOST, &all] {
-        let idempotency = Idempotency::builder().principal_from(by_all).build().unwrap();
+        let idempotency = fresh().principal_from(by_all).build().unwrap();
         let mut answers = HashMap::new();
         for Exchange { caller, key, reply } in storm(&idempotency, callers) {
             assert!(is_for(&reply, caller), "{caller:?}: {reply:?}");
@@ -104,7 +104,7 @@ fn no_answer_crosses_between_callers_that_a_principal_tells_apart() {
 fn no_answer_crosses_between_callers_that_credentials_tell_apart() {
     let all: Vec<_> = [BY_COOKIE, BY_API_KEY].concat();
     for callers in [&BY_COOKIE[..], &BY_API_KEY, &all] {
-        let idempotency = Idempotency::builder().build().unwrap();
+        let idempotency = fresh().build().unwrap();
         let mut owners = HashMap::new();
         let mut refused = Vec::new();
         for Exchange { caller, key, reply } in storm(&idempotency, callers) {

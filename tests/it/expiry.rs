@@ -119,13 +119,17 @@ const BUDGET: u64 = 100_000;
 #[test]
 fn a_full_store_refuses_new_keys_forgets_no_live_one_and_gives_expired_memory_back() {
     let clock = ManualClock::new();
-    let store = MemoryStore::builder().budget(BUDGET).clock(clock.clone()).build();
+    let store = MemoryStore::builder().budget(BUDGET).caller_share(100).clock(clock.clone()).build();
     let server = start(Idempotency::builder().store(store.clone()));
     let body = [b'x'; 5_000];
     let (count, refusal) = fill(&server, "a", &body);
     assert!((10..20).contains(&count), "{count} responses of {} bytes in {BUDGET}", body.len());
     assert_eq!((refusal.status, refusal.code().as_str()), (503, "store_full"));
-    assert!(refusal.header("retry-after").is_some());
+    assert_eq!(
+        refusal.header("retry-after"),
+        Some("3600"),
+        "something expires in a day, and nobody is told to wait longer than an hour"
+    );
     assert!(store.used_bytes() <= BUDGET + 6_000, "{}", store.used_bytes());
     for number in 0..count {
         let replay = server.post("/day", &[&format!("Idempotency-Key: a-{number}")], &body);
@@ -134,7 +138,8 @@ fn a_full_store_refuses_new_keys_forgets_no_live_one_and_gives_expired_memory_ba
     assert_eq!((server.effects(), store.evicted()), (count, 0));
     // In whole seconds: that often a full store looks for what has expired.
     clock.advance(DAY - SECONDS);
-    assert_eq!(server.post("/day", &["Idempotency-Key: new"], &body).code(), "store_full");
+    let refusal = server.post("/day", &["Idempotency-Key: new"], &body);
+    assert_eq!((refusal.code().as_str(), refusal.header("retry-after")), ("store_full", Some("2")));
     clock.advance(SECONDS);
     let (again, _) = fill(&server, "b", &body);
     assert_eq!(again, count);
@@ -153,7 +158,8 @@ fn a_budget_for_nothing_refuses_every_key() {
 
 #[test]
 fn a_store_that_may_evict_forgets_the_oldest_and_counts_them() {
-    let store = MemoryStore::builder().budget(BUDGET).when_full(WhenFull::EvictOldest).build();
+    let store =
+        MemoryStore::builder().budget(BUDGET).caller_share(100).when_full(WhenFull::EvictOldest).build();
     let server = start(Idempotency::builder().store(store.clone()));
     let body = [b'x'; 5_000];
     let post = |number: usize| server.post("/day", &[&format!("Idempotency-Key: {number}")], &body);

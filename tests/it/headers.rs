@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
-use idempotent_runtime::{Idempotency, idempotent};
+use idempotent_runtime::idempotent;
+use idempotent_tests::fresh;
 
 use crate::kit::{
     Effects,
@@ -64,7 +65,7 @@ async fn version_2(effects: Effects) -> impl Responder {
 }
 
 fn start() -> Served {
-    serve(&Idempotency::builder().build().unwrap(), |app| {
+    serve(&fresh().build().unwrap(), |app| {
         app.route("/raw", web::post().to(raw))
             .route("/canonical", web::post().to(canonical))
             .route("/by-function", web::post().to(by_function))

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpResponse, Responder, http::Method, web};
 use idempotent_runtime::{EntryName, Idempotency, Resolution, Resolved, idempotent};
+use idempotent_tests::fresh;
 
 use crate::kit::{
     Effects,
@@ -53,7 +54,7 @@ fn start(idempotency: &Idempotency) -> Served {
 }
 
 fn start_plain() -> (Idempotency, Served) {
-    let idempotency = Idempotency::builder().build().unwrap();
+    let idempotency = fresh().build().unwrap();
     let server = start(&idempotency);
     (idempotency, server)
 }

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use futures_util::future::{Ready, ready};
 use idempotent_runtime::{Idempotency, Principal, idempotent};
-use idempotent_tests::Reply;
+use idempotent_tests::{Reply, fresh};
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
 
@@ -88,7 +88,7 @@ const ALICE: &str = "X-User: alice";
 const BOB: &str = "X-User: bob";
 
 fn by_user() -> Idempotency {
-    Idempotency::builder().principal_from(async |user: User| Ok(Principal::new(user.0))).build().unwrap()
+    fresh().principal_from(async |user: User| Ok(Principal::new(user.0))).build().unwrap()
 }
 
 fn is_new(reply: &Reply) -> bool {
@@ -127,10 +127,7 @@ impl Accounts {
 
 fn by_account(accounts: &Arc<Accounts>) -> Idempotency {
     let accounts = Arc::clone(accounts);
-    Idempotency::builder()
-        .principal_from(async move |user: User| accounts.find(&user.0).await)
-        .build()
-        .unwrap()
+    fresh().principal_from(async move |user: User| accounts.find(&user.0).await).build().unwrap()
 }
 
 #[test]
@@ -169,7 +166,7 @@ fn a_closure_that_gives_a_future_of_its_own_is_a_principal_too() {
         let accounts = Arc::clone(&asked);
         async move { if request.path() == "/" { accounts.find("").await } else { accounts.find(&user.0).await } }
     };
-    let server = start(&Idempotency::builder().principal_from(by_future).build().unwrap());
+    let server = start(&fresh().principal_from(by_future).build().unwrap());
     assert!(is_new(&server.post("/endpoint", &[KEY, ALICE], b"body")));
     assert!(is_new(&server.post("/endpoint", &[KEY, BOB], b"body")));
     assert_eq!(accounts.asked.load(SeqCst), 2);
@@ -214,7 +211,7 @@ fn the_extractors_of_a_principal_find_the_body_empty_and_the_handler_gets_it_who
         }
         Ok(Principal::anonymous())
     };
-    let server = start(&Idempotency::builder().principal_from(by_body).build().unwrap());
+    let server = start(&fresh().principal_from(by_body).build().unwrap());
     let first = server.post("/endpoint", &[KEY], b"body");
     assert_eq!((is_new(&first), first.text()), (true, "body"));
     assert_replayed(&first, &server.post("/endpoint", &[KEY], b"body"));
@@ -223,10 +220,9 @@ fn the_extractors_of_a_principal_find_the_body_empty_and_the_handler_gets_it_who
 
 #[test]
 fn the_principal_of_an_endpoint_wins_over_the_applications() {
-    let plain = Idempotency::builder().build().unwrap();
-    let sync = Idempotency::builder().principal(|_| Err(ErrorForbidden("not asked"))).build().unwrap();
-    let from =
-        Idempotency::builder().principal_from(async || Err(ErrorForbidden("not asked"))).build().unwrap();
+    let plain = fresh().build().unwrap();
+    let sync = fresh().principal(|_| Err(ErrorForbidden("not asked"))).build().unwrap();
+    let from = fresh().principal_from(async || Err(ErrorForbidden("not asked"))).build().unwrap();
     for idempotency in [plain, sync, from] {
         let server = start(&idempotency);
         for user in [ALICE, BOB] {
@@ -245,15 +241,15 @@ fn the_principal_of_an_endpoint_wins_over_the_applications() {
 fn the_principal_that_is_set_last_holds() {
     let by_user = async |user: User| Ok(Principal::new(user.0));
     let refuse = |_: &HttpRequest| Err(ErrorForbidden("not asked"));
-    let last = Idempotency::builder().principal(refuse).principal_from(by_user).build().unwrap();
-    let first = Idempotency::builder().principal_from(by_user).principal(refuse).build().unwrap();
+    let last = fresh().principal(refuse).principal_from(by_user).build().unwrap();
+    let first = fresh().principal_from(by_user).principal(refuse).build().unwrap();
     assert!(is_new(&start(&last).post("/endpoint", &[KEY, ALICE], b"body")));
     assert_eq!(start(&first).post("/endpoint", &[KEY, ALICE], b"body").status, 403);
 }
 
 #[test]
 fn a_reused_key_does_not_speak_of_credentials_where_the_endpoint_names_its_callers() {
-    let server = start(&Idempotency::builder().build().unwrap());
+    let server = start(&fresh().build().unwrap());
     assert!(is_new(&server.post("/tenant", &[KEY, ALICE], b"body")));
     let reused = server.post("/tenant", &[KEY, ALICE], b"other");
     assert_eq!(reused.code(), "key_reused");
@@ -264,7 +260,7 @@ fn a_reused_key_does_not_speak_of_credentials_where_the_endpoint_names_its_calle
 /// stopped by middleware, or by a principal.
 #[test]
 fn an_extractor_of_the_handler_does_not_guard_a_replay_and_a_principal_does() {
-    let plain = start(&Idempotency::builder().build().unwrap());
+    let plain = start(&fresh().build().unwrap());
     assert!(is_new(&plain.post("/with-a-user", &[KEY, ALICE], b"")));
     assert_eq!(plain.post("/with-a-user", &["Idempotency-Key: other"], b"").status, 401);
     let replay = plain.post("/with-a-user", &[KEY], b"");

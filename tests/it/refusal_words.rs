@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, Responder, web};
-use idempotent_runtime::{Idempotency, IdempotencyBuilder, KeyFormat, ProblemFormat, idempotent};
-use idempotent_tests::{Reply, post};
+use idempotent_runtime::{IdempotencyBuilder, KeyFormat, ProblemFormat, idempotent};
+use idempotent_tests::{Reply, fresh, post};
 use tokio::sync::Semaphore;
 
 use crate::kit::{Effects, Served, serve};
@@ -35,7 +35,7 @@ const UUID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 #[test]
 fn refusals_name_the_header_that_carries_the_key() {
     for name in ["X-GitHub-Delivery", "Idempotency-Key", "x-request-id"] {
-        let server = start(Idempotency::builder().header_name(name));
+        let server = start(fresh().header_name(name));
         let line = |value: &str| format!("{name}: {value}");
         let (spaced, twice) = (line("a b"), [line("a"), line("b")]);
         let long = line(&"k".repeat(256));
@@ -57,7 +57,7 @@ fn refusals_name_the_header_that_carries_the_key() {
 
 #[test]
 fn titles_are_the_same_whatever_the_header_is_called() {
-    let builder = || Idempotency::builder().header_name("X-GitHub-Delivery");
+    let builder = || fresh().header_name("X-GitHub-Delivery");
     assert_eq!(start(builder()).post("/", &[], b"").json()["title"], "Idempotency-Key required");
     let simple = start(builder().problem_format(ProblemFormat::Simple)).post("/", &[], b"");
     assert_eq!(simple.text(), r#"{"error":"Idempotency-Key required"}"#);
@@ -67,8 +67,7 @@ fn titles_are_the_same_whatever_the_header_is_called() {
 fn a_format_of_the_applications_own_is_told_the_header_in_force() {
     let format =
         ProblemFormat::custom(|refusal| HttpResponse::build(refusal.status()).body(refusal.detail()));
-    let reply =
-        start(Idempotency::builder().header_name("X-Order").problem_format(format)).post("/", &[], b"");
+    let reply = start(fresh().header_name("X-Order").problem_format(format)).post("/", &[], b"");
     assert!(reply.text().contains("X-Order"), "{reply:?}");
 }
 
@@ -86,7 +85,7 @@ fn a_body_that_is_too_large_is_told_the_limit_and_its_setting() {
     for (set, limit) in rows {
         let announced =
             b"POST / HTTP/1.1\r\nHost: t\r\nIdempotency-Key: k\r\nContent-Length: 9999999\r\n\r\n";
-        let reply = start(set(Idempotency::builder())).send(announced);
+        let reply = start(set(fresh())).send(announced);
         assert_eq!(reply.code(), "body_too_large");
         let detail = detail(&reply);
         assert!(detail.contains(limit) && detail.contains("`max_request_body`"), "{limit}: {detail}");
@@ -95,7 +94,7 @@ fn a_body_that_is_too_large_is_told_the_limit_and_its_setting() {
 
 #[test]
 fn a_body_that_does_not_come_is_told_the_setting_in_force() {
-    let server = start(Idempotency::builder().body_timeout(Duration::from_millis(1)));
+    let server = start(fresh().body_timeout(Duration::from_millis(1)));
     let reply = server.send(b"POST / HTTP/1.1\r\nHost: t\r\nIdempotency-Key: k\r\nContent-Length: 9\r\n\r\n");
     assert_eq!(reply.code(), "body_timeout");
     let detail = detail(&reply);
@@ -104,15 +103,14 @@ fn a_body_that_does_not_come_is_told_the_setting_in_force() {
 
 #[test]
 fn a_key_of_another_format_is_told_the_setting_in_force() {
-    let reply =
-        start(Idempotency::builder().key_format(KeyFormat::Uuid)).post("/", &["Idempotency-Key: k"], b"");
+    let reply = start(fresh().key_format(KeyFormat::Uuid)).post("/", &["Idempotency-Key: k"], b"");
     let detail = detail(&reply);
     assert!(detail.contains("UUID") && detail.contains("`key_format`"), "{detail}");
 }
 
 #[test]
 fn two_spellings_of_one_uuid_are_one_key() {
-    let server = start(Idempotency::builder().key_format(KeyFormat::Uuid));
+    let server = start(fresh().key_format(KeyFormat::Uuid));
     let upper = UUID.to_uppercase();
     let spellings =
         [UUID.to_owned(), upper.clone(), format!("\"{upper}\""), UUID.replace("8e03978e", "8E03978e")];
@@ -124,7 +122,7 @@ fn two_spellings_of_one_uuid_are_one_key() {
     let reused = server.post("/", &[&format!("Idempotency-Key: {upper}")], b"other");
     assert_eq!((&*reused.code(), &reused.json()["idempotency_key"]), ("key_reused", &UUID.into()));
     // Elsewhere a key is its characters.
-    let any = start(Idempotency::builder());
+    let any = start(fresh());
     for key in [UUID, &upper] {
         assert!(!any.post("/", &[&format!("Idempotency-Key: {key}")], b"body").is_replay());
     }
@@ -132,7 +130,7 @@ fn two_spellings_of_one_uuid_are_one_key() {
 
 #[test]
 fn the_type_of_a_problem_is_the_page_that_tells_of_it() {
-    let server = start(Idempotency::builder().max_request_body(4));
+    let server = start(fresh().max_request_body(4));
     let send = |body: &[u8]| server.post("/", &["Idempotency-Key: k"], body);
     send(b"1");
     let draft = "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07";
@@ -147,7 +145,7 @@ fn refusals_that_no_retry_mends_say_so_to_sdks_where_the_application_wants_it() 
     for format in [ProblemFormat::Problem, ProblemFormat::Simple, custom] {
         for says_so in [false, true] {
             let gate = Arc::new(Semaphore::new(0));
-            let builder = Idempotency::builder().problem_format(format.clone());
+            let builder = fresh().problem_format(format.clone());
             let builder = if says_so { builder.should_retry_header(true) } else { builder };
             let server = start_with(builder, Arc::clone(&gate));
             let mut first = server.connect();
@@ -176,7 +174,7 @@ fn a_format_that_says_itself_whether_to_retry_keeps_its_word() {
     let format = ProblemFormat::custom(|refusal| {
         HttpResponse::build(refusal.status()).insert_header(("X-Should-Retry", "true")).finish()
     });
-    let builder = Idempotency::builder().problem_format(format).should_retry_header(true);
+    let builder = fresh().problem_format(format).should_retry_header(true);
     let reply = start(builder).post("/", &[], b"");
     let values: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "x-should-retry").collect();
     assert_eq!(values, [&("x-should-retry".to_owned(), "true".to_owned())]);

@@ -123,7 +123,7 @@ fn body_timeout(builder: IdempotencyBuilder) -> Reply {
     server.send(b"POST /plain HTTP/1.1\r\nHost: t\r\nIdempotency-Key: k\r\nContent-Length: 9\r\n\r\n")
 }
 
-fn promises() -> [Promise; 14] {
+fn promises() -> [Promise; 15] {
     let never = |code, status, title, get: Get| Promise {
         code,
         status,
@@ -169,12 +169,17 @@ fn promises() -> [Promise; 14] {
         later("store_full", 503, "The idempotency store is full", |b| {
             answered(b, || Err(StoreError::full("scripted")))
         }),
+        later("too_many_keys", 429, "Too many keys are in use", |b| answered(b, too_many_keys)),
         later("shutting_down", 503, "The server is shutting down", shutting_down),
         Promise {
             retry_after: false,
             ..later("body_timeout", 408, "The body did not arrive in time", body_timeout)
         },
     ]
+}
+
+fn too_many_keys() -> Result<Claim, StoreError> {
+    Err(StoreError::TooManyKeys { store: "scripted", retry_after: Duration::from_millis(1) })
 }
 
 fn is_instance(text: &str) -> bool {

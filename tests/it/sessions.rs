@@ -9,8 +9,8 @@ use actix_web::{
     error::ErrorUnauthorized,
     web::{self, ServiceConfig},
 };
-use idempotent_runtime::{Idempotency, Principal, idempotent};
-use idempotent_tests::Reply;
+use idempotent_runtime::{Principal, idempotent};
+use idempotent_tests::{Reply, fresh};
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
 
@@ -60,7 +60,7 @@ fn start() -> Served {
         Some(user) => Ok(Principal::new(user)),
         None => Err(ErrorUnauthorized("log in first")),
     };
-    let idempotency = Idempotency::builder().principal_from(by_session).build().unwrap();
+    let idempotency = fresh().principal_from(by_session).build().unwrap();
     serve(&idempotency, routes(Key::generate()))
 }
 

@@ -115,6 +115,7 @@ fn the_refusals_of_a_policy_have_an_example_each() {
     assert_eq!(codes(&plain, "408"), ["body_timeout"]);
     assert_eq!(codes(&plain, "409"), ["in_progress", "key_reused", "outcome_unknown", "response_not_stored"]);
     assert_eq!(codes(&plain, "413"), ["body_too_large"]);
+    assert_eq!(codes(&plain, "429"), ["too_many_keys"]);
     assert_eq!(codes(&plain, "503"), ["shutting_down", "store_full", "store_unavailable"]);
     assert_eq!(codes(&of("/everything"), "400"), ["key_invalid"]);
     let problem = &plain["responses"]["409"]["content"]["application/problem+json"];

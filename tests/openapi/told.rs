@@ -154,11 +154,15 @@ fn every_answer_of_a_server_is_documented() {
 fn every_answer_is_documented_where_the_store_fails() {
     let down = Scripted::saying(|| Err(StoreError::unavailable("scripted", "no")));
     let full = Scripted::saying(|| Err(StoreError::full("scripted")));
+    let too_many = Scripted::saying(|| {
+        Err(StoreError::TooManyKeys { store: "scripted", retry_after: std::time::Duration::from_secs(1) })
+    });
     let abandoned = Scripted::saying(|| Ok(Claim::Abandoned));
     let expired = Scripted::saying(|| Ok(Claim::Expired));
     for (store, status, code) in [
         (down, 503, "store_unavailable"),
         (full, 503, "store_full"),
+        (too_many, 429, "too_many_keys"),
         (abandoned, 409, "outcome_unknown"),
         (expired, 409, "key_expired"),
     ] {

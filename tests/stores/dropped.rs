@@ -5,7 +5,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use futures_util::{StreamExt, stream};
 use idempotent_runtime::{
     Address, MemoryStore, PostgresStore, RequestFingerprint, SqliteStore, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Renewal, Retention, Token},
 };
 use idempotent_tests::{postgres::Schema, redis::Keys, scratch::Scratch};
 use sqlx::PgPool;
@@ -39,7 +39,13 @@ fn record() -> Record {
 }
 
 async fn claim(store: &impl Store, hold: Hold) -> Claim {
-    let request = ClaimRequest { hold, lease: HOUR, on_abandoned: OnAbandoned::Refuse, retention: HOUR };
+    let request = ClaimRequest {
+        hold,
+        lease: HOUR,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: HOUR,
+        origin: Origin::default(),
+    };
     store.claim(request).await.unwrap()
 }
 

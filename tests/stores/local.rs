@@ -6,8 +6,8 @@ use idempotent_runtime::{
     Address, ManualClock, MemoryStore, RequestFingerprint, Store, StoreError,
     conformance::{Subject, check},
     store::{
-        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, OnAbandoned, Record,
-        Retention, Stage, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, OnAbandoned, Origin,
+        Record, Retention, Stage, Token,
     },
 };
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
@@ -47,7 +47,13 @@ fn request(token: u8, fingerprint: u8) -> ClaimRequest {
         token: Token::from_bytes([token; 16]),
         fingerprint: RequestFingerprint::from_bytes([fingerprint; 32]),
     };
-    ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL }
+    ClaimRequest {
+        hold,
+        lease: TTL,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: TTL,
+        origin: Origin::default(),
+    }
 }
 
 fn record() -> Record {

@@ -25,7 +25,7 @@ impl Log {
 
     /// The same, down to what is told to those who trace.
     pub(crate) fn listen_to_all() -> (Log, DefaultGuard) {
-        LazyLock::force(&ANOTHER);
+        hear_every_thread();
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
         let subscriber = subscriber.with_writer(log.clone()).with_ansi(false).finish();

@@ -5,7 +5,7 @@ use std::{future::ready, time::Duration};
 use idempotent_runtime::{
     Address, ManualClock, MemoryStore, RequestFingerprint, Store, WhenFull,
     conformance::{Subject, check},
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 use tokio::time::{sleep, timeout};
 
@@ -44,7 +44,13 @@ fn claim(address: u8) -> ClaimRequest {
         fingerprint: RequestFingerprint::from_bytes([0; 32]),
     };
     let second = Duration::from_secs(1);
-    ClaimRequest { hold, lease: second, on_abandoned: OnAbandoned::Refuse, retention: second }
+    ClaimRequest {
+        hold,
+        lease: second,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: second,
+        origin: Origin::default(),
+    }
 }
 
 #[tokio::test]

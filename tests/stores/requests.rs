@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use idempotent_runtime::{
     Address, RequestFingerprint, Store, StoreError,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 
 pub(crate) const WON: Claim = Claim::Won { attempt: 1 };
@@ -28,7 +28,13 @@ pub(crate) fn retry(hold: Hold) -> Hold {
 }
 
 pub(crate) fn request(hold: Hold) -> ClaimRequest {
-    ClaimRequest { hold, lease: HOUR, on_abandoned: OnAbandoned::Refuse, retention: HOUR }
+    ClaimRequest {
+        hold,
+        lease: HOUR,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: HOUR,
+        origin: Origin::default(),
+    }
 }
 
 pub(crate) async fn claim(store: &impl Store, hold: Hold) -> Result<Claim, StoreError> {

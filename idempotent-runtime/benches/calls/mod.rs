@@ -7,7 +7,7 @@ use std::{
 
 use idempotent_runtime::{
     Address, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 
 use crate::measured::setting;
@@ -40,7 +40,13 @@ pub(crate) async fn win(store: &impl Store) -> Hold {
 
 pub(crate) async fn claim(store: &impl Store, hold: Hold) -> Claim {
     let lease = Duration::from_secs(30);
-    let request = ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: HOUR };
+    let request = ClaimRequest {
+        hold,
+        lease,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: HOUR,
+        origin: Origin::default(),
+    };
     store.claim(request).await.unwrap()
 }
 

@@ -16,7 +16,7 @@ use serde::{
 use super::problem::Problem;
 use crate::{
     idempotency::Settings,
-    operate::{EntryRef, EntryVersion},
+    operate::{CallerHash, EntryRef, EntryVersion},
     reconcile::Resolution,
     request::{Address, EntryName, Principal, body},
     store::StuckCursor,
@@ -61,22 +61,41 @@ pub(super) struct Asked {
     pub(super) entry: Named,
 }
 
-/// Which entry is to be forgotten, and as what it was seen.
+/// Which entry is to be forgotten, and as what it was seen; or whose.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedToForget {
-    pub(super) entry: Named,
+    entry: Option<Named>,
     version: Option<String>,
+    caller: Option<String>,
+}
+
+/// What is to be forgotten.
+pub(super) enum ToForget {
+    Entry(Address, EntryVersion),
+    /// All that this caller holds.
+    Caller(CallerHash),
 }
 
 impl AskedToForget {
-    /// What was seen.
-    pub(super) fn version(&self) -> Result<EntryVersion, Problem> {
-        let version = self.version.as_deref();
-        let version = version.ok_or(Problem::invalid(
-            "`version` is missing: the one that `inspect` or `stuck` has shown of what is to be forgotten.",
-        ))?;
-        version.parse().map_err(|error| Problem::invalid(format!("`version`: {error}.")))
+    pub(super) fn what(self, settings: &Settings) -> Result<ToForget, Problem> {
+        match (self.entry, self.version, self.caller) {
+            (Some(entry), Some(version), None) => {
+                let version =
+                    version.parse().map_err(|error| Problem::invalid(format!("`version`: {error}.")))?;
+                Ok(ToForget::Entry(entry.address(settings)?, version))
+            }
+            (Some(_), None, None) => Err(Problem::invalid(
+                "`version` is missing: the one that `inspect` or `stuck` has shown of what is to be forgotten.",
+            )),
+            (None, None, Some(caller)) => {
+                let caller = caller.parse().map_err(|error| Problem::invalid(format!("`caller`: {error}.")));
+                caller.map(ToForget::Caller)
+            }
+            _ => {
+                Err(Problem::invalid("An `entry` with its `version` is needed, or a `caller`, and not both."))
+            }
+        }
     }
 }
 

@@ -18,9 +18,10 @@
 //! | --- | --- |
 //! | `GET /idempotency/policies` | `policies`: what holds for each annotated handler of this process |
 //! | `GET /idempotency/counters` | `endpoints`: how many requests of this process have ended with which [`Outcome`](crate::Outcome); and a [`Sample`](crate::Sample) |
+//! | `GET /idempotency/usage` | `endpoints` and `callers`: [who fills](crate::Idempotency::usage) the memory of this process, the largest first |
 //! | `GET /idempotency/stuck?limit=100&after=…` | `entries`: [those that wait for somebody](crate::Idempotency::stuck), at most 1,000; `next`: where to go on, or `null` |
 //! | `POST /idempotency/inspect` | [what has become of an entry](crate::Idempotency::inspect), and its `version` |
-//! | `POST /idempotency/forget` | `address`: its key [is free](crate::Idempotency::forget), the entry being what the `version` says |
+//! | `POST /idempotency/forget` | `address`: its key [is free](crate::Idempotency::forget), the entry being what the `version` says; or `keys` and `bytes`: what a `caller` [has held](crate::Idempotency::forget_caller) |
 //! | `POST /idempotency/resolve` | `address`: it [has ended](crate::Idempotency::resolve) as was asked |
 //!
 //! It tells of the [`Idempotency`](crate::Idempotency) that holds where it is mounted. Policies, the counts of `endpoints` and `waiting` are those of the whole process, under
@@ -50,6 +51,13 @@
 //! {"entry": …, "version": "5d1f0c2b9a7e4386"}
 //! ```
 //!
+//! To `forget` all that one caller holds in this process's memory, but for what runs, say which `caller`, as `usage` shows it. It is a hash that only this process knows
+//! how to make. Each of its keys is free then, and a retry runs a second time.
+//!
+//! ```json
+//! {"caller": "c7a90b3f51e2d864"}
+//! ```
+//!
 //! To `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and with the last the `response` that whoever asks again is to get.
 //! With the statuses 204, 205 and 304 that has no `body`.
 //!
@@ -67,7 +75,7 @@
 //! | 400 | `malformed` | what was sent is not JSON |
 //! | 422 | `invalid` | it is, and says something that cannot be; `detail` tells what |
 //! | 413, 408, 415 | `too_large`, `too_slow`, `not_json` | a body longer than 64 KiB, or, for `resolve`, than that and twice `max_response_body`; one that does not arrive; one of another type |
-//! | 404 | `not_found` | there is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's |
+//! | 404 | `not_found` | there is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's; no such caller holds anything |
 //! | 404, 405 | `no_route`, `no_method` | there is no such route, or not with this method |
 //! | 409 | `running` | the request runs, as far as anybody knows: nothing was done |
 //! | 409 | `changed` | something has become of the entry to be forgotten since it was looked at: nothing was done, and `entry` is what there is now |

@@ -62,12 +62,18 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    pub(super) fn no_caller() -> Self {
+        let detail = "No such caller holds anything in this process's memory: its keys have expired, or it is another process's.";
+        Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
     pub(super) fn no_route() -> Self {
         Problem::new(StatusCode::NOT_FOUND, "no_route", "There is no such route.")
     }
 
     pub(super) fn no_method() -> Self {
-        let detail = "Policies, counters and stuck entries are read with GET; everything else is a POST.";
+        let detail =
+            "Policies, counters, usage and stuck entries are read with GET; everything else is a POST.";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", detail)
     }
 

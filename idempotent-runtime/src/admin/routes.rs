@@ -3,12 +3,17 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
 
 use super::{
-    asked::{self, Asked, AskedToForget, AskedToResolve, BODY_LIMIT},
+    asked::{self, Asked, AskedToForget, AskedToResolve, BODY_LIMIT, ToForget},
     places::in_a_place,
     problem::Problem,
-    told::{Counters, Done, Looked, Page, Policies, answer},
+    told::{CallerForgotten, Counters, Done, Looked, Page, Policies, Used, answer},
 };
-use crate::{idempotency::Idempotency, operate::Forgotten, reconcile::Resolved};
+use crate::{
+    idempotency::Idempotency,
+    operate::{CallerHash, EntryVersion, Forgotten},
+    reconcile::Resolved,
+    request::Address,
+};
 
 /// What an operator gets.
 pub(super) type Answer = Result<HttpResponse, Problem>;
@@ -18,6 +23,7 @@ pub(super) fn mount(scope: Scope) -> Scope {
     scope
         .service(resource("/policies").route(web::get().to(policies)))
         .service(resource("/counters").route(web::get().to(counters)))
+        .service(resource("/usage").route(web::get().to(usage)))
         .service(resource("/stuck").route(web::get().to(stuck)))
         .service(resource("/inspect").route(web::post().to(inspect)))
         .service(resource("/forget").route(web::post().to(forget)))
@@ -36,6 +42,11 @@ async fn policies(request: HttpRequest) -> HttpResponse {
 
 async fn counters(request: HttpRequest) -> HttpResponse {
     answer(&Counters::from(Idempotency::of(&request).sample()))
+}
+
+async fn usage(request: HttpRequest) -> Answer {
+    let app = Idempotency::of(&request).clone();
+    in_a_place(app, async move |app| Ok(answer(&Used::from(app.usage().await?)))).await
 }
 
 async fn stuck(request: HttpRequest) -> Answer {
@@ -64,13 +75,26 @@ async fn forget(request: HttpRequest, payload: web::Payload) -> Answer {
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
     let asked: AskedToForget = asked::read(&request, payload, BODY_LIMIT, settings).await?;
-    let version = asked.version()?;
-    let address = asked.entry.address(settings)?;
+    match asked.what(settings)? {
+        ToForget::Entry(address, version) => forget_entry(app, address, version).await,
+        ToForget::Caller(caller) => forget_caller(app, caller).await,
+    }
+}
+
+async fn forget_entry(app: Idempotency, address: Address, version: EntryVersion) -> Answer {
     in_a_place(app, async move |app| match app.forget(address, version).await? {
         Forgotten::Done => Ok(answer(&Done { address })),
         Forgotten::NotFound => Err(Problem::not_found()),
         Forgotten::Running { lease_left } => Err(Problem::running(lease_left)),
         Forgotten::Changed(entry) => Err(Problem::changed(entry)),
+    })
+    .await
+}
+
+async fn forget_caller(app: Idempotency, caller: CallerHash) -> Answer {
+    in_a_place(app, async move |app| {
+        let freed = app.forget_caller(caller).await?.ok_or(Problem::no_caller())?;
+        Ok(answer(&CallerForgotten { caller, keys: freed.keys, bytes: freed.bytes }))
     })
     .await
 }

@@ -14,7 +14,7 @@ use crate::{
         Sample,
         counts::{self, Count},
     },
-    operate::{Entry, EntryState, EntryVersion, StuckEntries},
+    operate::{CallerHash, CallerUsage, EndpointUsage, Entry, EntryState, EntryVersion, StuckEntries, Usage},
     policy::Policy,
     request::Address,
 };
@@ -128,6 +128,60 @@ impl From<Count> for Endpoint {
         let Count { handler, route, outcomes } = count;
         Endpoint { handler, route, outcomes: outcomes.into_iter().collect() }
     }
+}
+
+/// What is held in memory.
+#[derive(Serialize)]
+pub(super) struct Used {
+    keys: u64,
+    bytes: u64,
+    budget: u64,
+    caller_share: u64,
+    endpoints: Vec<EndpointUsed>,
+    callers: Vec<CallerUsed>,
+}
+
+#[derive(Serialize)]
+struct EndpointUsed {
+    endpoint: &'static str,
+    keys: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct CallerUsed {
+    #[serde(serialize_with = "text")]
+    caller: CallerHash,
+    anonymous: bool,
+    keys: u64,
+    bytes: u64,
+}
+
+impl From<Usage> for Used {
+    fn from(usage: Usage) -> Self {
+        let Usage { keys, bytes, budget, caller_share, endpoints, callers } = usage;
+        let endpoints = endpoints.into_iter().map(|EndpointUsage { endpoint, keys, bytes }| EndpointUsed {
+            endpoint,
+            keys,
+            bytes,
+        });
+        let callers = callers.into_iter().map(|CallerUsage { caller, anonymous, keys, bytes }| CallerUsed {
+            caller,
+            anonymous,
+            keys,
+            bytes,
+        });
+        Used { keys, bytes, budget, caller_share, endpoints: endpoints.collect(), callers: callers.collect() }
+    }
+}
+
+/// What a caller holds no more.
+#[derive(Serialize)]
+pub(super) struct CallerForgotten {
+    #[serde(serialize_with = "text")]
+    pub(super) caller: CallerHash,
+    pub(super) keys: u64,
+    pub(super) bytes: u64,
 }
 
 /// A page of stuck entries.

@@ -8,8 +8,8 @@ use super::Subject;
 use crate::{
     request::{Address, RequestFingerprint},
     store::{
-        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Stage, Store, StoreError, Stuck, StuckCursor,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Origin,
+        Record, Renewal, Resolve, ResolveRequest, Retention, Stage, Store, StoreError, Stuck, StuckCursor,
         StuckRequest, Token,
     },
 };
@@ -81,7 +81,7 @@ impl<S: Store> Desk<S> {
         on_abandoned: OnAbandoned,
         retention: Duration,
     ) -> Result<Claim, String> {
-        let request = ClaimRequest { hold, lease, on_abandoned, retention };
+        let request = ClaimRequest { hold, lease, on_abandoned, retention, origin: Origin::default() };
         self.store.claim(request).await.map_err(failed("claim"))
     }
 
@@ -206,7 +206,8 @@ impl<S: Store> Desk<S> {
             (retry(owner)?, OnAbandoned::Rerun),
             (reuse(owner)?, OnAbandoned::Refuse),
         ] {
-            let request = ClaimRequest { hold, lease: LONG, on_abandoned, retention: LONG };
+            let request =
+                ClaimRequest { hold, lease: LONG, on_abandoned, retention: LONG, origin: Origin::default() };
             unreadable(self.store.claim(request).await, "a claim")?;
         }
         Ok(())

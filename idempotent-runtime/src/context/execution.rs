@@ -3,7 +3,10 @@
 use std::cell::OnceCell;
 
 use super::IdempotencyContext;
-use crate::{policy::Policy, request::CallerId, store::Hold};
+use crate::{
+    policy::Policy,
+    store::{Hold, Origin},
+};
 
 tokio::task_local! {
     /// What runs: known to nobody where no key protects the request.
@@ -22,7 +25,7 @@ pub(crate) struct Execution {
     pub(crate) policy: &'static Policy,
     pub(crate) hold: Hold,
     pub(crate) attempt: u32,
-    pub(crate) caller: CallerId,
+    pub(crate) origin: Origin,
 }
 
 impl Execution {

@@ -12,8 +12,8 @@ use crate::{
     observe::Account,
     pace::Pace,
     policy::Policy,
-    request::{self, CallerId, Identity},
-    store::{CallError, Changes, Claim, ClaimRequest, Hold, OnAbandoned, Record, Renewal, Retention},
+    request::{self, Identity},
+    store::{CallError, Changes, Claim, ClaimRequest, Hold, OnAbandoned, Origin, Record, Renewal, Retention},
 };
 
 /// Pauses between two looks at a flight that nobody else may wait for.
@@ -48,7 +48,7 @@ impl Turn {
             policy: execution.policy,
             app: app.clone(),
             execution: execution.hold,
-            caller: execution.caller,
+            origin: execution.origin,
             step: Hold { address, token, fingerprint },
             executing: app.0.executions.count(),
         };
@@ -61,7 +61,7 @@ struct Asking {
     policy: &'static Policy,
     app: Idempotency,
     execution: Hold,
-    caller: CallerId,
+    origin: Origin,
     step: Hold,
     executing: Executing,
 }
@@ -71,7 +71,7 @@ impl Asking {
     async fn turn(self) -> Result<Turn, CheckpointFailure> {
         let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            match self.app.0.flights.enter(self.step.address, self.caller) {
+            match self.app.0.flights.enter(self.step.address, self.origin.caller_or_nobody()) {
                 Entry::Lead(lead) => return self.claim(lead).await,
                 Entry::Follow(mut follower) => {
                     if let Ending::Completed(_, record) | Ending::Unrecorded(_, record) =
@@ -125,6 +125,7 @@ impl Asking {
             lease: self.app.0.settings.lease,
             on_abandoned: OnAbandoned::Rerun,
             retention: self.retention(),
+            origin: self.origin,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     policy::Replay,
     request::body,
     response::{Code, Reason, capture::Captured},
-    store::{Claim, Completion, Record},
+    store::{Claim, Completion, Origin, Record},
     transaction::{End, Failure, Left, Open, Slot, Standing, TransactionError},
 };
 
@@ -107,10 +107,10 @@ fn keeps_rows(status: StatusCode) -> bool {
 }
 
 const ROLLED_BACK: Reason = Reason {
-    code: Code::StoreUnavailable,
     detail: Some(
         "The transaction met with a conflict or lost its database. Nothing of it was kept: retry with the same key.",
     ),
+    ..Reason::new(Code::StoreUnavailable)
 };
 
 async fn rolled_back(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
@@ -119,10 +119,10 @@ async fn rolled_back(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
 }
 
 const NOT_KNOWN_YET: Reason = Reason {
-    code: Code::StoreUnavailable,
     detail: Some(
         "Whether the request took effect is not known yet. Retry with the same key: it takes effect once at most.",
     ),
+    ..Reason::new(Code::StoreUnavailable)
 };
 
 /// Whether what the handler answers is the database's refusal of this moment.
@@ -269,7 +269,8 @@ async fn in_doubt(
     response: HttpResponse,
 ) -> Result<HttpResponse, Reason> {
     let (until, mut pace) = (Instant::now() + PATIENCE, Pace::new(PAUSES.0, PAUSES.1));
-    let request = claim_request(claimed.policy, &claimed.app, claimed.hold);
+    // A claim that is won by this is given back at once: it matters to nobody where it comes from.
+    let request = claim_request(claimed.policy, &claimed.app, claimed.hold, Origin::default());
     loop {
         match claimed.app.0.store.claim(&request).await {
             Ok(Claim::Replay { record: found, .. }) if found == record => {

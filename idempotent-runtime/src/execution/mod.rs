@@ -35,9 +35,9 @@ use crate::{
     idempotency::{Executing, Idempotency},
     observe::{Account, Outcome},
     policy::{Abandoned, Policy, Replay},
-    request::{CallerId, Identity, body},
+    request::{Identity, body},
     response::{OwnAnswer, capture::Captured, record},
-    store::{ClaimRequest, Hold, OnAbandoned, Record, Retention},
+    store::{ClaimRequest, Hold, OnAbandoned, Origin, Record, Retention},
 };
 
 /// What is needed to run a request, once.
@@ -48,7 +48,7 @@ pub(crate) struct Job<H> {
     pub(crate) body: Bytes,
     pub(crate) handler: H,
     pub(crate) identity: Identity,
-    pub(crate) caller: CallerId,
+    pub(crate) origin: Origin,
     pub(crate) account: Account,
 }
 
@@ -67,13 +67,13 @@ pub(crate) struct Claimed {
 
 /// What is asked of the store for an execution. One that died in a transaction has left nothing, and is always run again; of any other
 /// the application is asked, if it wants to be.
-pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold) -> ClaimRequest {
+pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold, origin: Origin) -> ClaimRequest {
     let on_abandoned = match policy.abandoned {
         _ if policy.transaction || app.0.settings.reconcile.is_some() => OnAbandoned::Rerun,
         Abandoned::Refuse => OnAbandoned::Refuse,
         Abandoned::Rerun => OnAbandoned::Rerun,
     };
-    ClaimRequest { hold, lease: app.0.settings.lease, on_abandoned, retention: policy.ttl }
+    ClaimRequest { hold, lease: app.0.settings.lease, on_abandoned, retention: policy.ttl, origin }
 }
 
 /// Keeps the leases of what is claimed under `app`, from its first claim on.
@@ -95,7 +95,7 @@ where
 {
     let Job { policy, app, request, body, handler, account, .. } = job;
     let claimed = Claimed::begin(policy, app, execution.hold, lead, account, executing);
-    run(claimed, execution.attempt, execution.caller, handler, request, body)
+    run(claimed, execution.attempt, execution.origin, handler, request, body)
 }
 
 /// The same, for an execution that has begun.
@@ -103,7 +103,7 @@ where
 fn run<H, Args>(
     mut claimed: Claimed,
     attempt: u32,
-    caller: CallerId,
+    origin: Origin,
     handler: H,
     request: HttpRequest,
     body: Bytes,
@@ -115,7 +115,7 @@ where
 {
     async move {
         let Claimed { policy, app, hold, .. } = &claimed;
-        let (settings, execution) = (&app.0.settings, Execution { policy, hold: *hold, attempt, caller });
+        let (settings, execution) = (&app.0.settings, Execution { policy, hold: *hold, attempt, origin });
         let payload = body::again(body);
         let handled = handle(&handler, request, payload, settings.max_response_body, policy);
         let handled = execution.known_to(handled).await;

@@ -51,7 +51,7 @@ where
         Some(Decision::Run) => {
             let claimed = still_held(claimed).await?;
             let Job { handler, request, body, .. } = job;
-            Ok(run(claimed, execution.attempt, execution.caller, handler, request, body).await)
+            Ok(run(claimed, execution.attempt, execution.origin, handler, request, body).await)
         }
         Some(Decision::Answer(captured)) => {
             let (record, response) = recorded(captured, job.app.0.settings.replay_set_cookie);
@@ -61,7 +61,7 @@ where
         Some(Decision::Refuse) => refused(claimed).await,
         None => {
             claimed.account.refused(Code::OutcomeUnknown);
-            claimed.lead.end(Ending::Settled(execution.hold.fingerprint, Code::OutcomeUnknown));
+            claimed.lead.end(Ending::Settled(execution.hold.fingerprint, Code::OutcomeUnknown.into()));
             Err(Code::OutcomeUnknown.into())
         }
     }
@@ -116,7 +116,7 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
         Err(error) => {
             tracing::error!(%error, handler = policy.handler, "the store failed before an execution was run again");
             claimed.account.refused(Code::StoreUnavailable);
-            claimed.lead.end(Ending::Settled(claimed.hold.fingerprint, Code::StoreUnavailable));
+            claimed.lead.end(Ending::Settled(claimed.hold.fingerprint, Code::StoreUnavailable.into()));
             Err(Code::StoreUnavailable.into())
         }
     }

@@ -30,6 +30,6 @@ where
         }
         Handled::Answered(captured) | Handled::Panicked(captured) => captured.into_response(),
     };
-    lead.end(Ending::Settled(fingerprint, Code::ResponseNotStored));
+    lead.end(Ending::Settled(fingerprint, Code::ResponseNotStored.into()));
     mark_not_stored(response)
 }

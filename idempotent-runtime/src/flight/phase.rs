@@ -2,7 +2,7 @@
 
 use crate::{
     request::RequestFingerprint,
-    response::Code,
+    response::Reason,
     store::{Hold, Record},
 };
 
@@ -77,7 +77,7 @@ pub(crate) enum Ending {
     /// The request has run, and this is what it has come to; but its claim had been lost, so no store has it.
     Unrecorded(RequestFingerprint, Record),
     /// The store gave, or failed to give, an answer that holds for equal requests.
-    Settled(RequestFingerprint, Code),
+    Settled(RequestFingerprint, Reason),
     /// The key is free again.
     Released,
     /// The leader went without a word; the store knows more.

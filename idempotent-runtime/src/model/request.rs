@@ -16,7 +16,7 @@ use crate::{
     flight::{Ending, Entry, Flights, Follower, Lead, Phase},
     request::CallerId,
     response::Code,
-    store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Store},
+    store::{Claim, ClaimRequest, Completion, Hold, Origin, Record, Renewal, Retention, Store},
 };
 
 const RETENTION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -31,7 +31,13 @@ enum Asked {
 impl World {
     pub(super) async fn claim(&self, hold: Hold) -> Claim {
         let on_abandoned = self.0.on_abandoned;
-        let request = ClaimRequest { hold, lease: LEASE, on_abandoned, retention: RETENTION };
+        let request = ClaimRequest {
+            hold,
+            lease: LEASE,
+            on_abandoned,
+            retention: RETENTION,
+            origin: Origin::default(),
+        };
         self.0.store.claim(request).await.unwrap()
     }
 
@@ -86,7 +92,7 @@ impl World {
             }
             Claim::InFlight { lease_left } => return Asked::Elsewhere(lead, lease_left),
             Claim::Abandoned => {
-                lead.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown));
+                lead.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown.into()));
                 Answer::Refused(Code::OutcomeUnknown)
             }
             other => panic!("a request of this world was told {other:?}"),
@@ -188,7 +194,7 @@ async fn follow(mut follower: Follower) -> Option<Answer> {
     match ending {
         Ending::Completed(_, record) => Some(Answer::Replay(record)),
         Ending::Unrecorded(_, record) => Some(Answer::Shared(record)),
-        Ending::Settled(_, code) => Some(Answer::Refused(code)),
+        Ending::Settled(_, reason) => Some(Answer::Refused(reason.code)),
         Ending::Released | Ending::Lost | Ending::Panicked => None,
     }
 }

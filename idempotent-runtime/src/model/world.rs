@@ -71,7 +71,7 @@ pub(super) struct Inner {
     pub(super) clock: ManualClock,
     /// The same time, for those who sleep.
     pub(super) time: Arc<Watched<Timestamp>>,
-    processes: Vec<Flights>,
+    processes: Vec<Arc<Flights>>,
     waiters: Arc<Places>,
     pub(super) on_abandoned: OnAbandoned,
     // The model's own notes are no part of what is checked: the standard library's locks add no schedules.
@@ -104,7 +104,7 @@ impl World {
             store: MemoryStore::builder().clock(clock.clone()).build(),
             time: Arc::new(Watched::new(clock.now())),
             clock,
-            processes: (0..processes).map(|_| Flights::new(Arc::clone(&waiters))).collect(),
+            processes: (0..processes).map(|_| Arc::new(Flights::new(Arc::clone(&waiters)))).collect(),
             waiters,
             on_abandoned,
             notes: std::sync::Mutex::new(Notes { acts: acts.iter().copied().collect(), ..Notes::default() }),
@@ -157,7 +157,7 @@ impl World {
             .zip(patience)
             .map(|(number, &patience): (usize, _)| {
                 let world = self.clone();
-                let process = self.0.processes[number % self.0.processes.len()].clone();
+                let process = Arc::clone(&self.0.processes[number % self.0.processes.len()]);
                 spawn(async move {
                     let answer = world.answer(&process, world.hold(), patience).await;
                     world.notes(|notes| notes.answered += 1);

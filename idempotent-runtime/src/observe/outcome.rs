@@ -45,6 +45,8 @@ pub enum Outcome {
     ResponseNotStored,
     /// `store_error`: the store failed or is full; the event's `code` tells which.
     StoreError,
+    /// `too_many_keys`: the caller has as many keys in the store as one caller may.
+    TooManyKeys,
     /// `shutting_down`: the server accepts no new keys.
     ShuttingDown,
     /// `body_too_large`: the body is longer than the limit.
@@ -59,7 +61,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 22] = [
+    pub const ALL: [Outcome; 23] = [
         Outcome::Executed,
         Outcome::NotStored,
         Outcome::Panicked,
@@ -77,6 +79,7 @@ impl Outcome {
         Outcome::Abandoned,
         Outcome::ResponseNotStored,
         Outcome::StoreError,
+        Outcome::TooManyKeys,
         Outcome::ShuttingDown,
         Outcome::BodyTooLarge,
         Outcome::BodyTimeout,
@@ -104,6 +107,7 @@ impl Outcome {
             Outcome::Abandoned => "abandoned",
             Outcome::ResponseNotStored => "response_not_stored",
             Outcome::StoreError => "store_error",
+            Outcome::TooManyKeys => "too_many_keys",
             Outcome::ShuttingDown => "shutting_down",
             Outcome::BodyTooLarge => "body_too_large",
             Outcome::BodyTimeout => "body_timeout",
@@ -126,6 +130,7 @@ impl From<Code> for Outcome {
             Code::ResponseNotStored => Outcome::ResponseNotStored,
             Code::KeyExpired => Outcome::KeyExpired,
             Code::StoreUnavailable | Code::StoreFull => Outcome::StoreError,
+            Code::TooManyKeys => Outcome::TooManyKeys,
             Code::ShuttingDown => Outcome::ShuttingDown,
             Code::BodyTimeout => Outcome::BodyTimeout,
         }

@@ -47,6 +47,7 @@ impl Terms {
             Code::ResponseNotStored,
             Code::StoreUnavailable,
             Code::StoreFull,
+            Code::TooManyKeys,
             Code::ShuttingDown,
         ];
         codes.extend(policy.required.then_some(Code::KeyMissing));

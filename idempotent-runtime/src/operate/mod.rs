@@ -1,16 +1,21 @@
 //! What an operator may look at, and make free again.
 
+mod caller_hash;
+mod digits;
 mod entry;
 mod entry_ref;
 mod forget;
 mod stuck;
+mod usage;
 mod version;
 
 pub use self::{
+    caller_hash::{CallerHash, CallerHashError},
     entry::{Entry, EntryState},
     entry_ref::EntryRef,
     forget::Forgotten,
     stuck::StuckEntries,
+    usage::{CallerUsage, EndpointUsage, Freed, Usage},
     version::{EntryVersion, EntryVersionError},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::EntryState;
+use super::{EntryState, digits};
 use crate::{request::PartsHasher, store::Inspection};
 
 /// Which entry was seen at an address, and in which state: what [`forget`](crate::Idempotency::forget) is told, so that it takes nothing else.
@@ -21,8 +21,7 @@ impl EntryVersion {
     pub(super) fn of(found: &Inspection, state: &EntryState) -> Self {
         let mut hasher = PartsHasher::new(DOMAIN);
         hasher.parts(&[found.address.as_bytes(), found.token.as_bytes(), state.name().as_bytes()]);
-        let [a, b, c, d, e, f, g, h, ..] = hasher.finish();
-        EntryVersion(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        EntryVersion(digits::of_hash(hasher.finish()))
     }
 }
 
@@ -41,8 +40,6 @@ impl FromStr for EntryVersion {
     type Err = EntryVersionError;
 
     fn from_str(text: &str) -> Result<Self, EntryVersionError> {
-        let is_one = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_one);
-        number.map(EntryVersion).ok_or(EntryVersionError)
+        digits::parsed(text).map(EntryVersion).ok_or(EntryVersionError)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use actix_web::{HttpRequest, http::Method};
 use uuid::Builder;
 
-use super::{Identity, Key, NormalPath, PartsHasher, Principal};
+use super::{Endpoint, Identity, Key, NormalPath, PartsHasher, Principal};
 use crate::policy::Scope;
 
 /// The address of a stored entry: 32 bytes that reveal neither the key nor the principal.
@@ -153,6 +153,7 @@ pub(crate) fn step(execution: Identity, name: &str) -> Address {
 
 /// What a request is aimed at.
 pub(crate) struct Target<'a> {
+    request: &'a HttpRequest,
     method: &'a Method,
     path: NormalPath<'a>,
     pattern: Option<NormalPath<'static>>,
@@ -165,17 +166,25 @@ impl<'a> Target<'a> {
             Scope::Endpoint => request.match_pattern().map(NormalPath::of_pattern),
             Scope::Resource | Scope::Global | Scope::Group(_) => None,
         };
-        Target { method: request.method(), path: NormalPath::of(request.path()), pattern }
+        Target { request, method: request.method(), path: NormalPath::of(request.path()), pattern }
     }
 
     /// Where a key is unique that this request carries. A handler without a pattern, a default service, has its path for one.
     pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
-        let Target { method, path, pattern } = self;
+        let Target { method, path, pattern, .. } = self;
         match scope {
             Scope::Endpoint => Place::Endpoint { method, pattern: pattern.as_ref().unwrap_or(path) },
             Scope::Resource => Place::Resource { method, path },
             Scope::Global => Place::Global,
             Scope::Group(name) => Place::Group(name),
+        }
+    }
+
+    /// The endpoint by name. What `new` has left out is asked for here.
+    pub(crate) fn endpoint(&self, scope: Scope) -> Endpoint {
+        match scope {
+            Scope::Endpoint => Endpoint::of(self.method, self.pattern.as_deref()),
+            _ => Endpoint::of(self.method, self.request.match_pattern().as_deref()),
         }
     }
 

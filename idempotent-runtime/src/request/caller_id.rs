@@ -11,10 +11,11 @@ use foldhash::quality::RandomState;
 
 use super::{Presented, Principal};
 
-/// A caller as a number, by which its share of what a process has is counted: its principal, else its credentials. All who have neither are one.
+/// A caller as a number, by which its share of what a process has is counted: its principal, else
+/// its credentials. All who have neither are one.
 ///
-/// The number is a hash under a seed of this process, so that no client can choose with whom it is counted. Two callers count as one by a
-/// chance of one in four billion.
+/// The number is a hash under a seed of this process, so that no client can choose with whom it is
+/// counted. Two callers count as one by a chance of one in four billion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CallerId(NonZeroU32);
 
@@ -53,6 +54,11 @@ impl CallerId {
         // Each part with its length.
         parts.for_each(|part| part.hash(&mut hasher));
         CallerId(NonZeroU32::new(hasher.finish() as u32).unwrap_or(NonZeroU32::MAX))
+    }
+
+    /// The number.
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
     }
 }
 

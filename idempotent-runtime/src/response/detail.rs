@@ -45,8 +45,8 @@ impl InForce {
             }
             Code::BodyTimeout => {
                 return format!(
-                    "The request body did not arrive within {body_timeout:?}, the limit that `body_timeout` sets, and nothing was \
-                     executed. Retry with the same key."
+                    "Nothing of the request body arrived for {body_timeout:?}, the limit that `body_timeout` sets, or less than \
+                     512 bytes per second. Nothing was executed. Retry with the same key."
                 )
                 .into();
             }
@@ -67,6 +67,9 @@ impl InForce {
             }
             Code::StoreUnavailable | Code::StoreFull => {
                 "The request was not executed. Retry later with the same key."
+            }
+            Code::TooManyKeys => {
+                "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key."
             }
             Code::ShuttingDown => {
                 "The server is shutting down and did not execute the request. Retry with the same key."

@@ -1,6 +1,6 @@
 //! The answers that are not the handler's: what happened, and what to do next.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -39,6 +39,8 @@ pub enum Code {
     StoreUnavailable,
     /// `store_full`: the store has no room for a new key.
     StoreFull,
+    /// `too_many_keys`: the caller has as many keys in the store as one caller may.
+    TooManyKeys,
     /// `shutting_down`: the server accepts no new keys.
     ShuttingDown,
     /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per second.
@@ -105,6 +107,13 @@ impl Code {
                 Facts("store_unavailable", DOWN, "The idempotency store is unavailable", ERRORS, After(1))
             }
             Code::StoreFull => Facts("store_full", DOWN, "The idempotency store is full", ERRORS, After(5)),
+            Code::TooManyKeys => Facts(
+                "too_many_keys",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many keys are in use",
+                ERRORS,
+                After(5),
+            ),
             Code::ShuttingDown => {
                 Facts("shutting_down", DOWN, "The server is shutting down", ERRORS, After(1))
             }
@@ -134,9 +143,22 @@ impl Code {
 pub(crate) struct Reason {
     pub(crate) code: Code,
     pub(crate) detail: Option<&'static str>,
+    /// Seconds to wait, where more is known of that than the code tells.
+    pub(crate) retry_after: Option<u32>,
 }
 
 impl Reason {
+    /// The reason `code`, without more to say.
+    pub(crate) const fn new(code: Code) -> Self {
+        Reason { code, detail: None, retry_after: None }
+    }
+
+    /// Says what is known of the time to wait. A part of a second is a second.
+    pub(crate) fn retry_after(self, wait: Option<Duration>) -> Self {
+        let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Reason { retry_after: wait.map(seconds), ..self }
+    }
+
     /// Says what else may be the reason where callers are told apart by their credentials.
     pub(crate) fn by_credentials(self) -> Self {
         match self.code {
@@ -153,7 +175,7 @@ impl Reason {
 
 impl From<Code> for Reason {
     fn from(code: Code) -> Self {
-        Reason { code, detail: None }
+        Reason::new(code)
     }
 }
 
@@ -206,7 +228,7 @@ impl<'a> Refusal<'a> {
     /// Seconds to wait before that, where the response says so.
     pub fn retry_after(&self) -> Option<u32> {
         match self.code().facts().4 {
-            Retry::After(seconds) => Some(seconds),
+            Retry::After(seconds) => Some(self.reason.retry_after.unwrap_or(seconds)),
             Retry::Never | Retry::Now => None,
         }
     }

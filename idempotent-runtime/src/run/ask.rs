@@ -66,15 +66,29 @@ where
 }
 
 /// The store's answer holds for all who wait with the same request.
-fn settled<H>(mut job: Job<H>, lead: Lead, code: Code) -> Told<H> {
-    job.account.refused(code);
-    lead.end(Ending::Settled(job.identity.fingerprint, code));
-    Told::Known(Asked::Answered(Err(code.into())))
+fn settled<H>(mut job: Job<H>, lead: Lead, reason: impl Into<Reason>) -> Told<H> {
+    let reason = reason.into();
+    job.account.refused(reason.code);
+    lead.end(Ending::Settled(job.identity.fingerprint, reason));
+    Told::Known(Asked::Answered(Err(reason)))
+}
+
+/// Why there is no room for a new key, and when there may be, if that is what the store says.
+fn without_room(error: &CallError<Claim>) -> Option<Reason> {
+    match error {
+        CallError::Failed(StoreError::Full { retry_after, .. }) => {
+            Some(Reason::new(Code::StoreFull).retry_after(*retry_after))
+        }
+        CallError::Failed(StoreError::TooManyKeys { retry_after, .. }) => {
+            Some(Reason::new(Code::TooManyKeys).retry_after(Some(*retry_after)))
+        }
+        _ => None,
+    }
 }
 
 impl<H> Claiming<H> {
     fn request(&self) -> ClaimRequest {
-        execution::claim_request(self.job.policy, &self.job.app, self.hold)
+        execution::claim_request(self.job.policy, &self.job.app, self.hold, self.job.origin)
     }
 
     async fn ask<Args>(self) -> Asked<H>
@@ -140,7 +154,7 @@ impl<H> Claiming<H> {
                 Told::Work(Box::pin(given_back(job, hold, attempt, lead, executing).map(Asked::Answered)))
             }
             Ok(Claim::Won { attempt }) => {
-                let won = Execution { policy: job.policy, hold, attempt, caller: job.caller };
+                let won = Execution { policy: job.policy, hold, attempt, origin: job.origin };
                 execution(job, won, lead, executing)
             }
             Ok(Claim::Replay { record, .. }) => {
@@ -155,15 +169,17 @@ impl<H> Claiming<H> {
             Ok(Claim::Reused) => settled(job, lead, Code::KeyReused),
             Ok(Claim::Expired) => settled(job, lead, Code::KeyExpired),
             Ok(Claim::Abandoned) => settled(job, lead, Code::OutcomeUnknown),
-            Err(error) if error.is_full() => settled(job, lead, Code::StoreFull),
             Err(error) if error.is_unreadable() => {
                 tracing::error!(%error, handler = job.policy.handler, "an entry cannot be read");
                 settled(job, lead, Code::OutcomeUnknown)
             }
-            Err(error) => {
-                let failed = store_failed(job, hold, lead, executing, error);
-                Told::Work(Box::pin(failed.map(Asked::Answered)))
-            }
+            Err(error) => match without_room(&error) {
+                Some(reason) => settled(job, lead, reason),
+                None => {
+                    let failed = store_failed(job, hold, lead, executing, error);
+                    Told::Work(Box::pin(failed.map(Asked::Answered)))
+                }
+            },
         }
     }
 }
@@ -202,7 +218,7 @@ async fn given_back<H>(
 ) -> Result<HttpResponse, Reason> {
     job.account.refused(Code::ShuttingDown);
     release_unused(&job, hold, attempt).await;
-    lead.end(Ending::Settled(hold.fingerprint, Code::ShuttingDown));
+    lead.end(Ending::Settled(hold.fingerprint, Code::ShuttingDown.into()));
     Err(Code::ShuttingDown.into())
 }
 
@@ -246,7 +262,7 @@ where
 {
     tracing::error!(%error, handler = job.policy.handler, "the store failed at a claim");
     if !error.did_nothing() {
-        let request = execution::claim_request(job.policy, &job.app, hold);
+        let request = execution::claim_request(job.policy, &job.app, hold, job.origin);
         execution::give_back_unknown(&job.app, request, error);
     }
     without_claim(job, lead, executing).await
@@ -272,6 +288,6 @@ where
         }
     };
     job.account.refused(code);
-    lead.end(Ending::Settled(job.identity.fingerprint, code));
+    lead.end(Ending::Settled(job.identity.fingerprint, code.into()));
     Err(code.into())
 }

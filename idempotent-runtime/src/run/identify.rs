@@ -24,23 +24,25 @@ const CROWDED: Reason = Reason {
     detail: Some(
         "Too many requests of this caller wait or are still being sent, so this one was not read. Retry later with the same key.",
     ),
+    retry_after: None,
 };
 
 /// A request that is known.
-pub(super) struct Identified {
+pub(super) struct Identified<'a> {
     pub(super) identity: Identity,
     pub(super) caller: CallerId,
+    pub(super) target: Target<'a>,
     pub(super) body: Bytes,
 }
 
 /// Reads the body, and finds out where the request's entry lives and what it asks for.
-pub(super) async fn identify(
+pub(super) async fn identify<'a>(
     policy: &Policy,
     app: &Idempotency,
-    request: &HttpRequest,
+    request: &'a HttpRequest,
     key: &Key,
     payload: web::Payload,
-) -> Result<Identified, Unanswered> {
+) -> Result<Identified<'a>, Unanswered> {
     let settings = &app.0.settings;
     let principal = principal_of(policy, settings, request).await.map_err(Unanswered::Failed)?;
     let caller = Caller::new(principal, &settings.credentials, request.headers());
@@ -54,7 +56,7 @@ pub(super) async fn identify(
     let address = request::address(&settings.namespace, &target.place(policy.scope), caller.principal(), key);
     let fingerprint =
         request::fingerprint::fingerprint(policy, request, &scope_parts, caller.credentials(), &body);
-    Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), body })
+    Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), target, body })
 }
 
 /// The principal, where the endpoint or the application says who calls.

@@ -28,7 +28,7 @@ use crate::{
         Code, Reason,
         record::{self, Recorded},
     },
-    store::Record,
+    store::{Origin, Record},
 };
 
 /// Answers `request`: runs `handler` if it is the first of its key, and replays its response if it is not.
@@ -111,7 +111,7 @@ where
         return Err(without_transactions(policy));
     }
     let identified = identify(policy, app, &request, key, payload).await;
-    let Identified { identity, caller, body } =
+    let Identified { identity, caller, target, body } =
         identified.inspect_err(|unanswered| unanswered.write(&mut account))?;
     account.is_at(identity.address);
     let address = identity.address;
@@ -122,8 +122,9 @@ where
             answer
         }
         None => {
+            let origin = Origin::new(target.endpoint(policy.scope), caller);
             let app = app.clone();
-            answer(Job { policy, app, request, body, handler, identity, caller, account }).await
+            answer(Job { policy, app, request, body, handler, identity, origin, account }).await
         }
     };
     Ok(answer.inspect_err(|reason| warnings::refused(policy, address, reason.code))?)
@@ -163,7 +164,7 @@ where
     Args: FromRequest + 'static,
     H::Output: Responder,
 {
-    match job.app.0.flights.enter(job.identity.address, job.caller) {
+    match job.app.0.flights.enter(job.identity.address, job.origin.caller_or_nobody()) {
         Entry::Lead(lead) => ask(job, lead),
         Entry::Follow(follower) => Told::Known(Asked::Here(Box::new(job), follower)),
         Entry::Crowded => {
@@ -204,8 +205,8 @@ impl From<KeyError> for Reason {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Missing => Code::KeyMissing.into(),
-            KeyError::Invalid(mistake) => Reason { code: Code::KeyInvalid, detail: Some(mistake) },
-            KeyError::OtherFormat => Reason { code: Code::KeyInvalid, detail: Some(OTHER_FORMAT) },
+            KeyError::Invalid(mistake) => Reason { detail: Some(mistake), ..Reason::new(Code::KeyInvalid) },
+            KeyError::OtherFormat => Reason { detail: Some(OTHER_FORMAT), ..Reason::new(Code::KeyInvalid) },
         }
     }
 }

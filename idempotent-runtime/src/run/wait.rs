@@ -108,7 +108,7 @@ async fn follow(
         }
         Ending::Completed(_, record) => replay(&record).map(Some),
         Ending::Unrecorded(_, record) => replay(&record).map(|response| Some(mark_not_stored(response))),
-        Ending::Settled(settled, code) if settled == fingerprint => Err(code.into()),
+        Ending::Settled(settled, reason) if settled == fingerprint => Err(reason),
         Ending::Settled(..) | Ending::Released | Ending::Lost | Ending::Panicked => Ok(None),
     }
 }
@@ -126,13 +126,13 @@ async fn wait_elsewhere<H>(
         // Those who follow do not wait either, where none of them may: they need not ask one after the other.
         let waitless = job.policy.wait.is_zero();
         lead.end(if waitless {
-            Ending::Settled(job.identity.fingerprint, Code::InProgress)
+            Ending::Settled(job.identity.fingerprint, Code::InProgress.into())
         } else {
             Ending::Released
         });
         return Err(Code::InProgress.into());
     };
-    let _place = job.app.0.flights.place(job.caller).ok_or(Code::InProgress)?;
+    let _place = job.app.0.flights.place(job.origin.caller_or_nobody()).ok_or(Code::InProgress)?;
     lead.elsewhere(job.identity.fingerprint);
     let changed = changes.next(&job.app.0.store, job.identity.address);
     match timeout_at(at, timeout(lease_left, changed)).await {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::Record;
+use super::{Origin, Record};
 use crate::request::{Address, RequestFingerprint};
 
 /// A fencing token: 128 bits that tell one claim from every other.
@@ -61,6 +61,8 @@ pub struct ClaimRequest {
     pub on_abandoned: OnAbandoned,
     /// How long a claim without an outcome is remembered after its lease has run out.
     pub retention: Duration,
+    /// Where it comes from. Decides nothing of the answer, but for a store that bounds what one caller may hold.
+    pub origin: Origin,
 }
 
 /// What becomes of a claim whose lease has run out.

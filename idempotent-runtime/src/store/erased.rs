@@ -298,7 +298,7 @@ pub(crate) enum CallError<T> {
 impl<T> CallError<T> {
     /// Whether the store says that it did nothing, for want of room.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, CallError::Failed(StoreError::Full { .. }))
+        matches!(self, CallError::Failed(StoreError::Full { .. } | StoreError::TooManyKeys { .. }))
     }
 
     /// Whether there is an entry that the store cannot read.

@@ -1,6 +1,6 @@
 //! Why a store could not answer.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 /// Reason why a store could not do what it was asked. Logged, never sent to a client.
 ///
@@ -31,6 +31,16 @@ pub enum StoreError {
     Full {
         /// The store's name.
         store: &'static str,
+        /// How long it is until there may be room again, where the store knows.
+        retry_after: Option<Duration>,
+    },
+    /// The caller holds as much of the store as one caller may, so there is no room for a new key of its. Nothing was done.
+    #[error("the {store} store holds as much of one caller as it may")]
+    TooManyKeys {
+        /// The store's name.
+        store: &'static str,
+        /// How long it is until there may be room again.
+        retry_after: Duration,
     },
     /// The entry cannot be read: it is damaged, or a newer release has written it. Nothing was
     /// done. Its request may have run, so it is `outcome_unknown` and never run again.
@@ -56,7 +66,18 @@ impl StoreError {
 
     /// The store called `store` has no room for a new key.
     pub fn full(store: &'static str) -> Self {
-        StoreError::Full { store }
+        StoreError::Full { store, retry_after: None }
+    }
+
+    /// The same with the time until there may be room again, where this is an error for want of room.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        match &mut self {
+            StoreError::Full { retry_after, .. } => *retry_after = Some(after),
+            StoreError::TooManyKeys { retry_after, .. } => *retry_after = after,
+            StoreError::Unavailable { .. } | StoreError::Undone { .. } | StoreError::Unreadable { .. } => {}
+        }
+        self
     }
 
     /// The store called `store` has an entry there that it cannot read because of `source`.

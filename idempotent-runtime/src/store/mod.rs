@@ -12,6 +12,7 @@ mod error;
 mod inspect;
 mod local;
 mod memory;
+mod origin;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;
@@ -29,7 +30,7 @@ pub use self::redis::{RedisStore, RedisStoreBuilder};
 pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
 pub(crate) use inspect::NoCursor;
-pub(crate) use memory::WeakMemoryStore;
+pub(crate) use memory::{Held, HeldBy, WeakMemoryStore};
 #[cfg(feature = "postgres")]
 pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]
@@ -40,6 +41,7 @@ pub use {
     inspect::{Forget, ForgetRequest, Inspection, Stage, Standing, Stuck, StuckCursor, StuckRequest},
     local::LocalCache,
     memory::{MemoryStore, MemoryStoreBuilder, WhenFull},
+    origin::Origin,
     record::Record,
     resolve::{Resolve, ResolveRequest},
 };

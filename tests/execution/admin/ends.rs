@@ -1,13 +1,12 @@
 //! What operators end.
 
-use idempotent_tests::fresh;
+use idempotent_tests::{fresh, post};
 use serde_json::{Value, json};
 
-use super::ground::{Ground, LEASE, as_seen, begin, is_refused, named, order, read, serve, tell};
-use crate::{
-    admin::ground::send,
-    gate::{Gate, keyed, within},
+use super::ground::{
+    Ground, LEASE, as_seen, begin, is_refused, named, order, read, send, serve, tell, with_customers,
 };
+use crate::gate::{Gate, keyed, within};
 
 /// An order is to end so.
 fn resolved(key: &str, outcome: &str) -> Value {
@@ -146,4 +145,29 @@ async fn what_died_is_completed_with_the_response_that_an_operator_gives() {
     assert_eq!(links.collect::<Vec<_>>(), ["</a>", "</b>"]);
     assert_eq!(send(&server, &keyed("/orders", "secret-1", "another")).await.code(), "key_reused");
     assert_eq!(gate.effects(), 0);
+}
+
+#[tokio::test]
+async fn what_a_caller_holds_is_told_and_forgotten_without_telling_who_it_is() {
+    let server = serve(with_customers(fresh()), &Gate::open());
+    let request = |customer: &str, key: &str| {
+        let headers = [format!("Idempotency-Key: {key}"), format!("X-Customer: {customer}")];
+        post("/compared", &headers.each_ref().map(String::as_str), b"")
+    };
+    for (customer, key) in [("secret one", "1"), ("secret one", "2"), ("secret two", "1")] {
+        assert_eq!(send(&server, &request(customer, key)).await.status, 201);
+    }
+    let usage = read(&server, "/usage").await.json();
+    assert_eq!(usage["keys"], 3);
+    assert_eq!(usage["budget"].as_u64(), usage["caller_share"].as_u64().map(|share| share * 2));
+    let [endpoint] = &usage["endpoints"].as_array().unwrap()[..] else { panic!("{usage}") };
+    assert_eq!((&endpoint["endpoint"], &endpoint["keys"]), (&json!("POST /compared"), &json!(3)));
+    let [one, two] = &usage["callers"].as_array().unwrap()[..] else { panic!("{usage}") };
+    assert_eq!((&one["keys"], &one["anonymous"], &two["keys"]), (&json!(2), &json!(false), &json!(1)));
+    let forgotten = tell(&server, "/forget", &json!({ "caller": one["caller"] })).await.json();
+    assert_eq!(forgotten, json!({ "caller": one["caller"], "keys": 2, "bytes": one["bytes"] }));
+    is_refused(&tell(&server, "/forget", &json!({ "caller": one["caller"] })).await, 404, "not_found");
+    assert_eq!(read(&server, "/usage").await.json()["callers"], json!([two]));
+    assert!(!send(&server, &request("secret one", "1")).await.is_replay());
+    assert!(send(&server, &request("secret two", "1")).await.is_replay());
 }

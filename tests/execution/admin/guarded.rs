@@ -26,7 +26,7 @@ async fn to_whoever_is_no_operator_there_is_no_scope() {
             assert_eq!((reply.status, reply.body.len()), (404, 0), "{reply:?}");
         }
     }
-    for path in ["/policies", "/counters", "/stuck"] {
+    for path in ["/policies", "/counters", "/usage", "/stuck"] {
         let request = format!("GET /idempotency{path} HTTP/1.1\r\nHost: test\r\n\r\n");
         let reply = send(&server, request.as_bytes()).await;
         assert_eq!((reply.status, reply.body.len()), (404, 0), "{reply:?}");

@@ -117,6 +117,25 @@ async fn what_is_to_be_forgotten_has_to_be_named_by_a_version() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_forgotten_is_an_entry_or_what_a_caller_holds() {
+    let server = serve(Idempotency::builder(), &Gate::open());
+    let entry = named("secret-1")["entry"].take();
+    for (asked, detail) in [
+        (json!({}), "or a `caller`"),
+        (json!({ "version": VERSION }), "or a `caller`"),
+        (json!({ "entry": entry, "version": VERSION, "caller": VERSION }), "or a `caller`"),
+        (json!({ "version": VERSION, "caller": VERSION }), "or a `caller`"),
+        (json!({ "caller": "secret" }), "16 digits"),
+        (json!({ "caller": 7 }), "of another type"),
+    ] {
+        let refused = tell(&server, "/forget", &asked).await;
+        is_refused(&refused, 422, "invalid");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(detail), "{refused:?}");
+    }
+    is_refused(&tell(&server, "/forget", &json!({ "caller": VERSION })).await, 404, "not_found");
+}
+
+#[tokio::test]
 async fn a_key_has_to_look_as_the_applications_keys_do() {
     let server = serve(fresh().key_format(KeyFormat::Uuid), &Gate::open());
     let refused = tell(&server, "/inspect", &named("secret-1")).await;
@@ -193,7 +212,7 @@ async fn a_route_or_a_method_that_there_is_not_is_told() {
     for path in ROUTES {
         is_refused(&read(&server, path).await, 405, "no_method");
     }
-    for path in ["/policies", "/counters", "/stuck"] {
+    for path in ["/policies", "/counters", "/usage", "/stuck"] {
         is_refused(&tell(&server, path, &named("secret-1")).await, 405, "no_method");
     }
 }
@@ -222,6 +241,7 @@ async fn a_store_that_fails_is_logged_and_its_secrets_are_not_told() {
     let asked = json!({ "entry": named("confidential")["entry"], "outcome": "rerun" });
     is_refused(&tell(&server, "/resolve", &asked).await, 503, "store_failed");
     is_refused(&read(&server, "/stuck").await, 503, "store_failed");
+    is_refused(&read(&server, "/usage").await, 503, "store_failed");
     let output = collector.output();
     assert!(output.contains("secret-host:5432 said no"), "{output}");
     assert!(!output.contains("confidential"), "{output}");

@@ -180,7 +180,7 @@ const ONE_ENTRY: u64 = 400;
 
 #[tokio::test]
 async fn steps_of_what_runs_are_let_in_beyond_the_budget_of_a_memory_that_is_full() {
-    let store = MemoryStore::builder().budget(ONE_ENTRY).build();
+    let store = MemoryStore::builder().budget(ONE_ENTRY).caller_share(100).build();
     let (server, steps) = server(&Idempotency::builder().store(store.clone()).build().unwrap());
     let first = ask(&server, &keyed("/passed_on", "k", "")).await;
     assert_eq!((first.status, first.text(), runs(&steps)), (200, "charge 1, parcel 1", (1, 1)), "{first:?}");

@@ -237,13 +237,18 @@ async fn requests_that_wait(script: &mut Script) {
 }
 
 async fn stores_that_refuse(script: &mut Script) {
-    let said: [(Says, Answer<'_>, Outcome); 4] = [
+    let said: [(Says, Answer<'_>, Outcome); 5] = [
         (
             || Err(StoreError::unavailable("scripted", "down")),
             (503, false, "store_unavailable"),
             Outcome::StoreError,
         ),
         (|| Err(StoreError::full("scripted")), (503, false, "store_full"), Outcome::StoreError),
+        (
+            || Err(StoreError::TooManyKeys { store: "scripted", retry_after: Duration::from_secs(1) }),
+            (429, false, "too_many_keys"),
+            Outcome::TooManyKeys,
+        ),
         (|| Ok(Claim::Abandoned), (409, false, "outcome_unknown"), Outcome::Abandoned),
         (|| Ok(Claim::Reused), (409, false, "key_reused"), Outcome::KeyReused),
     ];

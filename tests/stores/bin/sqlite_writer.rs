@@ -18,7 +18,7 @@ use std::{
 use futures_util::future::join_all;
 use idempotent_runtime::{
     Address, RequestFingerprint, SqliteStore, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 
 const IN_FLIGHT: usize = 32;
@@ -42,7 +42,13 @@ async fn execute(store: &SqliteStore, early: bool) {
     if early {
         say("claimed", &hold);
     }
-    let request = ClaimRequest { hold, lease: HOUR, on_abandoned: OnAbandoned::Refuse, retention: HOUR };
+    let request = ClaimRequest {
+        hold,
+        lease: HOUR,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: HOUR,
+        origin: Origin::default(),
+    };
     assert_eq!(store.claim(request).await.unwrap(), Claim::Won { attempt: 1 });
     say(if early { "stored" } else { "claimed" }, &hold);
     let record = Record::from_bytes(hold.address.as_bytes().to_vec());
@@ -76,7 +82,13 @@ async fn race(store: SqliteStore, keys: u64) {
 
 /// What a claim is told in the end. One that is not answered in time is repeated with its token: it may have been made.
 async fn claimed(store: &SqliteStore, hold: Hold) -> Claim {
-    let request = ClaimRequest { hold, lease: HOUR, on_abandoned: OnAbandoned::Refuse, retention: HOUR };
+    let request = ClaimRequest {
+        hold,
+        lease: HOUR,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: HOUR,
+        origin: Origin::default(),
+    };
     loop {
         match store.claim(request).await {
             Ok(claim) => return claim,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use idempotent_runtime::{
     PostgresStore, Store,
-    store::{Claim, ClaimRequest, OnAbandoned},
+    store::{Claim, ClaimRequest, OnAbandoned, Origin},
 };
 use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer, proxy::Proxy};
 use sqlx::postgres::PgPoolOptions;
@@ -173,7 +173,13 @@ async fn completions_touch_no_index() {
     for _ in 0..20 {
         let executions = (0..50).map(|_| async {
             let (hold, lease) = (hold(), Duration::from_secs(30));
-            let request = ClaimRequest { hold, lease, on_abandoned: OnAbandoned::Refuse, retention: HOUR };
+            let request = ClaimRequest {
+                hold,
+                lease,
+                on_abandoned: OnAbandoned::Refuse,
+                retention: HOUR,
+                origin: Origin::default(),
+            };
             store.claim(request).await.unwrap();
             complete(&store, hold).await.unwrap();
         });

@@ -24,7 +24,7 @@ async fn make_room(schema: &Schema) {
 
 #[track_caller]
 fn is_full<T: std::fmt::Debug>(failed: Result<T, StoreError>) {
-    assert!(matches!(failed, Err(StoreError::Full { store: "postgres" })), "{failed:?}");
+    assert!(matches!(failed, Err(StoreError::Full { store: "postgres", .. })), "{failed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -14,7 +14,7 @@ use std::{path::Path, time::Duration};
 
 use idempotent_runtime::{
     Address, RequestFingerprint, SqliteStore,
-    store::{ClaimRequest, Hold, OnAbandoned, Token},
+    store::{ClaimRequest, Hold, OnAbandoned, Origin, Token},
 };
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
@@ -49,5 +49,11 @@ fn retry(hold: Hold) -> Hold {
 const LONG: Duration = Duration::from_secs(3600);
 
 fn claim(hold: Hold) -> ClaimRequest {
-    ClaimRequest { hold, lease: LONG, on_abandoned: OnAbandoned::Refuse, retention: LONG }
+    ClaimRequest {
+        hold,
+        lease: LONG,
+        on_abandoned: OnAbandoned::Refuse,
+        retention: LONG,
+        origin: Origin::default(),
+    }
 }

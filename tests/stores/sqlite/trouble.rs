@@ -94,7 +94,7 @@ async fn a_full_file_refuses_new_keys_and_goes_on_replaying() {
             break;
         }
     }
-    assert!(matches!(full, Some(StoreError::Full { store: "sqlite" })), "{full:?}");
+    assert!(matches!(full, Some(StoreError::Full { store: "sqlite", .. })), "{full:?}");
     let found = store.claim(claim(retry(kept))).await.unwrap();
     assert!(matches!(&found, Claim::Replay { record, .. } if record.as_bytes()[..] == *b"kept"), "{found:?}");
     clock.advance(LONG * 2);

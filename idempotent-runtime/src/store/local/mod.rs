@@ -269,7 +269,10 @@ impl<S: fmt::Debug> fmt::Debug for LocalCache<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::ManualClock, store::OnAbandoned};
+    use crate::{
+        clock::ManualClock,
+        store::{OnAbandoned, Origin},
+    };
 
     const TTL: Duration = Duration::from_secs(60);
 
@@ -310,7 +313,9 @@ mod tests {
             token: Token::from_bytes([1; 16]),
             fingerprint: RequestFingerprint::from_bytes([2; 32]),
         };
-        let request = ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL };
+        let origin = Origin::default();
+        let request =
+            ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL, origin };
         assert!(matches!(cache.claim(request).await, Ok(Claim::Won { .. })));
         let retention = Retention { replay: TTL, remember: Duration::ZERO };
         cache.complete(hold, Record::from_bytes(&b"done"[..]), retention).await.unwrap();

@@ -1,7 +1,10 @@
-//! The bytes that entries may take up.
+//! The bytes that entries may take up, all together and those of one caller.
 
-use super::WhenFull;
-use crate::sync::{AtomicU64, Ordering};
+use super::{WhenFull, change::Change, shares::Shares};
+use crate::{
+    request::CallerId,
+    sync::{AtomicU64, Ordering},
+};
 
 /// Bytes of bookkeeping an entry takes up beside its record, claimed or completed: map and index nodes, fingerprint, token.
 ///
@@ -13,21 +16,48 @@ pub(super) const ENTRY: u64 = 400;
 pub(super) struct Budget {
     limit: u64,
     when_full: WhenFull,
+    // `None`: one caller may hold all of it.
+    shares: Option<Shares>,
     used: AtomicU64,
     // Of what is used, the bookkeeping of claims; kept account of where completed entries make room.
     claimed: AtomicU64,
     evicted: AtomicU64,
 }
 
+/// Why there is no room for a new claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// All of the budget is used up.
+    Store,
+    /// This caller's share is.
+    Share(CallerId),
+}
+
 impl Budget {
-    pub(super) fn new(limit: u64, when_full: WhenFull) -> Self {
+    /// A budget of `limit` bytes. Of these one caller may claim `percent` in a hundred.
+    pub(super) fn new(limit: u64, percent: u8, when_full: WhenFull) -> Self {
+        let share = limit / 100 * u64::from(percent) + limit % 100 * u64::from(percent) / 100;
         Budget {
             limit,
             when_full,
+            shares: (share < limit).then(|| Shares::new(share, when_full)),
             used: AtomicU64::new(0),
             claimed: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The most that one caller may claim.
+    pub(super) fn share(&self) -> u64 {
+        self.shares.as_ref().map_or(self.limit, Shares::share)
+    }
+
+    pub(super) fn when_full(&self) -> WhenFull {
+        self.when_full
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -38,64 +68,94 @@ impl Budget {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// Whether the oldest entries are to make room.
+    /// Whether the oldest entries make room.
+    pub(super) fn evicts(&self) -> bool {
+        self.when_full == WhenFull::EvictOldest
+    }
+
+    /// Whether the oldest entries of all are to make room now.
     pub(super) fn wants_eviction(&self) -> bool {
-        self.when_full == WhenFull::EvictOldest && self.used() > self.limit
+        self.evicts() && self.used() > self.limit
+    }
+
+    /// The entry of `caller` that is to make room now, by its shard and its serial number.
+    pub(super) fn to_evict(&self, caller: Option<CallerId>) -> Option<(usize, u64)> {
+        self.shares.as_ref()?.to_evict(caller?)
     }
 
     /// Reserves a claim's bookkeeping, if there is room, or room can be made.
-    pub(super) fn reserve_claim(&self) -> bool {
-        let counted = match self.when_full {
-            WhenFull::Refuse => &self.used,
-            WhenFull::EvictOldest => &self.claimed,
+    pub(super) fn reserve_claim(&self, caller: Option<CallerId>) -> Result<(), Full> {
+        let more = match self.shared(caller) {
+            Some((shares, caller)) => shares.reserve_claim(caller)?,
+            None => Change::CLAIMED.bytes,
         };
-        if counted.fetch_add(ENTRY, Ordering::Relaxed) + ENTRY > self.limit {
-            counted.fetch_sub(ENTRY, Ordering::Relaxed);
-            return false;
+        if self.add(more, Change::CLAIMED) > self.limit.saturating_add(self.beyond()) {
+            self.change(caller, Change::ENDED);
+            return Err(Full::Store);
         }
-        if self.when_full == WhenFull::EvictOldest {
-            self.used.fetch_add(ENTRY, Ordering::Relaxed);
-        }
-        true
+        Ok(())
     }
 
-    /// Counts the bookkeeping of a claim that is never refused.
-    pub(super) fn count_claim(&self) {
-        if self.when_full == WhenFull::EvictOldest {
-            self.claimed.fetch_add(ENTRY, Ordering::Relaxed);
-        }
-        self.used.fetch_add(ENTRY, Ordering::Relaxed);
+    /// Counts what becomes of a caller's bytes; never refused.
+    pub(super) fn change(&self, caller: Option<CallerId>, change: Change) {
+        let more = match self.shared(caller) {
+            Some((shares, caller)) => shares.change(caller, change),
+            None => change.bytes,
+        };
+        self.add(more, change);
     }
 
-    /// A claim is no more: gives back its bookkeeping.
-    pub(super) fn end_claim(&self) {
-        self.uncount_claim();
-        self.give_back(ENTRY);
-    }
-
-    /// A claim has become an entry of this many bytes; never refused.
-    pub(super) fn complete_claim(&self, bytes: u64) {
-        self.uncount_claim();
-        self.used.fetch_add(bytes - ENTRY, Ordering::Relaxed);
-    }
-
-    fn uncount_claim(&self) {
-        if self.when_full == WhenFull::EvictOldest {
-            self.claimed.fetch_sub(ENTRY, Ordering::Relaxed);
+    /// A completed entry lies in this shard.
+    pub(super) fn insert(&self, caller: Option<CallerId>, serial: u64, shard: u8) {
+        if let Some((shares, caller)) = self.shared(caller) {
+            shares.insert(caller, serial, shard);
         }
     }
 
-    /// A completed entry of this many bytes takes the place of another; never refused.
-    pub(super) fn take(&self, bytes: u64) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+    /// A completed entry is no more.
+    pub(super) fn remove(&self, caller: Option<CallerId>, serial: u64) {
+        if let Some((shares, caller)) = self.shared(caller) {
+            shares.remove(caller, serial);
+        }
     }
 
-    /// Gives back bytes of a completed entry.
-    pub(super) fn give_back(&self, bytes: u64) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    /// What each caller holds.
+    #[cfg(test)]
+    pub(super) fn held_by_callers(&self) -> std::collections::HashMap<CallerId, u64> {
+        self.shares.as_ref().map(|shares| shares.holdings().0).unwrap_or_default()
+    }
+
+    /// What it costs to keep account of so many callers.
+    #[cfg(test)]
+    pub(super) fn cost_of(&self, callers: usize) -> u64 {
+        self.shares.as_ref().map_or(0, |shares| shares.holdings().1) * callers as u64
     }
 
     pub(super) fn count_eviction(&self) {
         self.evicted.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// The shares, and whose is meant, if there is one.
+    fn shared(&self, caller: Option<CallerId>) -> Option<(&Shares, CallerId)> {
+        self.shares.as_ref().zip(caller)
+    }
+
+    /// What others do not have to make room for: what callers hold beyond their shares.
+    fn beyond(&self) -> u64 {
+        match self.when_full {
+            WhenFull::Refuse => self.shares.as_ref().map_or(0, Shares::beyond),
+            // There it is evicted.
+            WhenFull::EvictOldest => 0,
+        }
+    }
+
+    /// Adds bytes. How many there are then of those that leave no room to a claim.
+    fn add(&self, more: i64, change: Change) -> u64 {
+        let used = add(&self.used, more);
+        if self.evicts() { add(&self.claimed, change.claimed) } else { used }
+    }
+}
+
+fn add(counter: &AtomicU64, more: i64) -> u64 {
+    counter.fetch_add(more.cast_unsigned(), Ordering::Relaxed).wrapping_add_signed(more)
 }

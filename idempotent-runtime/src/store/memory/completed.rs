@@ -1,6 +1,6 @@
 //! One shard's completed requests, and when each has to go.
 
-use super::{budget::Budget, due::Due, entry::Entry, order::Order};
+use super::{budget::Budget, change::Change, due::Due, entry::Entry, order::Order};
 use crate::{clock::Timestamp, request::Address, shards::AddressMap};
 
 const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
@@ -52,7 +52,8 @@ impl Completed {
     pub(super) fn insert(&mut self, address: Address, entry: Box<Entry>, budget: &Budget) {
         self.set_due(&address, &entry);
         if let Some(order) = &mut self.order {
-            order.insert(entry.serial, address);
+            order.insert(entry.serial(), address);
+            budget.insert(entry.caller(), entry.serial(), order.shard());
         }
         if let Some(replaced) = self.entries.insert(address, entry) {
             self.forget(&replaced, budget);
@@ -61,7 +62,7 @@ impl Completed {
 
     fn set_due(&mut self, address: &Address, entry: &Entry) {
         self.nothing_due_before = self.nothing_due_before.min(entry.due());
-        self.due.insert(entry.due(), entry.serial, *address);
+        self.due.insert(entry.due(), entry.serial(), *address);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -77,11 +78,12 @@ impl Completed {
 
     /// An entry is no more.
     fn forget(&mut self, entry: &Entry, budget: &Budget) {
-        self.due.remove(entry.due(), entry.serial);
+        self.due.remove(entry.due(), entry.serial());
         if let Some(order) = &mut self.order {
-            order.remove(entry.serial);
+            order.remove(entry.serial());
+            budget.remove(entry.caller(), entry.serial());
         }
-        budget.give_back(entry.bytes());
+        budget.change(entry.caller(), Change::fewer(entry.bytes()));
     }
 
     /// A map that is mostly empty gives its memory back.
@@ -113,14 +115,14 @@ impl Completed {
             self.remove(address, budget);
             return;
         };
-        self.due.remove(entry.due(), entry.serial);
-        budget.give_back(entry.drop_record());
-        self.due.insert(entry.due(), entry.serial, *address);
+        self.due.remove(entry.due(), entry.serial());
+        budget.change(entry.caller(), Change::fewer(entry.drop_record()));
+        self.due.insert(entry.due(), entry.serial(), *address);
     }
 
-    /// Drops the entry with this serial number, if it is still this shard's oldest.
+    /// Drops the entry with this serial number, if it is still there.
     pub(super) fn evict(&mut self, serial: u64, now: Timestamp, budget: &Budget) {
-        let Some(address) = self.order.as_ref().and_then(|order| order.first_if(serial)) else { return };
+        let Some(address) = self.order.as_ref().and_then(|order| order.find(serial)) else { return };
         if self.remove(&address, budget).is_some_and(|entry| entry.is_live(now)) {
             budget.count_eviction();
         }
@@ -133,21 +135,33 @@ mod tests {
 
     use super::*;
     use crate::{
-        request::RequestFingerprint,
+        request::{CallerId, Endpoint, Principal, RequestFingerprint},
         store::{
-            Hold, Record, Retention, Token, WhenFull,
+            Hold, Origin, Record, Retention, Token, WhenFull,
             memory::{budget::ENTRY, order::Oldest},
         },
         sync::Arc,
     };
 
     const SECOND: Duration = Duration::from_secs(1);
+    const CALLERS: u64 = 3;
 
     fn hold(address: u8) -> Hold {
         Hold {
             address: Address::from_bytes([address; 32]),
             token: Token::from_bytes([1; 16]),
             fingerprint: RequestFingerprint::from_bytes([2; 32]),
+        }
+    }
+
+    /// Claims of some callers, and of nobody in particular.
+    fn origin(number: u32) -> Origin {
+        match u64::from(number) % (CALLERS + 1) {
+            0 => Origin::default(),
+            name => {
+                let principal = Principal::new(name.to_string());
+                Origin::new(Endpoint::default(), CallerId::of_principal(&principal))
+            }
         }
     }
 
@@ -163,7 +177,7 @@ mod tests {
     }
 
     fn churn() {
-        let budget = Budget::new(u64::MAX, WhenFull::EvictOldest);
+        let budget = Budget::new(u64::MAX, 50, WhenFull::EvictOldest);
         let oldest = Arc::new(Oldest::new());
         let mut completed = Completed::new(Some(Order::new(&oldest, 3)));
         let mut now = Timestamp::from_millis(0);
@@ -172,9 +186,10 @@ mod tests {
             completed.expire(now, 2, &budget);
             if completed.find(&hold.address, now).is_none() {
                 let mut entry = Entry::new(&hold, &Record::from_bytes(vec![0; 10]), retention(number), now);
-                entry.serial = number.into();
-                assert!(budget.reserve_claim());
-                budget.complete_claim(entry.bytes());
+                let origin = origin(number);
+                entry.enter(number.into(), origin);
+                budget.reserve_claim(origin.caller()).unwrap();
+                budget.change(origin.caller(), Change::completed(entry.bytes()));
                 completed.insert(hold.address, Box::new(entry), &budget);
             }
             if number % 10 == 0 {
@@ -182,7 +197,7 @@ mod tests {
             }
             let count = len(&completed);
             assert!(count < 60, "{count}");
-            assert!(budget.used() <= count as u64 * (ENTRY + 10));
+            assert!(budget.used() <= count as u64 * (ENTRY + 10) + CALLERS * 256);
             now = now.after(SECOND / 5);
         }
         assert!(budget.evicted() > 0);
@@ -200,13 +215,13 @@ mod tests {
     fn a_remembered_entry_gives_its_record_back_when_it_expires_and_the_rest_later() {
         shuttle::check_random(
             || {
-                let budget = Budget::new(u64::MAX, WhenFull::Refuse);
+                let budget = Budget::new(u64::MAX, 50, WhenFull::Refuse);
                 let mut completed = Completed::new(None);
                 let (hold, start) = (hold(1), Timestamp::from_millis(1));
                 let retention = Retention { replay: SECOND, remember: SECOND };
                 let entry = Entry::new(&hold, &Record::from_bytes(vec![0; 100]), retention, start);
-                assert!(budget.reserve_claim());
-                budget.complete_claim(entry.bytes());
+                budget.reserve_claim(None).unwrap();
+                budget.change(None, Change::completed(entry.bytes()));
                 completed.insert(hold.address, Box::new(entry), &budget);
                 assert_eq!(budget.used(), ENTRY + 100);
                 completed.expire(start.after(SECOND), 1, &budget);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::budget::ENTRY;
+use super::{budget::ENTRY, compact::Compact};
 use crate::{
     clock::Timestamp,
-    request::{Address, RequestFingerprint},
+    request::{Address, CallerId, Endpoint, RequestFingerprint},
     store::{
-        Claim, Completion, Hold, Inspection, Record, Resolve, ResolveRequest, Retention, Standing, Token,
+        Claim, Completion, Hold, Inspection, Origin, Record, Resolve, ResolveRequest, Retention, Standing,
+        Token,
     },
 };
 
@@ -19,11 +20,18 @@ pub(super) struct Entry {
     record: Option<Bytes>,
     fingerprint: RequestFingerprint,
     token: Token,
-    replayed_until: Timestamp,
-    remembered_until: Timestamp,
-    // Which completion of the store it was, and in the lowest byte at which attempt: another field would make every entry 16 bytes larger.
-    pub(super) serial: u64,
+    // Milliseconds since 1970.
+    replayed_until: Compact<6>,
+    // Milliseconds after that.
+    remembered_for: Compact<5>,
+    // Which completion of the store it was, and in the lowest byte at which attempt.
+    serial: Compact<7>,
+    caller: Option<CallerId>,
+    endpoint: u16,
 }
+
+// One byte more would make every entry 16 bytes larger: the allocator's next size.
+const _: () = assert!(size_of::<Entry>() <= 104);
 
 /// How many attempts are told apart.
 const ATTEMPTS: u64 = 1 << 8;
@@ -35,20 +43,50 @@ pub(super) fn serial(completion: u64, attempt: u32) -> u64 {
 
 impl Entry {
     pub(super) fn new(hold: &Hold, record: &Record, retention: Retention, now: Timestamp) -> Self {
-        let replayed_until = now.after(retention.replay);
         Entry {
             record: Some(Bytes::copy_from_slice(record.as_bytes())),
             fingerprint: hold.fingerprint,
             token: hold.token,
-            replayed_until,
-            remembered_until: replayed_until.after(retention.remember),
-            serial: 0,
+            replayed_until: now.after(retention.replay).as_millis().into(),
+            remembered_for: u64::try_from(retention.remember.as_millis()).unwrap_or(u64::MAX).into(),
+            serial: 0.into(),
+            caller: None,
+            endpoint: 0,
         }
+    }
+
+    /// Says which completion it is, and of whose claim.
+    pub(super) fn enter(&mut self, serial: u64, origin: Origin) {
+        self.serial = serial.into();
+        self.caller = origin.caller();
+        self.endpoint = origin.named_endpoint().number();
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.serial.get()
+    }
+
+    /// Whose share it counts for.
+    pub(super) fn caller(&self) -> Option<CallerId> {
+        self.caller
+    }
+
+    /// Which endpoint was asked.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        Endpoint::of_number(self.endpoint)
+    }
+
+    fn replayed_until(&self) -> Timestamp {
+        Timestamp::from_millis(self.replayed_until.get())
+    }
+
+    fn remembered_until(&self) -> Timestamp {
+        self.replayed_until().after(Duration::from_millis(self.remembered_for.get()))
     }
 
     /// At which attempt it was completed, as far as attempts are told apart.
     pub(super) fn attempt(&self) -> u32 {
-        u32::try_from(self.serial % ATTEMPTS).unwrap_or_default()
+        u32::try_from(self.serial() % ATTEMPTS).unwrap_or_default()
     }
 
     /// What it counts for in the budget.
@@ -62,12 +100,12 @@ impl Entry {
 
     /// When it has to be looked at next: to drop its record, or all of it.
     pub(super) fn due(&self) -> Timestamp {
-        if self.record.is_some() { self.replayed_until } else { self.remembered_until }
+        if self.record.is_some() { self.replayed_until() } else { self.remembered_until() }
     }
 
     /// Whether it still says something: its record, or that it has expired.
     pub(super) fn is_kept(&self, now: Timestamp) -> bool {
-        now < self.remembered_until
+        now < self.remembered_until()
     }
 
     /// Whether its record is replayed.
@@ -77,8 +115,8 @@ impl Entry {
 
     /// Its record, and for how long it is replayed.
     fn live(&self, now: Timestamp) -> Option<(Record, Duration)> {
-        let record = self.record.as_ref().filter(|_| now < self.replayed_until)?;
-        Some((Record::from_bytes(record.clone()), self.replayed_until.since(now)))
+        let record = self.record.as_ref().filter(|_| now < self.replayed_until())?;
+        Some((Record::from_bytes(record.clone()), self.replayed_until().since(now)))
     }
 
     /// Its record, if this is the request that it is replayed to.
@@ -114,14 +152,14 @@ impl Entry {
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let live = self.live(now);
         let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
-        let (token, attempt, kept_for) = (self.token, self.attempt(), self.remembered_until.since(now));
+        let (token, attempt, kept_for) = (self.token, self.attempt(), self.remembered_until().since(now));
         self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
     /// When it is forgotten, if `record` is replayed.
     pub(super) fn forgotten_if_live_with(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
-        let is_so = self.record.as_ref() == Some(record.as_bytes()) && now < self.replayed_until;
-        is_so.then_some(self.remembered_until)
+        let is_so = self.record.as_ref() == Some(record.as_bytes()) && now < self.replayed_until();
+        is_so.then(|| self.remembered_until())
     }
 
     /// Whether a resolution may replace this entry, which is kept; or what it is answered.
@@ -138,6 +176,7 @@ impl Entry {
 
     /// The same request's entry with another record, for as long.
     pub(super) fn with(&self, record: &Record, token: Token, serial: u64) -> Self {
-        Entry { record: Some(Bytes::copy_from_slice(record.as_bytes())), token, serial, ..*self }
+        let record = Some(Bytes::copy_from_slice(record.as_bytes()));
+        Entry { record, token, serial: serial.into(), ..*self }
     }
 }

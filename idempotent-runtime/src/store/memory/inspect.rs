@@ -47,7 +47,7 @@ impl Memory {
             shard.completed.remove(&address, &self.budget);
         }
         let ended = shard.claims.extract_if(|address, slot| is_beneath(address) && !slot.is_running(now));
-        ended.map(|(_, slot)| slot).inspect(|_| self.budget.end_claim()).collect()
+        ended.map(|(_, slot)| slot).inspect(|slot| self.uncount(slot)).collect()
     }
 }
 

@@ -1,26 +1,38 @@
 //! One process's memory: fast, and gone with the process.
 
 mod budget;
+mod change;
+mod compact;
 mod completed;
 mod due;
 mod entry;
 mod inspect;
 mod order;
 mod resolve;
+mod retry_after;
+mod shares;
 mod slot;
 mod stuck;
+#[cfg(test)]
+mod tests;
+mod usage;
 mod verbs;
+mod walk;
 
 use std::{fmt, time::Duration};
 
-use self::verbs::Memory;
+pub(crate) use self::usage::{Held, HeldBy};
+use self::{
+    budget::{Budget, Full},
+    verbs::Memory,
+};
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest, Token,
 };
 use crate::{
     clock::{Clock, SystemClock},
-    request::{Address, RequestFingerprint},
+    request::{Address, CallerId, RequestFingerprint},
     sync::{Arc, Weak},
 };
 
@@ -40,6 +52,9 @@ pub enum WhenFull {
 /// at most the responses and the steps ([`checkpoint`](crate::IdempotencyContext::checkpoint)) of
 /// the requests running at that moment, since what has been executed is always recorded.
 ///
+/// No one caller holds more than a [share](MemoryStoreBuilder::caller_share) of it. Beyond that its new keys are refused with `too_many_keys`, while
+/// others go on.
+///
 /// What has expired gives its memory back as new keys come: a little with each, and all of it before a key is refused or
 /// a live entry is evicted, looked for at most every 100 ms by the store's clock.
 #[derive(Clone)]
@@ -58,7 +73,7 @@ impl WeakMemoryStore {
 const NAME: &str = "memory";
 
 impl MemoryStore {
-    /// A store with a budget of 256 MiB that refuses new keys when it is full.
+    /// A store with a budget of 256 MiB that refuses new keys when it is full, and lets one caller hold half of it.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -72,7 +87,12 @@ impl MemoryStore {
     /// assert_eq!(store.used_bytes(), 0);
     /// ```
     pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder { budget: 256 << 20, when_full: WhenFull::Refuse, clock: Arc::new(SystemClock) }
+        MemoryStoreBuilder {
+            budget: 256 << 20,
+            caller_share: 50,
+            when_full: WhenFull::Refuse,
+            clock: Arc::new(SystemClock),
+        }
     }
 
     /// The same store for whoever does not keep it.
@@ -87,7 +107,13 @@ impl MemoryStore {
 
     /// What [`Store::claim`] gives, at once.
     pub(super) fn claim_now(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
-        self.0.claim(request).ok_or(StoreError::full(NAME))
+        self.0.claim(request).map_err(|full| {
+            let retry_after = self.0.retry_after(full);
+            match full {
+                Full::Store => StoreError::full(NAME).retry_after(retry_after),
+                Full::Share(_) => StoreError::TooManyKeys { store: NAME, retry_after },
+            }
+        })
     }
 
     /// What [`Store::complete`] gives, at once.
@@ -103,6 +129,26 @@ impl MemoryStore {
     /// Bytes that entries take up, bookkeeping included; those that have expired count until their memory is given back.
     pub fn used_bytes(&self) -> u64 {
         self.0.budget.used()
+    }
+
+    /// Bytes that entries may take up.
+    pub(crate) fn budget(&self) -> u64 {
+        self.0.budget.limit()
+    }
+
+    /// Of these, the bytes that one caller may claim.
+    pub(crate) fn share(&self) -> u64 {
+        self.0.budget.share()
+    }
+
+    /// What is held, by endpoint and by caller.
+    pub(crate) async fn held(&self) -> HeldBy {
+        self.0.held().await
+    }
+
+    /// Forgets what one caller holds, but for what runs.
+    pub(crate) async fn forget_caller(&self, caller: CallerId) -> Held {
+        self.0.forget_caller(caller).await
     }
 
     /// How many live records [`WhenFull::EvictOldest`] has cost so far.
@@ -127,6 +173,7 @@ impl fmt::Debug for MemoryStore {
 #[derive(Clone, Debug)]
 pub struct MemoryStoreBuilder {
     budget: u64,
+    caller_share: u8,
     when_full: WhenFull,
     clock: Arc<dyn Clock>,
 }
@@ -136,6 +183,19 @@ impl MemoryStoreBuilder {
     #[must_use]
     pub fn budget(mut self, bytes: u64) -> Self {
         self.budget = bytes;
+        self
+    }
+
+    /// The share of them that one caller may hold, from 1 to 100 in a hundred; what is outside of that counts as the nearer of the two.
+    /// Default: 50.
+    ///
+    /// A caller is a [principal](crate::Principal), where the application tells it, and else the request's credentials. All who have neither are one:
+    /// where nobody is told apart, no more than this is used. Beyond its share new keys of a caller are refused with
+    /// `too_many_keys`, or, under [`WhenFull::EvictOldest`], its own oldest entries make room. What it runs already completes, however long its responses are; what it then holds
+    /// beyond its share takes no room away from others.
+    #[must_use]
+    pub fn caller_share(mut self, percent: u8) -> Self {
+        self.caller_share = percent.clamp(1, 100);
         self
     }
 
@@ -155,7 +215,8 @@ impl MemoryStoreBuilder {
 
     /// The store.
     pub fn build(self) -> MemoryStore {
-        MemoryStore(Arc::new(Memory::new(self.budget, self.when_full, self.clock)))
+        let budget = Budget::new(self.budget, self.caller_share, self.when_full);
+        MemoryStore(Arc::new(Memory::new(budget, self.clock)))
     }
 }
 

@@ -52,9 +52,15 @@ impl Order {
         self.show();
     }
 
-    /// The entry with this serial number, if it is this shard's oldest.
-    pub(super) fn first_if(&self, serial: u64) -> Option<Address> {
-        self.addresses.first_key_value().filter(|(first, _)| **first == serial).map(|(_, address)| *address)
+    /// Where the entry with this serial number lives, if it is one of this shard's.
+    pub(super) fn find(&self, serial: u64) -> Option<Address> {
+        self.addresses.get(&serial).copied()
+    }
+
+    /// This shard's number.
+    #[allow(clippy::cast_possible_truncation, reason = "the number of shards fits")]
+    pub(super) fn shard(&self) -> u8 {
+        self.shard as u8
     }
 
     fn show(&self) {

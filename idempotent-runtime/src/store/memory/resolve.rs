@@ -3,6 +3,7 @@
 use std::{collections::hash_map, time::Duration};
 
 use super::{
+    change::Change,
     entry::Entry,
     slot::Slot,
     verbs::{Memory, Shard},
@@ -19,7 +20,7 @@ impl Memory {
         let now = self.clock.now();
         match self.end(&mut guard, request, now) {
             Ok(slot) => {
-                self.leave(guard, now);
+                self.leave(guard, now, None);
                 slot.iter().for_each(Slot::wake);
                 Resolve::Done
             }
@@ -40,13 +41,14 @@ impl Memory {
         };
         let (fingerprint, left) = slot.get().resolvable(now)?;
         match &request.outcome {
-            None => self.budget.end_claim(),
+            None => self.budget.change(slot.get().origin().caller(), Change::ENDED),
             Some(record) => {
                 let hold = Hold { address: request.address, token: request.token, fingerprint };
                 let retention = Retention { replay: left, remember: Duration::ZERO };
                 let mut entry = Box::new(Entry::new(&hold, record, retention, now));
-                entry.serial = self.serial(slot.get().attempt());
-                self.budget.complete_claim(entry.bytes());
+                let origin = slot.get().origin();
+                entry.enter(self.serial(slot.get().attempt()), origin);
+                self.budget.change(origin.caller(), Change::completed(entry.bytes()));
                 shard.completed.insert(request.address, entry, &self.budget);
             }
         }
@@ -63,7 +65,7 @@ impl Memory {
             }
             Some(record) => {
                 let entry = Box::new(entry.with(record, request.token, self.serial(entry.attempt())));
-                self.budget.take(entry.bytes());
+                self.budget.change(entry.caller(), Change::more(entry.bytes()));
                 shard.completed.insert(request.address, entry, &self.budget);
             }
         }

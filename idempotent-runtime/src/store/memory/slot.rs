@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::budget::ENTRY;
 use crate::{
     clock::Timestamp,
     request::{Address, RequestFingerprint},
-    store::{Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Resolve, Standing, Token},
+    store::{Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Origin, Resolve, Standing, Token},
     sync::Arc,
     watched::Watched,
 };
@@ -17,6 +18,7 @@ pub(super) struct Slot {
     attempt: u32,
     lease_until: Timestamp,
     retention: Duration,
+    origin: Origin,
     watch: Option<Arc<Watched<bool>>>,
 }
 
@@ -27,6 +29,9 @@ enum State {
 }
 
 impl Slot {
+    /// What it counts for in the budget.
+    pub(super) const BYTES: u64 = ENTRY;
+
     pub(super) fn new(request: &ClaimRequest, now: Timestamp) -> Self {
         Slot {
             fingerprint: request.hold.fingerprint,
@@ -34,6 +39,7 @@ impl Slot {
             attempt: 1,
             lease_until: now.after(request.lease),
             retention: request.retention,
+            origin: request.origin,
             watch: None,
         }
     }
@@ -56,11 +62,8 @@ impl Slot {
         self.lease_until = now.after(lease);
     }
 
-    /// Decides a claim on an address that is not vacant.
+    /// Decides a claim on this one, which still counts.
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
-        if !self.is_remembered(now) {
-            return self.restart(request, now);
-        }
         if self.fingerprint != request.hold.fingerprint {
             return Claim::Reused;
         }
@@ -78,6 +81,11 @@ impl Slot {
         }
     }
 
+    /// Where the claim comes from that came first.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
     pub(super) fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -92,8 +100,18 @@ impl Slot {
         matches!(self.state, State::Claimed(_)) && now < self.lease_until
     }
 
+    /// When its lease ends unless it is renewed.
+    pub(super) fn lease_until(&self) -> Timestamp {
+        self.lease_until
+    }
+
     pub(super) fn forgotten_at(&self) -> Timestamp {
         self.lease_until.after(self.retention)
+    }
+
+    /// When it is forgotten, if it still counts and nobody runs it.
+    pub(super) fn forgotten_if_lapsed(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.is_remembered(now) && !self.is_running(now)).then(|| self.forgotten_at())
     }
 
     /// What is known of it, if it still counts.
@@ -131,12 +149,6 @@ impl Slot {
                 Claim::Won { attempt: self.attempt }
             }
         }
-    }
-
-    fn restart(&mut self, request: &ClaimRequest, now: Timestamp) -> Claim {
-        self.wake();
-        *self = Slot::new(request, now);
-        Claim::Won { attempt: 1 }
     }
 
     /// What changes when this claim ends; nothing that is abandoned changes.

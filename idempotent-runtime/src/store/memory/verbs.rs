@@ -5,16 +5,17 @@ use std::{collections::hash_map, hash::BuildHasher, time::Duration};
 use foldhash::quality::RandomState;
 
 use super::{
-    WhenFull,
-    budget::Budget,
+    budget::{Budget, Full},
+    change::Change,
     completed::Completed,
     entry::{Entry, serial},
     order::{Oldest, Order},
+    retry_after::Ends,
     slot::Slot,
 };
 use crate::{
     clock::{Clock, Timestamp},
-    request::{Address, RequestFingerprint},
+    request::{Address, CallerId, RequestFingerprint},
     shards::{AddressMap, SHARDS, Shards},
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Token},
     sync::{Arc, AtomicU64, MutexGuard, Ordering},
@@ -31,9 +32,9 @@ const A_FEW: usize = 2;
 const BATCH: usize = 256;
 
 // What `claims` says of an address (claimed, abandoned) counts; only an entry that says nothing any more may lie in
-// `completed` beside it. An address moves only while its shard is locked, and nobody holds two locks:
+// `completed` beside it. An address moves only while its shard is locked, and nobody locks two shards:
 //
-//   vacant    ─ claim ─────────▶ claimed      a slot is inserted, its bookkeeping reserved from the budget
+//   vacant    ─ claim ─────────▶ claimed      a slot is inserted, its bookkeeping reserved from the budget and the caller's share
 //   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot removed, then waiters are woken
 //   claimed   ─ release ───────▶ vacant       the slot is removed, then waiters are woken
 //   claimed   ─ seen expired ──▶ abandoned, or claimed by the taker with another token
@@ -48,6 +49,7 @@ pub(super) struct Memory {
     secret: RandomState,
     pub(super) budget: Budget,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) ends: Ends,
     reclaimed: AtomicU64,
 }
 
@@ -58,10 +60,10 @@ pub(super) struct Shard {
 }
 
 impl Memory {
-    pub(super) fn new(limit: u64, when_full: WhenFull, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(budget: Budget, clock: Arc<dyn Clock>) -> Self {
         let oldest = Arc::new(Oldest::new());
         let shard = |index| {
-            let order = (when_full == WhenFull::EvictOldest).then(|| Order::new(&oldest, index));
+            let order = budget.evicts().then(|| Order::new(&oldest, index));
             Shard { claims: AddressMap::default(), completed: Completed::new(order) }
         };
         Memory {
@@ -70,43 +72,62 @@ impl Memory {
             completions: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
             secret: RandomState::default(),
-            budget: Budget::new(limit, when_full),
+            budget,
             clock,
+            ends: Ends::default(),
             reclaimed: AtomicU64::new(0),
         }
     }
 
-    /// `None` where the address is vacant and the budget is used up.
-    pub(super) fn claim(&self, request: &ClaimRequest) -> Option<Claim> {
-        if let Some(claim) = self.try_claim(request) {
-            return Some(claim);
-        }
-        self.reclaim(self.clock.now());
-        self.try_claim(request)
+    /// Decides a claim, unless the address is vacant and there is no room for it.
+    pub(super) fn claim(&self, request: &ClaimRequest) -> Result<Claim, Full> {
+        self.try_claim(request).or_else(|_| {
+            self.reclaim(self.clock.now());
+            self.try_claim(request)
+        })
     }
 
-    fn try_claim(&self, request: &ClaimRequest) -> Option<Claim> {
+    fn try_claim(&self, request: &ClaimRequest) -> Result<Claim, Full> {
         let address = request.hold.address;
         let mut guard = self.shards.lock(&address);
         // Asked under the lock, so that no claim is older than the one before it: no lease has more left than its length.
         let now = self.clock.now();
         let shard = &mut *guard;
         let vacant = match shard.claims.entry(address) {
-            hash_map::Entry::Occupied(mut slot) => return Some(slot.get_mut().claim(request, now)),
             hash_map::Entry::Vacant(vacant) => vacant,
+            hash_map::Entry::Occupied(mut slot) if slot.get().is_remembered(now) => {
+                return Ok(slot.get_mut().claim(request, now));
+            }
+            hash_map::Entry::Occupied(slot) => {
+                let slot = slot.remove();
+                drop(guard);
+                self.uncount(&slot);
+                slot.wake();
+                return self.try_claim(request);
+            }
         };
         if let Some(entry) = shard.completed.find(&address, now) {
-            return Some(entry.claim(&request.hold, now));
+            return Ok(entry.claim(&request.hold, now));
         }
-        if address.is_of_a_step() {
-            // What runs is let come to its end: its steps, 32 at most, as its response.
-            self.budget.count_claim();
-        } else if !self.budget.reserve_claim() {
-            return None;
-        }
+        let caller = request.origin.caller();
+        self.admit(&address, caller)?;
         vacant.insert(Slot::new(request, now));
-        self.leave(guard, now);
-        Some(Claim::Won { attempt: 1 })
+        self.leave(guard, now, caller);
+        Ok(Claim::Won { attempt: 1 })
+    }
+
+    /// Reserves room for a claim. A step of a running claim is let in beyond the budget, as its response will be.
+    fn admit(&self, address: &Address, caller: Option<CallerId>) -> Result<(), Full> {
+        if address.is_of_a_step() {
+            self.budget.change(caller, Change::CLAIMED);
+            return Ok(());
+        }
+        self.budget.reserve_claim(caller)
+    }
+
+    /// A claim is no more, and has become nothing.
+    pub(super) fn uncount(&self, slot: &Slot) {
+        self.budget.change(slot.origin().caller(), Change::ENDED);
     }
 
     /// The record of exactly this request, if it is replayed.
@@ -153,11 +174,12 @@ impl Memory {
                 return entry.map_or(Completion::Fenced(None), |entry| entry.verdict_on(hold, now));
             }
         };
-        entry.serial = self.serial(slot.get().attempt());
-        self.budget.complete_claim(entry.bytes());
+        let origin = slot.get().origin();
+        entry.enter(self.serial(slot.get().attempt()), origin);
+        self.budget.change(origin.caller(), Change::completed(entry.bytes()));
         shard.completed.insert(hold.address, entry, &self.budget);
         let slot = slot.remove();
-        self.leave(guard, now);
+        self.leave(guard, now, origin.caller());
         slot.wake();
         Completion::Stored
     }
@@ -175,7 +197,7 @@ impl Memory {
         }
         let slot = shard.claims.remove(&hold.address);
         drop(shard);
-        self.budget.end_claim();
+        slot.iter().for_each(|slot| self.uncount(slot));
         slot.iter().for_each(Slot::wake);
     }
 
@@ -184,21 +206,23 @@ impl Memory {
         self.shards.lock(address).claims.get_mut(address)?.watch()
     }
 
-    /// Leaves a shard to which something was added: drops a little of what has expired there, and keeps the budget where
+    /// Leaves a shard to which something of `caller` was added: drops a little of what has expired there, and keeps budget and share where
     /// the oldest entries make room for new ones.
-    pub(super) fn leave(&self, mut shard: MutexGuard<'_, Shard>, now: Timestamp) {
+    pub(super) fn leave(&self, mut shard: MutexGuard<'_, Shard>, now: Timestamp, caller: Option<CallerId>) {
         shard.completed.expire(now, A_FEW, &self.budget);
         drop(shard);
-        if self.budget.wants_eviction() {
-            self.reclaim(now);
-            self.evict(now);
+        if self.budget.evicts() {
+            self.evict(now, || self.budget.to_evict(caller));
+            self.evict(now, || self.budget.wants_eviction().then(|| self.oldest.of_all()).flatten());
         }
     }
 
-    /// Drops the entries that completed first, until the budget is kept or there is none left.
-    fn evict(&self, now: Timestamp) {
-        while self.budget.wants_eviction() {
-            let Some((shard, serial)) = self.oldest.of_all() else { return };
+    /// Drops the entries that `oldest` names, one after the other, until it names none. What has expired goes first.
+    fn evict(&self, now: Timestamp, oldest: impl Fn() -> Option<(usize, u64)>) {
+        if oldest().is_some() {
+            self.reclaim(now);
+        }
+        while let Some((shard, serial)) = oldest() {
             self.shards.lock_at(shard).completed.evict(serial, now, &self.budget);
         }
     }
@@ -210,6 +234,10 @@ impl Memory {
             return;
         }
         self.reclaimed.store(now.as_millis(), Ordering::Relaxed);
+        self.reclaim_now(now);
+    }
+
+    pub(super) fn reclaim_now(&self, now: Timestamp) {
         for index in 0..SHARDS {
             self.shards.lock_at(index).forget_claims(now, &self.budget);
             while self.shards.lock_at(index).completed.expire(now, BATCH, &self.budget) == BATCH {}
@@ -228,7 +256,7 @@ impl Shard {
         self.claims.retain(|_, slot| {
             let keep = slot.is_remembered(now);
             if !keep {
-                budget.end_claim();
+                budget.change(slot.origin().caller(), Change::ENDED);
                 slot.wake();
             }
             keep

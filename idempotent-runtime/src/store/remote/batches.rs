@@ -177,7 +177,8 @@ pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
     match **error {
         StoreError::Unavailable { store, .. } => StoreError::unavailable(store, shared()),
         StoreError::Undone { store, .. } => StoreError::undone(store, shared()),
-        StoreError::Full { store } => StoreError::full(store),
+        StoreError::Full { store, retry_after } => StoreError::Full { store, retry_after },
+        StoreError::TooManyKeys { store, retry_after } => StoreError::TooManyKeys { store, retry_after },
         StoreError::Unreadable { store, .. } => StoreError::unreadable(store, shared()),
     }
 }
@@ -255,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn every_call_of_a_batch_is_told_whether_the_store_is_full_did_nothing_or_may_have_done_it() {
         for error in told(StoreError::full("some")).await {
-            assert!(matches!(error, StoreError::Full { store: "some" }), "{error:?}");
+            assert!(matches!(error, StoreError::Full { store: "some", .. }), "{error:?}");
         }
         for error in told(StoreError::undone("some", "why")).await {
             assert!(matches!(error, StoreError::Undone { store: "some", .. }), "{error:?}");

@@ -113,7 +113,7 @@ mod tests {
         clock::Timestamp,
         request::{Address, RequestFingerprint},
         store::{
-            OnAbandoned, Token,
+            OnAbandoned, Origin, Token,
             sqlite::{schema, sql::Sql},
         },
     };
@@ -129,7 +129,8 @@ mod tests {
             fingerprint: RequestFingerprint::from_bytes([3; 32]),
         };
         let on_abandoned = OnAbandoned::Refuse;
-        let request = ClaimRequest { hold, lease: MINUTE, on_abandoned, retention: MINUTE };
+        let request =
+            ClaimRequest { hold, lease: MINUTE, on_abandoned, retention: MINUTE, origin: Origin::default() };
         let (mut entry, mut arguments) = (None, SqliteArguments::default());
         entry::claim(&mut entry, &request, NOW);
         rows::bind(&mut arguments, hold.address, entry.unwrap()).unwrap();

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::{
         request::RequestFingerprint,
-        store::{OnAbandoned, Token},
+        store::{OnAbandoned, Origin, Token},
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -218,7 +218,13 @@ mod tests {
 
     fn claim(token: u8) -> Op {
         let on_abandoned = OnAbandoned::Refuse;
-        Op::Claim(ClaimRequest { hold: hold(token), lease: MINUTE, on_abandoned, retention: MINUTE })
+        Op::Claim(ClaimRequest {
+            hold: hold(token),
+            lease: MINUTE,
+            on_abandoned,
+            retention: MINUTE,
+            origin: Origin::default(),
+        })
     }
 
     fn complete(token: u8) -> Op {

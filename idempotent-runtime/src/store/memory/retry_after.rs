@@ -1,0 +1,81 @@
+//! How long whoever finds no room is to wait: until something ends.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    WhenFull,
+    budget::Full,
+    slot::Slot,
+    verbs::{Memory, Shard},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::CallerId,
+    shards::SHARDS,
+    sync::{Mutex, lock},
+};
+
+/// The shortest time that anybody is told, and how long what was looked up is believed.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// The longest.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What was looked up for those who were refused lately: when, and when something ends.
+#[derive(Debug, Default)]
+pub(super) struct Ends(Mutex<HashMap<Option<CallerId>, (Timestamp, Timestamp)>>);
+
+impl Ends {
+    fn find(&self, of: Option<CallerId>, now: Timestamp) -> Option<Timestamp> {
+        let is_fresh = |(looked, _): &&(Timestamp, Timestamp)| now < looked.after(SHORTEST);
+        lock(&self.0).get(&of).filter(is_fresh).map(|(_, end)| *end)
+    }
+
+    fn keep(&self, of: Option<CallerId>, now: Timestamp, end: Timestamp) {
+        let mut ends = lock(&self.0);
+        ends.retain(|_, (looked, _)| now < looked.after(SHORTEST));
+        ends.insert(of, (now, end));
+    }
+}
+
+impl Memory {
+    /// How long it is until something ends that leaves room to whom it was refused.
+    pub(super) fn retry_after(&self, full: Full) -> Duration {
+        let of = match full {
+            Full::Store => None,
+            Full::Share(caller) => Some(caller),
+        };
+        let now = self.clock.now();
+        let end = self.ends.find(of, now).unwrap_or_else(|| {
+            let end = self.look_for_end(of, now.after(LONGEST));
+            self.ends.keep(of, now, end);
+            end
+        });
+        end.since(now).max(SHORTEST)
+    }
+
+    /// When the first entry of this caller, or of anybody, ends, if that is not after `latest`.
+    fn look_for_end(&self, of: Option<CallerId>, latest: Timestamp) -> Timestamp {
+        let when_full = self.budget.when_full();
+        (0..SHARDS).fold(latest, |first, index| self.shards.lock_at(index).first_end(of, first, when_full))
+    }
+}
+
+impl Shard {
+    fn first_end(&self, of: Option<CallerId>, latest: Timestamp, when_full: WhenFull) -> Timestamp {
+        let is_meant = |caller: Option<CallerId>| of.is_none() || caller == of;
+        let claims = self.claims.values().filter(|slot| is_meant(slot.origin().caller()));
+        let claims = claims.map(|slot| leaves_room_at(slot, when_full));
+        let mut completed = self.completed.due_after(None).take_while(|((due, _), ..)| *due < latest);
+        let completed = completed.find(|(.., entry)| is_meant(entry.caller())).map(|((due, _), ..)| due);
+        claims.chain(completed).fold(latest, Timestamp::min)
+    }
+}
+
+/// Where the oldest make room a claim does as soon as it is completed, at the end of its lease if
+/// it never is.
+fn leaves_room_at(slot: &Slot, when_full: WhenFull) -> Timestamp {
+    match when_full {
+        WhenFull::Refuse => slot.forgotten_at(),
+        WhenFull::EvictOldest => slot.lease_until(),
+    }
+}

@@ -1,0 +1,137 @@
+//! What is held, by endpoint and by caller, and forgetting all that one caller holds.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio::task::yield_now;
+
+use super::{
+    slot::Slot,
+    verbs::{Memory, Shard},
+    walk::Found,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::{Address, CallerId, Endpoint},
+    shards::SHARDS,
+};
+
+/// How many entries are forgotten while their shard is locked.
+const BATCH: usize = 256;
+
+/// Keys, and the bytes that they and their steps take up, bookkeeping included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) keys: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What is held, by who holds it. What has expired counts until its memory is given back.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBy {
+    pub(crate) endpoints: HashMap<Endpoint, Held>,
+    /// Without what was claimed for no caller.
+    pub(crate) callers: HashMap<CallerId, Held>,
+    pub(crate) all: Held,
+}
+
+impl Held {
+    fn add(&mut self, address: &Address, bytes: u64) {
+        self.keys += u64::from(!address.is_of_a_step());
+        self.bytes += bytes;
+    }
+}
+
+impl HeldBy {
+    fn add(&mut self, endpoint: Endpoint, caller: Option<CallerId>, address: &Address, bytes: u64) {
+        self.endpoints.entry(endpoint).or_default().add(address, bytes);
+        if let Some(caller) = caller {
+            self.callers.entry(caller).or_default().add(address, bytes);
+        }
+        self.all.add(address, bytes);
+    }
+}
+
+impl Memory {
+    pub(super) async fn held(&self) -> HeldBy {
+        let mut held = HeldBy::default();
+        self.walk(|address, found, _| match found {
+            Found::Claim(slot) => {
+                let origin = slot.origin();
+                held.add(origin.named_endpoint(), origin.caller(), address, Slot::BYTES);
+            }
+            Found::Completed(entry) => held.add(entry.endpoint(), entry.caller(), address, entry.bytes()),
+        })
+        .await;
+        held
+    }
+
+    /// Forgets what one caller holds, but for what runs and the steps of that. Steps go before
+    /// their keys: nobody begins anew among old ones.
+    pub(super) async fn forget_caller(&self, caller: CallerId) -> Held {
+        let mut freed = Held::default();
+        for index in 0..SHARDS {
+            let mut completed = self.completed_of(index, caller).await;
+            completed.sort_by_key(|address| !address.is_of_a_step());
+            let steps = completed.partition_point(Address::is_of_a_step);
+            self.forget_some(index, &completed[..steps], caller, &mut freed).await;
+            self.forget_lapsed(index, caller, &mut freed);
+            self.forget_some(index, &completed[steps..], caller, &mut freed).await;
+        }
+        freed
+    }
+
+    async fn completed_of(&self, index: usize, caller: CallerId) -> Vec<Address> {
+        let mut addresses = Vec::new();
+        self.walk_through(index, |address, found, _| {
+            if matches!(found, Found::Completed(entry) if entry.caller() == Some(caller)) {
+                addresses.push(*address);
+            }
+        })
+        .await;
+        addresses
+    }
+
+    async fn forget_some(&self, index: usize, addresses: &[Address], caller: CallerId, freed: &mut Held) {
+        for some in addresses.chunks(BATCH) {
+            self.forget_at_once(index, some, caller, freed);
+            yield_now().await;
+        }
+    }
+
+    fn forget_at_once(&self, index: usize, addresses: &[Address], caller: CallerId, freed: &mut Held) {
+        let mut shard = self.shards.lock_at(index);
+        let running = shard.running(self.clock.now());
+        for address in addresses.iter().filter(|address| !running.contains(&address.beginning())) {
+            let is_the_callers =
+                shard.completed.get(address).is_some_and(|entry| entry.caller() == Some(caller));
+            if let Some(entry) =
+                is_the_callers.then(|| shard.completed.remove(address, &self.budget)).flatten()
+            {
+                freed.add(address, entry.bytes());
+            }
+        }
+    }
+
+    /// Forgets the claims of which nobody knows what became.
+    fn forget_lapsed(&self, index: usize, caller: CallerId, freed: &mut Held) {
+        let mut shard = self.shards.lock_at(index);
+        let now = self.clock.now();
+        let is_meant = |slot: &Slot| slot.origin().caller() == Some(caller) && !slot.is_running(now);
+        let ended: Vec<_> = shard.claims.extract_if(|_, slot| is_meant(slot)).collect();
+        for (address, slot) in &ended {
+            self.uncount(slot);
+            freed.add(address, Slot::BYTES);
+        }
+        drop(shard);
+        ended.iter().for_each(|(_, slot)| slot.wake());
+    }
+}
+
+impl Shard {
+    /// What the addresses of keys that run begin with, and those of their steps.
+    fn running(&self, now: Timestamp) -> HashSet<[u8; 16]> {
+        let running =
+            self.claims.iter().filter(|(address, slot)| !address.is_of_a_step() && slot.is_running(now));
+        running.map(|(address, _)| address.beginning()).collect()
+    }
+}

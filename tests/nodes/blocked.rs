@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// How long a claim stands without renewal.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_millis(LEASE_MILLIS);
+const LEASE_MILLIS: u64 = 2_000;
 /// How many keys are sent; `BLOCKED_KEYS` says another number.
 const KEYS: usize = 96;
 const CLIENTS: usize = 32;
@@ -47,8 +48,8 @@ impl Sent {
 /// Blocks one worker of a node after the other.
 async fn block(service: &Service, node: usize, over: &AtomicBool) {
     while !over.load(SeqCst) {
-        sleep(Duration::from_millis(random(LEASE.as_millis() as u64 / 2))).await;
-        service.block(node, Duration::from_millis(random(3 * LEASE.as_millis() as u64))).await;
+        sleep(Duration::from_millis(random(LEASE_MILLIS / 2))).await;
+        service.block(node, Duration::from_millis(random(3 * LEASE_MILLIS))).await;
     }
 }
 

@@ -69,10 +69,13 @@ where
     Box::pin(async move { function.principal(request).await })
 }
 
+/// A function of the request's head.
+type Plain = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
+
 /// The function that an application has set for all of its endpoints.
 pub(crate) enum AppPrincipal {
     /// It needs the head of the request alone, and nothing has to be awaited.
-    Plain(Box<dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync>),
+    Plain(Box<Plain>),
     Extracting(Box<dyn Extracting>),
 }
 

@@ -40,13 +40,12 @@ use crate::response::OwnAnswer;
 ///
 /// - A handler has one. It is not sent to another thread, and what outlives the handler with it gets nothing committed.
 /// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business. Where it has
-/// ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
-/// `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing is
-/// kept and the key is free. After a `COMMIT` of the handler's own what it did stands, and the key
-/// is `outcome_unknown`; where the process dies in between, a retry runs it again.
-/// - SQLite refuses what a handler runs after that. PostgreSQL carries it out: what runs there
-///   after a
-/// `ROLLBACK` of the handler's own is not part of the transaction, and each retry runs it again.
+///   ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
+///   `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing is
+///   kept and the key is free. After a `COMMIT` of the handler's own what it did stands, and the key
+///   is `outcome_unknown`; where the process dies in between, a retry runs it again.
+/// - SQLite refuses what a handler runs after that. PostgreSQL carries it out: what runs there after
+///   a `ROLLBACK` of the handler's own is not part of the transaction, and each retry runs it again.
 /// - In SQLite the commit and rollback hooks of its connection are taken for it, and removed
 ///   afterwards.
 /// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the handler answers with

@@ -91,7 +91,7 @@ impl Credentials {
 }
 
 /// One value of one credential, as a request presents it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     source: &'a Source,
     value: &'a [u8],

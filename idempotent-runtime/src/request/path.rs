@@ -2,7 +2,8 @@
 //!
 //! Unreserved characters are written as themselves, and hexadecimal digits as capitals. A character that no path may
 //! hold, though clients send it, is percent-encoded. Reserved characters stay as they were sent: `%2F` is no slash.
-//! Dot segments stay too, since actix routes them like any other segment.
+//! Dot segments stay too, since actix routes them like any other segment. A path with a percent sign
+//! that encodes nothing stays as a whole as it was sent.
 
 use std::{borrow::Cow, fmt::Write, ops::Deref};
 
@@ -14,7 +15,7 @@ impl<'a> NormalPath<'a> {
     /// The normal form of `path`, without a copy where it is its own.
     pub(crate) fn of(path: &'a str) -> Self {
         let (usual, unusual) = path.split_at(first_unusual(path.as_bytes()).unwrap_or(path.len()));
-        if unusual.is_empty() {
+        if unusual.is_empty() || is_malformed(path.as_bytes()) {
             return NormalPath(Cow::Borrowed(path));
         }
         let mut normal = String::with_capacity(path.len());
@@ -53,6 +54,12 @@ fn first_unusual(path: &[u8]) -> Option<usize> {
     })
 }
 
+/// Whether a percent sign encodes nothing. Such a path has no other spelling: what is decoded beside
+/// the sign could be read together with it.
+fn is_malformed(path: &[u8]) -> bool {
+    (0..path.len()).any(|at| path[at] == b'%' && encoded(&path[at + 1..]).is_none())
+}
+
 fn push_normal(normal: &mut String, mut path: &[u8]) {
     while let [byte, rest @ ..] = path {
         path = rest;
@@ -61,8 +68,6 @@ fn push_normal(normal: &mut String, mut path: &[u8]) {
                 path = &rest[2..];
                 push(normal, byte, is_unreserved(byte));
             }
-            // A percent sign that encodes nothing is left to whoever reads it.
-            (b'%', None) => normal.push('%'),
             (&byte, _) => push(normal, byte, is_of_a_path(byte)),
         }
     }
@@ -105,7 +110,9 @@ mod tests {
             ("/%c3%a9/é", "/%C3%A9/%C3%A9"),
             ("/a%2fb%3Fc", "/a%2Fb%3Fc"),
             ("/\"<>\\^`{|} ", "/%22%3C%3E%5C%5E%60%7B%7C%7D%20"),
-            ("/%/%7/%zz/%7z/%%41", "/%/%7/%zz/%7z/%A"),
+            ("/%/%7/%zz/%7z/%%41", "/%/%7/%zz/%7z/%%41"),
+            ("/%%341", "/%%341"),
+            ("/%C3%%419", "/%C3%%419"),
             ("/./a/../b//", "/./a/../b//"),
             ("/%2e%2E", "/.."),
             ("/%25%2561", "/%25%2561"),

@@ -43,12 +43,12 @@ pub(super) fn stored(
 
 /// Answers an execution that was told that it had lost its claim: with what the winner has
 /// recorded, or with `response`, which nobody ever stores.
-pub(super) async fn lost(claimed: Claimed, record: Record, response: HttpResponse) -> HttpResponse {
+pub(super) async fn lost(claimed: Claimed, response: HttpResponse) -> HttpResponse {
     let lease = claimed.app.0.settings.lease;
     match claimed.app.0.store.renew(claimed.hold, lease).await {
         // A lost claim stays lost: completing it tells what the winner has recorded, and records
-        // nothing.
-        Ok(Renewal::Fenced) => stored(claimed, record, response).await,
+        // nothing. Without a winner those who wait ask the store.
+        Ok(Renewal::Fenced) => stored(claimed, record::of_refusal(), response).await,
         Ok(Renewal::Renewed) | Err(_) => claimed.release(response).await,
     }
 }

@@ -66,7 +66,7 @@ where
     let end = take_back(left).await;
     match (fate, end) {
         (_, Ok(End::CommittedBefore)) => committed_before(claimed).await,
-        (Fate::Lost(record, response), _) => Ok(complete::lost(claimed, record, response).await),
+        (Fate::Lost(response), _) => Ok(complete::lost(claimed, response).await),
         (Fate::Released(_), end) if may_succeed_later || end.is_err() => rolled_back(claimed).await,
         (Fate::Released(response), Ok(End::RolledBackBefore)) if is_500(&response) => {
             rolled_back_before(claimed, response).await

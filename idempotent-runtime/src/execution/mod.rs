@@ -124,7 +124,7 @@ where
         match fate {
             Fate::Recorded(record, response) => complete::stored(claimed, record, response).await,
             Fate::Released(response) => Box::pin(claimed.release(response)).await,
-            Fate::Lost(record, response) => Box::pin(complete::lost(claimed, record, response)).await,
+            Fate::Lost(response) => Box::pin(complete::lost(claimed, response)).await,
         }
     }
 }
@@ -170,7 +170,7 @@ enum Fate {
     Released(HttpResponse),
     /// The handler was told that its claim is lost: nothing of it is stored, and who has the claim
     /// may have answered.
-    Lost(Record, HttpResponse),
+    Lost(HttpResponse),
 }
 
 impl Fate {
@@ -183,10 +183,7 @@ impl Fate {
         };
         match captured.own_answer() {
             Some(OwnAnswer::Failed) => return (outcome, Fate::Released(captured.into_response())),
-            Some(OwnAnswer::Lost) => {
-                let (record, response) = recorded(captured, set_cookie);
-                return (outcome, Fate::Lost(record, response));
-            }
+            Some(OwnAnswer::Lost) => return (outcome, Fate::Lost(captured.into_response())),
             None => {}
         }
         if !replay.keeps(captured.status()) {

@@ -138,11 +138,13 @@ impl Shares {
         }
     }
 
-    /// The entry of `caller` that has to make room, by its shard and its serial number.
+    /// The entry of `caller` that has to make room, by its shard and its serial number. Never its only
+    /// one: what has just been stored would be forgotten at once.
     pub(super) fn to_evict(&self, caller: CallerId) -> Option<(usize, u64)> {
         let mut part = self.part(caller);
         let holding = part.get_mut(&caller).filter(|holding| self.counted(holding) > self.share)?;
-        let (serial, shard) = holding.eviction()?.completed.first_key_value()?;
+        let completed = &holding.eviction()?.completed;
+        let (serial, shard) = completed.first_key_value().filter(|_| completed.len() > 1)?;
         Some((usize::from(*shard), *serial))
     }
 

@@ -78,9 +78,9 @@ impl Database for Postgres {
     }
 
     async fn standing(connection: &mut PgConnection, mark: &Arc<str>) -> Result<Standing, sqlx::Error> {
-        // No name for a statement that a pooler may not know.
-        let standing = sqlx::query_scalar(STANDING).bind(&**mark).persistent(false);
-        let said: Result<String, _> = standing.fetch_one(&mut *connection).await;
+        // The statement has a name: that its session knows it is what proves a rollback.
+        let said: Result<String, _> =
+            sqlx::query_scalar(STANDING).bind(&**mark).fetch_one(&mut *connection).await;
         match said {
             Ok(said) => Ok(match said.as_str() {
                 "stands" => Standing::Stands,

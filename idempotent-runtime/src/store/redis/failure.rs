@@ -27,15 +27,19 @@ pub(super) enum Sent {
 impl Failure {
     /// The failure of a call that was sent so often, and ended with `error` the last time.
     pub(super) fn of(error: RedisError, sent: Sent) -> Self {
-        let is_answer = error.code().is_some();
-        if is_answer && sent == Sent::Once { Failure::Refused(error) } else { Failure::Unknown(error) }
+        let is_answer = match sent {
+            Sent::Once => error.code().is_some(),
+            // No try of ours has written what cannot be read.
+            Sent::Again => says(&error, "UNREADABLE") || says(&error, "WRONGTYPE"),
+        };
+        if is_answer { Failure::Refused(error) } else { Failure::Unknown(error) }
     }
 
     /// The same where the call had been sent before, and had failed with `first`.
     pub(super) fn after(self, first: &Failure) -> Self {
         match first {
             Failure::Refused(_) => self,
-            Failure::Unknown(_) => Failure::Unknown(self.into()),
+            Failure::Unknown(_) => Failure::of(self.into(), Sent::Again),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The policies of this process: one entry for each annotated handler of all its crates, collected before `main`.
+//! The policies of this process: one entry for each annotated handler of all its crates, collected
+//! before `main`.
 //!
 //! A handler is here whether or not it is registered with an application.
 
@@ -66,11 +67,13 @@ struct Declared {
     is_guarded: bool,
 }
 
-/// Warns of handlers that share a method and a pattern, and with them their keys, and that name no headers: where a guard tells them apart,
-/// a request for one of them would be answered with the response of the other.
+/// Warns of handlers that share a method and a pattern, and with them their keys, and that name no
+/// headers: where a guard tells them apart, a request for one of them would be answered with the
+/// response of the other.
 ///
-/// The scopes around a route are not known here. So handlers of different modules, between which no guard is to be seen, are left alone: `v1`
-/// and `v2` are nearly always mounted below scopes of their own.
+/// The scopes around a route are not known here. So handlers of different modules, between which no
+/// guard is to be seen, are left alone: `v1` and `v2` are nearly always mounted below scopes of
+/// their own.
 pub(crate) fn warn_of_shared_routes() {
     for ((method, pattern, _), declared) in shared_routes() {
         let handlers: BTreeSet<_> = declared.iter().map(|declared| declared.entry.policy.handler).collect();

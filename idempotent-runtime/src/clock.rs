@@ -73,10 +73,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// The machine's wall clock, read anew each time: the same for all processes of a machine at every moment, and after a restart.
+/// The machine's wall clock, read anew each time: the same for all processes of a machine at every
+/// moment, and after a restart.
 ///
-/// For stores that processes share without a server. [`SystemClock`]s of two processes differ for good by what the wall clock
-/// was set between their starts, and by every suspension of the machine; this one does not, but it moves when it is set.
+/// For stores that processes share without a server. [`SystemClock`]s of two processes differ for
+/// good by what the wall clock was set between their starts, and by every suspension of the
+/// machine; this one does not, but it moves when it is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WallClock;
 

@@ -10,7 +10,8 @@
 //! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
 //! ```
 
-/// The policy with these fields, of a handler that utoipa would describe in a type of this name, and that route macros declare for these routes.
+/// The policy with these fields, of a handler that utoipa would describe in a type of this name,
+/// and that route macros declare for these routes.
 ///
 /// Fingerprint and principal stand apart from the other fields: they alone may name the handler's
 /// type parameters, which an entry cannot.
@@ -89,9 +90,10 @@ macro_rules! __documentation {
 
 /// What utoipa says of the handler, if it describes it in the type `$path` beside the handler.
 ///
-/// Whether there is such a type, the attribute cannot see: `#[utoipa::path]` above it has been consumed. But names can be looked up: what
-/// the block imports is found before what stands around it, so `$path` is utoipa's type where the handler's module has one, and else
-/// the one that stands here for nothing.
+/// Whether there is such a type, the attribute cannot see: `#[utoipa::path]` above it has been
+/// consumed. But names can be looked up: what the block imports is found before what stands around
+/// it, so `$path` is utoipa's type where the handler's module has one, and else the one that stands
+/// here for nothing.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "openapi")]

@@ -1,7 +1,8 @@
-//! What holds for every input, as functions that a fuzzer calls with any bytes and that panic where it does not.
+//! What holds for every input, as functions that a fuzzer calls with any bytes and that panic where
+//! it does not.
 //!
-//! Not part of the public API: only the fuzz targets outside the workspace and the test that runs their corpus use
-//! it.
+//! Not part of the public API: only the fuzz targets outside the workspace and the test that runs
+//! their corpus use it.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -10,7 +11,8 @@ use serde::de::IgnoredAny;
 use crate::request::fingerprint::{form, json, multipart};
 use crate::request::key::{Key, KeyFormat, read_key};
 
-/// A key has 1 to 255 visible characters, and quoting it gives the same key. `data` is a header's value.
+/// A key has 1 to 255 visible characters, and quoting it gives the same key. `data` is a header's
+/// value.
 pub fn key(data: &[u8]) {
     let Some(key) = key_of(data) else { return };
     let bytes = key.as_bytes();
@@ -27,8 +29,8 @@ fn key_of(header: &[u8]) -> Option<Key> {
     read_key(&headers, &NAME, KeyFormat::Any).ok()
 }
 
-/// Canonical forms are what they are called. `data` is a body, read as JSON, as a form, and, after a first line
-/// that is its boundary, as a multipart form.
+/// Canonical forms are what they are called. `data` is a body, read as JSON, as a form, and, after
+/// a first line that is its boundary, as a multipart form.
 pub fn canonical(data: &[u8]) {
     canonical_json(data);
     canonical_form(data);
@@ -81,7 +83,8 @@ fn replace(mut text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     replaced
 }
 
-/// A record that can be read can be answered; anything else is refused, never a panic. `data` is what a store kept.
+/// A record that can be read can be answered; anything else is refused, never a panic. `data` is
+/// what a store kept.
 pub fn record(data: &[u8]) {
     use crate::{response::record, store::Record};
     let kept = Record::from_bytes(data.to_vec());

@@ -1,7 +1,7 @@
 //! Makes actix-web endpoints safe to retry.
 //!
-//! Networks fail and clients retry. An endpoint that creates an order or charges a card must do so once, however often the
-//! request arrives. One attribute makes it so:
+//! Networks fail and clients retry. An endpoint that creates an order or charges a card must do so
+//! once, however often the request arrives. One attribute makes it so:
 //!
 //! ```
 //! use actix_web::{HttpResponse, Responder, post, web};
@@ -15,9 +15,10 @@
 //! # let _ = actix_web::App::new().service(create_order);
 //! ```
 //!
-//! A client sends `Idempotency-Key: <anything unique>`; the first request with a key runs, and every other one gets its response,
-//! marked `Idempotent-Replayed: true`. See [`idempotent`] for the arguments, [`Idempotency`] for an application's settings,
-//! and [`Store`] for where keys are kept. The [guide] says what to decide, and why.
+//! A client sends `Idempotency-Key: <anything unique>`; the first request with a key runs, and
+//! every other one gets its response, marked `Idempotent-Replayed: true`. See [`idempotent`] for
+//! the arguments, [`Idempotency`] for an application's settings, and [`Store`] for where keys are
+//! kept. The [guide] says what to decide, and why.
 //!
 //! | feature | what it adds |
 //! | --- | --- |

@@ -1,6 +1,8 @@
-//! Metrics of idempotent endpoints, through the [`metrics`](https://docs.rs/metrics) facade (feature `metrics`).
+//! Metrics of idempotent endpoints, through the [`metrics`](https://docs.rs/metrics) facade
+//! (feature `metrics`).
 //!
-//! [`Metrics`] is a [`Listener`]; whichever recorder the application has installed gets what it counts:
+//! [`Metrics`] is a [`Listener`]; whichever recorder the application has installed gets what it
+//! counts:
 //!
 //! | name | kind | labels | what |
 //! | --- | --- | --- | --- |
@@ -15,13 +17,16 @@
 //! | `idempotent_memory_bytes` | gauge | | bytes in the memory store |
 //! | `idempotent_memory_evicted_total` | counter | | live records that the memory store has evicted |
 //!
-//! `handler` is the handler's module path and name, and `route` the pattern of its route: neither depends on what clients send. A request
-//! is counted when it ends. The rest is sampled: every twelfth of a lease (2.5 s) once something has run, and whenever the application
-//! [asks for a sample](Metrics::sample), as it does before its metrics are read.
+//! `handler` is the handler's module path and name, and `route` the pattern of its route: neither
+//! depends on what clients send. A request is counted when it ends. The rest is sampled: every
+//! twelfth of a lease (2.5 s) once something has run, and whenever the application [asks for a
+//! sample](Metrics::sample), as it does before its metrics are read.
 //!
-//! What a histogram becomes is for the recorder to say: `metrics-exporter-prometheus` makes summaries of it unless it is given buckets
-//! (`PrometheusBuilder::set_buckets`), which the dashboard `examples/grafana-dashboard.json` wants. A counter of `idempotent_requests_total` is there from its first event
-//! on; [operating](crate::guide::operating) has a query that does not miss that one.
+//! What a histogram becomes is for the recorder to say: `metrics-exporter-prometheus` makes
+//! summaries of it unless it is given buckets (`PrometheusBuilder::set_buckets`), which the
+//! dashboard `examples/grafana-dashboard.json` wants. A counter of `idempotent_requests_total` is
+//! there from its first event on; [operating](crate::guide::operating) has a query that does not
+//! miss that one.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -62,8 +67,8 @@ const ENTRIES: &str = "idempotent_memory_entries";
 const BYTES: &str = "idempotent_memory_bytes";
 const EVICTED: &str = "idempotent_memory_evicted_total";
 
-/// Records what it hears with the recorder of the application. One for each [`Idempotency`]; where a process has several, their counters add
-/// up, and gauges show the one that was sampled last.
+/// Records what it hears with the recorder of the application. One for each [`Idempotency`]; where
+/// a process has several, their counters add up, and gauges show the one that was sampled last.
 #[derive(Debug)]
 pub struct Metrics {
     renewed: Total,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Pauses that double up to a longest one, each shortened or lengthened by up to a quarter, so that those who fail together
-/// do not try again together.
+/// Pauses that double up to a longest one, each shortened or lengthened by up to a quarter, so that
+/// those who fail together do not try again together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     next: Duration,

@@ -111,8 +111,8 @@ impl Policy {
         if self.transaction { Replay::Final } else { self.replay }
     }
 
-    /// What becomes of an execution that died, where the application is asked and where it is not: in a transaction it has left
-    /// nothing, and is run again.
+    /// What becomes of an execution that died, where the application is asked and where it is not:
+    /// in a transaction it has left nothing, and is run again.
     pub(crate) fn of_abandoned(&self, is_asked: bool) -> &'static str {
         match self.abandoned {
             _ if self.transaction => "rerun",

@@ -1,4 +1,5 @@
-//! What lives at addresses, cut into shards so that requests with different keys do not meet at one lock.
+//! What lives at addresses, cut into shards so that requests with different keys do not meet at one
+//! lock.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -18,7 +19,8 @@ pub(crate) type AddressMap<V> = HashMap<Address, V, RandomState>;
 #[derive(Debug)]
 pub(crate) struct Shards<S> {
     shards: Box<[Mutex<S>]>,
-    // Seeded for each process: a client chooses keys, and must not be able to choose a shard with them.
+    // Seeded for each process: a client chooses keys, and must not be able to choose a shard with
+    // them.
     seed: RandomState,
 }
 

@@ -1,4 +1,5 @@
-//! The locks of the parts that are model-checked: the standard library's, and shuttle's in this crate's unit tests.
+//! The locks of the parts that are model-checked: the standard library's, and shuttle's in this
+//! crate's unit tests.
 //!
 //! A unit test that touches a flight or the memory store therefore runs inside `shuttle::check_*`.
 

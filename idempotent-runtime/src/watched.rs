@@ -1,7 +1,8 @@
-//! A value that tasks wait upon: set under a lock, looked at under the same lock, so no change is missed.
+//! A value that tasks wait upon: set under a lock, looked at under the same lock, so no change is
+//! missed.
 //!
-//! A waiter holds a seat from the moment it joins until it is dropped. The seat keeps its waker; `update` wakes every
-//! seat, and whoever wakes looks again. There is no polling and no thread.
+//! A waiter holds a seat from the moment it joins until it is dropped. The seat keeps its waker;
+//! `update` wakes every seat, and whoever wakes looks again. There is no polling and no thread.
 
 use std::{
     future::poll_fn,

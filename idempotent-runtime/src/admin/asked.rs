@@ -1,4 +1,5 @@
-//! What an operator asks for. What is said of a mistake never repeats what was sent: it may hold a key.
+//! What an operator asks for. What is said of a mistake never repeats what was sent: it may hold a
+//! key.
 
 use actix_web::{
     HttpRequest, HttpResponse,

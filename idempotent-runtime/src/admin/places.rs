@@ -1,4 +1,5 @@
-//! How much operators may ask of a store at a time: claims are to find it as if nobody looked into it.
+//! How much operators may ask of a store at a time: claims are to find it as if nobody looked into
+//! it.
 
 use std::sync::Arc;
 

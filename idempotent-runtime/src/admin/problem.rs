@@ -193,7 +193,8 @@ impl ResponseError for Problem {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));
         }
-        // What remains of a body that is not read to its end must not be taken for the next request.
+        // What remains of a body that is not read to its end must not be taken for the next
+        // request.
         if matches!(self.code, "too_large" | "too_slow") {
             response.force_close();
         }

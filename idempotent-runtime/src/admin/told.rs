@@ -55,7 +55,8 @@ struct Attribute {
 }
 
 impl Policies {
-    /// All of them, and what becomes of abandoned executions where the application is asked about them, or is not.
+    /// All of them, and what becomes of abandoned executions where the application is asked about
+    /// them, or is not.
     pub(super) fn of_this_process(is_asked: bool) -> Self {
         let entries = catalog::entries().into_iter();
         Policies { policies: entries.map(|entry| Attribute::new(&entry.policy, is_asked)).collect() }

@@ -9,16 +9,18 @@ use super::{
 };
 use crate::execution::Filed;
 
-// A step is an entry of its own in the store, at an address that is made of its execution's address and fingerprint and of its name. The
-// store's verbs move it as they move any other, so it survives what the store survives:
+// A step is an entry of its own in the store, at an address that is made of its execution's address
+// and fingerprint and of its name. The store's verbs move it as they move any other, so it survives
+// what the store survives:
 //
 //   vacant ─ claimed, and the execution's claim stands ──▶ running ─ Ok ──────────────────────▶ recorded   every later attempt gets it
 //     ▲                                                     │  │ └─ Err, panicked, dropped ───▶ vacant     the next attempt runs it
 //     └─ claimed, but the execution has lost its claim      │  └─ its process died, and the lease has run out ─▶ running, elsewhere
 //                                                           └─ renewed like any lease: the step leads a flight
 //
-// An attempt that finds it running waits until it is not, or its lease has run out, and claims again. The execution's claim is looked at
-// last, after the step's has been won: between the look and the step is nothing that takes time.
+// An attempt that finds it running waits until it is not, or its lease has run out, and claims
+// again. The execution's claim is looked at last, after the step's has been won: between the look
+// and the step is nothing that takes time.
 pub(super) async fn checkpoint<T, E>(
     of: &Inner,
     name: &str,
@@ -41,7 +43,8 @@ where
     }
 }
 
-/// Records the value, and gives it as it is recorded; or as somebody else has recorded it meanwhile.
+/// Records the value, and gives it as it is recorded; or as somebody else has recorded it
+/// meanwhile.
 async fn recorded<T>(running: Running, value: &T, name: &str) -> Result<T, CheckpointFailure>
 where
     T: Serialize + DeserializeOwned,

@@ -9,8 +9,9 @@ use crate::response::OwnAnswer;
 
 /// A checkpoint has no value to give: because of its step, or because of itself.
 ///
-/// `?` makes an answer of it, in handlers that return `Result<_, CheckpointError<E>>` and in those that return
-/// `Result<_, actix_web::Error>`: the step's own error keeps its status. `E` is whatever `?` takes there, `actix_web::Error` too.
+/// `?` makes an answer of it, in handlers that return `Result<_, CheckpointError<E>>` and in those
+/// that return `Result<_, actix_web::Error>`: the step's own error keeps its status. `E` is
+/// whatever `?` takes there, `actix_web::Error` too.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError<E> {
     /// The step's own error. Nothing is recorded: the next attempt runs the step again.
@@ -48,8 +49,9 @@ impl<E: ResponseError> CheckpointError<E> {
 
 /// Why a checkpoint has nothing of its step's to give.
 ///
-/// As an answer it is a 503 with `Retry-After` where the store did not answer, a 409 with `Retry-After` where another attempt has taken over, and
-/// a 500 where the program is wrong. The text says nothing of the store's or of the value.
+/// As an answer it is a 503 with `Retry-After` where the store did not answer, a 409 with
+/// `Retry-After` where another attempt has taken over, and a 500 where the program is wrong. The
+/// text says nothing of the store's or of the value.
 ///
 /// That answer is the library's and no outcome, whatever `replay` says: it is never stored, the key
 /// is free again, and the steps that are recorded stay. So a retry goes on where this attempt has
@@ -65,8 +67,9 @@ pub enum CheckpointFailure {
     /// The store has no room for the step. It did not run.
     #[error("the idempotency store is full: the step was not run")]
     Full,
-    /// The execution has lost its claim, because its lease has run out or because it has ended. What it had not begun yet does not run;
-    /// what was running when that happened has run, and is not recorded.
+    /// The execution has lost its claim, because its lease has run out or because it has ended.
+    /// What it had not begun yet does not run; what was running when that happened has run, and is
+    /// not recorded.
     #[error("the execution has lost its claim: another attempt may run, or has ended")]
     Fenced,
     /// A name that is none. The step did not run.
@@ -97,10 +100,12 @@ pub enum CheckpointFailure {
         /// How many bytes it has as JSON.
         bytes: usize,
     },
-    /// In an earlier attempt the step has run, and its value could not be recorded: it was too large, or not to be written as JSON.
+    /// In an earlier attempt the step has run, and its value could not be recorded: it was too
+    /// large, or not to be written as JSON.
     #[error("the step has run in an earlier attempt, and its value is lost")]
     Lost,
-    /// The value cannot be written as JSON, or not be read back as what it was. The step has run, and will not be run again.
+    /// The value cannot be written as JSON, or not be read back as what it was. The step has run,
+    /// and will not be run again.
     #[error(
         "the value of a checkpoint is not to be written as JSON, or not to be read from it: the step has run"
     )]

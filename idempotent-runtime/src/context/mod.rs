@@ -42,9 +42,9 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// Where no key protects the request (there is none and `required = false`, the method is a safe one, the store failed and
-/// `on_store_error` says to execute, or the handler is not annotated), extracting it is a 500 that says so;
-/// `Option<IdempotencyContext>` is `None`.
+/// Where no key protects the request (there is none and `required = false`, the method is a safe
+/// one, the store failed and `on_store_error` says to execute, or the handler is not annotated),
+/// extracting it is a 500 that says so; `Option<IdempotencyContext>` is `None`.
 #[derive(Clone)]
 pub struct IdempotencyContext(Arc<Inner>);
 
@@ -56,32 +56,38 @@ struct Inner {
 }
 
 impl IdempotencyContext {
-    /// The client's key, decoded. Not for logs, nor for other services: see [`derive_key`](Self::derive_key).
+    /// The client's key, decoded. Not for logs, nor for other services: see
+    /// [`derive_key`](Self::derive_key).
     pub fn key(&self) -> &str {
         self.0.key.as_str()
     }
 
-    /// Which execution of the key this is: 1, or one more for every earlier one that was abandoned and taken over.
+    /// Which execution of the key this is: 1, or one more for every earlier one that was abandoned
+    /// and taken over.
     pub fn attempt(&self) -> u32 {
         self.0.execution.attempt
     }
 
-    /// A key for a call to another service: the same on every attempt, and another one for every `name`, key, principal, scope and
-    /// namespace.
+    /// A key for a call to another service: the same on every attempt, and another one for every
+    /// `name`, key, principal, scope and namespace.
     ///
-    /// 36 characters in the form of a UUID (version 8, RFC 9562), which services that take an idempotency key accept. Made by SHA-256
-    /// from the address of the entry, so it tells nobody the client's key or the principal.
+    /// 36 characters in the form of a UUID (version 8, RFC 9562), which services that take an
+    /// idempotency key accept. Made by SHA-256 from the address of the entry, so it tells nobody
+    /// the client's key or the principal.
     pub fn derive_key(&self, name: &str) -> String {
         request::derived_key(self.0.execution.hold.address, name)
     }
 
-    /// Runs `step` once per key, and gives its recorded result on every later attempt: a recovery point.
+    /// Runs `step` once per key, and gives its recorded result on every later attempt: a recovery
+    /// point.
     ///
-    /// A later attempt comes after one that died (under `abandoned = "rerun"`), or after one whose answer has freed the key (under
-    /// `replay = "final"` and `"success"`). It does not poll `step`; it gets the value that an earlier one made. Only `Ok` is
-    /// recorded: after an `Err`, a panic, or a step that was dropped half-way, the next attempt runs it again.
+    /// A later attempt comes after one that died (under `abandoned = "rerun"`), or after one whose
+    /// answer has freed the key (under `replay = "final"` and `"success"`). It does not poll
+    /// `step`; it gets the value that an earlier one made. Only `Ok` is recorded: after an `Err`, a
+    /// panic, or a step that was dropped half-way, the next attempt runs it again.
     ///
-    /// The value is recorded before this returns. Every attempt gets it as it was recorded, read back from JSON, the first one too.
+    /// The value is recorded before this returns. Every attempt gets it as it was recorded, read
+    /// back from JSON, the first one too.
     ///
     /// ```
     /// # use actix_web::{HttpResponse, Responder, ResponseError, post};
@@ -108,19 +114,25 @@ impl IdempotencyContext {
     ///
     /// # What to know
     ///
-    /// - A step whose process dies while it runs is run again: nobody knows how far it came. A [derived key](Self::derive_key) tells the
-    ///   service on the other side that it is the same call.
-    /// - A step is found again for as long as the key's `ttl`, twice, and a lease, counted from when it was recorded: by every attempt, if the
-    ///   one that recorded it lived no longer than a ttl. A request that comes later than its ttl is a new execution, and yet
-    ///   finds the steps that are still kept. Of a body that is not the same it finds none.
+    /// - A step whose process dies while it runs is run again: nobody knows how far it came. A
+    ///   [derived key](Self::derive_key) tells the service on the other side that it is the same
+    ///   call.
+    /// - A step is found again for as long as the key's `ttl`, twice, and a lease, counted from
+    ///   when it was recorded: by every attempt, if the one that recorded it lived no longer than a
+    ///   ttl. A request that comes later than its ttl is a new execution, and yet finds the steps
+    ///   that are still kept. Of a body that is not the same it finds none.
     /// - A memory store that makes room by forgetting (`WhenFull::EvictOldest`) forgets steps too.
-    /// - Under `transaction` a step is recorded at once too, on a connection of the store's: it stands for an effect outside the database, which no
-    ///   rollback takes back. With SQLite it is an error while the handler has an `IdempotentTx`, since the file has one writer. Under
-    ///   `SERIALIZABLE` and `REPEATABLE READ` let the steps come before the first statement: after it they cost an attempt more, answered 503.
-    /// - Concurrent steps are fine. A name stands for one step of an execution; to try a step again, loop inside it.
+    /// - Under `transaction` a step is recorded at once too, on a connection of the store's: it
+    ///   stands for an effect outside the database, which no rollback takes back. With SQLite it is
+    ///   an error while the handler has an `IdempotentTx`, since the file has one writer. Under
+    ///   `SERIALIZABLE` and `REPEATABLE READ` let the steps come before the first statement: after
+    ///   it they cost an attempt more, answered 503.
+    /// - Concurrent steps are fine. A name stands for one step of an execution; to try a step
+    ///   again, loop inside it.
     ///
     /// # Errors
-    /// [`CheckpointError::Step`] is the step's own error. Any other is a [`CheckpointFailure`], which says whether the step has run.
+    /// [`CheckpointError::Step`] is the step's own error. Any other is a [`CheckpointFailure`],
+    /// which says whether the step has run.
     ///
     /// Both turn into an answer with `?`. That of the step's error is recorded like any other
     /// answer of a handler's; that of a failure never is, and the key is free again.

@@ -8,7 +8,8 @@ const MOST: usize = 32;
 /// The longest name of a step, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// The steps that an execution has come to, by their names. Most have none, and none is no allocation.
+/// The steps that an execution has come to, by their names. Most have none, and none is no
+/// allocation.
 #[derive(Debug, Default)]
 pub(super) struct Steps(Mutex<Vec<String>>);
 

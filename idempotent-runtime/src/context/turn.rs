@@ -34,7 +34,8 @@ pub(super) struct Running(Option<Claimed>);
 impl Turn {
     /// Waits until the step `name` of this execution has run, or is to be run here.
     ///
-    /// Goes on by itself where nobody waits for it any more, and then gives back what it has claimed.
+    /// Goes on by itself where nobody waits for it any more, and then gives back what it has
+    /// claimed.
     pub(super) async fn come(of: &Inner, name: &str) -> Result<Turn, CheckpointFailure> {
         #[cfg(any(feature = "sqlite", feature = "postgres"))]
         if crate::transaction::Slot::keeps_the_store_from_writing() {
@@ -67,7 +68,8 @@ struct Asking {
 }
 
 impl Asking {
-    /// Leads the step's flight, or waits for whoever does: an earlier attempt of this process, which has not ended with its handler.
+    /// Leads the step's flight, or waits for whoever does: an earlier attempt of this process,
+    /// which has not ended with its handler.
     async fn turn(self) -> Result<Turn, CheckpointFailure> {
         let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
@@ -129,7 +131,8 @@ impl Asking {
         }
     }
 
-    /// A key whose execution died is remembered for a lease and a ttl. The rest is for what that execution did after the step.
+    /// A key whose execution died is remembered for a lease and a ttl. The rest is for what that
+    /// execution did after the step.
     fn retention(&self) -> Duration {
         self.policy.ttl.saturating_mul(2).saturating_add(self.app.0.settings.lease)
     }
@@ -150,7 +153,8 @@ impl Asking {
     }
 }
 
-/// Whether the claims of an execution and of its step stand, and nothing may have run out while that was found out. The step's claim was sent then.
+/// Whether the claims of an execution and of its step stand, and nothing may have run out while
+/// that was found out. The step's claim was sent then.
 async fn both_stand(
     app: &Idempotency,
     execution: Hold,

@@ -1,4 +1,5 @@
-//! Records an outcome. The client never waits for it longer than the patience of `file.rs`, and never gets less than its response.
+//! Records an outcome. The client never waits for it longer than the patience of `file.rs`, and
+//! never gets less than its response.
 
 use actix_web::{
     HttpResponse,

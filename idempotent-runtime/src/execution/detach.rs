@@ -22,11 +22,12 @@ type Work<F> = Pin<Box<F>>;
 //          ─ the place is dropped ─▶ moved: a task polls it to its end, and drops its output
 //                                    └ no task can be had ─▶ dropped: what it held is left as by a death
 //
-// While it is polled the place holds nothing, so a drop that a panic causes finds nothing to move. Between its last poll in place and its first in
-// the task nobody would hear a waker: the task polls at once. A place is also dropped where a worker stops. Its runtime is gone then, or its
+// While it is polled the place holds nothing, so a drop that a panic causes finds nothing to move.
+// Between its last poll in place and its first in the task nobody would hear a waker: the task
+// polls at once. A place is also dropped where a worker stops. Its runtime is gone then, or its
 // tasks are over, and nothing can be spawned that lives.
-/// Polls its work in place, so that whatever stands around the place stands around the work. Dropped, it moves the work, as it stands, to a task of
-/// its own.
+/// Polls its work in place, so that whatever stands around the place stands around the work.
+/// Dropped, it moves the work, as it stands, to a task of its own.
 pub(crate) struct Detached<F: Future + ?Sized + 'static> {
     work: Option<Work<F>>,
     /// The span in which it was first polled, once it has to wait.
@@ -77,7 +78,8 @@ impl<F: Future + ?Sized> Drop for Detached<F> {
         }
         let work = work.instrument(self.span.take().unwrap_or_else(Span::current));
         let spawn = self.spawn;
-        // Outside of a `LocalSet` there is no place for what stays on its thread, and no way to ask.
+        // Outside of a `LocalSet` there is no place for what stays on its thread, and no way to
+        // ask.
         if catch_unwind(AssertUnwindSafe(|| spawn(work))).is_err() {
             tracing::error!("an execution was dropped outside of an actix runtime: it is left to its lease");
         }

@@ -113,7 +113,8 @@ async fn try_again(claimed: &Claimed, record: &Record) -> Completion {
     }
 }
 
-/// Says how it ended to those who wait. Where the claim had been lost they are given what a winner has recorded, else what this execution has come to.
+/// Says how it ended to those who wait. Where the claim had been lost they are given what a winner
+/// has recorded, else what this execution has come to.
 pub(super) fn end(claimed: Claimed, record: Record, completion: Completion) -> Filed {
     let fingerprint = claimed.hold.fingerprint;
     let ending = match &completion {
@@ -124,7 +125,8 @@ pub(super) fn end(claimed: Claimed, record: Record, completion: Completion) -> F
     ended(claimed, completion, ending)
 }
 
-/// The same for an execution of which nothing was kept: where nobody has completed, those who wait ask the store anew.
+/// The same for an execution of which nothing was kept: where nobody has completed, those who wait
+/// ask the store anew.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn end_without_effect(claimed: Claimed, winner: Option<Record>) -> Filed {
     let fingerprint = claimed.hold.fingerprint;
@@ -132,7 +134,8 @@ pub(super) fn end_without_effect(claimed: Claimed, winner: Option<Record>) -> Fi
     ended(claimed, Completion::Fenced(winner), ending)
 }
 
-/// What those are told who wait for an execution that no store has recorded. A refusal to run is none.
+/// What those are told who wait for an execution that no store has recorded. A refusal to run is
+/// none.
 fn without_winner(fingerprint: RequestFingerprint, record: Record) -> Ending {
     match record::read(&record) {
         Ok(Recorded::Unknown) => Ending::Lost,

@@ -19,9 +19,10 @@ use crate::{
     store::{CallError, Claim, ClaimRequest, Hold, OnAbandoned},
 };
 
-// A claim that was sent and brought no answer may be decided long after. A server that stalls in its commit has written it and shows
-// it to nobody: a release deletes nothing, and then the commit lands. The same claim, sent again with its token, is answered
-// only when the first is decided: it waits for what has been written, or is read behind what was sent before.
+// A claim that was sent and brought no answer may be decided long after. A server that stalls in
+// its commit has written it and shows it to nobody: a release deletes nothing, and then the commit
+// lands. The same claim, sent again with its token, is answered only when the first is decided: it
+// waits for what has been written, or is read behind what was sent before.
 //
 //   unknown ─ no answer ─▶ unknown: claimed again after a pause, and again
 //           ─ won, as the first attempt ──▶ ours
@@ -168,8 +169,9 @@ async fn decided(
     }
 }
 
-/// The same claim, which is forgotten with its lease if this process dies before it has released it: nothing has run. Under `rerun`
-/// it is kept, since it may have taken over an execution that has died.
+/// The same claim, which is forgotten with its lease if this process dies before it has released
+/// it: nothing has run. Under `rerun` it is kept, since it may have taken over an execution that
+/// has died.
 fn to_be_released(request: &ClaimRequest) -> ClaimRequest {
     match request.on_abandoned {
         OnAbandoned::Refuse => ClaimRequest { retention: Duration::ZERO, ..*request },

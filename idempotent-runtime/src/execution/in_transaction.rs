@@ -23,7 +23,8 @@ use crate::{
     transaction::{End, Failure, Left, Open, Slot, Standing, TransactionError},
 };
 
-// The claim has been won and is committed: whoever else comes finds it, and waits without a connection. From there:
+// The claim has been won and is committed: whoever else comes finds it, and waits without a
+// connection. From there:
 //
 //   handler ─ its transaction has ended before it ─┬─ rolled back ─▶ released, whatever it answers
 //                                                  └─ committed ───▶ completed: the outcome is unknown
@@ -34,8 +35,10 @@ use crate::{
 //                                   ├ the claim is lost ─▶ rolled back: the winner answers  ├─ refused ──▶ released
 //                                   └ it fails ──────────▶ rolled back, released            └─ no answer ─▶ the store is asked, by token:
 //                                                                                              completed, or claimed still: released
-// Whoever dies on the way leaves a claim whose lease runs out, and nothing else: the request is run again.
-/// Runs the handler, and answers with its response or says why nothing was kept. The claim has been won.
+// Whoever dies on the way leaves a claim whose lease runs out, and nothing else: the request is run
+// again.
+/// Runs the handler, and answers with its response or says why nothing was kept. The claim has been
+/// won.
 pub(crate) async fn execute_in_transaction<H, Args>(
     job: Job<H>,
     execution: Execution,
@@ -232,7 +235,8 @@ async fn ended_without(claimed: Claimed, end: Result<End, sqlx::Error>) -> Resul
     }
 }
 
-/// Answers with what somebody else has recorded, who has taken the claim over. What the handler says did not happen.
+/// Answers with what somebody else has recorded, who has taken the claim over. What the handler
+/// says did not happen.
 fn lost_to_another(claimed: Claimed, winner: Option<Record>) -> Result<HttpResponse, Reason> {
     match file::end_without_effect(claimed, winner) {
         Filed::Fenced(winner) => winner.and_then(complete::replay).ok_or(Code::InProgress.into()),
@@ -261,8 +265,8 @@ fn is_500(response: &HttpResponse) -> bool {
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
 
-/// Asks the store whether the commit was carried out: the record is there, or the claim still is. While neither can be told, because the
-/// commit is under way, the store waits for it.
+/// Asks the store whether the commit was carried out: the record is there, or the claim still is.
+/// While neither can be told, because the commit is under way, the store waits for it.
 async fn in_doubt(
     mut claimed: Claimed,
     record: Record,

@@ -1,8 +1,9 @@
-//! Keeps the leases of what is claimed, from a thread of its own: a handler that blocks its worker keeps its claim all the same, and so do those whose
-//! claims wait for an answer behind it.
+//! Keeps the leases of what is claimed, from a thread of its own: a handler that blocks its worker
+//! keeps its claim all the same, and so do those whose claims wait for an answer behind it.
 //!
-//! The flights under way are looked through every twelfth of a lease. What was claimed a third of a lease ago is renewed, and
-//! renewed again after every further third, until it has left the table. An execution that is done sooner costs nothing.
+//! The flights under way are looked through every twelfth of a lease. What was claimed a third of a
+//! lease ago is renewed, and renewed again after every further third, until it has left the table.
+//! An execution that is done sooner costs nothing.
 
 use std::{
     collections::HashMap,

@@ -65,8 +65,8 @@ pub(crate) struct Claimed {
     pub(crate) retention: Retention,
 }
 
-/// What is asked of the store for an execution. One that died in a transaction has left nothing, and is always run again; of any other
-/// the application is asked, if it wants to be.
+/// What is asked of the store for an execution. One that died in a transaction has left nothing,
+/// and is always run again; of any other the application is asked, if it wants to be.
 pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold, origin: Origin) -> ClaimRequest {
     let on_abandoned = match policy.abandoned {
         _ if policy.transaction || app.0.settings.reconcile.is_some() => OnAbandoned::Rerun,
@@ -130,7 +130,8 @@ where
 }
 
 impl Claimed {
-    /// The execution under `hold` begins: others in this process find it running, and its lease is kept.
+    /// The execution under `hold` begins: others in this process find it running, and its lease is
+    /// kept.
     pub(crate) fn begin(
         policy: &'static Policy,
         app: Idempotency,
@@ -154,7 +155,8 @@ impl Claimed {
         answer
     }
 
-    /// Frees the key in the background. Where a runtime ends there is no time for that: it is left to its lease.
+    /// Frees the key in the background. Where a runtime ends there is no time for that: it is left
+    /// to its lease.
     pub(crate) fn release_later(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.release(()).in_current_span());

@@ -24,7 +24,8 @@ use crate::{
 /// How long the application may take to say what becomes of an execution.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-// The claim has been won, as a later attempt. While the application is asked its lease is kept, and whoever else comes waits:
+// The claim has been won, as a later attempt. While the application is asked its lease is kept, and
+// whoever else comes waits:
 //
 //   taken over ─ Rerun ─────▶ the claim is renewed ─ it stands ─▶ the handler runs
 //                              ├ it is lost ────────────▶ nothing runs: a retry is answered by the winner
@@ -33,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 //              ─ Refuse ────▶ completed: it is recorded that there is no outcome to be known
 //              ─ it panics, or takes too long ─▶ left to its lease: whoever takes it over then asks again
 //
-/// Does with a request whose earlier execution died what the application says. The claim has been won.
+/// Does with a request whose earlier execution died what the application says. The claim has been
+/// won.
 pub(crate) async fn reconciled<H, Args>(
     mut job: Job<H>,
     execution: Execution,
@@ -103,7 +105,8 @@ async fn decide(hook: &dyn Reconcile, abandoned: &AbandonedExecution, limit: usi
     }
 }
 
-/// The claim, if it stands: while the application was asked this process may have stood still for longer than a lease.
+/// The claim, if it stands: while the application was asked this process may have stood still for
+/// longer than a lease.
 async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
     let Claimed { app, hold, policy, .. } = &claimed;
     match renewed_in_time(app, *hold).await {
@@ -122,7 +125,8 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
     }
 }
 
-/// Records that there is no outcome to be known, and answers so; or with what somebody else has recorded meanwhile.
+/// Records that there is no outcome to be known, and answers so; or with what somebody else has
+/// recorded meanwhile.
 async fn refused(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
     let mut account = claimed.account.take();
     account.refused(Code::OutcomeUnknown);

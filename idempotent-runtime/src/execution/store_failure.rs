@@ -10,7 +10,8 @@ use crate::{
     response::Code,
 };
 
-/// Runs the handler without protection, as the application has asked for. Only requests that wait for this one are spared.
+/// Runs the handler without protection, as the application has asked for. Only requests that wait
+/// for this one are spared.
 pub(crate) async fn unprotected<H, Args>(job: Job<H>, lead: Lead) -> HttpResponse
 where
     H: Handler<Args>,

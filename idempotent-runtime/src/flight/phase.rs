@@ -22,8 +22,8 @@ use crate::{
 //   finishing ─ fenced, and nobody has completed ─▶ ended: unrecorded (lost, if nothing of it was kept)
 //   any      ─ the leader is dropped ─────────────▶ ended: lost       (panicked, if that is why)
 //
-// Before it ends a flight leaves the table, and before it leaves the table the store knows. Whoever looks for it in
-// between asks the store.
+// Before it ends a flight leaves the table, and before it leaves the table the store knows. Whoever
+// looks for it in between asks the store.
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
     /// The leader asks the store, under this hold once its claim is sent.
@@ -74,7 +74,8 @@ pub(crate) enum ClaimStage {
 pub(crate) enum Ending {
     /// The store has this record.
     Completed(RequestFingerprint, Record),
-    /// The request has run, and this is what it has come to; but its claim had been lost, so no store has it.
+    /// The request has run, and this is what it has come to; but its claim had been lost, so no
+    /// store has it.
     Unrecorded(RequestFingerprint, Record),
     /// The store gave, or failed to give, an answer that holds for equal requests.
     Settled(RequestFingerprint, Reason),

@@ -15,7 +15,8 @@ use crate::{
 /// How many may wait for one flight.
 pub(crate) const FOLLOWERS_PER_FLIGHT: usize = 1024;
 
-/// The flights as one handle sees them. Handles on one store share a table, and each keeps the leases of what it leads.
+/// The flights as one handle sees them. Handles on one store share a table, and each keeps the
+/// leases of what it leads.
 #[derive(Debug)]
 pub(crate) struct Flights {
     table: Arc<Table>,
@@ -39,7 +40,8 @@ struct Flight {
     seen: Seen,
 }
 
-/// Phase of a flight. Few are ever followed, so what followers wait upon is made when the first of them comes.
+/// Phase of a flight. Few are ever followed, so what followers wait upon is made when the first of
+/// them comes.
 #[derive(Debug)]
 enum Seen {
     Alone(Phase),
@@ -79,7 +81,8 @@ pub(crate) enum Entry {
 }
 
 impl Flights {
-    /// An empty table; `waiters` are the places of all who wait in this process, at whichever table.
+    /// An empty table; `waiters` are the places of all who wait in this process, at whichever
+    /// table.
     pub(crate) fn new(waiters: Arc<Places>) -> Self {
         let flights = Shards::new(|_| AddressMap::default());
         Flights::at(Arc::new(Table { flights, handles: AtomicUsize::new(0), waiters }))
@@ -166,7 +169,8 @@ impl Follower {
     }
 }
 
-/// The one that speaks to the store and runs the handler. Dropped without a word, its flight is lost.
+/// The one that speaks to the store and runs the handler. Dropped without a word, its flight is
+/// lost.
 #[derive(Debug)]
 pub(crate) struct Lead {
     table: Arc<Table>,
@@ -190,7 +194,8 @@ impl Lead {
         self.update(Phase::Running(hold));
     }
 
-    /// The request has run, and the store is told what has become of this claim. Nobody is woken: it is no end.
+    /// The request has run, and the store is told what has become of this claim. Nobody is woken:
+    /// it is no end.
     pub(crate) fn finishing(&self, hold: Hold) {
         self.change(Phase::Finishing(hold), Watched::replace);
     }

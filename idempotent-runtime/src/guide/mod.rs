@@ -1,4 +1,5 @@
-//! The guide: what to decide for an endpoint that must not run twice, and what happens then. Nothing in here is code.
+//! The guide: what to decide for an endpoint that must not run twice, and what happens then.
+//! Nothing in here is code.
 //!
 // The first definition of a link holds: those of the file are for whoever reads it as one.
 //! [scope_and_principal]: self::scope_and_principal

@@ -86,10 +86,11 @@ const HEADER: &str = "Idempotency-Key";
 const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyBuilder {
-    /// Where claims and records are kept. Default: one [`MemoryStore`] for the whole process, which all handles share that name no
-    /// store; [namespaces](Self::namespace) keep their keys apart.
+    /// Where claims and records are kept. Default: one [`MemoryStore`] for the whole process, which
+    /// all handles share that name no store; [namespaces](Self::namespace) keep their keys apart.
     ///
-    /// A store is made once and cloned: one that is made in the factory of `HttpServer::new` is another one in each worker.
+    /// A store is made once and cloned: one that is made in the factory of `HttpServer::new` is
+    /// another one in each worker.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Box::new(|local| {
             process::warn_of_memories(&store);
@@ -98,12 +99,13 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Keeps up to this many bytes of completed responses in the process's memory too, before the store: replaying one of them costs
-    /// no round trip. Default: none.
+    /// Keeps up to this many bytes of completed responses in the process's memory too, before the
+    /// store: replaying one of them costs no round trip. Default: none.
     ///
-    /// A completed response never changes, so a local replay is a true one. An outcome that is not known is asked for each time: somebody may
-    /// [find it out](Idempotency::resolve). No response is replayed locally after the store would have
-    /// let it expire. Before the memory that all handles of the process share nothing is kept: it is as near.
+    /// A completed response never changes, so a local replay is a true one. An outcome that is not
+    /// known is asked for each time: somebody may [find it out](Idempotency::resolve). No response
+    /// is replayed locally after the store would have let it expire. Before the memory that all
+    /// handles of the process share nothing is kept: it is as near.
     pub fn local_cache(mut self, bytes: u64) -> Self {
         self.local_cache = Some(bytes);
         self
@@ -188,8 +190,9 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Asked about every execution that died without an outcome, when a retry finds it: did it have its effect, and what is its response?
-    /// Default: nobody is asked, and the endpoint's `abandoned` decides.
+    /// Asked about every execution that died without an outcome, when a retry finds it: did it have
+    /// its effect, and what is its response? Default: nobody is asked, and the endpoint's
+    /// `abandoned` decides.
     ///
     /// ```
     /// use actix_web::HttpResponse;
@@ -210,14 +213,17 @@ impl IdempotencyBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// It is asked once each time that a claim is taken over, in the execution of the request that found it, whichever `abandoned` says;
-    /// meanwhile the claim is kept and duplicates wait. What is to be run again is run only if the claim still stands then. Where it panics, or takes longer than 30 seconds, nothing is decided: the request is
-    /// `outcome_unknown`, and whoever takes the claim over after its lease asks again.
+    /// It is asked once each time that a claim is taken over, in the execution of the request that
+    /// found it, whichever `abandoned` says; meanwhile the claim is kept and duplicates wait. What
+    /// is to be run again is run only if the claim still stands then. Where it panics, or takes
+    /// longer than 30 seconds, nothing is decided: the request is `outcome_unknown`, and whoever
+    /// takes the claim over after its lease asks again.
     ///
-    /// It is not asked under `transaction`, where an execution that died has left nothing, nor about what was seen abandoned before it was set.
-    /// All processes on one store should have it: one without it ends such a key for good, unless an operator
-    /// [resolves](Idempotency::resolve) it. An execution that only seemed to have died may still be
-    /// at work when this is asked; it cannot record anything, and begins no checkpoint.
+    /// It is not asked under `transaction`, where an execution that died has left nothing, nor
+    /// about what was seen abandoned before it was set. All processes on one store should have it:
+    /// one without it ends such a key for good, unless an operator [resolves](Idempotency::resolve)
+    /// it. An execution that only seemed to have died may still be at work when this is asked; it
+    /// cannot record anything, and begins no checkpoint.
     pub fn reconcile(
         mut self,
         reconcile: impl AsyncFn(&AbandonedExecution) -> Resolution + Send + Sync + 'static,
@@ -242,8 +248,8 @@ impl IdempotencyBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// It is told exactly once of every request that reaches an annotated handler, but for those with a safe method. A listener that panics
-    /// hurts no request. See [`Listener`].
+    /// It is told exactly once of every request that reaches an annotated handler, but for those
+    /// with a safe method. A listener that panics hurts no request. See [`Listener`].
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.listener = Some(Audience::new(listener));
         self
@@ -263,15 +269,16 @@ impl IdempotencyBuilder {
 
     /// How long a claim stands without renewal; it is renewed at a third of that. Default: 30 s.
     ///
-    /// A process that dies leaves its keys claimed for as long as this. A handler keeps its claim however long it takes, even one
-    /// that blocks its worker.
+    /// A process that dies leaves its keys claimed for as long as this. A handler keeps its claim
+    /// however long it takes, even one that blocks its worker.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
     }
 
-    /// How long a client may send nothing of a body that it has announced, and the time over which it has to bring 512 bytes per second.
-    /// Default: 30 s. One that is slower is refused with 408 `body_timeout`; a steady one may take as long as it needs.
+    /// How long a client may send nothing of a body that it has announced, and the time over which
+    /// it has to bring 512 bytes per second. Default: 30 s. One that is slower is refused with 408
+    /// `body_timeout`; a steady one may take as long as it needs.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = Some(timeout);
         self
@@ -301,8 +308,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// For how long after its ttl a key is remembered and refused with `key_expired`. Default: not at all, so that a
-    /// retry after the ttl is a new execution.
+    /// For how long after its ttl a key is remembered and refused with `key_expired`. Default: not
+    /// at all, so that a retry after the ttl is a new execution.
     pub fn remember_expired_keys(mut self, duration: Duration) -> Self {
         self.remember_expired = duration;
         self
@@ -314,8 +321,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// The URL under which the application documents refusals; a problem's `type` is this, a slash and the code.
-    /// Default: the section of the IETF draft.
+    /// The URL under which the application documents refusals; a problem's `type` is this, a slash
+    /// and the code. Default: the section of the IETF draft.
     pub fn problem_type_base(mut self, url: impl Into<String>) -> Self {
         self.problem_type_base = Some(url.into());
         self
@@ -329,15 +336,15 @@ impl IdempotencyBuilder {
 
     /// Whether refusals that are not retryable say `x-should-retry: false`. Default: no.
     ///
-    /// SDKs that Stainless generates try again after every 409 that does not say so. A `problem_format` of the application's own that sets
-    /// this header keeps its word.
+    /// SDKs that Stainless generates try again after every 409 that does not say so. A
+    /// `problem_format` of the application's own that sets this header keeps its word.
     pub fn should_retry_header(mut self, says_so: bool) -> Self {
         self.should_retry_header = says_so;
         self
     }
 
-    /// Where the handle takes the time from, for tests: the local cache, and, where no store is named, a [`MemoryStore`] of the
-    /// handle's own. A store that is named has a clock of its own.
+    /// Where the handle takes the time from, for tests: the local cache, and, where no store is
+    /// named, a [`MemoryStore`] of the handle's own. A store that is named has a clock of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self

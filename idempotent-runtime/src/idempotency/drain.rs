@@ -33,8 +33,9 @@ pub enum Drained {
     },
 }
 
-/// The executions of this process. One is counted from before its claim until its response is recorded, or its key given
-/// back; it looks whether a drain has begun after it is counted, so a drain that has counted none misses none.
+/// The executions of this process. One is counted from before its claim until its response is
+/// recorded, or its key given back; it looks whether a drain has begun after it is counted, so a
+/// drain that has counted none misses none.
 #[derive(Debug, Default)]
 pub(crate) struct Executions {
     draining: AtomicBool,
@@ -116,7 +117,8 @@ impl Drop for Executing {
 }
 
 impl Idempotency {
-    /// Refuses new keys with `shutting_down` from now on, and waits until nothing runs, at most for `limit`.
+    /// Refuses new keys with `shutting_down` from now on, and waits until nothing runs, at most for
+    /// `limit`.
     ///
     /// What has been answered is still replayed. There is no way back.
     pub async fn drain(&self, limit: Duration) -> Drained {
@@ -149,14 +151,17 @@ fn warn_of_loss(all: &[Arc<Executions>], running: usize) {
     }
 }
 
-/// Runs `server` so that SIGTERM, or Ctrl-C, drains `idempotency` and every other handle of the process for at most `limit`, and
-/// then stops the server gracefully. After a second signal it returns at once, and what runs is lost when `main` does.
+/// Runs `server` so that SIGTERM, or Ctrl-C, drains `idempotency` and every other handle of the
+/// process for at most `limit`, and then stops the server gracefully. After a second signal it
+/// returns at once, and what runs is lost when `main` does.
 ///
-/// While it drains the server goes on accepting connections: new keys are answered 503 `shutting_down` with `Connection: close`, so that
-/// a client tries another server at once, what has been answered is replayed, and all other routes are served. Then new connections are
+/// While it drains the server goes on accepting connections: new keys are answered 503
+/// `shutting_down` with `Connection: close`, so that a client tries another server at once, what
+/// has been answered is replayed, and all other routes are served. Then new connections are
 /// refused.
 ///
-/// The server must leave the signals to this function: call `HttpServer::disable_signals` before `run`.
+/// The server must leave the signals to this function: call `HttpServer::disable_signals` before
+/// `run`.
 ///
 /// ```no_run
 /// use std::time::Duration;

@@ -26,13 +26,17 @@ use crate::{
     store::StoreHandle,
 };
 
-/// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and flights.
+/// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and
+/// flights.
 ///
-/// Registered with `App::app_data`, it holds for every annotated handler below, like any `app_data`: a scope or a resource can
-/// have its own. Register it plainly or as `web::Data`, not one inside the other: a plain one is found first. Without one, all handlers have one with the defaults.
+/// Registered with `App::app_data`, it holds for every annotated handler below, like any
+/// `app_data`: a scope or a resource can have its own. Register it plainly or as `web::Data`, not
+/// one inside the other: a plain one is found first. Without one, all handlers have one with the
+/// defaults.
 ///
-/// All handles of a process that name no [store](IdempotencyBuilder::store) keep their keys in one [`MemoryStore`](crate::MemoryStore), also
-/// one that is built in the factory of `HttpServer::new` and so in each worker. A test that wants a fresh one names it:
+/// All handles of a process that name no [store](IdempotencyBuilder::store) keep their keys in one
+/// [`MemoryStore`](crate::MemoryStore), also one that is built in the factory of `HttpServer::new`
+/// and so in each worker. A test that wants a fresh one names it:
 /// `Idempotency::builder().store(MemoryStore::new())`.
 #[derive(Clone, Debug)]
 pub struct Idempotency(pub(crate) Arc<Inner>);

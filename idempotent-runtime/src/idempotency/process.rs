@@ -1,7 +1,8 @@
 //! Memory that handles of one process share.
 //!
-//! The factory of `HttpServer::new` runs in each worker, so a handle that is built in it is one for each worker. Handles that name no
-//! store share this memory all the same, or each worker would run a key once.
+//! The factory of `HttpServer::new` runs in each worker, so a handle that is built in it is one for
+//! each worker. Handles that name no store share this memory all the same, or each worker would run
+//! a key once.
 
 use std::{
     any::Any,

@@ -1,7 +1,8 @@
 //! Model checking: every test runs a small world under `shuttle`, in many schedules of its tasks.
 //!
-//! A world has one memory store, one key and one or two processes, each with a flight table. Its requests do what
-//! `run` does, without HTTP and without tokio's timers: time passes when a task of its own says so.
+//! A world has one memory store, one key and one or two processes, each with a flight table. Its
+//! requests do what `run` does, without HTTP and without tokio's timers: time passes when a task of
+//! its own says so.
 
 mod request;
 mod watched;

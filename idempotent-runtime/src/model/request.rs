@@ -99,7 +99,8 @@ impl World {
         })
     }
 
-    /// Whether a claim that was sent then, and has been won, stands: renewed first, where that was heard late.
+    /// Whether a claim that was sent then, and has been won, stands: renewed first, where that was
+    /// heard late.
     async fn stands(&self, hold: Hold, mut sent: Timestamp) -> bool {
         while !self.begins(sent) {
             sent = self.0.clock.now();

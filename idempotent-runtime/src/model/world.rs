@@ -1,4 +1,5 @@
-//! One store, one key, some processes, the requests that are sent to them, and the time that passes meanwhile.
+//! One store, one key, some processes, the requests that are sent to them, and the time that passes
+//! meanwhile.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -28,8 +29,8 @@ pub(super) enum Act {
     Flush,
     /// Has its effect, and is dropped before it completes.
     Drop,
-    /// Has its effect, and panics outside the handler. Shuttle takes a real panic for a failure of the model, so the flight
-    /// is told what `Lead::drop` would tell it.
+    /// Has its effect, and panics outside the handler. Shuttle takes a real panic for a failure of
+    /// the model, so the flight is told what `Lead::drop` would tell it.
     Panic,
 }
 
@@ -38,7 +39,8 @@ pub(super) enum Act {
 pub(super) enum Time {
     /// It stands still.
     Still,
-    /// It passes, half a lease a step, and nobody keeps leases: every process stands still between its steps.
+    /// It passes, half a lease a step, and nobody keeps leases: every process stands still between
+    /// its steps.
     Passes,
     /// It passes, and before every step the leases are looked after that are to be kept.
     Kept,
@@ -74,7 +76,8 @@ pub(super) struct Inner {
     processes: Vec<Arc<Flights>>,
     waiters: Arc<Places>,
     pub(super) on_abandoned: OnAbandoned,
-    // The model's own notes are no part of what is checked: the standard library's locks add no schedules.
+    // The model's own notes are no part of what is checked: the standard library's locks add no
+    // schedules.
     notes: std::sync::Mutex<Notes>,
 }
 
@@ -86,7 +89,8 @@ pub(super) struct Notes {
     answered: usize,
     /// The last attempt that is known to have been won.
     pub(super) last_won: u32,
-    /// How many handlers are about to begin: between the look at their lease and their beginning no time passes.
+    /// How many handlers are about to begin: between the look at their lease and their beginning no
+    /// time passes.
     pub(super) beginning: usize,
     /// How often the store has forgotten everything.
     pub(super) flushed: usize,
@@ -96,7 +100,8 @@ pub(super) struct Notes {
 }
 
 impl World {
-    /// A world in which the requests that win do `acts`, one after the other, and those after them complete.
+    /// A world in which the requests that win do `acts`, one after the other, and those after them
+    /// complete.
     pub(super) fn new(on_abandoned: OnAbandoned, processes: usize, acts: &[Act]) -> Self {
         let clock = ManualClock::new();
         let waiters = Arc::new(Places::new(1_024, 1_024));
@@ -146,7 +151,8 @@ impl World {
         self.send(&vec![usize::MAX; requests], time)
     }
 
-    /// Sends requests that stay and requests whose clients leave when they have waited in vain once, twice, …
+    /// Sends requests that stay and requests whose clients leave when they have waited in vain
+    /// once, twice, …
     pub(super) fn run_with_leavers(&self, stay: usize, leave: usize) -> Vec<Answer> {
         let patience: Vec<_> = (1..=leave).chain(vec![usize::MAX; stay]).collect();
         self.send(&patience, Time::Still)
@@ -191,7 +197,8 @@ impl World {
         }
     }
 
-    /// Renews what is to be kept. Nothing is ever lost then, so a claim that is fenced has not been carried out, or has been ended by its own execution.
+    /// Renews what is to be kept. Nothing is ever lost then, so a claim that is fenced has not been
+    /// carried out, or has been ended by its own execution.
     async fn keep_leases(&self) {
         for flights in &self.0.processes {
             for claim in flights.kept() {

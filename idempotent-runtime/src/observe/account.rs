@@ -13,8 +13,8 @@ use crate::{
     response::{Code, Reason},
 };
 
-/// What is to be told of a request, if anybody listens, looks at its span or counts. It is told when it is dropped, with the outcome that
-/// was written last.
+/// What is to be told of a request, if anybody listens, looks at its span or counts. It is told
+/// when it is dropped, with the outcome that was written last.
 #[derive(Default)]
 pub(crate) struct Account(Option<Box<Facts>>);
 

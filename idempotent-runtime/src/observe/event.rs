@@ -15,7 +15,8 @@ pub struct Event<'a> {
     pub handler: &'static str,
     /// The request's method.
     pub method: &'a Method,
-    /// The pattern of its route, such as `/orders/{id}`. `None` where no route matched, and the handler is the default service.
+    /// The pattern of its route, such as `/orders/{id}`. `None` where no route matched, and the
+    /// handler is the default service.
     pub route: Option<&'a str>,
     /// How it ended.
     pub outcome: Outcome,
@@ -23,9 +24,11 @@ pub struct Event<'a> {
     pub code: Option<Code>,
     /// Which attempt at its key it was, counted from 1. `None` where nothing was claimed for it.
     pub attempt: Option<u32>,
-    /// What tells its key from others. `None` where there is no key, or its address was not found out.
+    /// What tells its key from others. `None` where there is no key, or its address was not found
+    /// out.
     pub key: Option<KeyHash>,
-    /// How long it took, from when the attribute saw it until now, right before its response is sent. It includes the rest.
+    /// How long it took, from when the attribute saw it until now, right before its response is
+    /// sent. It includes the rest.
     pub took: Duration,
     /// How long it waited for another execution with its key.
     pub waited: Duration,
@@ -35,7 +38,8 @@ pub struct Event<'a> {
     pub completion: Duration,
 }
 
-/// Stands for a key in logs: eight hexadecimal digits of its entry's [`Address`], from which the key cannot be computed.
+/// Stands for a key in logs: eight hexadecimal digits of its entry's [`Address`], from which the
+/// key cannot be computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 4]);
 

@@ -10,19 +10,23 @@ use std::{
 
 use super::{Event, Outcome, Sample};
 
-/// Hears how each request ended: for audit logs and metrics. Set by [`IdempotencyBuilder::listener`](crate::IdempotencyBuilder::listener).
+/// Hears how each request ended: for audit logs and metrics. Set by
+/// [`IdempotencyBuilder::listener`](crate::IdempotencyBuilder::listener).
 ///
 /// Functions and closures are listeners, and so is an `Arc` of one.
 pub trait Listener: Send + Sync + 'static {
-    /// A request to an annotated handler has ended. Called once for each, but for requests with a safe method.
+    /// A request to an annotated handler has ended. Called once for each, but for requests with a
+    /// safe method.
     ///
-    /// It is called on the worker that serves the request, before the response is sent: it should be quick, must not block, and hands
-    /// on what takes longer. An execution whose client is gone is told when it has ended. Where this panics, the panic is caught and
-    /// logged, once for each outcome, and the request goes on as if nothing had happened.
+    /// It is called on the worker that serves the request, before the response is sent: it should
+    /// be quick, must not block, and hands on what takes longer. An execution whose client is gone
+    /// is told when it has ended. Where this panics, the panic is caught and logged, once for each
+    /// outcome, and the request goes on as if nothing had happened.
     fn heard(&self, event: &Event<'_>);
 
-    /// What goes on at this moment, told every twelfth of a lease from the first execution on, on a thread of its own. While this has not
-    /// returned it is not told again. Default: nothing is done. Where this panics, the panic is caught and logged.
+    /// What goes on at this moment, told every twelfth of a lease from the first execution on, on a
+    /// thread of its own. While this has not returned it is not told again. Default: nothing is
+    /// done. Where this panics, the panic is caught and logged.
     fn sampled(&self, sample: &Sample) {
         let _ = sample;
     }

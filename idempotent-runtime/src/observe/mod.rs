@@ -1,8 +1,9 @@
 //! What an application may hear of its requests: one event each, told when the request has ended.
 //!
-//! The account of a request goes where the request goes: with the future that answers it, and then with its execution. It is
-//! told when it is dropped, so whoever hangs up, panics or dies on the way, there is one event and not two. Its span says the same, and so do
-//! the counts of an admin scope. Where nobody listens, looks at the span or counts, it is nothing.
+//! The account of a request goes where the request goes: with the future that answers it, and then
+//! with its execution. It is told when it is dropped, so whoever hangs up, panics or dies on the
+//! way, there is one event and not two. Its span says the same, and so do the counts of an admin
+//! scope. Where nobody listens, looks at the span or counts, it is nothing.
 
 mod account;
 #[cfg(feature = "admin")]

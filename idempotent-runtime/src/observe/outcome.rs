@@ -4,30 +4,34 @@ use crate::response::Code;
 
 /// How a request to an annotated handler ended. Its name never changes its meaning.
 ///
-/// The handler ran to its end under [`Executed`](Self::Executed), [`NotStored`](Self::NotStored), [`Panicked`](Self::Panicked),
-/// [`Fenced`](Self::Fenced) and, unless its client left, [`Unprotected`](Self::Unprotected).
+/// The handler ran to its end under [`Executed`](Self::Executed), [`NotStored`](Self::NotStored),
+/// [`Panicked`](Self::Panicked), [`Fenced`](Self::Fenced) and, unless its client left,
+/// [`Unprotected`](Self::Unprotected).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
     /// `executed`: the handler ran. Its response is stored, or is one that `replay` does not store.
     Executed,
-    /// `not_stored`: the handler ran, and its client was told that the response is not stored: it was too long, a stream, or
-    /// the store failed.
+    /// `not_stored`: the handler ran, and its client was told that the response is not stored: it
+    /// was too long, a stream, or the store failed.
     NotStored,
     /// `panicked`: the handler panicked.
     Panicked,
-    /// `fenced`: the handler ran and had lost its claim when it ended. Its client got the winner's response where there is one.
+    /// `fenced`: the handler ran and had lost its claim when it ended. Its client got the winner's
+    /// response where there is one.
     Fenced,
-    /// `never_began`: an extractor refused the request, so the handler did not run and the key is free.
+    /// `never_began`: an extractor refused the request, so the handler did not run and the key is
+    /// free.
     NeverBegan,
-    /// `unprotected`: there was no key, and the endpoint does not require one; or the store failed, and the application runs handlers
-    /// all the same.
+    /// `unprotected`: there was no key, and the endpoint does not require one; or the store failed,
+    /// and the application runs handlers all the same.
     Unprotected,
     /// `reconciled`: the application said how an execution ended that had died, with a response.
     Reconciled,
     /// `replayed`: the response was stored before.
     Replayed,
-    /// `joined`: the request waited for an execution, in this process or another, and got its response.
+    /// `joined`: the request waited for an execution, in this process or another, and got its
+    /// response.
     Joined,
     /// `in_progress`: the execution that it waited for still runs, or too many wait.
     InProgress,
@@ -51,9 +55,11 @@ pub enum Outcome {
     ShuttingDown,
     /// `body_too_large`: the body is longer than the limit.
     BodyTooLarge,
-    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per second.
+    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per
+    /// second.
     BodyTimeout,
-    /// `rejected`: the application did not say who is calling, the body could not be read, or the store has no transactions.
+    /// `rejected`: the application did not say who is calling, the body could not be read, or the
+    /// store has no transactions.
     Rejected,
     /// `left`: the client hung up before anything was run for it.
     Left,

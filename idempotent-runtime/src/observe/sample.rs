@@ -4,19 +4,23 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::idempotency::Idempotency;
 
-/// What goes on under one [`Idempotency`] at a moment, and what has happened in its background so far.
+/// What goes on under one [`Idempotency`] at a moment, and what has happened in its background so
+/// far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// Executions running now, counted from before their claim until their response is recorded or their key given back.
+    /// Executions running now, counted from before their claim until their response is recorded or
+    /// their key given back.
     pub running: usize,
-    /// Requests of this process, under whichever [`Idempotency`], that wait now: for an execution, or for the rest of their bodies.
+    /// Requests of this process, under whichever [`Idempotency`], that wait now: for an execution,
+    /// or for the rest of their bodies.
     pub waiting: usize,
     /// Leases renewed so far.
     pub renewals: u64,
     /// Renewals that the store has failed so far; each is tried again.
     pub failed_renewals: u64,
-    /// How many responses have been left to be stored in the background so far, because the store failed for too long.
+    /// How many responses have been left to be stored in the background so far, because the store
+    /// failed for too long.
     pub background_completions: u64,
     /// What the [`MemoryStore`](crate::MemoryStore) holds, if that is the store.
     pub memory: Option<MemoryUse>,
@@ -57,7 +61,8 @@ impl Background {
 }
 
 impl Idempotency {
-    /// What goes on now. It costs a few counters and, with a [`MemoryStore`](crate::MemoryStore), a look at each of its 64 maps.
+    /// What goes on now. It costs a few counters and, with a [`MemoryStore`](crate::MemoryStore), a
+    /// look at each of its 64 maps.
     pub fn sample(&self) -> Sample {
         self.0.sample()
     }

@@ -6,7 +6,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::idempotency::Inner;
 
-/// Tells one application's listener, on a thread that may block. A listener that has not done with a sample misses the next ones.
+/// Tells one application's listener, on a thread that may block. A listener that has not done with
+/// a sample misses the next ones.
 #[derive(Default)]
 pub(crate) struct Sampling(Option<JoinHandle<()>>);
 

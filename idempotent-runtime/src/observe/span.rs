@@ -12,7 +12,8 @@ use tracing::{
 use super::{Event, KeyHash};
 use crate::policy::Policy;
 
-/// The span of `request`, inside the caller's. None where nobody looks at the level `debug`: then nothing has been computed.
+/// The span of `request`, inside the caller's. None where nobody looks at the level `debug`: then
+/// nothing has been computed.
 pub(super) fn open(policy: &Policy, request: &HttpRequest) -> Span {
     // Without a subscriber the macro computes its fields, for the log crate.
     if LevelFilter::current() < LevelFilter::DEBUG {
@@ -46,7 +47,8 @@ pub(super) fn begins(span: &Span, attempt: u32) {
     span.record("attempt", attempt);
 }
 
-/// Logs how the request has ended, in its span, before that says so too: whoever looks at no span's end sees it here.
+/// Logs how the request has ended, in its span, before that says so too: whoever looks at no span's
+/// end sees it here.
 pub(super) fn log(span: &Span, event: &Event<'_>) {
     if span.is_none() {
         return;

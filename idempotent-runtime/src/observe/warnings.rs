@@ -1,6 +1,7 @@
 //! Warnings of keys that an operator may have to look at, one per key and handler.
 //!
-//! A client may retry such a key for as long as it likes, so what has been warned of is remembered: a bounded number of hashes.
+//! A client may retry such a key for as long as it likes, so what has been warned of is remembered:
+//! a bounded number of hashes.
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -1,8 +1,10 @@
 //! Which operation of a document is which handler's.
 //!
-//! A document does not say what an operation was made of, so operations are compared with what utoipa says of each handler. What is
-//! documented in the same words is only told apart where utoipa has named the handler's module in a tag. Nothing is guessed: handlers
-//! and operations that are connected by equal words are clear if all these handlers have one policy and there is no operation more than handlers.
+//! A document does not say what an operation was made of, so operations are compared with what
+//! utoipa says of each handler. What is documented in the same words is only told apart where
+//! utoipa has named the handler's module in a tag. Nothing is guessed: handlers and operations that
+//! are connected by equal words are clear if all these handlers have one policy and there is no
+//! operation more than handlers.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +47,8 @@ struct Pair<'a> {
 }
 
 impl Operations {
-    /// Looks at the operations of `openapi` whose path starts with `under`, and at the handlers of the module `within`.
+    /// Looks at the operations of `openapi` whose path starts with `under`, and at the handlers of
+    /// the module `within`.
     pub(super) fn find(openapi: &OpenApi, within: Option<&str>, under: Option<&str>) -> Self {
         let handlers = handlers(within);
         let mut found = Operations::default();
@@ -81,7 +84,8 @@ impl Operations {
         }
     }
 
-    /// Operations with a tag that names a module are of that module's handlers. For all others these handlers are taken.
+    /// Operations with a tag that names a module are of that module's handlers. For all others
+    /// these handlers are taken.
     fn decide(&mut self, pairs: Vec<Pair<'_>>) {
         let (named, mut others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|pair| pair.named);
         let operations: BTreeSet<_> = named.iter().map(|pair| (pair.path, pair.method)).collect();
@@ -195,7 +199,8 @@ fn names_module(tag: &str, module: &str) -> bool {
     !tag.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
 }
 
-/// Takes out of `pairs` all that share an operation or a handler with `first`, or with one that does.
+/// Takes out of `pairs` all that share an operation or a handler with `first`, or with one that
+/// does.
 fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
     let mut connected = vec![first];
     let mut next = 0;

@@ -1,7 +1,8 @@
-//! What OpenAPI documents say of annotated handlers (feature `openapi`, with [utoipa](https://docs.rs/utoipa) 6).
+//! What OpenAPI documents say of annotated handlers (feature `openapi`, with
+//! [utoipa](https://docs.rs/utoipa) 6).
 //!
-//! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in whichever order, is documented as idempotent without
-//! being described a second time:
+//! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in whichever order,
+//! is documented as idempotent without being described a second time:
 //!
 //! ```
 //! use actix_web::{HttpResponse, post};
@@ -31,27 +32,33 @@
 //! An operation gets
 //!
 //! 1. the header parameter, required or optional, with its format and an example;
-//! 2. the refusals that its policy can give, below what is already documented for their status: a schema, and an example for
-//!    each code, which is what the server sends;
+//! 2. the refusals that its policy can give, below what is already documented for their status: a
+//!    schema, and an example for each code, which is what the server sends;
 //! 3. the headers `Idempotent-Replayed` and `Idempotency-Stored`, on the responses that are stored;
-//! 4. the extension `x-idempotency`: what clients may rely on, the time for which keys are kept above all, which section 2.3 of the IETF
-//!    draft asks a resource to publish.
+//! 4. the extension `x-idempotency`: what clients may rely on, the time for which keys are kept
+//!    above all, which section 2.3 of the IETF draft asks a resource to publish.
 //!
-//! [`Policies`] is for applications without settings of their own; [`Documentation::of`] an [`Idempotency`] describes header,
-//! formats, statuses and limits as they are set there, and is also for documents that are put together at run time (`utoipa-actix-web`).
+//! [`Policies`] is for applications without settings of their own; [`Documentation::of`] an
+//! [`Idempotency`] describes header, formats, statuses and limits as they are set there, and is
+//! also for documents that are put together at run time (`utoipa-actix-web`).
 //!
 //! # Which operation is whose
 //!
-//! A document does not say which function an operation was made of. An operation is taken for a handler's when it has its method, its
-//! path, perhaps below a prefix (`nest`, `context_path`, scopes), and all that utoipa says of the handler, `operation_id` included. So:
+//! A document does not say which function an operation was made of. An operation is taken for a
+//! handler's when it has its method, its path, perhaps below a prefix (`nest`, `context_path`,
+//! scopes), and all that utoipa says of the handler, `operation_id` included. So:
 //!
-//! - Handlers of the same name and path in different modules are told apart by what their documentation says, or by the tag that
-//!   utoipa gives to what it is handed by its path (`paths(v1::create)`), or that a nested document gets.
-//! - Where that does not tell them apart, nothing is documented: [`Documentation::add_to`] returns an error that names the operations, and
-//!   [`Policies`] logs it. OpenAPI wants each operation to have an `operation_id` of its own; with one, everything is clear. Or
-//!   [`within`](Documentation::within) and [`under`](Documentation::under) say what belongs together.
+//! - Handlers of the same name and path in different modules are told apart by what their
+//!   documentation says, or by the tag that utoipa gives to what it is handed by its path
+//!   (`paths(v1::create)`), or that a nested document gets.
+//! - Where that does not tell them apart, nothing is documented: [`Documentation::add_to`] returns
+//!   an error that names the operations, and [`Policies`] logs it. OpenAPI wants each operation to
+//!   have an `operation_id` of its own; with one, everything is clear. Or
+//!   [`within`](Documentation::within) and [`under`](Documentation::under) say what belongs
+//!   together.
 //! - A modifier that changes operations goes after this one.
-//! - A handler that is declared inside a function, or described with `impl_for`, is not found. [`unprotected`] tells of it.
+//! - A handler that is declared inside a function, or described with `impl_for`, is not found.
+//!   [`unprotected`] tells of it.
 
 mod described;
 mod extension;
@@ -72,8 +79,8 @@ use crate::Idempotency;
 use matching::{Found, Operations};
 use terms::Terms;
 
-/// Documents every annotated handler of the process, with the settings of an application that has set nothing:
-/// `#[openapi(modifiers(&Policies))]`.
+/// Documents every annotated handler of the process, with the settings of an application that has
+/// set nothing: `#[openapi(modifiers(&Policies))]`.
 ///
 /// What it cannot tell apart it leaves as it is, and logs.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +115,8 @@ pub struct Documentation {
 }
 
 impl Documentation {
-    /// By the settings of `idempotency`. A format of refusals of the application's own is called for the examples.
+    /// By the settings of `idempotency`. A format of refusals of the application's own is called
+    /// for the examples.
     ///
     /// [`Documentation::default`] is by the settings of an application that has set nothing.
     pub fn of(idempotency: &Idempotency) -> Self {
@@ -122,16 +130,19 @@ impl Documentation {
         self
     }
 
-    /// Of operations whose path starts with `prefix` only, such as those of a scope that has an [`Idempotency`] of its own: `/v1`.
+    /// Of operations whose path starts with `prefix` only, such as those of a scope that has an
+    /// [`Idempotency`] of its own: `/v1`.
     pub fn under(mut self, prefix: impl Into<String>) -> Self {
         self.under = Some(prefix.into());
         self
     }
 
-    /// Describes the operations of annotated handlers as idempotent. Those that are described so already stay as they are.
+    /// Describes the operations of annotated handlers as idempotent. Those that are described so
+    /// already stay as they are.
     ///
     /// # Errors
-    /// Where operations cannot be told apart; they are left as they are, and all others are described.
+    /// Where operations cannot be told apart; they are left as they are, and all others are
+    /// described.
     pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
         let found = self.find(openapi);
         for Found { path, method, entry } in &found.clear {
@@ -172,7 +183,8 @@ impl Modify for Documentation {
 /// assert_eq!(unprotected(&Api::openapi()), []);
 /// ```
 ///
-/// The document may have been described by [`Documentation`] before, or not. An operation that cannot be told from another one is among them.
+/// The document may have been described by [`Documentation`] before, or not. An operation that
+/// cannot be told from another one is among them.
 pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
     let mut found = Operations::find(openapi, None, None);
     found.uncovered.append(&mut found.unclear);
@@ -189,7 +201,8 @@ pub struct Unprotected {
     pub method: &'static str,
     /// Its path in the document.
     pub path: String,
-    /// The annotated handlers that are documented in the same words, if that is why it is not clear.
+    /// The annotated handlers that are documented in the same words, if that is why it is not
+    /// clear.
     pub handlers: Vec<&'static str>,
 }
 
@@ -203,7 +216,8 @@ impl fmt::Display for Unprotected {
     }
 }
 
-/// Operations of a document that cannot be told apart, so that nothing is said of their idempotency.
+/// Operations of a document that cannot be told apart, so that nothing is said of their
+/// idempotency.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct Ambiguous {

@@ -1,6 +1,7 @@
 //! The refusals that a policy can give, below what is documented for their status already.
 //!
-//! Each one is taken from the response that the server would send, so statuses, formats and examples are its own.
+//! Each one is taken from the response that the server would send, so statuses, formats and
+//! examples are its own.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +82,8 @@ impl Sample {
     }
 }
 
-/// The schema of the application's format, by its name in the components; `None` for one that only the application knows.
+/// The schema of the application's format, by its name in the components; `None` for one that only
+/// the application knows.
 fn schema(components: &mut Components, terms: &Terms) -> Option<Ref> {
     let (name, schema) = match terms.refusals.format.0 {
         Format::Problem => (Problem::name(), Problem::schema()),
@@ -92,7 +94,8 @@ fn schema(components: &mut Components, terms: &Terms) -> Option<Ref> {
     Some(Ref::from_schema_name(name))
 }
 
-/// What is documented for a status so far: under itself, or, since an entry of its own takes precedence, under `4XX` or `default`.
+/// What is documented for a status so far: under itself, or, since an entry of its own takes
+/// precedence, under `4XX` or `default`.
 fn documented(operation: &Operation, components: Option<&Components>, status: &str) -> Response {
     let class = format!("{}XX", &status[..1]);
     let names = [status, &class, "default"];

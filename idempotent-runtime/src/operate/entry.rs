@@ -11,14 +11,15 @@ use crate::{
     store::{Inspection, Record, Standing},
 };
 
-/// What is known of one entry, by the store's clock. Of the request and its response it tells neither key nor body.
+/// What is known of one entry, by the store's clock. Of the request and its response it tells
+/// neither key nor body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
     /// Where it lives: what it can be looked up by again.
     pub address: Address,
-    /// 1, and one more for every time that the request was run again because an execution had died. Also of what is completed; the memory store shows
-    /// 255 for more than that then.
+    /// 1, and one more for every time that the request was run again because an execution had died.
+    /// Also of what is completed; the memory store shows 255 for more than that then.
     pub attempt: u32,
     /// What has become of its request.
     pub state: EntryState,
@@ -34,7 +35,8 @@ pub struct Entry {
 pub enum EntryState {
     /// It runs, as far as anybody knows.
     Running {
-        /// How long it is until it would be given up, unless its process goes on renewing its lease.
+        /// How long it is until it would be given up, unless its process goes on renewing its
+        /// lease.
         lease_left: Duration,
     },
     /// Its execution died without an outcome: its lease has run out.
@@ -44,14 +46,16 @@ pub enum EntryState {
     },
     /// It has run.
     Completed {
-        /// The response's status. `None`: there is no response to be replayed, or it is a step's value.
+        /// The response's status. `None`: there is no response to be replayed, or it is a step's
+        /// value.
         status: Option<StatusCode>,
         /// How many bytes are recorded.
         bytes: usize,
         /// For how long it will still be replayed.
         left: Duration,
     },
-    /// Nobody knows whether it has had its effect: that was recorded, or what is recorded cannot be read.
+    /// Nobody knows whether it has had its effect: that was recorded, or what is recorded cannot be
+    /// read.
     Unknown {
         /// How many bytes are recorded.
         bytes: usize,

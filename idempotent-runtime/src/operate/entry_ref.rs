@@ -5,12 +5,14 @@ use crate::{
     request::{Address, EntryName},
 };
 
-/// One entry: by the [`EntryName`] of its key, or by its [`Address`], as a list of entries shows it.
+/// One entry: by the [`EntryName`] of its key, or by its [`Address`], as a list of entries shows
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub enum EntryRef<'a> {
     /// By what its address is made of, and the application's namespace.
     Name(&'a EntryName),
-    /// By where it lives in the store, also if another namespace has put it there: an address does not say whose it is.
+    /// By where it lives in the store, also if another namespace has put it there: an address does
+    /// not say whose it is.
     Address(Address),
 }
 
@@ -26,7 +28,8 @@ impl From<Address> for EntryRef<'_> {
     }
 }
 
-/// A step is nothing by itself: without it, or with another value, its key's request would go on as if it had run, or had not.
+/// A step is nothing by itself: without it, or with another value, its key's request would go on as
+/// if it had run, or had not.
 const A_STEP: &str = "a step of a key lives there, which goes with its key, whose address begins alike";
 
 impl EntryRef<'_> {

@@ -33,7 +33,8 @@ pub enum EntryError {
     /// The cursor is none that the store has given. Nothing was done.
     #[error("this is no cursor of the store's")]
     Cursor,
-    /// The store failed, or cannot be looked into. Unless it is [`StoreError::Undone`] it may have been done, and asking again tells.
+    /// The store failed, or cannot be looked into. Unless it is [`StoreError::Undone`] it may have
+    /// been done, and asking again tells.
     #[error("the entry could not be looked at, or not be forgotten")]
     Store(#[source] StoreError),
 }
@@ -48,10 +49,13 @@ impl From<StoreError> for EntryError {
 }
 
 impl Idempotency {
-    /// Looks at the entry of a key: what has become of its request, and until when that is known. `None`: nobody has used the key, or it is free again.
+    /// Looks at the entry of a key: what has become of its request, and until when that is known.
+    /// `None`: nobody has used the key, or it is free again.
     ///
-    /// For people, not for decisions: what it says may be over when it is read. Nothing is changed by it, no claim waits for it, and neither the
-    /// request nor the response is told. The store is asked, never a `local_cache`; what this process's holds is dropped if the store says otherwise.
+    /// For people, not for decisions: what it says may be over when it is read. Nothing is changed
+    /// by it, no claim waits for it, and neither the request nor the response is told. The store is
+    /// asked, never a `local_cache`; what this process's holds is dropped if the store says
+    /// otherwise.
     ///
     /// ```
     /// use actix_web::http::Method;
@@ -69,7 +73,8 @@ impl Idempotency {
     /// ```
     ///
     /// # Errors
-    /// A key that is not one, and what the store says: one of the application's own may not have [`Store::inspect`](crate::Store::inspect).
+    /// A key that is not one, and what the store says: one of the application's own may not have
+    /// [`Store::inspect`](crate::Store::inspect).
     pub async fn inspect<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Option<Entry>, EntryError> {
         let address = entry.into().address(&self.0.settings).map_err(EntryError::Key)?;
         Ok(self.look(address).await?.map(|found| Entry::of(&found)))

@@ -5,12 +5,15 @@ use std::{fmt, str::FromStr};
 use super::{EntryState, digits};
 use crate::{request::PartsHasher, store::Inspection};
 
-/// Which entry was seen at an address, and in which state: what [`forget`](crate::Idempotency::forget) is told, so that it takes nothing else.
+/// Which entry was seen at an address, and in which state: what
+/// [`forget`](crate::Idempotency::forget) is told, so that it takes nothing else.
 ///
-/// It is another one once anything has become of the entry that a look would tell: another execution has claimed the key, the request has completed, its lease
-/// has run out, its response has expired. Renewals and the passing of time do not change it, nor does which process looks.
+/// It is another one once anything has become of the entry that a look would tell: another
+/// execution has claimed the key, the request has completed, its lease has run out, its response
+/// has expired. Renewals and the passing of time do not change it, nor does which process looks.
 ///
-/// It is shown as 16 hexadecimal digits, and parsed from them. They are part of a hash, and reveal nothing with which an execution could be ended.
+/// It is shown as 16 hexadecimal digits, and parsed from them. They are part of a hash, and reveal
+/// nothing with which an execution could be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryVersion(u64);
 

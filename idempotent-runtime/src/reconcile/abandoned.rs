@@ -10,10 +10,11 @@ use crate::{
     request::{self, Key},
 };
 
-/// An execution that died without an outcome, as far as it is known: through the retry that has found it.
+/// An execution that died without an outcome, as far as it is known: through the retry that has
+/// found it.
 ///
-/// The retry is the same request as far as the endpoint's scope and fingerprint can tell: the same key, by the same caller, with the same
-/// body unless a fingerprint function says otherwise.
+/// The retry is the same request as far as the endpoint's scope and fingerprint can tell: the same
+/// key, by the same caller, with the same body unless a fingerprint function says otherwise.
 pub struct AbandonedExecution {
     pub(crate) execution: Execution,
     pub(crate) key: Key,
@@ -32,14 +33,17 @@ impl AbandonedExecution {
         self.key.as_str()
     }
 
-    /// How many attempts have been made. The last of them is this one; those before it were found abandoned too.
+    /// How many attempts have been made. The last of them is this one; those before it were found
+    /// abandoned too.
     ///
-    /// A takeover that came to no end counts, whether its handler began or not: the process died, or this was asked and brought no answer.
+    /// A takeover that came to no end counts, whether its handler began or not: the process died,
+    /// or this was asked and brought no answer.
     pub fn attempt(&self) -> u32 {
         self.execution.attempt - 1
     }
 
-    /// The key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has given the handler for `name`.
+    /// The key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has
+    /// given the handler for `name`.
     pub fn derive_key(&self, name: &str) -> String {
         request::derived_key(self.execution.hold.address, name)
     }
@@ -59,7 +63,8 @@ impl AbandonedExecution {
         &self.body
     }
 
-    /// The retry, with its headers and the application's data. Its payload has been read: see [`body`](Self::body).
+    /// The retry, with its headers and the application's data. Its payload has been read: see
+    /// [`body`](Self::body).
     pub fn request(&self) -> &HttpRequest {
         &self.request
     }

@@ -31,10 +31,12 @@ pub enum Resolved {
     NotFound,
     /// The request runs, as far as anybody knows. Nothing was done.
     Running {
-        /// How long it is until it would be given up, unless its process goes on renewing its lease.
+        /// How long it is until it would be given up, unless its process goes on renewing its
+        /// lease.
         lease_left: Duration,
     },
-    /// The request has its outcome: a response, or that there is none to be replayed. Nothing was done.
+    /// The request has its outcome: a response, or that there is none to be replayed. Nothing was
+    /// done.
     Settled,
 }
 
@@ -56,7 +58,8 @@ pub enum ResolveError {
         "a response of status {0} cannot be recorded so: 204, 205 and 304 have no body, and 1xx is no outcome"
     )]
     Status(StatusCode),
-    /// The store failed, or cannot end entries by hand. Unless it is [`StoreError::Undone`] it may have been done, and asking again tells.
+    /// The store failed, or cannot end entries by hand. Unless it is [`StoreError::Undone`] it may
+    /// have been done, and asking again tells.
     #[error("the entry could not be ended")]
     Store(#[from] StoreError),
 }
@@ -65,15 +68,20 @@ pub enum ResolveError {
 const TRIES: usize = 8;
 
 impl Idempotency {
-    /// Ends a key by hand whose outcome is unknown: for an operator who has found out what became of the request.
+    /// Ends a key by hand whose outcome is unknown: for an operator who has found out what became
+    /// of the request.
     ///
-    /// With [`Rerun`](Resolution::Rerun) the key is free, and the next request with it runs as a first attempt, whatever its body is. With
-    /// [`Refuse`](Resolution::Refuse) it is `outcome_unknown`, also under `abandoned = "rerun"` and whatever `reconcile` would say. With
-    /// [`Complete`](Resolution::Complete) every retry gets that response as a replay, whatever its status is.
+    /// With [`Rerun`](Resolution::Rerun) the key is free, and the next request with it runs as a
+    /// first attempt, whatever its body is. With [`Refuse`](Resolution::Refuse) it is
+    /// `outcome_unknown`, also under `abandoned = "rerun"` and whatever `reconcile` would say. With
+    /// [`Complete`](Resolution::Complete) every retry gets that response as a replay, whatever its
+    /// status is.
     ///
-    /// It is done only where nobody runs the request any more and no outcome is recorded: the execution was found dead, its lease has run
-    /// out, or what is recorded says that nothing is known, or cannot be read. Otherwise the entry stays as it is, and the answer says why.
-    /// What is recorded so is kept for as long as the store would have remembered the entry: `ttl` after the lease's end.
+    /// It is done only where nobody runs the request any more and no outcome is recorded: the
+    /// execution was found dead, its lease has run out, or what is recorded says that nothing is
+    /// known, or cannot be read. Otherwise the entry stays as it is, and the answer says why. What
+    /// is recorded so is kept for as long as the store would have remembered the entry: `ttl` after
+    /// the lease's end.
     ///
     /// ```
     /// use actix_web::{HttpResponse, http::Method};
@@ -94,20 +102,25 @@ impl Idempotency {
     ///
     /// # What to know
     ///
-    /// - It is one atomic step of the store. Of two operators, or of an operator and whoever claims or completes the key, one comes
-    ///   first and the other is told so. It ends whatever has no outcome when it comes: where executions that died are run again, that may be a later attempt
-    ///   than the one that you looked at.
-    /// - An execution that only seemed to have died loses its claim by this. It cannot record anything, and begins no checkpoint; its client gets
-    ///   what was recorded here. What it does otherwise, it does.
-    /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) stay: a request with the same body that is run again
-    ///   finds them, and its derived keys are the same. [`forget`](Self::forget) drops them.
-    /// - All processes on the store see it with the next request: no `local_cache` holds what this can end.
-    /// - It may be called while the process drains, and on any process that has the store and the namespace, with or without a server. A record that
-    ///   a newer release has written cannot be read by an older one: let the newest one do it.
+    /// - It is one atomic step of the store. Of two operators, or of an operator and whoever claims
+    ///   or completes the key, one comes first and the other is told so. It ends whatever has no
+    ///   outcome when it comes: where executions that died are run again, that may be a later
+    ///   attempt than the one that you looked at.
+    /// - An execution that only seemed to have died loses its claim by this. It cannot record
+    ///   anything, and begins no checkpoint; its client gets what was recorded here. What it does
+    ///   otherwise, it does.
+    /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) stay:
+    ///   a request with the same body that is run again finds them, and its derived keys are the
+    ///   same. [`forget`](Self::forget) drops them.
+    /// - All processes on the store see it with the next request: no `local_cache` holds what this
+    ///   can end.
+    /// - It may be called while the process drains, and on any process that has the store and the
+    ///   namespace, with or without a server. A record that a newer release has written cannot be
+    ///   read by an older one: let the newest one do it.
     ///
     /// # Errors
-    /// A key or a response that cannot be recorded, and what the store says: one of the application's own may not have
-    /// [`Store::resolve`](crate::Store::resolve).
+    /// A key or a response that cannot be recorded, and what the store says: one of the
+    /// application's own may not have [`Store::resolve`](crate::Store::resolve).
     pub async fn resolve<'a>(
         &self,
         entry: impl Into<EntryRef<'a>>,
@@ -122,7 +135,8 @@ impl Idempotency {
         Ok(resolved)
     }
 
-    /// Ends the entry, also where what is recorded says nothing: that record is replaced, and no other that may have come in between.
+    /// Ends the entry, also where what is recorded says nothing: that record is replaced, and no
+    /// other that may have come in between.
     async fn end(&self, address: Address, outcome: Option<Record>) -> Result<Resolved, StoreError> {
         let store = &self.0.store;
         let token = store.token().map_err(CallError::into_error)?;

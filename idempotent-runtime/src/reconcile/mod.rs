@@ -1,4 +1,5 @@
-//! What becomes of executions that died without an outcome, where the application or an operator can find out.
+//! What becomes of executions that died without an outcome, where the application or an operator
+//! can find out.
 
 mod abandoned;
 mod by_hand;
@@ -14,9 +15,11 @@ pub use by_hand::{ResolveError, Resolved};
 pub enum Resolution {
     /// It had no effect, or one that may happen again: the handler is run.
     Rerun,
-    /// It cannot be told: the request is `outcome_unknown`, for as long as a response would have been replayed.
+    /// It cannot be told: the request is `outcome_unknown`, for as long as a response would have
+    /// been replayed.
     Refuse,
-    /// It had its effect, and this is its response: recorded, whatever its status and the endpoint's `replay` are, and replayed.
+    /// It had its effect, and this is its response: recorded, whatever its status and the
+    /// endpoint's `replay` are, and replayed.
     Complete(HttpResponse),
 }
 

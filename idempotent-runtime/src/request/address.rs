@@ -1,4 +1,5 @@
-//! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal and the key, with its last bit cleared.
+//! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal
+//! and the key, with its last bit cleared.
 
 use std::{
     fmt,
@@ -14,10 +15,11 @@ use crate::policy::Scope;
 
 /// The address of a stored entry: 32 bytes that reveal neither the key nor the principal.
 ///
-/// Two requests share an address only if namespace, scope, principal and key are all the same: the parts are
-/// length-prefixed before they are hashed, whatever characters they hold.
+/// Two requests share an address only if namespace, scope, principal and key are all the same: the
+/// parts are length-prefixed before they are hashed, whatever characters they hold.
 ///
-/// It is shown as 64 hexadecimal digits, and parsed from them. The first eight are the [`KeyHash`](crate::KeyHash) of events and log lines.
+/// It is shown as 64 hexadecimal digits, and parsed from them. The first eight are the
+/// [`KeyHash`](crate::KeyHash) of events and log lines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address([u8; 32]);
 
@@ -50,7 +52,8 @@ const BEGINNING: usize = 16;
 const LAST: usize = 31;
 const OF_A_STEP: u8 = 1;
 
-/// Folded in two before it is hashed: it is a hash already, and is looked up several times a request.
+/// Folded in two before it is hashed: it is a hash already, and is looked up several times a
+/// request.
 impl Hash for Address {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let (low, high) = self.0.split_at(16);
@@ -128,8 +131,8 @@ pub(crate) fn address(namespace: &str, place: &Place<'_>, principal: &Principal,
 /// The domain of what is derived from an address.
 const DERIVED: u8 = 16;
 
-/// A key that stands for `name` at `address`, and at no other, in the form of a UUID of version 8 (RFC 9562). It tells nothing of what the
-/// address was made of.
+/// A key that stands for `name` at `address`, and at no other, in the form of a UUID of version 8
+/// (RFC 9562). It tells nothing of what the address was made of.
 pub(crate) fn derived_key(address: Address, name: &str) -> String {
     let mut hasher = PartsHasher::new(DERIVED);
     hasher.parts(&[&address.0, name.as_bytes()]);
@@ -140,8 +143,9 @@ pub(crate) fn derived_key(address: Address, name: &str) -> String {
 /// The domain of the addresses of steps.
 const STEP: u8 = 17;
 
-/// Where the entry of the step `name` lives: apart for every execution's address, every request made there, and every name. It begins like the
-/// execution's, so that all steps of a key can be found by it, and its last bit is set, as no key's is.
+/// Where the entry of the step `name` lives: apart for every execution's address, every request
+/// made there, and every name. It begins like the execution's, so that all steps of a key can be
+/// found by it, and its last bit is set, as no key's is.
 pub(crate) fn step(execution: Identity, name: &str) -> Address {
     let mut hasher = PartsHasher::new(STEP);
     hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
@@ -169,7 +173,8 @@ impl<'a> Target<'a> {
         Target { request, method: request.method(), path: NormalPath::of(request.path()), pattern }
     }
 
-    /// Where a key is unique that this request carries. A handler without a pattern, a default service, has its path for one.
+    /// Where a key is unique that this request carries. A handler without a pattern, a default
+    /// service, has its path for one.
     pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
         let Target { method, path, pattern, .. } = self;
         match scope {

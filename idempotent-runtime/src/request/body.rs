@@ -1,4 +1,5 @@
-//! Reads the whole body before anything is claimed, within a limit of bytes, of silence, and at a rate that is no dripping.
+//! Reads the whole body before anything is claimed, within a limit of bytes, of silence, and at a
+//! rate that is no dripping.
 
 use std::{
     cell::Cell,
@@ -34,7 +35,8 @@ pub(crate) enum BodyError {
 /// Slowest rate over a time limit, in bytes per second, that is not taken for dripping.
 const SLOWEST: u128 = 512;
 
-/// Reads all of `payload`, which `headers` announce. `time` is how long nothing may arrive, and the time over which the rate counts.
+/// Reads all of `payload`, which `headers` announce. `time` is how long nothing may arrive, and the
+/// time over which the rate counts.
 ///
 /// What is not here yet is waited for in a `place`, and is not read where there is none.
 pub(crate) async fn read<P>(
@@ -49,7 +51,8 @@ pub(crate) async fn read<P>(
     }
     let arrived = Cell::new(0);
     let mut whole = pin!(collect(payload, limit, &arrived));
-    // What has arrived already needs no timer and no place. actix decodes what came with the head once the handler has been polled.
+    // What has arrived already needs no timer and no place. actix decodes what came with the head
+    // once the handler has been polled.
     for _ in 0..2 {
         if let Some(read) = poll_once(whole.as_mut()).await {
             return read;
@@ -81,8 +84,8 @@ async fn in_time(
     }
 }
 
-/// Limits on the time of a body: how long nothing may arrive, and how much has to. A timer is set per stretch of time and not per
-/// chunk: when it fires, what has arrived decides.
+/// Limits on the time of a body: how long nothing may arrive, and how much has to. A timer is set
+/// per stretch of time and not per chunk: when it fires, what has arrived decides.
 struct Watch<'a> {
     time: Duration,
     arrived: &'a Cell<usize>,

@@ -18,14 +18,16 @@ pub enum KeyFormat {
     Any,
     /// A hyphenated UUID of any version, 36 characters (`8e03978e-40d5-43dd-bc93-6894a57f9324`).
     ///
-    /// Capitals and small letters are one key, which is told in small letters (RFC 9562, section 4).
+    /// Capitals and small letters are one key, which is told in small letters (RFC 9562, section
+    /// 4).
     Uuid,
 }
 
 /// A valid key: 1 to 255 visible ASCII characters or spaces.
 ///
-/// It owns its text, in one allocation of exactly its length: a slice of the header would keep the connection's read
-/// buffer alive for as long as the handler runs. `Debug` does not print the text, so that no log line holds it.
+/// It owns its text, in one allocation of exactly its length: a slice of the header would keep the
+/// connection's read buffer alive for as long as the handler runs. `Debug` does not print the text,
+/// so that no log line holds it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key(Box<str>);
 
@@ -60,8 +62,9 @@ pub(crate) enum KeyError {
 
 /// Reads the key from the header called `name`.
 ///
-/// The key is an RFC 8941 string, whose parameters are ignored, or the same characters bare. Both forms of the same
-/// characters are the same key (draft-ietf-httpapi-idempotency-key-header-07, section 2; Stripe sends it bare).
+/// The key is an RFC 8941 string, whose parameters are ignored, or the same characters bare. Both
+/// forms of the same characters are the same key (draft-ietf-httpapi-idempotency-key-header-07,
+/// section 2; Stripe sends it bare).
 pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat) -> Result<Key, KeyError> {
     let mut lines = headers.get_all(name);
     let line = lines.next().ok_or(KeyError::Missing)?;

@@ -1,4 +1,5 @@
-//! What identifies a request: its key, where its entry lives, who sends it, what it asks for, and its body.
+//! What identifies a request: its key, where its entry lives, who sends it, what it asks for, and
+//! its body.
 
 mod address;
 pub(crate) mod body;

@@ -10,10 +10,12 @@ use super::{
     key::{KeyFormat, parse_key},
 };
 
-/// Names the entry of a key by what its address is made of: the endpoint's scope, who called, and the key.
+/// Names the entry of a key by what its address is made of: the endpoint's scope, who called, and
+/// the key.
 ///
-/// The rest is the [`Idempotency`](crate::Idempotency)'s own: its namespace, and what its keys look like. A key is written as a client writes it in
-/// the header, quoted or bare. Of `fingerprint` nothing is asked: a key belongs to one request.
+/// The rest is the [`Idempotency`](crate::Idempotency)'s own: its namespace, and what its keys look
+/// like. A key is written as a client writes it in the header, quoted or bare. Of `fingerprint`
+/// nothing is asked: a key belongs to one request.
 ///
 /// ```
 /// use actix_web::http::Method;
@@ -40,15 +42,16 @@ enum Named {
 }
 
 impl EntryName {
-    /// An entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the prefixes of the scopes that it is in: what
-    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives. A handler that has none, a default service, is named by
-    /// the request's path.
+    /// An entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the prefixes
+    /// of the scopes that it is in: what
+    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives. A handler that
+    /// has none, a default service, is named by the request's path.
     pub fn endpoint(method: Method, pattern: impl Into<String>, key: impl Into<String>) -> Self {
         Self::new(Named::Endpoint(method, NormalPath::of_pattern(pattern.into())), key)
     }
 
-    /// An entry of `scope = "resource"`. `path` is the request's, without the query, in any spelling: as
-    /// RFC 3986 (section 6.2.2) normalises it, `/al%69ce` is `/alice`.
+    /// An entry of `scope = "resource"`. `path` is the request's, without the query, in any
+    /// spelling: as RFC 3986 (section 6.2.2) normalises it, `/al%69ce` is `/alice`.
     pub fn resource(method: Method, path: impl Into<String>, key: impl Into<String>) -> Self {
         Self::new(Named::Resource(method, NormalPath::of(&path.into()).into_owned()), key)
     }
@@ -67,7 +70,8 @@ impl EntryName {
         EntryName { place, principal: Principal::anonymous(), key: key.into() }
     }
 
-    /// Who has called, where the application's [`principal`](crate::IdempotencyBuilder::principal) tells that. Otherwise nobody in particular.
+    /// Who has called, where the application's [`principal`](crate::IdempotencyBuilder::principal)
+    /// tells that. Otherwise nobody in particular.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principal = principal;

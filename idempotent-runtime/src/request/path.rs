@@ -1,9 +1,9 @@
 //! A path in its normal form (RFC 3986, section 6.2.2).
 //!
-//! Unreserved characters are written as themselves, and hexadecimal digits as capitals. A character that no path may
-//! hold, though clients send it, is percent-encoded. Reserved characters stay as they were sent: `%2F` is no slash.
-//! Dot segments stay too, since actix routes them like any other segment. A path with a percent sign
-//! that encodes nothing stays as a whole as it was sent.
+//! Unreserved characters are written as themselves, and hexadecimal digits as capitals. A character
+//! that no path may hold, though clients send it, is percent-encoded. Reserved characters stay as
+//! they were sent: `%2F` is no slash. Dot segments stay too, since actix routes them like any other
+//! segment. A path with a percent sign that encodes nothing stays as a whole as it was sent.
 
 use std::{borrow::Cow, fmt::Write, ops::Deref};
 
@@ -24,7 +24,8 @@ impl<'a> NormalPath<'a> {
         NormalPath(Cow::Owned(normal))
     }
 
-    /// The normal form of `pattern`: without a placeholder it is a path, and with one it is as it is written.
+    /// The normal form of `pattern`: without a placeholder it is a path, and with one it is as it
+    /// is written.
     pub(crate) fn of_pattern(pattern: String) -> NormalPath<'static> {
         let is_normal = pattern.contains('{') || first_unusual(pattern.as_bytes()).is_none();
         if is_normal { NormalPath(Cow::Owned(pattern)) } else { NormalPath::of(&pattern).into_owned() }
@@ -54,8 +55,8 @@ fn first_unusual(path: &[u8]) -> Option<usize> {
     })
 }
 
-/// Whether a percent sign encodes nothing. Such a path has no other spelling: what is decoded beside
-/// the sign could be read together with it.
+/// Whether a percent sign encodes nothing. Such a path has no other spelling: what is decoded
+/// beside the sign could be read together with it.
 fn is_malformed(path: &[u8]) -> bool {
     (0..path.len()).any(|at| path[at] == b'%' && encoded(&path[at + 1..]).is_none())
 }
@@ -91,7 +92,8 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// Characters that may stand in a path as they are, those among them that are delimiters elsewhere in a URI included.
+/// Characters that may stand in a path as they are, those among them that are delimiters elsewhere
+/// in a URI included.
 fn is_of_a_path(byte: u8) -> bool {
     is_unreserved(byte) || b":/?#[]@!$&'()*+,;=".contains(&byte)
 }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// Who is calling, as bytes that are the same for every request of one caller: an account id, a tenant and user.
+/// Who is calling, as bytes that are the same for every request of one caller: an account id, a
+/// tenant and user.
 ///
-/// Part of the address: two principals with the same key have two entries. The bytes are hashed, never stored or logged.
+/// Part of the address: two principals with the same key have two entries. The bytes are hashed,
+/// never stored or logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal(Option<Box<[u8]>>);
 

@@ -111,7 +111,8 @@ async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Capt
 
 /// A body of which a part has been read already.
 ///
-/// actix forgets what it has not sent yet when a body fails, so an error waits until the rest has been sent.
+/// actix forgets what it has not sent yet when a body fails, so an error waits until the rest has
+/// been sent.
 struct Resumed {
     size: BodySize,
     read: Option<Bytes>,

@@ -1,4 +1,5 @@
-//! The sentences of refusals: what happened and what to do next, with the header, the limit and the setting in force.
+//! The sentences of refusals: what happened and what to do next, with the header, the limit and the
+//! setting in force.
 
 use std::{borrow::Cow, fmt, time::Duration};
 

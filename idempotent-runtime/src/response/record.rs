@@ -1,6 +1,8 @@
-//! The stored record, version 1: a version byte, a CRC-32 of the rest (little-endian), and the outcome in postcard's format.
+//! The stored record, version 1: a version byte, a CRC-32 of the rest (little-endian), and the
+//! outcome in postcard's format.
 //!
-//! What cannot be read, because it is damaged or of a version to come, is no record: its outcome is unknown.
+//! What cannot be read, because it is damaged or of a version to come, is no record: its outcome is
+//! unknown.
 
 use std::borrow::Cow;
 
@@ -42,7 +44,8 @@ struct Stored<'a> {
     body: Option<Raw<'a>>,
 }
 
-/// Bytes that are written at once. serde writes a slice of them one by one; what is written is the same.
+/// Bytes that are written at once. serde writes a slice of them one by one; what is written is the
+/// same.
 #[derive(Deserialize)]
 struct Raw<'a>(&'a [u8]);
 

@@ -29,7 +29,8 @@ pub enum Code {
     KeyReused,
     /// `in_progress`: the first execution still runs.
     InProgress,
-    /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be read.
+    /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be
+    /// read.
     OutcomeUnknown,
     /// `response_not_stored`: the effect happened, its response was not kept.
     ResponseNotStored,
@@ -43,11 +44,13 @@ pub enum Code {
     TooManyKeys,
     /// `shutting_down`: the server accepts no new keys.
     ShuttingDown,
-    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per second.
+    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per
+    /// second.
     BodyTimeout,
 }
 
-/// What never changes about a code: its name, status, title, the page that tells of it, and when to retry (seconds).
+/// What never changes about a code: its name, status, title, the page that tells of it, and when to
+/// retry (seconds).
 struct Facts(&'static str, StatusCode, &'static str, &'static str, Retry);
 
 enum Retry {
@@ -272,8 +275,10 @@ impl ProblemFormat {
     /// `{"error": "Idempotency-Key required"}`: the title alone, as `application/json`.
     pub const Simple: ProblemFormat = ProblemFormat(Format::Simple);
 
-    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added where the refusal has one, and so is the
-    /// header of [`should_retry_header`](crate::IdempotencyBuilder::should_retry_header) where that is wanted.
+    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added
+    /// where the refusal has one, and so is the header of
+    /// [`should_retry_header`](crate::IdempotencyBuilder::should_retry_header) where that is
+    /// wanted.
     pub fn custom(format: impl Fn(&Refusal<'_>) -> HttpResponse + Send + Sync + 'static) -> Self {
         ProblemFormat(Format::Custom(std::sync::Arc::new(format)))
     }
@@ -333,8 +338,8 @@ impl RefusalSettings {
         if self.should_retry_header && !refusal.retryable() {
             add(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        // What remains of a body that is not read to its end must not be taken for the next request; and a server that shuts down
-        // is to be left for another one.
+        // What remains of a body that is not read to its end must not be taken for the next
+        // request; and a server that shuts down is to be left for another one.
         if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout | Code::ShuttingDown) {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }

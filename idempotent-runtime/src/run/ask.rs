@@ -42,7 +42,8 @@ struct Claiming<H> {
     executing: Executing,
 }
 
-/// Asks the store for a claim. One that is answered at once cannot be dropped half-way, and needs no future.
+/// Asks the store for a claim. One that is answered at once cannot be dropped half-way, and needs
+/// no future.
 pub(super) fn ask<H, Args>(mut job: Job<H>, lead: Lead) -> Told<H>
 where
     H: Handler<Args>,
@@ -116,8 +117,8 @@ impl<H> Claiming<H> {
         }
     }
 
-    /// A claim has been won, and that was heard so late that its lease may have run out since: it is renewed first. Where it has been lost, the
-    /// store is asked again.
+    /// A claim has been won, and that was heard so late that its lease may have run out since: it
+    /// is renewed first. Where it has been lost, the store is asked again.
     async fn late<Args>(mut self, attempt: u32) -> Told<H>
     where
         H: Handler<Args>,
@@ -222,8 +223,8 @@ async fn given_back<H>(
     Err(Code::ShuttingDown.into())
 }
 
-/// Gives back a claim under which nothing has run. What was taken over from an execution that died is left to its lease, or the next attempt would not
-/// be told.
+/// Gives back a claim under which nothing has run. What was taken over from an execution that died
+/// is left to its lease, or the next attempt would not be told.
 async fn release_unused<H>(job: &Job<H>, hold: Hold, attempt: u32) {
     if attempt == 1 {
         execution::give_back(&job.app, job.policy, hold).await;

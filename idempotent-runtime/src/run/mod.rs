@@ -31,7 +31,8 @@ use crate::{
     store::{Origin, Record},
 };
 
-/// Answers `request`: runs `handler` if it is the first of its key, and replays its response if it is not.
+/// Answers `request`: runs `handler` if it is the first of its key, and replays its response if it
+/// is not.
 pub async fn run<H, Args>(
     policy: &'static Policy,
     request: HttpRequest,
@@ -91,7 +92,8 @@ where
     }
 }
 
-/// Runs the request of `key`, or replays its response: from memory, if it is there, without asking anybody.
+/// Runs the request of `key`, or replays its response: from memory, if it is there, without asking
+/// anybody.
 async fn once<H, Args>(
     policy: &'static Policy,
     app: &Idempotency,

@@ -44,7 +44,8 @@ where
                     None => enter(*job),
                 }
             }
-            // It goes on leading: those who follow it need not be woken for what is not an answer yet, and do not ask each for itself.
+            // It goes on leading: those who follow it need not be woken for what is not an answer
+            // yet, and do not ask each for itself.
             Asked::Elsewhere(mut job, lead, lease_left) => {
                 job.account.waits();
                 let lead = wait_elsewhere(&job, lead, lease_left, &mut deadline, &mut changes).await;
@@ -73,8 +74,9 @@ impl Deadline {
         (Instant::now() < at).then_some(at)
     }
 
-    /// The deadline for the answer to somebody else's claim. Who waits for no execution waits for that all the same, for as long as for the answer to a
-    /// claim of its own: nobody knows yet that anything runs.
+    /// The deadline for the answer to somebody else's claim. Who waits for no execution waits for
+    /// that all the same, for as long as for the answer to a claim of its own: nobody knows yet
+    /// that anything runs.
     fn of_claim(&mut self, store_answers: Duration) -> Instant {
         let waitless = self.wait.is_zero();
         self.at() + if waitless { store_answers } else { Duration::ZERO }
@@ -113,8 +115,8 @@ async fn follow(
     }
 }
 
-/// Waits until the other node's claim may have changed; gives the flight back, to ask again. This future may be dropped: it holds
-/// the flight and a place, no claim.
+/// Waits until the other node's claim may have changed; gives the flight back, to ask again. This
+/// future may be dropped: it holds the flight and a place, no claim.
 async fn wait_elsewhere<H>(
     job: &Job<H>,
     lead: Lead,
@@ -123,7 +125,8 @@ async fn wait_elsewhere<H>(
     changes: &mut Changes,
 ) -> Result<Lead, Reason> {
     let Some(at) = deadline.left() else {
-        // Those who follow do not wait either, where none of them may: they need not ask one after the other.
+        // Those who follow do not wait either, where none of them may: they need not ask one after
+        // the other.
         let waitless = job.policy.wait.is_zero();
         lead.end(if waitless {
             Ending::Settled(job.identity.fingerprint, Code::InProgress.into())

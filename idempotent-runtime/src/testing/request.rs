@@ -66,8 +66,9 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The body that has to be refused with the key of the first one. If not set it is the first one, and a little more: where a fingerprint
-    /// of the application's own does not look at that, set it.
+    /// The body that has to be refused with the key of the first one. If not set it is the first
+    /// one, and a little more: where a fingerprint of the application's own does not look at that,
+    /// set it.
     #[must_use]
     pub fn other_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.other_body = Some(body.into());
@@ -102,8 +103,8 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The status by which a `problem_format` of the application's own refuses a key that was used with another request; 409 or 422 if not
-    /// set.
+    /// The status by which a `problem_format` of the application's own refuses a key that was used
+    /// with another request; 409 or 422 if not set.
     #[must_use]
     pub fn reused_status(mut self, status: StatusCode) -> Self {
         self.reused = vec![status];
@@ -120,8 +121,9 @@ impl<'a> Request<'a> {
 
     /// Sends it again and again, and finds nothing wrong: see [the module](super).
     ///
-    /// `effects` says how many effects there have been so far, however you count them: the length of a list, `SELECT count(*)`. What it is
-    /// before does not matter. It is asked right after the answers: where an effect comes later (a task, a queue), let it wait for that.
+    /// `effects` says how many effects there have been so far, however you count them: the length
+    /// of a list, `SELECT count(*)`. What it is before does not matter. It is asked right after the
+    /// answers: where an effect comes later (a task, a queue), let it wait for that.
     ///
     /// # Panics
     /// With a list of what is wrong.
@@ -185,7 +187,8 @@ pub(super) fn new_key() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// A body that says something else: JSON has a member more, a form a field more, and any other body a letter.
+/// A body that says something else: JSON has a member more, a form a field more, and any other body
+/// a letter.
 fn another_body(body: &[u8]) -> Vec<u8> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(mut object)) => {

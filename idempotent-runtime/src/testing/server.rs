@@ -20,13 +20,15 @@ use super::Request;
 /// More than one: what workers do not share shows.
 const WORKERS: usize = 4;
 
-/// A running server, on a free port of the loopback interface and in a thread of its own. Stopped when dropped.
+/// A running server, on a free port of the loopback interface and in a thread of its own. Stopped
+/// when dropped.
 pub struct Server {
     at: io::Result<SocketAddr>,
     running: Option<(ServerHandle, JoinHandle<()>)>,
 }
 
-/// Serves an application on four workers. `app` is what [`HttpServer::new`] takes: it makes the application, once for each worker.
+/// Serves an application on four workers. `app` is what [`HttpServer::new`] takes: it makes the
+/// application, once for each worker.
 ///
 /// Where the server cannot be started, every request says so.
 pub fn serve<T, B>(app: impl Fn() -> App<T> + Clone + Send + 'static) -> Server
@@ -101,7 +103,8 @@ impl fmt::Debug for Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some((handle, thread)) = self.running.take() {
-            // The command is sent when `stop` is called; the thread ends when the server has stopped.
+            // The command is sent when `stop` is called; the thread ends when the server has
+            // stopped.
             drop(handle.stop(false));
             let _ = thread.join();
         }

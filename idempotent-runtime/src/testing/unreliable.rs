@@ -69,7 +69,8 @@ impl Default for UnreliableStore {
 }
 
 impl<S: Store> UnreliableStore<S> {
-    /// A store that keeps keys where `make` says, which makes an empty store each time: `|| MemoryStore::builder().clock(clock.clone()).build()`.
+    /// A store that keeps keys where `make` says, which makes an empty store each time:
+    /// `|| MemoryStore::builder().clock(clock.clone()).build()`.
     pub fn new(make: impl Fn() -> S + Send + Sync + 'static) -> Self {
         let inner = watch::Sender::new(Arc::new(make()));
         UnreliableStore(Arc::new(Shared { make: Box::new(make), inner, behaviour: watch::Sender::default() }))
@@ -80,7 +81,8 @@ impl<S: Store> UnreliableStore<S> {
         self.0.behaviour.send_replace(behaviour);
     }
 
-    /// Forgets all keys at once, those of running executions too, as a server does that is restarted without its data.
+    /// Forgets all keys at once, those of running executions too, as a server does that is
+    /// restarted without its data.
     pub fn forget(&self) {
         self.0.inner.send_replace(Arc::new((self.0.make)()));
     }

@@ -32,7 +32,8 @@ pub(crate) struct Begun<DB: Database> {
     turn: Option<DB::Turn>,
 }
 
-/// How many transactions are open, one inside the other, where the handler has left only the execution's own.
+/// How many transactions are open, one inside the other, where the handler has left only the
+/// execution's own.
 const ONE: usize = 1;
 
 /// How a transaction has come to its end without a record.

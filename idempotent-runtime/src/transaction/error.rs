@@ -8,11 +8,13 @@ use sqlx::{Error, error::DatabaseError};
 
 /// What a database said no to, as a handler's error: `?` makes it of a `sqlx::Error`.
 ///
-/// A conflict with another transaction (a serialization failure, a deadlock, a lock that was not to be had), a connection that was lost and a database
-/// that does not answer are 503 with `Retry-After`: nothing was kept, the key is free, and the same request may succeed. Anything else
-/// is a 500. Neither tells the client what the database said; the log does.
+/// A conflict with another transaction (a serialization failure, a deadlock, a lock that was not to
+/// be had), a connection that was lost and a database that does not answer are 503 with
+/// `Retry-After`: nothing was kept, the key is free, and the same request may succeed. Anything
+/// else is a 500. Neither tells the client what the database said; the log does.
 ///
-/// A handler with an error type of its own decides its status itself. Whichever 5xx it is, everything is rolled back.
+/// A handler with an error type of its own decides its status itself. Whichever 5xx it is,
+/// everything is rolled back.
 ///
 /// In a handler without `transaction` it is an error like any other of the handler's: what had been
 /// written before stands, so `replay` decides about its answer.
@@ -72,7 +74,8 @@ impl Failure {
         match &*code {
             // PostgreSQL: serialization failure, deadlock, lock not available.
             "40001" | "40P01" | "55P03" => Failure::Conflict,
-            // Connection exceptions, too few resources, an operator's intervention, a server that has become a standby.
+            // Connection exceptions, too few resources, an operator's intervention, a server that
+            // has become a standby.
             _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
                 Failure::Unavailable
             }

@@ -20,11 +20,11 @@ use super::{
 };
 use crate::response::OwnAnswer;
 
-/// The transaction in which the handler's rows, its claim and its response commit: an argument of a handler with
-/// `#[idempotent(…, transaction)]`.
+/// The transaction in which the handler's rows, its claim and its response commit: an argument of a
+/// handler with `#[idempotent(…, transaction)]`.
 ///
-/// It dereferences to the sqlx connection, so every query runs on `&mut *tx`. It is begun before the handler and ended after it, by
-/// what the handler answers:
+/// It dereferences to the sqlx connection, so every query runs on `&mut *tx`. It is begun before
+/// the handler and ended after it, by what the handler answers:
 ///
 /// | the handler | its rows | its response | a retry |
 /// | --- | --- | --- | --- |
@@ -33,26 +33,32 @@ use crate::response::OwnAnswer;
 /// | answers any other 4xx | taken back | stored | gets that response |
 /// | dies with its process or its database | taken back | – | runs, when the claim's lease has run out |
 ///
-/// The store has to be a `PostgresStore` or a `SqliteStore` in the handler's own database; the transaction is on a connection of
-/// the pool that the store was made with. With any other store the handler is not run and the request is a 500.
+/// The store has to be a `PostgresStore` or a `SqliteStore` in the handler's own database; the
+/// transaction is on a connection of the pool that the store was made with. With any other store
+/// the handler is not run and the request is a 500.
 ///
 /// # What to know
 ///
-/// - A handler has one. It is not sent to another thread, and what outlives the handler with it gets nothing committed.
+/// - A handler has one. It is not sent to another thread, and what outlives the handler with it
+///   gets nothing committed.
 /// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business. Where it has
 ///   ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
-///   `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing is
-///   kept and the key is free. After a `COMMIT` of the handler's own what it did stands, and the key
-///   is `outcome_unknown`; where the process dies in between, a retry runs it again.
-/// - SQLite refuses what a handler runs after that. PostgreSQL carries it out: what runs there after
-///   a `ROLLBACK` of the handler's own is not part of the transaction, and each retry runs it again.
+///   `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing
+///   is kept and the key is free. After a `COMMIT` of the handler's own what it did stands, and the
+///   key is `outcome_unknown`; where the process dies in between, a retry runs it again.
+/// - SQLite refuses what a handler runs after that. PostgreSQL carries it out: what runs there
+///   after a `ROLLBACK` of the handler's own is not part of the transaction, and each retry runs it
+///   again.
 /// - In SQLite the commit and rollback hooks of its connection are taken for it, and removed
 ///   afterwards.
-/// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the handler answers with
-///   [`TransactionError`], as `?` on a `sqlx::Error` does; the key is free again.
-/// - An isolation level above `READ COMMITTED` (`SET TRANSACTION ISOLATION LEVEL …` as the first statement) works for handlers that take less
-///   than a third of the lease: renewing it changes the row that the commit has to change.
-/// - In SQLite transactions run one after the other: a handler holds up every other claim on the file for as long as it runs.
+/// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the
+///   handler answers with [`TransactionError`], as `?` on a `sqlx::Error` does; the key is free
+///   again.
+/// - An isolation level above `READ COMMITTED` (`SET TRANSACTION ISOLATION LEVEL …` as the first
+///   statement) works for handlers that take less than a third of the lease: renewing it changes
+///   the row that the commit has to change.
+/// - In SQLite transactions run one after the other: a handler holds up every other claim on the
+///   file for as long as it runs.
 ///
 /// ```
 /// # #[cfg(feature = "postgres")] mod with_postgres {

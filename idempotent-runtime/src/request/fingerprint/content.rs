@@ -23,8 +23,9 @@ pub(super) enum Kind {
 impl Content {
     /// What the headers say of the body; `None` if it has to be compared raw.
     ///
-    /// That is so for every type that is not a [`Kind`], for two types, for a type with a repeated parameter, and for a
-    /// body that is not in UTF-8 or that is encoded: its bytes do not mean what they seem to.
+    /// That is so for every type that is not a [`Kind`], for two types, for a type with a repeated
+    /// parameter, and for a body that is not in UTF-8 or that is encoded: its bytes do not mean
+    /// what they seem to.
     pub(super) fn of(headers: &HeaderMap) -> Option<Content> {
         let mut types = headers.get_all(CONTENT_TYPE);
         let mime: Mime = types.next()?.to_str().ok()?.parse().ok()?;
@@ -39,7 +40,8 @@ impl Content {
         self.mime.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str())
     }
 
-    /// Adds the media type and those of its parameters that are neither `charset=utf-8` nor the boundary.
+    /// Adds the media type and those of its parameters that are neither `charset=utf-8` nor the
+    /// boundary.
     pub(super) fn hash(&self, hasher: &mut PartsHasher) {
         hasher.part(self.mime.essence_str().as_bytes());
         hasher.count(self.parameters().count());
@@ -63,8 +65,8 @@ fn repeats_a_parameter(mime: &Mime) -> bool {
 }
 
 impl Kind {
-    /// JSON is what the WHATWG MIME Sniffing standard calls a JSON MIME type: `application/json`, `text/json`, and
-    /// any `+json`.
+    /// JSON is what the WHATWG MIME Sniffing standard calls a JSON MIME type: `application/json`,
+    /// `text/json`, and any `+json`.
     fn of(mime: &Mime) -> Option<Kind> {
         match (mime.essence_str(), mime.suffix()) {
             ("application/json" | "text/json", _) => Some(Kind::Json),

@@ -6,7 +6,8 @@ use percent_encoding::percent_decode;
 
 use super::PartsHasher;
 
-/// Adds the fields of an `application/x-www-form-urlencoded` body, in their order, names and values decoded.
+/// Adds the fields of an `application/x-www-form-urlencoded` body, in their order, names and values
+/// decoded.
 ///
 /// Every body has fields, so this cannot fail.
 pub(super) fn hash_fields(hasher: &mut PartsHasher, body: &[u8]) {
@@ -16,7 +17,8 @@ pub(super) fn hash_fields(hasher: &mut PartsHasher, body: &[u8]) {
     }
 }
 
-/// The fields as the WHATWG URL standard parses them, but as bytes: nothing is replaced that is not UTF-8.
+/// The fields as the WHATWG URL standard parses them, but as bytes: nothing is replaced that is not
+/// UTF-8.
 ///
 /// An empty field is none, and a name without `=` has an empty value.
 pub(crate) fn fields(body: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {

@@ -14,13 +14,15 @@ const MAX_DEPTH: usize = 128;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The canonical form of a JSON text, in which member order, white space, and the forms of numbers and escapes do not
-/// count.
+/// The canonical form of a JSON text, in which member order, white space, and the forms of numbers
+/// and escapes do not count.
 ///
-/// `None` if it has none and has to be compared raw: it is not JSON (RFC 8259), is nested deeper than 128, starts
-/// with a byte order mark, or has an object with a repeated member, which different readers read differently.
+/// `None` if it has none and has to be compared raw: it is not JSON (RFC 8259), is nested deeper
+/// than 128, starts with a byte order mark, or has an object with a repeated member, which
+/// different readers read differently.
 ///
-/// Differs from RFC 8785 where a double does not say exactly what was written: see [`write_number`].
+/// Differs from RFC 8785 where a double does not say exactly what was written: see
+/// [`write_number`].
 pub(crate) fn canonical(body: &[u8]) -> Option<Vec<u8>> {
     if body.starts_with(BYTE_ORDER_MARK) {
         return None;
@@ -35,7 +37,8 @@ pub(crate) fn canonical(body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Writes events without white space, in the order in which they come, and notes which objects have to be sorted.
+/// Writes events without white space, in the order in which they come, and notes which objects have
+/// to be sorted.
 struct Writer<'a> {
     out: Vec<u8>,
     open: Vec<Open>,

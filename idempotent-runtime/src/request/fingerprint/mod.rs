@@ -3,17 +3,19 @@
 //! The fingerprint is SHA-256 over a version byte and length-prefixed parts:
 //!
 //! 1. what the scope leaves out of the address, as a number and as many parts;
-//! 2. the caller's credentials, where no principal is configured: how many values there are, and of each its kind, name and bytes;
-//! 3. the headers that the endpoint names, those that are there: how many lines, and the name and the value of each;
+//! 2. the caller's credentials, where no principal is configured: how many values there are, and of
+//!    each its kind, name and bytes;
+//! 3. the headers that the endpoint names, those that are there: how many lines, and the name and
+//!    the value of each;
 //! 4. how the rest is compared, and the rest:
 //!    - raw: query string, `Content-Type`, `Content-Encoding`, body, byte for byte;
-//!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or [`multipart`]; raw where
-//!      a body's meaning is not known, and where it is encoded;
+//!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or
+//!      [`multipart`]; raw where a body's meaning is not known, and where it is encoded;
 //!    - by a function of the application: what it returns.
 //!
-//! Each way to compare has a tag of its own, so what is compared in one way never equals what is compared in
-//! another. What goes into a version never changes after its release; the golden values in the tests say so. A new
-//! version is a new byte.
+//! Each way to compare has a tag of its own, so what is compared in one way never equals what is
+//! compared in another. What goes into a version never changes after its release; the golden values
+//! in the tests say so. A new version is a new byte.
 
 mod content;
 pub(crate) mod form;
@@ -36,7 +38,8 @@ use content::{Content, Kind};
 /// The first version of the algorithm. Addresses have another byte.
 const VERSION_1: u8 = 2;
 
-/// The fingerprint of a request: 32 bytes that are the same for two requests only if they ask for the same.
+/// The fingerprint of a request: 32 bytes that are the same for two requests only if they ask for
+/// the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestFingerprint([u8; 32]);
 
@@ -62,8 +65,8 @@ impl fmt::Debug for RequestFingerprint {
 
 /// The fingerprint of `request`, whose whole body is `body`.
 ///
-/// `scope_parts` is what the scope leaves out of the address. `credentials` are the caller's where no
-/// principal is configured, so that nobody gets another caller's response.
+/// `scope_parts` is what the scope leaves out of the address. `credentials` are the caller's where
+/// no principal is configured, so that nobody gets another caller's response.
 pub(crate) fn fingerprint(
     policy: &Policy,
     request: &HttpRequest,
@@ -87,8 +90,8 @@ pub(crate) fn fingerprint(
     RequestFingerprint(hasher.finish())
 }
 
-/// Adds the headers with these names. One that is not there adds nothing, so that an endpoint may come to name another one while keys are
-/// alive. A name is in small letters.
+/// Adds the headers with these names. One that is not there adds nothing, so that an endpoint may
+/// come to name another one while keys are alive. A name is in small letters.
 fn hash_headers(hasher: &mut PartsHasher, headers: &HeaderMap, names: &[&str]) {
     let named = |name| headers.iter().filter(move |(header, _)| header.as_str() == name);
     hasher.count(names.iter().map(|name| named(*name).count()).sum());

@@ -1,9 +1,10 @@
 //! A multipart form by its parts.
 //!
-//! The body is taken apart here and not by a streaming parser: those forgive (a preamble, an epilogue, folded
-//! headers, text behind a closing quote), and what they skip would not count. Here every byte either counts or is
-//! framing. A body with anything unusual in it is compared raw, and unusual is whatever two readers may take for two
-//! things: a header or a parameter that is there twice, a backslash in a file name, a length that is not the content's.
+//! The body is taken apart here and not by a streaming parser: those forgive (a preamble, an
+//! epilogue, folded headers, text behind a closing quote), and what they skip would not count. Here
+//! every byte either counts or is framing. A body with anything unusual in it is compared raw, and
+//! unusual is whatever two readers may take for two things: a header or a parameter that is there
+//! twice, a backslash in a file name, a length that is not the content's.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderName};
 
@@ -52,7 +53,8 @@ pub(super) fn hash_parts(hasher: &mut PartsHasher, parts: &[Part<'_>]) {
     }
 }
 
-/// Where `delimiter` is in `text`. Linear, since nothing but the first byte of a delimiter is a carriage return.
+/// Where `delimiter` is in `text`. Linear, since nothing but the first byte of a delimiter is a
+/// carriage return.
 fn find(text: &[u8], delimiter: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = text[from..].iter().position(|&byte| byte == b'\r') {
@@ -118,8 +120,8 @@ fn header(line: &[u8]) -> Option<(HeaderName, &str)> {
     Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value)).filter(|_| is_text)
 }
 
-/// A parameter's name as a label. One that ends in an asterisk has a character set of its own, which a form must not
-/// use (RFC 7578, section 4.2).
+/// A parameter's name as a label. One that ends in an asterisk has a character set of its own,
+/// which a form must not use (RFC 7578, section 4.2).
 fn label(parameter: &str) -> Option<String> {
     match parameter.to_ascii_lowercase() {
         name if name.ends_with('*') => None,
@@ -135,7 +137,8 @@ fn split_token(text: &str) -> Option<(&str, &str)> {
     (!token.is_empty()).then_some((token, rest))
 }
 
-/// A token, or what stands between two quotes, and what follows it. A backslash escapes for one reader and stands for itself for another.
+/// A token, or what stands between two quotes, and what follows it. A backslash escapes for one
+/// reader and stands for itself for another.
 fn split_value(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').filter(|(value, _)| !value.contains('\\')),

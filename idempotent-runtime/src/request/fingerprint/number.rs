@@ -1,14 +1,16 @@
 //! A JSON number as its canonical text.
 
-/// Doubles have at most 17 significant digits in their shortest form, so a number with more is never exact.
+/// Doubles have at most 17 significant digits in their shortest form, so a number with more is
+/// never exact.
 const MORE_THAN_17_DIGITS: u64 = 100_000_000_000_000_000;
 
 /// Appends the canonical text of a JSON number.
 ///
-/// A number with a fraction or an exponent is written in RFC 8785's form if its double says exactly what was
-/// written: if the shortest decimal that reads back as that double is the decimal that was written. Everything else
-/// is written as it stands, so that two different amounts never look equal. An integer stands in RFC 8785's form
-/// already up to 2^53; beyond, its own digits count. The one exception is `-0`, which is `0`.
+/// A number with a fraction or an exponent is written in RFC 8785's form if its double says exactly
+/// what was written: if the shortest decimal that reads back as that double is the decimal that was
+/// written. Everything else is written as it stands, so that two different amounts never look
+/// equal. An integer stands in RFC 8785's form already up to 2^53; beyond, its own digits count.
+/// The one exception is `-0`, which is `0`.
 ///
 /// The work is linear in the length of `literal`, however large an exponent it states.
 pub(super) fn write_number(out: &mut Vec<u8>, literal: &str) {
@@ -31,7 +33,8 @@ fn write_decimal(out: &mut Vec<u8>, literal: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// What RFC 8785 writes for the double of `literal`, if that double says exactly what `literal` says.
+/// What RFC 8785 writes for the double of `literal`, if that double says exactly what `literal`
+/// says.
 fn exact_text<'a>(literal: &str, buffer: &'a mut ryu_js::Buffer) -> Option<&'a str> {
     let written = Decimal::read(literal)?;
     if written == Decimal::ZERO {
@@ -42,7 +45,8 @@ fn exact_text<'a>(literal: &str, buffer: &'a mut ryu_js::Buffer) -> Option<&'a s
     (Decimal::read(text)? == written).then_some(text)
 }
 
-/// A decimal number in its only normal form: the significand does not end in a zero, except for zero itself.
+/// A decimal number in its only normal form: the significand does not end in a zero, except for
+/// zero itself.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -53,10 +57,11 @@ struct Decimal {
 impl Decimal {
     const ZERO: Decimal = Decimal { negative: false, significand: 0, exponent: 0 };
 
-    /// Reads a JSON number; `None` if it has more digits or a larger exponent than a double can have.
+    /// Reads a JSON number; `None` if it has more digits or a larger exponent than a double can
+    /// have.
     ///
-    /// So has one whose exponent does not fit 16 bits, even where ten thousands of zeros make up for it: the standard
-    /// library reads no exponent beyond that.
+    /// So has one whose exponent does not fit 16 bits, even where ten thousands of zeros make up
+    /// for it: the standard library reads no exponent beyond that.
     fn read(literal: &str) -> Option<Decimal> {
         let (mantissa, exponent) = split_once(literal, |byte| matches!(byte, b'e' | b'E'));
         let (integer, fraction) = split_once(mantissa, |byte| byte == b'.');
@@ -79,7 +84,8 @@ fn split_once(text: &str, separates: impl Fn(u8) -> bool) -> (&str, &str) {
     (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
 }
 
-/// The digits of a mantissa without the zeros at both ends, and how many zeros there are behind them.
+/// The digits of a mantissa without the zeros at both ends, and how many zeros there are behind
+/// them.
 fn significand(integer: &str, fraction: &str) -> Option<(u64, u32)> {
     let mut significand = 0_u64;
     let mut zeros = 0_u32;

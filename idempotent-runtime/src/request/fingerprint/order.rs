@@ -8,16 +8,18 @@ pub(super) fn by_utf16(a: &str, b: &str) -> Ordering {
     a.bytes().map(utf16_rank).cmp(b.bytes().map(utf16_rank))
 }
 
-/// The order of UTF-8 bytes is that of UTF-16 code units but for U+E000 to U+FFFF (which start with EE or EF): in
-/// UTF-16 they come after the surrogates, which stand for what starts with F0 to F4 in UTF-8.
+/// The order of UTF-8 bytes is that of UTF-16 code units but for U+E000 to U+FFFF (which start with
+/// EE or EF): in UTF-16 they come after the surrogates, which stand for what starts with F0 to F4
+/// in UTF-8.
 fn utf16_rank(byte: u8) -> u8 {
     if matches!(byte, 0xee | 0xef) { byte + 0x10 } else { byte }
 }
 
 /// The objects of a text whose members have to be put in order.
 ///
-/// Nothing is moved before the whole text is written. Each byte is then copied once, so sorting objects within
-/// objects costs no more than sorting one, and nothing at all where all members came in order.
+/// Nothing is moved before the whole text is written. Each byte is then copied once, so sorting
+/// objects within objects costs no more than sorting one, and nothing at all where all members came
+/// in order.
 #[derive(Default)]
 pub(super) struct Reordering {
     objects: Vec<Unsorted>,

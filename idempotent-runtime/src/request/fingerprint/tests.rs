@@ -325,7 +325,8 @@ fn debug_prints_the_first_four_bytes() {
     assert_eq!(RequestFingerprint::from_bytes(*fingerprint.as_bytes()), fingerprint);
 }
 
-/// Every one of these takes a few milliseconds where the code is optimised; a quadratic step would take minutes.
+/// Every one of these takes a few milliseconds where the code is optimised; a quadratic step would
+/// take minutes.
 #[test]
 fn a_mebibyte_of_hostile_input_takes_bounded_time() {
     let array = |item: &str| format!("[{}{item}]", format!("{item},").repeat((1 << 20) / (item.len() + 1)));

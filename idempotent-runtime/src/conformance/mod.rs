@@ -14,16 +14,17 @@
 //! # })
 //! ```
 //!
-//! A store that counts time by its server's clock has no clock to give, and the suite sleeps instead:
+//! A store that counts time by its server's clock has no clock to give, and the suite sleeps
+//! instead:
 //! `check(Subject::new(|| async { MyStore::connect(URL).await.unwrap() })).await.assert()`.
 //!
-//! Every fact uses random addresses of its own, so the suite can run on a server that others use. It leaves its entries
-//! behind; all of them expire within an hour or two.
+//! Every fact uses random addresses of its own, so the suite can run on a server that others use.
+//! It leaves its entries behind; all of them expire within an hour or two.
 //!
 //! # What is not checked
 //!
-//! What survives a crash, a failover or a full disk; what a store does when its server does not answer; how many round
-//! trips a verb costs.
+//! What survives a crash, a failover or a full disk; what a store does when its server does not
+//! answer; how many round trips a verb costs.
 
 mod desk;
 mod facts;
@@ -46,8 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Checks every fact against `subject`, and reports those that do not hold.
 ///
-/// Must be called on a multi-thread tokio runtime with its timer enabled: simultaneous claims that do not run at the same
-/// time prove nothing.
+/// Must be called on a multi-thread tokio runtime with its timer enabled: simultaneous claims that
+/// do not run at the same time prove nothing.
 ///
 /// # Panics
 /// Outside a tokio runtime.

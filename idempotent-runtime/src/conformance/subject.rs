@@ -29,9 +29,11 @@ enum Time {
 }
 
 impl<S: 'static> Subject<S> {
-    /// A store that counts time by a real clock: the suite sleeps, for some ten [`unit`](Self::unit)s in all.
+    /// A store that counts time by a real clock: the suite sleeps, for some ten
+    /// [`unit`](Self::unit)s in all.
     ///
-    /// `open` gives a new handle to the same data each time it is called: a clone, or another connection.
+    /// `open` gives a new handle to the same data each time it is called: a clone, or another
+    /// connection.
     pub fn new<F>(open: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = S> + Send + 'static,
@@ -56,8 +58,8 @@ impl<S: 'static> Subject<S> {
         self
     }
 
-    /// Lets time pass for every entry of the store, by whatever means it has, when the future it gives is done. The
-    /// suite calls this instead of sleeping.
+    /// Lets time pass for every entry of the store, by whatever means it has, when the future it
+    /// gives is done. The suite calls this instead of sleeping.
     #[must_use]
     pub fn shift<F>(mut self, shift: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
     where
@@ -83,22 +85,25 @@ impl<S: 'static> Subject<S> {
         self
     }
 
-    /// How long the suite waits for what should happen at once, before it says that it did not; 20 seconds if not set.
+    /// How long the suite waits for what should happen at once, before it says that it did not; 20
+    /// seconds if not set.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The store can end entries by hand, so what concerns that is checked too: see [`Store::resolve`](crate::Store::resolve).
+    /// The store can end entries by hand, so what concerns that is checked too: see
+    /// [`Store::resolve`](crate::Store::resolve).
     #[must_use]
     pub fn resolves(mut self) -> Self {
         self.resolves = true;
         self
     }
 
-    /// The store can be looked into, so what concerns that is checked too: see [`Store::inspect`](crate::Store::inspect),
-    /// [`Store::forget`](crate::Store::forget) and [`Store::stuck`](crate::Store::stuck).
+    /// The store can be looked into, so what concerns that is checked too: see
+    /// [`Store::inspect`](crate::Store::inspect), [`Store::forget`](crate::Store::forget) and
+    /// [`Store::stuck`](crate::Store::stuck).
     #[must_use]
     pub fn inspects(mut self) -> Self {
         self.inspects = true;

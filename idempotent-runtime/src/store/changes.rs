@@ -10,8 +10,8 @@ use crate::{pace::Pace, request::Address};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The changes at one address, one after the other. The first wake-up is believed; a store that goes on waking those who then find
-/// nothing changed is not asked in a tight loop.
+/// The changes at one address, one after the other. The first wake-up is believed; a store that
+/// goes on waking those who then find nothing changed is not asked in a tight loop.
 #[derive(Debug, Default)]
 pub(crate) struct Changes(Option<Pace>);
 

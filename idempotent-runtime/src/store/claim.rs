@@ -15,8 +15,9 @@ impl Token {
     /// # Errors
     /// Where the operating system has none to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        // Drawn one at a time: tokens drawn ahead would be handed out twice by a process that is forked, or by two machines
-        // that are resumed from one snapshot, and two owners of one token would both win a claim.
+        // Drawn one at a time: tokens drawn ahead would be handed out twice by a process that is
+        // forked, or by two machines that are resumed from one snapshot, and two owners of one
+        // token would both win a claim.
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         Ok(Token(bytes))
@@ -61,7 +62,8 @@ pub struct ClaimRequest {
     pub on_abandoned: OnAbandoned,
     /// How long a claim without an outcome is remembered after its lease has run out.
     pub retention: Duration,
-    /// Where it comes from. Decides nothing of the answer, but for a store that bounds what one caller may hold.
+    /// Where it comes from. Decides nothing of the answer, but for a store that bounds what one
+    /// caller may hold.
     pub origin: Origin,
 }
 
@@ -116,7 +118,8 @@ pub enum Renewal {
 pub enum Completion {
     /// The record is stored.
     Stored,
-    /// The hold does not stand any more. Holds what the winner recorded for the same fingerprint, if anything.
+    /// The hold does not stand any more. Holds what the winner recorded for the same fingerprint,
+    /// if anything.
     Fenced(Option<Record>),
 }
 

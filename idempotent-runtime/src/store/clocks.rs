@@ -1,4 +1,5 @@
-//! How long a response is replayed that this process knows of: until one of two clocks says that its time has ended.
+//! How long a response is replayed that this process knows of: until one of two clocks says that
+//! its time has ended.
 
 use std::time::Duration;
 

@@ -1,10 +1,12 @@
 //! The one handle through which everything else speaks to a store, whichever it is.
 //!
-//! A call is polled once where it stands. If it is not finished then, it goes on in a task of its own: a statement that
-//! has been sent is executed by the server whether or not somebody waits for it, so no call is ever dropped half-way.
-//! Whoever waits, waits for a bounded time, and there is a bound to the calls that nobody waits for any more.
+//! A call is polled once where it stands. If it is not finished then, it goes on in a task of its
+//! own: a statement that has been sent is executed by the server whether or not somebody waits for
+//! it, so no call is ever dropped half-way. Whoever waits, waits for a bounded time, and there is a
+//! bound to the calls that nobody waits for any more.
 //!
-//! The memory store is asked to claim and to complete without a future: that is most of what its users wait for.
+//! The memory store is asked to claim and to complete without a future: that is most of what its
+//! users wait for.
 
 use std::{
     any::Any,
@@ -140,7 +142,8 @@ impl StoreHandle {
         StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT, unanswered: Unanswered::default() }
     }
 
-    /// The same for somebody who can wait: an operator, for what a store may have to look through all its entries for.
+    /// The same for somebody who can wait: an operator, for what a store may have to look through
+    /// all its entries for.
     pub(crate) fn patiently(&self) -> Self {
         StoreHandle { timeout: PATIENT, ..self.clone() }
     }
@@ -347,7 +350,8 @@ pub(crate) struct PendingCall<T> {
 }
 
 impl<T> PendingCall<T> {
-    /// Waits until the call has ended one way or another: until then, what it asks for may still be done. Its answer, if it brought one.
+    /// Waits until the call has ended one way or another: until then, what it asks for may still be
+    /// done. Its answer, if it brought one.
     pub(crate) async fn settled(self) -> Option<T> {
         self.task.await.ok()?.ok()
     }

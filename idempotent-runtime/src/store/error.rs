@@ -9,7 +9,8 @@ use std::{error::Error, time::Duration};
 /// not sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store did not answer, or not in a way that can be understood. What was asked may have been done.
+    /// The store did not answer, or not in a way that can be understood. What was asked may have
+    /// been done.
     #[error("the {store} store is unavailable")]
     Unavailable {
         /// The store's name.
@@ -34,7 +35,8 @@ pub enum StoreError {
         /// How long it is until there may be room again, where the store knows.
         retry_after: Option<Duration>,
     },
-    /// The caller holds as much of the store as one caller may, so there is no room for a new key of its. Nothing was done.
+    /// The caller holds as much of the store as one caller may, so there is no room for a new key
+    /// of its. Nothing was done.
     #[error("the {store} store holds as much of one caller as it may")]
     TooManyKeys {
         /// The store's name.
@@ -69,7 +71,8 @@ impl StoreError {
         StoreError::Full { store, retry_after: None }
     }
 
-    /// The same with the time until there may be room again, where this is an error for want of room.
+    /// The same with the time until there may be room again, where this is an error for want of
+    /// room.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         match &mut self {

@@ -1,4 +1,5 @@
-//! Looking at entries, and forgetting one: what is said to a store for an operator, and what it answers.
+//! Looking at entries, and forgetting one: what is said to a store for an operator, and what it
+//! answers.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +13,8 @@ pub struct Inspection {
     pub address: Address,
     /// Which claim it is, or was, or which one has completed it.
     pub token: Token,
-    /// 1, and one more for every takeover. Of what is completed a store need not keep more than 255 apart.
+    /// 1, and one more for every takeover. Of what is completed a store need not keep more than 255
+    /// apart.
     pub attempt: u32,
     /// What has become of its request.
     pub standing: Standing,
@@ -110,7 +112,8 @@ pub struct Stuck {
     pub next: Option<StuckCursor>,
 }
 
-/// How far somebody has read in the list of stuck entries. A store's own; as text, and back, it can be kept and sent.
+/// How far somebody has read in the list of stuck entries. A store's own; as text, and back, it can
+/// be kept and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckCursor(String);
 
@@ -158,7 +161,8 @@ pub(super) fn no_cursor(store: &'static str) -> StoreError {
     StoreError::undone(store, NoCursor)
 }
 
-/// A place in a store that keeps its entries in the order of a time, and of their addresses where that is the same.
+/// A place in a store that keeps its entries in the order of a time, and of their addresses where
+/// that is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub(super) time: u64,
@@ -183,7 +187,8 @@ impl Position {
     }
 }
 
-/// Finds the first places behind another one among many that come in no order, and remembers little more than it is to find.
+/// Finds the first places behind another one among many that come in no order, and remembers little
+/// more than it is to find.
 pub(super) struct Page {
     after: Option<Position>,
     limit: usize,
@@ -220,7 +225,8 @@ impl Page {
     }
 }
 
-/// What is stuck among the entries that a walk has come by, in the order of their places, and where to go on, if the walk `may_go_on` behind the last.
+/// What is stuck among the entries that a walk has come by, in the order of their places, and where
+/// to go on, if the walk `may_go_on` behind the last.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn stuck_among(
     walked: Vec<(Position, Option<Inspection>)>,

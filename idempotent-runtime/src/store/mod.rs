@@ -1,8 +1,10 @@
 //! Where claims and records live: four atomic verbs, a few more for an operator, and a way to wait.
 //!
-//! A store keeps one entry per [`Address`]. An entry is vacant, claimed, completed, expired or abandoned, and only
-//! the verbs of [`Store`] move it. No request is decided by a look: [`Store::claim`] is the only read, and, for an operator,
-//! [`Store::resolve`]. An operator may also look, with [`Store::inspect`] and [`Store::stuck`], and [`Store::forget`] what was looked at.
+//! A store keeps one entry per [`Address`]. An entry is vacant, claimed, completed, expired or
+//! abandoned, and only the verbs of [`Store`] move it. No request is decided by a look:
+//! [`Store::claim`] is the only read, and, for an operator, [`Store::resolve`]. An operator may
+//! also look, with [`Store::inspect`] and [`Store::stuck`], and [`Store::forget`] what was looked
+//! at.
 
 mod changes;
 mod claim;
@@ -52,11 +54,12 @@ use crate::request::{Address, RequestFingerprint};
 
 /// Keeps claims and records, so that one request runs at most once.
 ///
-/// Implementations write plain `async fn`. Every verb has to be atomic: of any number of simultaneous claims on a
-/// vacant address exactly one is [`Claim::Won`]. Calls are never dropped half-way, except [`changed`](Store::changed), and calls that have
-/// been without an answer for a minute where thousands are. A store that leaves a thousand calls in a row without an answer is sent one at a
-/// time until it answers.
-/// The suite in `idempotent_runtime::conformance` (feature `conformance`) checks all of this page against a store.
+/// Implementations write plain `async fn`. Every verb has to be atomic: of any number of
+/// simultaneous claims on a vacant address exactly one is [`Claim::Won`]. Calls are never dropped
+/// half-way, except [`changed`](Store::changed), and calls that have been without an answer for a
+/// minute where thousands are. A store that leaves a thousand calls in a row without an answer is
+/// sent one at a time until it answers. The suite in `idempotent_runtime::conformance` (feature
+/// `conformance`) checks all of this page against a store.
 ///
 /// # Rules for all verbs
 ///
@@ -87,12 +90,14 @@ pub trait Store: Send + Sync + 'static {
     /// 1. A vacant address, or one whose entry is forgotten: the caller's claim is written,
     ///    [`Claim::Won`], attempt 1.
     /// 2. Another fingerprint than the entry's: [`Claim::Reused`], whatever state the entry is in.
-    /// 3. Completed: [`Claim::Replay`], with what is left of its time. Completed, expired and remembered: [`Claim::Expired`].
+    /// 3. Completed: [`Claim::Replay`], with what is left of its time. Completed, expired and
+    ///    remembered: [`Claim::Expired`].
     /// 4. Claimed with this same token, whether or not the lease has run out: [`Claim::Won`] again,
     ///    with the attempt of before. Lease and retention are counted anew, as this claim says.
     /// 5. Claimed, and the lease runs: [`Claim::InFlight`].
-    /// 6. Claimed, and the lease has run out: under [`OnAbandoned::Refuse`] the entry becomes abandoned for good and the
-    ///    answer is [`Claim::Abandoned`]; under [`OnAbandoned::Rerun`] the caller's claim replaces it, [`Claim::Won`], one attempt more.
+    /// 6. Claimed, and the lease has run out: under [`OnAbandoned::Refuse`] the entry becomes
+    ///    abandoned for good and the answer is [`Claim::Abandoned`]; under [`OnAbandoned::Rerun`]
+    ///    the caller's claim replaces it, [`Claim::Won`], one attempt more.
     /// 7. Abandoned: [`Claim::Abandoned`].
     fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
@@ -130,15 +135,19 @@ pub trait Store: Send + Sync + 'static {
     /// In this order:
     /// 1. A vacant address, or one whose entry is forgotten: [`Resolve::Vacant`].
     /// 2. Claimed, and the lease runs: [`Resolve::Running`].
-    /// 3. Completed, expired and remembered: [`Resolve::Expired`]. Completed by this same token: [`Resolve::Done`] again.
-    /// 4. Completed with any other record than `instead_of`: [`Resolve::Completed`], with that record.
-    /// 5. Claimed, and the lease has run out, or abandoned: [`Resolve::Done`]. The outcome is recorded under the entry's fingerprint, and is
-    ///    replayed for as long as the entry would have been remembered; where there is none, the address is vacant.
-    /// 6. Completed with the record `instead_of`: [`Resolve::Done`]. The outcome takes its place, and its time; where there is none, the address is
-    ///    vacant.
+    /// 3. Completed, expired and remembered: [`Resolve::Expired`]. Completed by this same token:
+    ///    [`Resolve::Done`] again.
+    /// 4. Completed with any other record than `instead_of`: [`Resolve::Completed`], with that
+    ///    record.
+    /// 5. Claimed, and the lease has run out, or abandoned: [`Resolve::Done`]. The outcome is
+    ///    recorded under the entry's fingerprint, and is replayed for as long as the entry would
+    ///    have been remembered; where there is none, the address is vacant.
+    /// 6. Completed with the record `instead_of`: [`Resolve::Done`]. The outcome takes its place,
+    ///    and its time; where there is none, the address is vacant.
     ///
-    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it decides and writes in one step. A store that
-    /// leaves this as it is cannot end entries by hand, and says so: [`StoreError::Undone`].
+    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it
+    /// decides and writes in one step. A store that leaves this as it is cannot end entries by
+    /// hand, and says so: [`StoreError::Undone`].
     fn resolve(&self, request: ResolveRequest) -> impl Future<Output = Result<Resolve, StoreError>> + Send {
         let _ = request;
         ready(Err(StoreError::undone(
@@ -150,8 +159,9 @@ pub trait Store: Send + Sync + 'static {
     /// What is known of the entry at `address`; `None` where it is vacant, or its entry is
     /// forgotten.
     ///
-    /// Changes nothing, and nothing is decided by it: what it says may be over when it is heard. A store that leaves this, or
-    /// [`forget`](Store::forget) or [`stuck`](Store::stuck), as it is cannot be looked into, and says so: [`StoreError::Undone`].
+    /// Changes nothing, and nothing is decided by it: what it says may be over when it is heard. A
+    /// store that leaves this, or [`forget`](Store::forget) or [`stuck`](Store::stuck), as it is
+    /// cannot be looked into, and says so: [`StoreError::Undone`].
     fn inspect(
         &self,
         address: Address,
@@ -164,43 +174,52 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// In this order:
     /// 1. A vacant address, or one whose entry is forgotten: [`Forget::Vacant`].
-    /// 2. Another token than the entry's, or another stage: [`Forget::Another`]. An entry has the token of the claim that it is or was, or of what
-    ///    completed it; completed or not tells apart what has become of one claim.
+    /// 2. Another token than the entry's, or another stage: [`Forget::Another`]. An entry has the
+    ///    token of the claim that it is or was, or of what completed it; completed or not tells
+    ///    apart what has become of one claim.
     /// 3. Claimed, and the lease runs: [`Forget::Running`].
-    /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those whose addresses begin with the same
-    ///    sixteen bytes, which are the steps of its executions, but not those that are claimed
-    ///    while their lease runs. Those that cannot be read go too.
+    /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those
+    ///    whose addresses begin with the same sixteen bytes, which are the steps of its executions,
+    ///    but not those that are claimed while their lease runs. Those that cannot be read go too.
     ///
-    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it decides and writes in one step, as far as the entry
-    /// is concerned; nobody may win the address while something beneath it is still to go.
+    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it
+    /// decides and writes in one step, as far as the entry is concerned; nobody may win the address
+    /// while something beneath it is still to go.
     fn forget(&self, request: ForgetRequest) -> impl Future<Output = Result<Forget, StoreError>> + Send {
         let _ = request;
         ready(Err(no_such_verb(self.name(), "forget")))
     }
 
-    /// A page of the entries that wait for an operator: those whose lease has run out without an outcome, whether or not a claim has seen it, and those
-    /// completed with the record that says that nothing is known.
+    /// A page of the entries that wait for an operator: those whose lease has run out without an
+    /// outcome, whether or not a claim has seen it, and those completed with the record that says
+    /// that nothing is known.
     ///
-    /// Those that would be forgotten first come first, as far as the store keeps an order: where all keys are kept equally long, those are the
-    /// oldest. Looks at a bounded number of entries and holds up no claim, so a page may hold fewer entries than are wanted, or none,
-    /// while there are more: [`Stuck::next`] tells. What is stuck while all pages are read is in one of them.
+    /// Those that would be forgotten first come first, as far as the store keeps an order: where
+    /// all keys are kept equally long, those are the oldest. Looks at a bounded number of entries
+    /// and holds up no claim, so a page may hold fewer entries than are wanted, or none, while
+    /// there are more: [`Stuck::next`] tells. What is stuck while all pages are read is in one of
+    /// them.
     fn stuck(&self, request: StuckRequest) -> impl Future<Output = Result<Stuck, StoreError>> + Send {
         let _ = request;
         ready(Err(no_such_verb(self.name(), "stuck")))
     }
 
-    /// The response to exactly this request, if this process's memory holds it and its time has not ended.
+    /// The response to exactly this request, if this process's memory holds it and its time has not
+    /// ended.
     ///
-    /// Every request asks this first. A completed entry never changes until it expires, so what is found is what [`claim`](Store::claim) would
-    /// replay, and costs no claim. Whatever else there is to say is left to `claim`: there is nothing here of another fingerprint, of
-    /// a claim that runs, or of what has expired. Answers at once. A store that keeps no responses in memory leaves this as it is: nothing.
+    /// Every request asks this first. A completed entry never changes until it expires, so what is
+    /// found is what [`claim`](Store::claim) would replay, and costs no claim. Whatever else there
+    /// is to say is left to `claim`: there is nothing here of another fingerprint, of a claim that
+    /// runs, or of what has expired. Answers at once. A store that keeps no responses in memory
+    /// leaves this as it is: nothing.
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
         let _ = (address, fingerprint);
         None
     }
 
-    /// A token that no other claim of this store has: 128 random bits, unless the store knows a cheaper way to be sure. Drawn for
-    /// each claim that is to be sent. Where entries outlive the process or are shared, only drawing them one by one is sure.
+    /// A token that no other claim of this store has: 128 random bits, unless the store knows a
+    /// cheaper way to be sure. Drawn for each claim that is to be sent. Where entries outlive the
+    /// process or are shared, only drawing them one by one is sure.
     ///
     /// # Errors
     /// Where the operating system has no random numbers to give. Nothing is claimed then.
@@ -208,8 +227,9 @@ pub trait Store: Send + Sync + 'static {
         Token::random().map_err(|error| StoreError::unavailable(self.name(), error))
     }
 
-    /// A claim for a transaction of this store's own database, which ends it. It may be lost with whatever has not reached the disk yet: what
-    /// loses the claim loses the transaction too, or the transaction finds that it does not hold. Of no use to other stores: a claim.
+    /// A claim for a transaction of this store's own database, which ends it. It may be lost with
+    /// whatever has not reached the disk yet: what loses the claim loses the transaction too, or
+    /// the transaction finds that it does not hold. Of no use to other stores: a claim.
     #[doc(hidden)]
     fn claim_for_transaction(
         &self,
@@ -218,7 +238,8 @@ pub trait Store: Send + Sync + 'static {
         self.claim(request)
     }
 
-    /// What a handler's transaction needs to know of a store that can take part in it. Of no use to other stores: nothing.
+    /// What a handler's transaction needs to know of a store that can take part in it. Of no use to
+    /// other stores: nothing.
     #[doc(hidden)]
     fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
         None
@@ -226,8 +247,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Waits until the entry at `address` may have changed since it was last claimed.
     ///
-    /// Returns early rather than late: at once where the address is not claimed. Dropped at any time, so it must hold
-    /// nothing of the store's while it waits.
+    /// Returns early rather than late: at once where the address is not claimed. Dropped at any
+    /// time, so it must hold nothing of the store's while it waits.
     fn changed(&self, address: Address) -> impl Future<Output = ()> + Send;
 }
 

@@ -10,7 +10,8 @@ use crate::request::Address;
 pub struct ResolveRequest {
     /// Where the entry lives.
     pub address: Address,
-    /// Which resolution it is. What it records is completed by this token, and by none that whoever held the claim knows.
+    /// Which resolution it is. What it records is completed by this token, and by none that whoever
+    /// held the claim knows.
     pub token: Token,
     /// The record that may be replaced, where the entry is completed. `None`: no record may.
     pub instead_of: Option<Record>,

@@ -1,6 +1,7 @@
 //! Calls that a store leaves without an answer. There is a bound to them.
 //!
-//! Whoever asks gives up after a while, and the call goes on: a store that never answers would collect calls without end.
+//! Whoever asks gives up after a while, and the call goes on: a store that never answers would
+//! collect calls without end.
 
 use std::{fmt, time::Duration};
 
@@ -19,12 +20,15 @@ const ALL: usize = 8 * IN_A_ROW;
 /// After how long a call without an answer may have to make room for others.
 const LONGEST: Duration = Duration::from_secs(60);
 
-// answers ─ the last so many calls are left without an answer, or too many are in all ─▶ silent ─ a call is answered ─▶ answers
+// answers ─ the last so many calls are left without an answer, or too many are in all ─▶ silent ─ a
+// call is answered ─▶ answers
 //
-// While it is silent one call at a time finds out whether it answers again, and all others are refused, with nothing done.
+// While it is silent one call at a time finds out whether it answers again, and all others are
+// refused, with nothing done.
 //
-// A call that makes room is ended as it would be if the process died in it: every verb is atomic, and of one that brought no answer nobody
-// takes anything for granted. A claim is sent again with its token until its fate is known.
+// A call that makes room is ended as it would be if the process died in it: every verb is atomic,
+// and of one that brought no answer nobody takes anything for granted. A claim is sent again with
+// its token until its fate is known.
 /// The calls of one store. Clones share them.
 #[derive(Clone)]
 pub(super) struct Unanswered(Arc<Inner>);
@@ -59,7 +63,8 @@ impl Default for Unanswered {
 }
 
 impl Unanswered {
-    /// Leave to make a call, unless the store is silent and another call finds out whether it answers again.
+    /// Leave to make a call, unless the store is silent and another call finds out whether it
+    /// answers again.
     pub(super) fn leave(&self) -> Option<Leave> {
         if self.0.in_a_row.load(Relaxed) < IN_A_ROW && self.has_room() {
             return Some(Leave(None));
@@ -83,7 +88,8 @@ impl Unanswered {
         }
     }
 
-    /// Nobody waits any more for the call in `task`. Gives whether the store is to be called silent from now on.
+    /// Nobody waits any more for the call in `task`. Gives whether the store is to be called silent
+    /// from now on.
     pub(super) fn left(&self, task: AbortHandle) -> bool {
         let mut left = lock(&self.0.left);
         left.push(Left { task, since: Instant::now() });
@@ -91,7 +97,8 @@ impl Unanswered {
         self.0.in_a_row.fetch_add(1, Relaxed) + 1 == IN_A_ROW
     }
 
-    /// Forgets the calls that have ended, and ends those that have had their time where there is no room.
+    /// Forgets the calls that have ended, and ends those that have had their time where there is no
+    /// room.
     fn tidy(&self) {
         let mut left = lock(&self.0.left);
         left.retain(|call| !call.task.is_finished());

@@ -1,4 +1,5 @@
-//! What somebody who looks after keys finds, makes free and lists. For stores that can be looked into.
+//! What somebody who looks after keys finds, makes free and lists. For stores that can be looked
+//! into.
 
 use std::time::Duration;
 

@@ -146,7 +146,8 @@ enum Came<T> {
     Rival(T),
 }
 
-/// Lets the owner of a lapsed claim complete while others do what `rival` does, each with a hold of its own. Gives the holds too.
+/// Lets the owner of a lapsed claim complete while others do what `rival` does, each with a hold of
+/// its own. Gives the holds too.
 async fn against_the_owner<S: Store, T: Send + 'static, F>(
     desk: &Desk<S>,
     handles: &[Desk<S>],
@@ -222,7 +223,8 @@ async fn resolve<S: Store>(desk: Desk<S>, hold: Hold) -> Result<Resolve, String>
     desk.resolve_by(hold.token, hold, None, Some(record(hold.token.as_bytes()))).await
 }
 
-/// The record of the one resolution that was done, if one was; the others were all told of it, or of nothing but `lost`.
+/// The record of the one resolution that was done, if one was; the others were all told of it, or
+/// of nothing but `lost`.
 fn one_resolved(
     holds: &[Hold],
     answers: Vec<(usize, Resolve)>,

@@ -1,4 +1,5 @@
-//! What somebody who knows what became of a request may end by hand, and what not. For stores that can.
+//! What somebody who knows what became of a request may end by hand, and what not. For stores that
+//! can.
 
 use super::super::desk::{
     Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

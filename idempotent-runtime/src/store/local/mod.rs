@@ -27,12 +27,14 @@ const UNTRIED: u64 = 64 * 1024;
 
 /// Replays completed responses from memory where it can, and asks the store where it cannot.
 ///
-/// Entries are immutable once they are completed, so a local replay is a true one. Claims always reach the store. What
-/// a store is made to forget before its time is replayed here until its time ends. One record alone may be replaced by hand, the one that says
-/// that nothing is known: [`local_cache`](crate::IdempotencyBuilder::local_cache) does not keep it.
+/// Entries are immutable once they are completed, so a local replay is a true one. Claims always
+/// reach the store. What a store is made to forget before its time is replayed here until its time
+/// ends. One record alone may be replaced by hand, the one that says that nothing is known:
+/// [`local_cache`](crate::IdempotencyBuilder::local_cache) does not keep it.
 ///
-/// A response's time is counted by two clocks, and ends here by whichever is first: a monotonic clock may stand still while the machine
-/// is suspended, and the wall clock may be set back. Only both at once, a suspension that the wall clock does not show, would prolong it.
+/// A response's time is counted by two clocks, and ends here by whichever is first: a monotonic
+/// clock may stand still while the machine is suspended, and the wall clock may be set back. Only
+/// both at once, a suspension that the wall clock does not show, would prolong it.
 pub struct LocalCache<S> {
     store: S,
     clocks: Clocks,
@@ -41,7 +43,8 @@ pub struct LocalCache<S> {
     // may be about an earlier one: about another record, or about one whose time has ended.
     untried: Cache<Token, (), RandomState>,
     keeps: fn(&Record) -> bool,
-    // How often something was dropped by hand: whoever was asking meanwhile may have an answer from before.
+    // How often something was dropped by hand: whoever was asking meanwhile may have an answer from
+    // before.
     drops: AtomicU64,
 }
 
@@ -53,7 +56,8 @@ struct Response {
 }
 
 impl<S> LocalCache<S> {
-    /// Keeps at most `bytes` of the responses of `store`, and counts their time by `clock` and by the wall clock.
+    /// Keeps at most `bytes` of the responses of `store`, and counts their time by `clock` and by
+    /// the wall clock.
     pub fn new(store: S, bytes: u64, clock: impl Clock) -> Self {
         Self::with_clocks(store, bytes, Clocks::new(clock))
     }
@@ -111,7 +115,8 @@ impl<S> LocalCache<S> {
         if (self.keeps)(&record) {
             let response = Response { record, fingerprint: hold.fingerprint, expires_at };
             self.responses.insert(hold.address, response);
-            // Looked at after the insertion, and counted before the removal: one of the two sees the other.
+            // Looked at after the insertion, and counted before the removal: one of the two sees
+            // the other.
             if self.drops() != drops {
                 self.responses.invalidate(&hold.address);
             }

@@ -6,10 +6,12 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
-/// Bytes of bookkeeping an entry takes up beside its record, claimed or completed: map and index nodes, fingerprint, token.
+/// Bytes of bookkeeping an entry takes up beside its record, claimed or completed: map and index
+/// nodes, fingerprint, token.
 ///
-/// `benches/memory.rs` measures 315 where the maps are at their emptiest: resident memory, so what the allocator adds to each
-/// piece counts. The order of completion, where it is kept account of, and a first replay add up to 85.
+/// `benches/memory.rs` measures 315 where the maps are at their emptiest: resident memory, so what
+/// the allocator adds to each piece counts. The order of completion, where it is kept account of,
+/// and a first replay add up to 85.
 pub(super) const ENTRY: u64 = 400;
 
 #[derive(Debug)]
@@ -19,7 +21,8 @@ pub(super) struct Budget {
     // `None`: one caller may hold all of it.
     shares: Option<Shares>,
     used: AtomicU64,
-    // Of what is used, the bookkeeping of claims; kept account of where completed entries make room.
+    // Of what is used, the bookkeeping of claims; kept account of where completed entries make
+    // room.
     claimed: AtomicU64,
     evicted: AtomicU64,
 }

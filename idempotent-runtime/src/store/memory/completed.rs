@@ -8,7 +8,8 @@ const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
 /// Below this many entries a map keeps its size.
 const SMALL: usize = 64;
 
-// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of them.
+// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of
+// them.
 #[derive(Debug)]
 pub(super) struct Completed {
     // A map of pointers is small beside what they point to, and cheap to grow.

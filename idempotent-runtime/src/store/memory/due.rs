@@ -7,11 +7,13 @@ use std::{
 
 use crate::{clock::Timestamp, request::Address};
 
-/// 2 to the power of this many milliseconds, about 16 seconds: how long the entries of one run are due one after the other.
+/// 2 to the power of this many milliseconds, about 16 seconds: how long the entries of one run are
+/// due one after the other.
 const SPAN: u32 = 14;
 
-// A run is added to at its end, since entries of one ttl become due in the order in which they complete. The one that was
-// added to last is at hand, so that as a rule an entry costs neither a search nor a look at memory that nobody has looked at lately.
+// A run is added to at its end, since entries of one ttl become due in the order in which they
+// complete. The one that was added to last is at hand, so that as a rule an entry costs neither a
+// search nor a look at memory that nobody has looked at lately.
 #[derive(Debug, Default)]
 pub(super) struct Due {
     last: (u64, Run),

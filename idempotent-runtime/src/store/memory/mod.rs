@@ -41,22 +41,25 @@ use crate::{
 pub enum WhenFull {
     /// New keys are refused with `store_full`; no live key is forgotten.
     Refuse,
-    /// The entries that completed first are forgotten, and counted. A retry of a forgotten key is a new execution.
+    /// The entries that completed first are forgotten, and counted. A retry of a forgotten key is a
+    /// new execution.
     EvictOldest,
 }
 
 /// Keeps claims and records in the memory of this process. Clones share one memory.
 ///
-/// Nothing survives the process. Within it nothing is forgotten before its time unless [`WhenFull::EvictOldest`]
-/// says so. The budget counts responses, their headers and all bookkeeping; it can be exceeded by
-/// at most the responses and the steps ([`checkpoint`](crate::IdempotencyContext::checkpoint)) of
-/// the requests running at that moment, since what has been executed is always recorded.
+/// Nothing survives the process. Within it nothing is forgotten before its time unless
+/// [`WhenFull::EvictOldest`] says so. The budget counts responses, their headers and all
+/// bookkeeping; it can be exceeded by at most the responses and the steps
+/// ([`checkpoint`](crate::IdempotencyContext::checkpoint)) of the requests running at that moment,
+/// since what has been executed is always recorded.
 ///
-/// No one caller holds more than a [share](MemoryStoreBuilder::caller_share) of it. Beyond that its new keys are refused with `too_many_keys`, while
-/// others go on.
+/// No one caller holds more than a [share](MemoryStoreBuilder::caller_share) of it. Beyond that its
+/// new keys are refused with `too_many_keys`, while others go on.
 ///
-/// What has expired gives its memory back as new keys come: a little with each, and all of it before a key is refused or
-/// a live entry is evicted, looked for at most every 100 ms by the store's clock.
+/// What has expired gives its memory back as new keys come: a little with each, and all of it
+/// before a key is refused or a live entry is evicted, looked for at most every 100 ms by the
+/// store's clock.
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Memory>);
 
@@ -73,7 +76,8 @@ impl WeakMemoryStore {
 const NAME: &str = "memory";
 
 impl MemoryStore {
-    /// A store with a budget of 256 MiB that refuses new keys when it is full, and lets one caller hold half of it.
+    /// A store with a budget of 256 MiB that refuses new keys when it is full, and lets one caller
+    /// hold half of it.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -126,7 +130,8 @@ impl MemoryStore {
         self.0.shards.each().map(|shard| shard.claims.len() + shard.completed.len()).sum()
     }
 
-    /// Bytes that entries take up, bookkeeping included; those that have expired count until their memory is given back.
+    /// Bytes that entries take up, bookkeeping included; those that have expired count until their
+    /// memory is given back.
     pub fn used_bytes(&self) -> u64 {
         self.0.budget.used()
     }
@@ -179,20 +184,23 @@ pub struct MemoryStoreBuilder {
 }
 
 impl MemoryStoreBuilder {
-    /// Bytes that entries may take up, bookkeeping included. A budget too small for one entry refuses every key.
+    /// Bytes that entries may take up, bookkeeping included. A budget too small for one entry
+    /// refuses every key.
     #[must_use]
     pub fn budget(mut self, bytes: u64) -> Self {
         self.budget = bytes;
         self
     }
 
-    /// The share of them that one caller may hold, from 1 to 100 in a hundred; what is outside of that counts as the nearer of the two.
-    /// Default: 50.
+    /// The share of them that one caller may hold, from 1 to 100 in a hundred; what is outside of
+    /// that counts as the nearer of the two. Default: 50.
     ///
-    /// A caller is a [principal](crate::Principal), where the application tells it, and else the request's credentials. All who have neither are one:
-    /// where nobody is told apart, no more than this is used. Beyond its share new keys of a caller are refused with
-    /// `too_many_keys`, or, under [`WhenFull::EvictOldest`], its own oldest entries make room. What it runs already completes, however long its responses are; what it then holds
-    /// beyond its share takes no room away from others.
+    /// A caller is a [principal](crate::Principal), where the application tells it, and else the
+    /// request's credentials. All who have neither are one: where nobody is told apart, no more
+    /// than this is used. Beyond its share new keys of a caller are refused with `too_many_keys`,
+    /// or, under [`WhenFull::EvictOldest`], its own oldest entries make room. What it runs already
+    /// completes, however long its responses are; what it then holds beyond its share takes no room
+    /// away from others.
     #[must_use]
     pub fn caller_share(mut self, percent: u8) -> Self {
         self.caller_share = percent.clamp(1, 100);

@@ -1,7 +1,7 @@
 //! The order in which entries were completed, where the oldest make room for new ones.
 //!
-//! Each shard keeps its own entries in order, and shows the serial number of its oldest to all: the oldest of all is found
-//! without a lock.
+//! Each shard keeps its own entries in order, and shows the serial number of its oldest to all: the
+//! oldest of all is found without a lock.
 
 use std::collections::BTreeMap;
 

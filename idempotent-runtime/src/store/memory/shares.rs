@@ -138,8 +138,8 @@ impl Shares {
         }
     }
 
-    /// The entry of `caller` that has to make room, by its shard and its serial number. Never its only
-    /// one: what has just been stored would be forgotten at once.
+    /// The entry of `caller` that has to make room, by its shard and its serial number. Never its
+    /// only one: what has just been stored would be forgotten at once.
     pub(super) fn to_evict(&self, caller: CallerId) -> Option<(usize, u64)> {
         let mut part = self.part(caller);
         let holding = part.get_mut(&caller).filter(|holding| self.counted(holding) > self.share)?;

@@ -125,7 +125,8 @@ impl Slot {
         self.is_remembered(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
-    /// Which request a resolution ends here, and for how long it is remembered; or why it ends none.
+    /// Which request a resolution ends here, and for how long it is remembered; or why it ends
+    /// none.
     pub(super) fn resolvable(&self, now: Timestamp) -> Result<(RequestFingerprint, Duration), Resolve> {
         match self.state {
             _ if !self.is_remembered(now) => Err(Resolve::Vacant),

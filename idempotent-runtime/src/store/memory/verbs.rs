@@ -25,14 +25,16 @@ use crate::{
 /// How often, by the store's clock, a full store looks everywhere for what has expired.
 const RECLAIM_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many expired entries a claim or a completion drops on its way. A new key is both, so more goes than comes.
+/// How many expired entries a claim or a completion drops on its way. A new key is both, so more
+/// goes than comes.
 const A_FEW: usize = 2;
 
 /// How many expired entries are dropped while a shard is locked.
 const BATCH: usize = 256;
 
-// What `claims` says of an address (claimed, abandoned) counts; only an entry that says nothing any more may lie in
-// `completed` beside it. An address moves only while its shard is locked, and nobody locks two shards:
+// What `claims` says of an address (claimed, abandoned) counts; only an entry that says nothing any
+// more may lie in `completed` beside it. An address moves only while its shard is locked, and
+// nobody locks two shards:
 //
 //   vacant    ─ claim ─────────▶ claimed      a slot is inserted, its bookkeeping reserved from the budget and the caller's share
 //   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot removed, then waiters are woken
@@ -53,7 +55,8 @@ pub(super) struct Memory {
     reclaimed: AtomicU64,
 }
 
-// Claims are apart: there are few of them, so they stay in the processor's caches however many responses are kept.
+// Claims are apart: there are few of them, so they stay in the processor's caches however many
+// responses are kept.
 pub(super) struct Shard {
     pub(super) claims: AddressMap<Slot>,
     pub(super) completed: Completed,
@@ -90,7 +93,8 @@ impl Memory {
     fn try_claim(&self, request: &ClaimRequest) -> Result<Claim, Full> {
         let address = request.hold.address;
         let mut guard = self.shards.lock(&address);
-        // Asked under the lock, so that no claim is older than the one before it: no lease has more left than its length.
+        // Asked under the lock, so that no claim is older than the one before it: no lease has more
+        // left than its length.
         let now = self.clock.now();
         let shard = &mut *guard;
         let vacant = match shard.claims.entry(address) {
@@ -116,7 +120,8 @@ impl Memory {
         Ok(Claim::Won { attempt: 1 })
     }
 
-    /// Reserves room for a claim. A step of a running claim is let in beyond the budget, as its response will be.
+    /// Reserves room for a claim. A step of a running claim is let in beyond the budget, as its
+    /// response will be.
     fn admit(&self, address: &Address, caller: Option<CallerId>) -> Result<(), Full> {
         if address.is_of_a_step() {
             self.budget.change(caller, Change::CLAIMED);
@@ -133,14 +138,14 @@ impl Memory {
     /// The record of exactly this request, if it is replayed.
     pub(super) fn recall(&self, address: &Address, fingerprint: RequestFingerprint) -> Option<Record> {
         let shard = self.shards.lock(address);
-        // The time is asked where there is an entry: a first execution does without. An entry that has expired meanwhile
-        // may lie beside a claim, and the claim counts.
+        // The time is asked where there is an entry: a first execution does without. An entry that
+        // has expired meanwhile may lie beside a claim, and the claim counts.
         let record = shard.completed.get(address)?.recall(fingerprint, self.clock.now())?;
         (!shard.claims.contains_key(address)).then_some(record)
     }
 
-    /// A token that no other claim of this store has: its number, and bits that nobody outside can know. What copies the process
-    /// copies its entries with it, so nobody else counts for them.
+    /// A token that no other claim of this store has: its number, and bits that nobody outside can
+    /// know. What copies the process copies its entries with it, so nobody else counts for them.
     pub(super) fn token(&self) -> Token {
         let number = self.tokens.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; 16];
@@ -206,8 +211,8 @@ impl Memory {
         self.shards.lock(address).claims.get_mut(address)?.watch()
     }
 
-    /// Leaves a shard to which something of `caller` was added: drops a little of what has expired there, and keeps budget and share where
-    /// the oldest entries make room for new ones.
+    /// Leaves a shard to which something of `caller` was added: drops a little of what has expired
+    /// there, and keeps budget and share where the oldest entries make room for new ones.
     pub(super) fn leave(&self, mut shard: MutexGuard<'_, Shard>, now: Timestamp, caller: Option<CallerId>) {
         shard.completed.expire(now, A_FEW, &self.budget);
         drop(shard);
@@ -217,7 +222,8 @@ impl Memory {
         }
     }
 
-    /// Drops the entries that `oldest` names, one after the other, until it names none. What has expired goes first.
+    /// Drops the entries that `oldest` names, one after the other, until it names none. What has
+    /// expired goes first.
     fn evict(&self, now: Timestamp, oldest: impl Fn() -> Option<(usize, u64)>) {
         if oldest().is_some() {
             self.reclaim(now);

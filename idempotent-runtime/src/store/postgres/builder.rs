@@ -57,28 +57,30 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// The schema that holds the keys; `idempotent` if not set. Made by the migration if it is missing.
+    /// The schema that holds the keys; `idempotent` if not set. Made by the migration if it is
+    /// missing.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
     }
 
-    /// The table that holds the keys, and what the names of its index, functions and version table begin with; `keys` if
-    /// not set.
+    /// The table that holds the keys, and what the names of its index, functions and version table
+    /// begin with; `keys` if not set.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// Whether [`build`](Self::build) migrates, which it does if not told otherwise. If not, a schema that
-    /// is missing or of another version is an error.
+    /// Whether [`build`](Self::build) migrates, which it does if not told otherwise. If not, a
+    /// schema that is missing or of another version is an error.
     pub fn migrate_at_start(mut self, migrates: bool) -> Self {
         self.migrate_at_start = migrates;
         self
     }
 
-    /// How many statements may be under way at a time, each on a connection of the store's own; 4 if not set, or as many as the pool
-    /// may have connections if that is fewer. Calls that arrive while all are under way share the next one.
+    /// How many statements may be under way at a time, each on a connection of the store's own; 4
+    /// if not set, or as many as the pool may have connections if that is fewer. Calls that arrive
+    /// while all are under way share the next one.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes;
         self
@@ -101,11 +103,13 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Brings the schema up to what this release works with, and does nothing else. For deployments that migrate as another
-    /// user, or as a step of their own. Any number of nodes may do so at once.
+    /// Brings the schema up to what this release works with, and does nothing else. For deployments
+    /// that migrate as another user, or as a step of their own. Any number of nodes may do so at
+    /// once.
     ///
     /// # Errors
-    /// A name that cannot be one, a schema of a newer release, or a server that does not answer or refuses.
+    /// A name that cannot be one, a schema of a newer release, or a server that does not answer or
+    /// refuses.
     pub async fn migrate(self) -> Result<(), SetupError> {
         let names = Names::new(&self.schema, &self.table)?;
         let mut connection = link::open(&link::options(&self.pool)).await.map_err(pool_mode::refused)?;

@@ -14,7 +14,8 @@ use crate::{
     },
 };
 
-/// The longest lease and retention, which end long before PostgreSQL's calendar does: a thousand years.
+/// The longest lease and retention, which end long before PostgreSQL's calendar does: a thousand
+/// years.
 const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// One call, as the server takes it.
@@ -61,7 +62,8 @@ impl Call {
         Call::new("release", hold)
     }
 
-    /// The record that may be replaced stands before the outcome's: `first` bytes of it, or -1 where none may. `rerun`: there is no outcome.
+    /// The record that may be replaced stands before the outcome's: `first` bytes of it, or -1
+    /// where none may. `rerun`: there is no outcome.
     pub(super) fn resolve(request: ResolveRequest) -> Self {
         let ResolveRequest { address, token, instead_of, outcome } = request;
         let bytes = |record: &Option<Record>| record.as_ref().map(|record| record.as_bytes().clone());

@@ -1,4 +1,5 @@
-//! The ways on which calls go to the server, so that a row which somebody has locked holds up its own calls and no others.
+//! The ways on which calls go to the server, so that a row which somebody has locked holds up its
+//! own calls and no others.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -32,7 +33,8 @@ const REMEMBER: usize = 1024;
 /// How long a call may take: as long as its caller waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-// A row may be locked for long: by somebody's transaction, or by a commit that stalls. How a call comes by its answer:
+// A row may be locked for long: by somebody's transaction, or by a commit that stalls. How a call
+// comes by its answer:
 //
 //   together ─ all rows are free, or soon are ─▶ answered
 //            ─ a lock is not to be had, or room for a row ─▶ nothing was done: apart, on the same lane
@@ -42,7 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 //   patiently ─ the row is free in time ─▶ answered
 //             ─ it is not ─▶ failed; nothing was done
 //
-// So others wait for a locked row for a tenth of a second, once, and not again for as long as somebody asks for it.
+// So others wait for a locked row for a tenth of a second, once, and not again for as long as
+// somebody asks for it.
 /// Carries the calls of one store. Clones share the lanes.
 #[derive(Clone)]
 pub(super) struct Lanes {
@@ -56,7 +59,8 @@ pub(super) struct Lanes {
 type Calls = Vec<Asked<Call, Answer>>;
 
 impl Lanes {
-    /// Starts so many lanes on the present runtime, one for what need not be on disk, and one for locked rows.
+    /// Starts so many lanes on the present runtime, one for what need not be on disk, and one for
+    /// locked rows.
     pub(super) fn start(carrier: Carrier, lanes: usize) -> Self {
         let carrier = Arc::new(carrier);
         let start = |lanes, way| {
@@ -101,7 +105,8 @@ enum Way {
     Patient,
 }
 
-/// Answers `calls`, as many at a time as go in one statement and its answer. What has been answered stays so, whatever becomes of the rest.
+/// Answers `calls`, as many at a time as go in one statement and its answer. What has been answered
+/// stays so, whatever becomes of the rest.
 async fn answer_all(carrier: Arc<Carrier>, mut calls: Calls, way: Way) {
     calls.sort_by_key(|call| *call.op.hold.address.as_bytes());
     while !calls.is_empty() {
@@ -129,7 +134,8 @@ async fn carry(carrier: &Carrier, calls: &[Asked<Call, Answer>], way: Way) -> Re
     }
 }
 
-/// How long each of the rows of `calls` is waited for, so that the first leaves something for the last, and all are answered in time.
+/// How long each of the rows of `calls` is waited for, so that the first leaves something for the
+/// last, and all are answered in time.
 fn share(calls: &[Asked<Call, Answer>]) -> Duration {
     let now = Instant::now();
     let until = calls.iter().map(|call| call.until).min().unwrap_or(now);

@@ -1,8 +1,9 @@
 //! The store's own connections to the server.
 //!
-//! They are made with the options of the application's pool, and are not taken out of it: a handler that holds the pool's last connection
-//! must not keep its own lease from being renewed, and a pool asks the server whether a connection still lives before
-//! each use, which is a round trip more for each call.
+//! They are made with the options of the application's pool, and are not taken out of it: a handler
+//! that holds the pool's last connection must not keep its own lease from being renewed, and a pool
+//! asks the server whether a connection still lives before each use, which is a round trip more for
+//! each call.
 
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ const TRANSACTION_LIMIT: &str = "SET LOCAL statement_timeout = '1800ms'; ";
 //   (none) ─ connect ─▶ in use ─ answered ─▶ idle ─ take ─▶ in use
 //                         └ any error, timeout, dropped ─▶ closed
 //
-// What is not put back is closed by being dropped. So no connection is used again in a state that nobody knows.
+// What is not put back is closed by being dropped. So no connection is used again in a state that
+// nobody knows.
 /// Connections that wait for work. The one that worked last works next.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -170,8 +172,8 @@ impl Link {
     }
 }
 
-/// Options of the application's pool, for a connection of the store's own. Of what sqlx asks for, poolers refuse the digits
-/// of floating-point numbers, and the store has none.
+/// Options of the application's pool, for a connection of the store's own. Of what sqlx asks for,
+/// poolers refuse the digits of floating-point numbers, and the store has none.
 pub(super) fn options(pool: &PgPool) -> PgConnectOptions {
     pool.connect_options().as_ref().clone().extra_float_digits(None)
 }

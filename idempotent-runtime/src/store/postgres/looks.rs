@@ -1,4 +1,5 @@
-//! Looks at entries. They take no lock and wait for none, so they go by themselves, beside the calls.
+//! Looks at entries. They take no lock and wait for none, so they go by themselves, beside the
+//! calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,7 +76,8 @@ impl Looks {
         Ok(stuck_among(walked, rows.len() >= WALKED.unsigned_abs() as usize, request))
     }
 
-    /// What the server answers. A connection that has been idle may be dead without anybody knowing.
+    /// What the server answers. A connection that has been idle may be dead without anybody
+    /// knowing.
     async fn rows(&self, function: &Function, values: &[Value<'_>]) -> Result<Vec<PgRow>, sqlx::Error> {
         // It is never closed.
         let _place = self.places.acquire().await;
@@ -121,7 +123,8 @@ fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>
     Ok((Position { time: time.unsigned_abs(), address }, entry))
 }
 
-/// What is known of an entry, from the column `first` on: token, state, attempt, and what is left of its time. Nothing where there is no state.
+/// What is known of an entry, from the column `first` on: token, state, attempt, and what is left
+/// of its time. Nothing where there is no state.
 fn inspection(
     row: &PgRow,
     first: usize,

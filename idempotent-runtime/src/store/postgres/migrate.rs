@@ -91,7 +91,8 @@ async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result
     Ok(())
 }
 
-/// Asked for first: `IF NOT EXISTS` wants the privilege to create even where there is nothing to create.
+/// Asked for first: `IF NOT EXISTS` wants the privilege to create even where there is nothing to
+/// create.
 async fn create_schema(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
     match number(connection, names.fill(SCHEMA_EXISTS)).await? {
         0 => execute(connection, names.fill("CREATE SCHEMA {schema}")).await,

@@ -40,7 +40,8 @@ use crate::request::Address;
 
 const NAME: &str = "postgres";
 
-/// Keeps claims and records in a PostgreSQL table, for any number of machines. Clones share everything.
+/// Keeps claims and records in a PostgreSQL table, for any number of machines. Clones share
+/// everything.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, PostgresStore};
@@ -55,14 +56,17 @@ const NAME: &str = "postgres";
 ///
 /// # What it does
 ///
-/// A claim is an insertion under a primary key, so of any number of nodes that claim one address PostgreSQL lets one
-/// insert. Each call is one round trip: one call of a function, which is one transaction that the server begins and ends. No
-/// client holds a transaction open, so one that dies leaves none behind.
+/// A claim is an insertion under a primary key, so of any number of nodes that claim one address
+/// PostgreSQL lets one insert. Each call is one round trip: one call of a function, which is one
+/// transaction that the server begins and ends. No client holds a transaction open, so one that
+/// dies leaves none behind.
 ///
-/// A lone call is sent at once. Calls that arrive while others are under way share the next statement, and its commit: under load a
-/// commit's cost is divided among many requests. A row that somebody else has locked (a transaction of a person's, a commit that hangs)
-/// fails its own calls after a second or so, with nothing done: others wait for it for a tenth of a second, once. Anything else that
-/// makes a statement fail fails all the calls it carries. A statement carries and answers with about 4 MiB of records, or one longer record.
+/// A lone call is sent at once. Calls that arrive while others are under way share the next
+/// statement, and its commit: under load a commit's cost is divided among many requests. A row that
+/// somebody else has locked (a transaction of a person's, a commit that hangs) fails its own calls
+/// after a second or so, with nothing done: others wait for it for a tenth of a second, once.
+/// Anything else that makes a statement fail fails all the calls it carries. A statement carries
+/// and answers with about 4 MiB of records, or one longer record.
 ///
 /// A duplicate on another node waits for a notification (`LISTEN`/`NOTIFY`) and holds no
 /// connection. Where there are no notifications the store looks at what is waited for: after some
@@ -70,10 +74,12 @@ const NAME: &str = "postgres";
 ///
 /// # Connections
 ///
-/// The store makes connections of its own, with the options of the pool it is given: one for notifications and at most one a lane
-/// ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one more for rows that others have locked, one for the claims of
-/// transactions, one while it sweeps, and two for operators who look at keys. It takes none out of the pool: handlers that hold all of them must not keep their own
-/// leases from being renewed. A pool's `after_connect` hooks are not run on the store's connections.
+/// The store makes connections of its own, with the options of the pool it is given: one for
+/// notifications and at most one a lane ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one
+/// more for rows that others have locked, one for the claims of transactions, one while it sweeps,
+/// and two for operators who look at keys. It takes none out of the pool: handlers that hold all of
+/// them must not keep their own leases from being renewed. A pool's `after_connect` hooks are not
+/// run on the store's connections.
 ///
 /// Connections are encrypted only if sqlx is built with TLS, which is a feature of the
 /// application's own
@@ -97,32 +103,38 @@ const NAME: &str = "postgres";
 ///
 /// # What it guarantees
 ///
-/// - *The server restarts or crashes*: nothing acknowledged is lost, with PostgreSQL's own defaults (`fsync`, `full_page_writes` and
-///   `synchronous_commit` on). Where they are off the store says so in the log when it starts, and the last
-///   claims and responses may be lost, so that their requests run again. While the server is away, requests are refused
-///   with `store_unavailable`; the first call after its return succeeds, without a restart.
-/// - *The server stands still in its commits* (a synchronous standby is missing, a disk hangs): requests are refused with
-///   `store_unavailable` after two seconds. What they have written is seen by nobody and lands when the server goes on; the store's
-///   nodes then give it back, and the keys are free. Where that lasts longer than a lease, a retry may be there first, and
-///   its key is `outcome_unknown`, although nothing ran.
-/// - *Its disk is full*: new keys are refused with `store_full`, those that are there are replayed, renewed and completed as far as their rows
-///   find room. Where there is none left for the server's log, PostgreSQL stops: that is a crash.
-/// - *A node crashes*: its claims end with their leases; the `abandoned` policy decides what a retry gets.
-/// - *Failover*: what a synchronous standby has confirmed survives. With asynchronous replication the claims and responses
-///   that the standby had not received are lost, and their requests may run again.
-/// - *Eviction*: none. A key is forgotten when its time has ended, and its row is deleted later, in batches, by one
-///   node at a time.
-/// - *Clocks*: only the database server's clock counts, so those of the nodes may differ. A server whose clock is set forward ends
-///   leases early; while a handler runs its claim is then seen as abandoned.
+/// - *The server restarts or crashes*: nothing acknowledged is lost, with PostgreSQL's own defaults
+///   (`fsync`, `full_page_writes` and `synchronous_commit` on). Where they are off the store says
+///   so in the log when it starts, and the last claims and responses may be lost, so that their
+///   requests run again. While the server is away, requests are refused with `store_unavailable`;
+///   the first call after its return succeeds, without a restart.
+/// - *The server stands still in its commits* (a synchronous standby is missing, a disk hangs):
+///   requests are refused with `store_unavailable` after two seconds. What they have written is
+///   seen by nobody and lands when the server goes on; the store's nodes then give it back, and the
+///   keys are free. Where that lasts longer than a lease, a retry may be there first, and its key
+///   is `outcome_unknown`, although nothing ran.
+/// - *Its disk is full*: new keys are refused with `store_full`, those that are there are replayed,
+///   renewed and completed as far as their rows find room. Where there is none left for the
+///   server's log, PostgreSQL stops: that is a crash.
+/// - *A node crashes*: its claims end with their leases; the `abandoned` policy decides what a
+///   retry gets.
+/// - *Failover*: what a synchronous standby has confirmed survives. With asynchronous replication
+///   the claims and responses that the standby had not received are lost, and their requests may
+///   run again.
+/// - *Eviction*: none. A key is forgotten when its time has ended, and its row is deleted later, in
+///   batches, by one node at a time.
+/// - *Clocks*: only the database server's clock counts, so those of the nodes may differ. A server
+///   whose clock is set forward ends leases early; while a handler runs its claim is then seen as
+///   abandoned.
 ///
-/// Claims are decided under `READ COMMITTED`, which the store's connections are set to; the functions refuse any other
-/// isolation.
+/// Claims are decided under `READ COMMITTED`, which the store's connections are set to; the
+/// functions refuse any other isolation.
 ///
 /// # The schema
 ///
 /// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise,
-/// and need no right to create
-/// anything where nothing is to be done. [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
+/// and need no right to create anything where nothing is to be done.
+/// [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
 /// `src/store/postgres/migrations`. Another user than who has migrated needs these rights, and no
 /// more. One that is missing is an error that names it when the store is built.
 ///
@@ -147,7 +159,8 @@ struct Inner {
 }
 
 impl PostgresStore {
-    /// A store in the database of `pool`, in the table `idempotent.keys`, which is made if it is missing.
+    /// A store in the database of `pool`, in the table `idempotent.keys`, which is made if it is
+    /// missing.
     ///
     /// # Errors
     /// A schema of another version, or a server that does not answer or refuses.
@@ -170,8 +183,8 @@ impl PostgresStore {
         PostgresStoreBuilder::new(pool)
     }
 
-    /// Deletes the rows of forgotten keys and drops expired records now, and gives their number; 0 where another node is at
-    /// it. The store does so by itself from time to time.
+    /// Deletes the rows of forgotten keys and drops expired records now, and gives their number; 0
+    /// where another node is at it. The store does so by itself from time to time.
     ///
     /// # Errors
     /// Where the server does not answer or refuses.
@@ -181,8 +194,8 @@ impl PostgresStore {
         swept.unwrap_or_else(|error| Err(StoreError::unavailable(NAME, error)))
     }
 
-    /// How often the store has looked so far whether a claim still stands: every few seconds for each that is waited for, and more
-    /// often only while notifications are down.
+    /// How often the store has looked so far whether a claim still stands: every few seconds for
+    /// each that is waited for, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
         self.0.wakes.looks()
     }
@@ -198,7 +211,8 @@ impl PostgresStore {
         self.0.calls.call(call).await
     }
 
-    /// Whether the address is claimed, as far as one can know: where the store cannot say now, the poller finds out later.
+    /// Whether the address is claimed, as far as one can know: where the store cannot say now, the
+    /// poller finds out later.
     async fn may_be_claimed(&self, address: Address) -> bool {
         self.call(Call::look(address)).await.map_or(true, |answer| answer.is_claimed())
     }

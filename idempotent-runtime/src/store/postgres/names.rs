@@ -33,7 +33,8 @@ impl Names {
     }
 }
 
-/// Long names share channels, if it has to be: a waiter who is woken for nothing looks and waits on.
+/// Long names share channels, if it has to be: a waiter who is woken for nothing looks and waits
+/// on.
 fn channel(schema: &str, table: &str) -> String {
     let full = format!("{schema}.{table}");
     if full.len() <= LONGEST_CHANNEL {

@@ -16,7 +16,8 @@ use crate::store::StoreError;
 
 /// How long a statement may take; the server gives it up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many bytes of records go in one statement, unless one record alone is longer. Not many more come back.
+/// How many bytes of records go in one statement, unless one record alone is longer. Not many more
+/// come back.
 const MOST_BYTES: usize = 4 << 20;
 
 const ALONE: &str = "SELECT 1::bigint, said, attempt, micros, record FROM {schema}.{table}_alone";
@@ -53,8 +54,8 @@ impl Carrier {
         Carrier { link, alone: Function::new(names, ALONE, 9), calls: Function::new(names, CALLS, 10) }
     }
 
-    /// The answers to the first of `calls`, in their order: at least one, and as many as the server gives at once. `calls` are in the order
-    /// of their addresses.
+    /// The answers to the first of `calls`, in their order: at least one, and as many as the server
+    /// gives at once. `calls` are in the order of their addresses.
     pub(super) async fn carry(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
         // What fails before a statement is sent has done nothing.
         let InUse { connection, used_before } = self.link.take().await.map_err(undone)?;

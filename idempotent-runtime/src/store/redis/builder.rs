@@ -64,18 +64,20 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// What the names of all keys begin with, and of the channel for notifications; `idempotent` if not set.
+    /// What the names of all keys begin with, and of the channel for notifications; `idempotent` if
+    /// not set.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Counts a claim as won, and a response as stored, only when so many replicas have acknowledged it within `timeout` (at most
-    /// one second). If they have not, the store is unavailable: the request is refused, and its claim taken back; a response goes to
-    /// the first client once storing it has been tried for a while. Replays count only on the same condition.
+    /// Counts a claim as won, and a response as stored, only when so many replicas have
+    /// acknowledged it within `timeout` (at most one second). If they have not, the store is
+    /// unavailable: the request is refused, and its claim taken back; a response goes to the first
+    /// client once storing it has been tried for a while. Replays count only on the same condition.
     ///
-    /// This makes it unlikely that a failover forgets a key, and not impossible: a replica that has acknowledged need not be the one
-    /// that is promoted. Not for clusters.
+    /// This makes it unlikely that a failover forgets a key, and not impossible: a replica that has
+    /// acknowledged need not be the one that is promoted. Not for clusters.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
@@ -88,8 +90,9 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// The store. Its tasks run on the present runtime until the last clone is dropped, and its connection is driven there, whichever
-    /// runtimes call it. So build it where no handler runs that could block: before the server is started, and not in a worker.
+    /// The store. Its tasks run on the present runtime until the last clone is dropped, and its
+    /// connection is driven there, whichever runtimes call it. So build it where no handler runs
+    /// that could block: before the server is started, and not in a worker.
     ///
     /// # Errors
     /// A setting that cannot work, rights that the user lacks, or a server that does not answer or

@@ -9,8 +9,8 @@ use redis::{
 use super::{link::Link, words::Names};
 use crate::request::Address;
 
-/// How often a call is tried again, with pauses of 10 to 250 ms. As the client comes it goes on for minutes, long after the caller
-/// has been told that the call failed.
+/// How often a call is tried again, with pauses of 10 to 250 ms. As the client comes it goes on for
+/// minutes, long after the caller has been told that the call failed.
 const RETRIES: u32 = 6;
 
 /// A client of the cluster that `nodes` belong to.
@@ -24,8 +24,8 @@ pub(super) fn client(nodes: impl IntoIterator<Item = ConnectionInfo>) -> RedisRe
         .build()
 }
 
-/// How many keys are asked for of a server that does not say whether it is a node of a cluster: one that holds half of the slots passes
-/// for a server of its own once in so many thousand times.
+/// How many keys are asked for of a server that does not say whether it is a node of a cluster: one
+/// that holds half of the slots passes for a server of its own once in so many thousand times.
 const PROBES: u8 = 16;
 
 /// Whether a server is a node of a cluster: it says so, or sends who asks for a key to another one.
@@ -40,8 +40,8 @@ pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
     replies.iter().any(|reply| reply.as_ref().is_err_and(|failure| failure.error().is_cluster_error()))
 }
 
-/// Clients of all nodes that the cluster names, reached as `seeds` are, which come first: what is published at one node is heard
-/// at all of them, so any will do.
+/// Clients of all nodes that the cluster names, reached as `seeds` are, which come first: what is
+/// published at one node is heard at all of them, so any will do.
 pub(super) async fn nodes(cluster: &Link, mut seeds: Vec<Client>) -> Vec<Client> {
     let reply = cluster.send(Cmd::new().arg("CLUSTER").arg("SLOTS")).await;
     let Some(like) = seeds.first().map(|seed| seed.get_connection_info().clone()) else { return seeds };
@@ -65,7 +65,8 @@ fn at(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
     }
 }
 
-/// Host and port of each node in an answer to `CLUSTER SLOTS`: ranges of slots, each with its first, its last and its nodes.
+/// Host and port of each node in an answer to `CLUSTER SLOTS`: ranges of slots, each with its
+/// first, its last and its nodes.
 fn addresses(slots: &Value) -> Vec<(String, u16)> {
     let mut found = Vec::new();
     for node in items(slots).iter().flat_map(|range| items(range).iter().skip(2)) {

@@ -1,7 +1,8 @@
-//! Which entries this process has seen completed: those are asked for by a plain `GET` before a script is.
+//! Which entries this process has seen completed: those are asked for by a plain `GET` before a
+//! script is.
 //!
-//! A hint decides nothing: it chooses how a claim is asked for first. What comes back decides, and is believed only where a completed entry
-//! with the hint's token is all that there can be to say.
+//! A hint decides nothing: it chooses how a claim is asked for first. What comes back decides, and
+//! is believed only where a completed entry with the hint's token is all that there can be to say.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -59,7 +60,8 @@ impl Hints {
         }
     }
 
-    /// What has completed the request of this hold, and what is left of its time at least, if anything.
+    /// What has completed the request of this hold, and what is left of its time at least, if
+    /// anything.
     pub(super) fn find(&self, hold: &Hold) -> Option<(Hold, Duration)> {
         let hint = (*self.place(&hold.address)?)?;
         let is_same = hint.hold.address == hold.address && hint.hold.fingerprint == hold.fingerprint;

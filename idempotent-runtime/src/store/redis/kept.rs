@@ -18,7 +18,8 @@ use tokio::{
 
 use super::{NAME, link::RESPONSE};
 
-/// How long a connection that is open is kept before a better one is sought, and how long a call waits for that.
+/// How long a connection that is open is kept before a better one is sought, and how long a call
+/// waits for that.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where connections lead.
@@ -29,9 +30,10 @@ pub(super) trait Server: Send + Sync + 'static {
     fn open(&self) -> impl Future<Output = RedisResult<Self::Connection>> + Send;
 }
 
-// Calls come from many runtimes, and a connection is driven by the one that opened it: by one that stands still, with a handler
-// that blocks its worker, or has ended, no call would be answered. So every connection is opened by a task on the runtime that the
-// store was made on. There is one attempt at a time, whose outcome all share that wait for it.
+// Calls come from many runtimes, and a connection is driven by the one that opened it: by one that
+// stands still, with a handler that blocks its worker, or has ended, no call would be answered. So
+// every connection is opened by a task on the runtime that the store was made on. There is one
+// attempt at a time, whose outcome all share that wait for it.
 /// By whatever connection leads to the server now.
 pub(super) struct Kept<S: Server> {
     server: S,
@@ -68,8 +70,9 @@ impl<S: Server> Kept<S> {
         self.state().used.clone()
     }
 
-    /// Leaves the connection with this number for a better one, which whoever asks next may find already. It stays in use where there
-    /// is none, and is not left time and again where the better one is no better.
+    /// Leaves the connection with this number for a better one, which whoever asks next may find
+    /// already. It stays in use where there is none, and is not left time and again where the
+    /// better one is no better.
     pub(super) async fn leave(self: &Arc<Self>, number: u64) {
         if self.state().sought.elapsed() >= PAUSE {
             let _ = timeout(PAUSE, self.replaced(number)).await;

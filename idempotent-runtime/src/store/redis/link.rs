@@ -59,7 +59,8 @@ impl Link {
         Kept::to(client).await.map(Link::Cluster)
     }
 
-    /// Sends a command. A reply that nobody waits for any more is thrown away; the next one is not mixed up with it.
+    /// Sends a command. A reply that nobody waits for any more is thrown away; the next one is not
+    /// mixed up with it.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
@@ -67,7 +68,8 @@ impl Link {
         }
     }
 
-    /// Sends a command that only reads this key: to the primary that has it, also where the application's client would ask a replica.
+    /// Sends a command that only reads this key: to the primary that has it, also where the
+    /// application's client would ask a replica.
     pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
@@ -101,8 +103,8 @@ pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> 
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// A connection that was lost while nobody used it shows so at the next call, which is then sent once more: the token that each
-/// call carries lets it be repeated, even if it was carried out.
+/// A connection that was lost while nobody used it shows so at the next call, which is then sent
+/// once more: the token that each call carries lets it be repeated, even if it was carried out.
 async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failure> {
     let used = single.used();
     let number = used.number;

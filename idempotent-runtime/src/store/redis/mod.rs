@@ -40,24 +40,30 @@ const NAME: &str = "redis";
 
 /// Keeps claims and records in Redis. Clones share everything.
 ///
-/// For any number of machines: one server with or without replicas, or a cluster. Redis 5 and later.
+/// For any number of machines: one server with or without replicas, or a cluster. Redis 5 and
+/// later.
 ///
 /// # What it guarantees
 ///
-/// That depends on how Redis is run, and Redis forgets silently; what its settings show is checked when the store is built, and warned of.
+/// That depends on how Redis is run, and Redis forgets silently; what its settings show is checked
+/// when the store is built, and warned of.
 ///
-/// - **Crash of a node of the application.** Its claims stand until their leases run out, and then `abandoned` decides.
-/// - **Restart of Redis.** With `appendonly yes` and `appendfsync always` what has been acknowledged is there again. With
-///   `everysec` a crash of the machine may lose the last second, and without an append-only file a restart forgets every key: a
-///   retry of a forgotten key is a new execution.
-/// - **Failover.** Replication is asynchronous: a replica that is promoted may not have the last claims and responses, and then
-///   retries of them run again. [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, and not impossible. Where
-///   it must not happen, use PostgreSQL with synchronous replication.
-/// - **Eviction.** With `maxmemory` and a policy other than `noeviction` Redis drops keys when its memory is full. With
-///   `noeviction` new keys are refused with `store_full`, while what was claimed before is renewed and completed as ever: its
-///   responses may exceed the limit.
-/// - **Clock skew.** Leases and retention are counted by the server's clock; those of the application's machines do not matter. A
-///   failover to a server whose clock differs shifts them by the difference.
+/// - **Crash of a node of the application.** Its claims stand until their leases run out, and then
+///   `abandoned` decides.
+/// - **Restart of Redis.** With `appendonly yes` and `appendfsync always` what has been
+///   acknowledged is there again. With `everysec` a crash of the machine may lose the last second,
+///   and without an append-only file a restart forgets every key: a retry of a forgotten key is a
+///   new execution.
+/// - **Failover.** Replication is asynchronous: a replica that is promoted may not have the last
+///   claims and responses, and then retries of them run again.
+///   [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, and not impossible.
+///   Where it must not happen, use PostgreSQL with synchronous replication.
+/// - **Eviction.** With `maxmemory` and a policy other than `noeviction` Redis drops keys when its
+///   memory is full. With `noeviction` new keys are refused with `store_full`, while what was
+///   claimed before is renewed and completed as ever: its responses may exceed the limit.
+/// - **Clock skew.** Leases and retention are counted by the server's clock; those of the
+///   application's machines do not matter. A failover to a server whose clock differs shifts them
+///   by the difference.
 ///
 /// # Rights
 ///
@@ -73,19 +79,23 @@ const NAME: &str = "redis";
 ///
 /// # How it works
 ///
-/// An entry is one key, so it lives in one slot of a cluster, and every verb is one Lua script, so it is atomic. The entry's lease
-/// is inside its value; its retention is the key's own expiry. All calls share one connection. A call that is alone is sent at once, by
-/// itself; on one server, calls that come while others are under way go together, up to 64 claims or completions in one script, each
-/// answered for itself. A duplicate on another node is woken by a message on one channel, published only if somebody waits; while that
-/// channel is down it is polled for.
+/// An entry is one key, so it lives in one slot of a cluster, and every verb is one Lua script, so
+/// it is atomic. The entry's lease is inside its value; its retention is the key's own expiry. All
+/// calls share one connection. A call that is alone is sent at once, by itself; on one server,
+/// calls that come while others are under way go together, up to 64 claims or completions in one
+/// script, each answered for itself. A duplicate on another node is woken by a message on one
+/// channel, published only if somebody waits; while that channel is down it is polled for.
 ///
-/// What this process has completed or replayed before is asked for by a plain `GET`, which costs the server a fraction of a script. If exactly that
-/// entry is there, it is replayed; anything else is left to the script, which costs such a claim one more round trip, once. The last 8,192 such
-/// entries are known, in less than a megabyte however long their responses are; not where replicas are waited for or expired keys remembered.
+/// What this process has completed or replayed before is asked for by a plain `GET`, which costs
+/// the server a fraction of a script. If exactly that entry is there, it is replayed; anything else
+/// is left to the script, which costs such a claim one more round trip, once. The last 8,192 such
+/// entries are known, in less than a megabyte however long their responses are; not where replicas
+/// are waited for or expired keys remembered.
 ///
-/// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is forgotten, the store looks through all of its keys
-/// with `SCAN`, some hundreds at a time, on each primary; while a cluster moves slots the list may lack what moves. A key
-/// whose steps are looked for is claimed meanwhile, and who dies over it leaves a claim that died, to be forgotten again.
+/// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is
+/// forgotten, the store looks through all of its keys with `SCAN`, some hundreds at a time, on each
+/// primary; while a cluster moves slots the list may lack what moves. A key whose steps are looked
+/// for is claimed meanwhile, and who dies over it leaves a claim that died, to be forgotten again.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, RedisStore};
@@ -109,7 +119,8 @@ struct Inner {
 
 /// How calls are sent.
 enum Calls {
-    /// To one server: those that come among few others by themselves, without a detour, and together those that do not.
+    /// To one server: those that come among few others by themselves, without a detour, and
+    /// together those that do not.
     Together(Batches<Call, Answered>, UnderWay),
     /// To one server, with what waits for replicas behind them.
     Acknowledged(Batches<Call, Answered>),
@@ -118,8 +129,8 @@ enum Calls {
 }
 
 impl RedisStore {
-    /// A store at `url`: `redis://user:password@host:port/database`, or several of these, parted by commas, for nodes of a cluster.
-    /// One node of a cluster is enough, and recognised as such.
+    /// A store at `url`: `redis://user:password@host:port/database`, or several of these, parted by
+    /// commas, for nodes of a cluster. One node of a cluster is enough, and recognised as such.
     ///
     /// # Errors
     /// A URL that is not one, or a server that does not answer or refuses.
@@ -137,13 +148,14 @@ impl RedisStore {
         RedisStoreBuilder::client(client)
     }
 
-    /// A store with a cluster client of the application's own; notifications are heard at `node`, any node of the cluster.
+    /// A store with a cluster client of the application's own; notifications are heard at `node`,
+    /// any node of the cluster.
     pub fn with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
         RedisStoreBuilder::cluster(cluster, node)
     }
 
-    /// How often the store has looked so far whether a claim still stands: every few seconds for each that is waited for, and more
-    /// often only while notifications are down.
+    /// How often the store has looked so far whether a claim still stands: every few seconds for
+    /// each that is waited for, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
         self.0.wakes.looks()
     }
@@ -185,9 +197,9 @@ impl RedisStore {
 
     /// The record of an entry that was seen completed by this hold, if it is still there.
     ///
-    /// Nothing is left to decide then: it is there for as long as it is replayed, and by its token it is the one that was seen. A user who may
-    /// run the scripts need not be allowed to get many keys at once: whatever the server refuses is
-    /// no entry either.
+    /// Nothing is left to decide then: it is there for as long as it is replayed, and by its token
+    /// it is the one that was seen. A user who may run the scripts need not be allowed to get many
+    /// keys at once: whatever the server refuses is no entry either.
     async fn completed_by(&self, seen: &Hold) -> Result<Option<Record>, StoreError> {
         let entry = match self.reply(self.0.names.get(seen.address)).await {
             Ok(reply) => Completed::of(reply),

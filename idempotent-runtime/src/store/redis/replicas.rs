@@ -30,16 +30,18 @@ pub(super) struct Replicas {
     pub(super) timeout: Duration,
 }
 
-// A batch is one pipeline, calls first and `WAIT` last, on one connection that never becomes another one by itself: a `WAIT` on a
-// new connection, perhaps to a server that has been promoted meanwhile, would count replicas that know nothing of the calls.
+// A batch is one pipeline, calls first and `WAIT` last, on one connection that never becomes
+// another one by itself: a `WAIT` on a new connection, perhaps to a server that has been promoted
+// meanwhile, would count replicas that know nothing of the calls.
 //
-// sent ─ enough have acknowledged ─▶ each call is given its answer
-//  ├─ too few, or an error ─▶ what the server has refused did nothing; all other calls fail: what
-//  │                          they have done stands, or is lost with the server
-//  ├─ no answer ─▶ all calls of the batch fail, and nobody knows what they have done
-//  └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text; each call can be repeated by its token
+// sent ─ enough have acknowledged ─▶ each call is given its answer ├─ too few, or an error ─▶ what
+// the server has refused did nothing; all other calls fail: what │ they have done stands, or is
+// lost with the server ├─ no answer ─▶ all calls of the batch fail, and nobody knows what they have
+// done └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text;
+// each call can be repeated by its token
 
-/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes after it.
+/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes
+/// after it.
 pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Answered> {
     let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
     Batches::start(NAME, 1, MOST, move |calls| {
@@ -78,7 +80,8 @@ impl Line {
         match reply {
             Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(()),
             Some(Value::ServerError(error)) => {
-                // A server that has become a replica cannot be waited for; its name may lead to another one by now.
+                // A server that has become a replica cannot be waited for; its name may lead to
+                // another one by now.
                 *self.connection.lock().await = None;
                 Err(StoreError::unavailable(NAME, RedisError::from(error)))
             }

@@ -1,4 +1,5 @@
-//! A walk through all keys, a few at a time: of one server, or of the primaries of a cluster, one after the other.
+//! A walk through all keys, a few at a time: of one server, or of the primaries of a cluster, one
+//! after the other.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use redis::{Cmd, RedisResult, Value, from_redis_value};
 use super::{NAME, cluster::items, link::Link};
 use crate::store::{StoreError, StuckCursor, inspect::no_cursor};
 
-/// How far a walk has come: at the primary that has this slot as its first, and there at this cursor.
+/// How far a walk has come: at the primary that has this slot as its first, and there at this
+/// cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     slot: u16,
@@ -30,7 +32,8 @@ impl Place {
     }
 }
 
-/// Some of the keys that look like `pattern`, among about `count` from `place` on, and where to go on.
+/// Some of the keys that look like `pattern`, among about `count` from `place` on, and where to go
+/// on.
 pub(super) async fn step(
     link: &Link,
     pattern: &[u8],
@@ -61,7 +64,8 @@ async fn next_primary(link: &Link, slot: Option<u16>) -> RedisResult<Option<Plac
     Ok(next.map(|slot| Place { slot, cursor: 0 }))
 }
 
-/// The first slot of each primary, in order, from an answer to `CLUSTER SLOTS`: ranges of slots, each with its first, its last and its nodes.
+/// The first slot of each primary, in order, from an answer to `CLUSTER SLOTS`: ranges of slots,
+/// each with its first, its last and its nodes.
 fn first_slots(slots: &Value) -> Vec<u16> {
     let mut first: BTreeMap<String, u16> = BTreeMap::new();
     for range in items(slots) {

@@ -1,4 +1,5 @@
-//! One Lua script a verb, but for one that is a command of Redis's own. Redis runs a script as one step, so every verb is atomic.
+//! One Lua script a verb, but for one that is a command of Redis's own. Redis runs a script as one
+//! step, so every verb is atomic.
 
 use redis::{Cmd, Script, Value};
 
@@ -38,7 +39,8 @@ pub(super) enum Verb {
 pub(super) enum Generation {
     /// Whatever the server says of itself.
     OfServer,
-    /// As servers before Redis 7, which cannot set a key if there is none and else read it, in one command.
+    /// As servers before Redis 7, which cannot set a key if there is none and else read it, in one
+    /// command.
     Before7,
 }
 
@@ -152,8 +154,9 @@ impl Call {
 }
 
 impl Verb {
-    /// Below how many others a call goes by itself. Being a script costs as much as what it does, so two share one; a plain command costs
-    /// little by itself, and less than the detour by which few would share one.
+    /// Below how many others a call goes by itself. Being a script costs as much as what it does,
+    /// so two share one; a plain command costs little by itself, and less than the detour by which
+    /// few would share one.
     pub(super) fn goes_alone_below(self) -> usize {
         if self == Verb::Get { 12 } else { 1 }
     }

@@ -1,4 +1,5 @@
-//! Calls that go together: those that wait while earlier ones are under way share the next trip, and one script for each verb.
+//! Calls that go together: those that wait while earlier ones are under way share the next trip,
+//! and one script for each verb.
 
 use std::sync::{
     Arc,
@@ -16,7 +17,8 @@ use super::{
 };
 use crate::store::{StoreError, remote::Batches};
 
-/// How many trips are under way at a time. With one, a call that comes right after another would wait for two; with many, none would be shared.
+/// How many trips are under way at a time. With one, a call that comes right after another would
+/// wait for two; with many, none would be shared.
 const LANES: usize = 2;
 /// How many calls share a script: nobody else is answered while it runs.
 const MOST: usize = 64;
@@ -45,7 +47,8 @@ pub(super) struct Place<'a> {
 }
 
 impl UnderWay {
-    /// A call has come. Callers that stand still in the middle of their own leave all others to the lanes, which nobody holds up.
+    /// A call has come. Callers that stand still in the middle of their own leave all others to the
+    /// lanes, which nobody holds up.
     pub(super) fn enter(&self) -> Place<'_> {
         Place { under_way: self, others: self.0.fetch_add(1, Relaxed) }
     }
@@ -63,9 +66,9 @@ impl Drop for Place<'_> {
     }
 }
 
-// sent by hash ─ answered ─▶ each call is given its answer
-//  ├─ no connection, or no answer in time ─▶ all calls of the batch fail; each can be repeated by its token
-//  └─ the server does not know a script ─▶ the calls of that script, which have done nothing, are sent again with its text
+// sent by hash ─ answered ─▶ each call is given its answer ├─ no connection, or no answer in time
+// ─▶ all calls of the batch fail; each can be repeated by its token └─ the server does not know a
+// script ─▶ the calls of that script, which have done nothing, are sent again with its text
 async fn send(
     server: &Arc<Kept<Client>>,
     scripts: &Scripts,

@@ -1,7 +1,8 @@
-//! Calls that go together: what arrives while earlier calls are under way shares the next trip to the store.
+//! Calls that go together: what arrives while earlier calls are under way shares the next trip to
+//! the store.
 //!
-//! A lone call is sent at once, alone. Calls are sent by tasks of the store's own, so whoever drops a call's future
-//! drops nothing but the answer.
+//! A lone call is sent at once, alone. Calls are sent by tasks of the store's own, so whoever drops
+//! a call's future drops nothing but the answer.
 
 use std::{error::Error, fmt, panic::AssertUnwindSafe, sync::Arc};
 
@@ -19,13 +20,15 @@ const WAITING: usize = 16 * 1024;
 #[cfg(any(feature = "sqlite", feature = "redis"))]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Sends calls in batches, over a fixed number of lanes. Clones share the lanes; they end with the last clone.
+/// Sends calls in batches, over a fixed number of lanes. Clones share the lanes; they end with the
+/// last clone.
 pub(crate) struct Batches<Op, Answer> {
     store: &'static str,
     queue: mpsc::Sender<Asked<Op, Answer>>,
 }
 
-/// A call, and whoever waits for its answer. Dropped, it is answered that nobody knows what became of it.
+/// A call, and whoever waits for its answer. Dropped, it is answered that nobody knows what became
+/// of it.
 #[derive(Debug)]
 pub(crate) struct Asked<Op, Answer> {
     pub(crate) op: Op,
@@ -42,7 +45,8 @@ impl<Op, Answer> Asked<Op, Answer> {
 }
 
 impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
-    /// Starts `lanes` lanes on the present runtime. Each gives at most `most` calls at a time to `send`, which answers each of them.
+    /// Starts `lanes` lanes on the present runtime. Each gives at most `most` calls at a time to
+    /// `send`, which answers each of them.
     pub(crate) fn start_each<F>(
         store: &'static str,
         lanes: usize,
@@ -74,8 +78,8 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
         Self::start_each(store, lanes, most, move |calls| answered(store, calls, &send))
     }
 
-    /// The same for trips that take no longer than their callers take to go on: those who have been answered go first, so that what
-    /// they ask for next shares the next trip.
+    /// The same for trips that take no longer than their callers take to go on: those who have been
+    /// answered go first, so that what they ask for next shares the next trip.
     #[cfg(feature = "redis")]
     pub(crate) fn start_in_turns<F>(
         store: &'static str,
@@ -98,7 +102,8 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
     /// What the store answers to `op`.
     ///
     /// # Errors
-    /// Where the batch failed, or the call could not be sent in time. In the latter case nothing was done.
+    /// Where the batch failed, or the call could not be sent in time. In the latter case nothing
+    /// was done.
     #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(crate) async fn call(&self, op: Op) -> Result<Answer, StoreError> {
         self.call_until(op, Instant::now() + PATIENCE).await
@@ -171,7 +176,8 @@ fn fail_all<Answer>(callers: impl IntoIterator<Item = Caller<Answer>>, error: St
     }
 }
 
-/// What one of the calls is told to which `error` happened: the same, as far as it says what was done.
+/// What one of the calls is told to which `error` happened: the same, as far as it says what was
+/// done.
 pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
     let shared = || Shared(Arc::clone(error));
     match **error {

@@ -1,6 +1,7 @@
 //! Wakes those in this process who wait for an address that is claimed elsewhere.
 //!
-//! A bell is taken before a claim is sent, so whatever happens between the store's answer and the waiting has rung it.
+//! A bell is taken before a claim is sent, so whatever happens between the store's answer and the
+//! waiting has rung it.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -12,8 +13,8 @@ use crate::{
     watched::{Seat, Watched},
 };
 
-/// How long a bell is kept for somebody who will wait for it. Waiting begins right after the claim; whoever comes later finds no
-/// bell, and has to look.
+/// How long a bell is kept for somebody who will wait for it. Waiting begins right after the claim;
+/// whoever comes later finds no bell, and has to look.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 // The life of a bell:
@@ -21,7 +22,8 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 //   listen ─ the claim is in flight elsewhere ─▶ kept ─ take ─▶ waited for ─ rung, or dropped by who waited
 //     └ any other answer ─▶ dropped               └ nobody came ─▶ dropped, when another one is kept
 //
-// A ring takes the address out of the table and wakes all who have listened so far; whoever listens later listens anew.
+// A ring takes the address out of the table and wakes all who have listened so far; whoever listens
+// later listens anew.
 /// The bells of one store. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Bells(Arc<Inner>);

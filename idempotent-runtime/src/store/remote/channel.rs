@@ -28,10 +28,11 @@ pub(crate) trait Channel: Send + 'static {
 
 // down ─ opened ─▶ up, rings all bells ─ lost ─▶ down, tries again at a growing pace
 //
-// A bell is listened to before its claim is sent and the claim marks the entry as waited for, so what changes from then on is
-// notified. What is not heard because nobody listened is found by a look (poller.rs), or by the ring when the channel is back.
-/// Keeps the channel open, for as long as it is polled, and says in `up` whether it is. An operator is told once that it cannot be, and
-/// each time that it is lost.
+// A bell is listened to before its claim is sent and the claim marks the entry as waited for, so
+// what changes from then on is notified. What is not heard because nobody listened is found by a
+// look (poller.rs), or by the ring when the channel is back.
+/// Keeps the channel open, for as long as it is polled, and says in `up` whether it is. An operator
+/// is told once that it cannot be, and each time that it is lost.
 pub(super) async fn keep_open<C: Channel>(
     store: &'static str,
     mut channel: C,

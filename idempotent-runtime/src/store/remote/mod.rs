@@ -1,4 +1,5 @@
-//! What the stores outside this process share: calls that go together, and wake-ups that come from elsewhere.
+//! What the stores outside this process share: calls that go together, and wake-ups that come from
+//! elsewhere.
 
 mod batches;
 mod bells;

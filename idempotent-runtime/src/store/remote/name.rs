@@ -2,10 +2,12 @@
 
 use crate::store::SetupError;
 
-/// The longest name: PostgreSQL cuts identifiers at 63 bytes, and names of indexes and functions are made from it.
+/// The longest name: PostgreSQL cuts identifiers at 63 bytes, and names of indexes and functions
+/// are made from it.
 const LONGEST: usize = 48;
 
-/// `name`, if it can be the name of `what`. It can be a word of SQL, so it has to be quoted where those mean something else.
+/// `name`, if it can be the name of `what`. It can be a word of SQL, so it has to be quoted where
+/// those mean something else.
 ///
 /// # Errors
 /// Where it cannot.

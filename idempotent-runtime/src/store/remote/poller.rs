@@ -20,7 +20,8 @@ use crate::request::Address;
 
 /// Pauses between two looks at an address while nobody listens: the first, and the longest.
 const POLL: (Duration, Duration) = (Duration::from_millis(8), Duration::from_millis(512));
-/// Pauses between looks while notifications come: a connection can be dead without either end knowing.
+/// Pauses between looks while notifications come: a connection can be dead without either end
+/// knowing.
 const SAFETY: Duration = Duration::from_secs(5);
 /// How many addresses are looked at at a time.
 const AT_ONCE: usize = 512;
@@ -28,8 +29,8 @@ const AT_ONCE: usize = 512;
 /// How long a store that is set up waits for its notifications to come.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// Waits until notifications come, so that they wake nobody for nothing when they begin to; not for long, since all works
-/// without them too.
+/// Waits until notifications come, so that they wake nobody for nothing when they begin to; not for
+/// long, since all works without them too.
 pub(super) async fn heard(mut up: watch::Receiver<bool>) {
     let _ = timeout(FIRST, up.wait_for(|up| *up)).await;
 }

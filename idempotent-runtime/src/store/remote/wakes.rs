@@ -1,4 +1,5 @@
-//! How those who wait in this process learn of what other nodes do: by notifications, and by looks where there are none.
+//! How those who wait in this process learn of what other nodes do: by notifications, and by looks
+//! where there are none.
 
 use std::{
     fmt,
@@ -30,8 +31,8 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
-    /// Starts to hear notifications on `channel`, and to look where there are none, on the present runtime. `look` says whether an
-    /// address is still claimed, if that can be known now.
+    /// Starts to hear notifications on `channel`, and to look where there are none, on the present
+    /// runtime. `look` says whether an address is still claimed, if that can be known now.
     pub(crate) async fn start<F>(
         store: &'static str,
         channel: impl Channel,
@@ -94,7 +95,8 @@ impl Wakes {
         self.bells.ring(address);
     }
 
-    /// Waits until something happens at `address`, if it is claimed; `is_claimed` is asked where no claim has said so right before.
+    /// Waits until something happens at `address`, if it is claimed; `is_claimed` is asked where no
+    /// claim has said so right before.
     pub(crate) async fn changed(&self, address: Address, is_claimed: impl Future<Output = bool>) {
         let kept = self.bells.take(address);
         let has_claimed = kept.is_some();

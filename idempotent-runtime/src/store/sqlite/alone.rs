@@ -1,8 +1,9 @@
-//! A call that is alone in its batch, in one trip instead of two: what a server that is not busy does all day.
+//! A call that is alone in its batch, in one trip instead of two: what a server that is not busy
+//! does all day.
 //!
-//! Only what needs no deciding: a claim on an address that has no row, a claim that changes nothing, and a completion by its owner.
-//! Each is one trip that does nothing where it is anything else, or where another connection is writing: then it goes the way of
-//! all batches.
+//! Only what needs no deciding: a claim on an address that has no row, a claim that changes
+//! nothing, and a completion by its owner. Each is one trip that does nothing where it is anything
+//! else, or where another connection is writing: then it goes the way of all batches.
 
 use std::sync::Arc;
 
@@ -23,8 +24,8 @@ use super::{
 use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
 
 impl Writer {
-    /// What `op` is answered, if it can be in one trip. Else nothing was done, or only what `op` finds done by its token when it is asked for
-    /// again.
+    /// What `op` is answered, if it can be in one trip. Else nothing was done, or only what `op`
+    /// finds done by its token when it is asked for again.
     pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, Failure> {
         let answered = match op {
             Op::Claim(request) | Op::ClaimForTransaction(request) => {

@@ -1,4 +1,5 @@
-//! The calls of one transaction, decided in memory one after the other: two calls on one address see each other.
+//! The calls of one transaction, decided in memory one after the other: two calls on one address
+//! see each other.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -126,7 +127,8 @@ impl Entries {
         answer
     }
 
-    /// Takes what was found beneath an address that is to be forgotten, unless a call of the batch is about it.
+    /// Takes what was found beneath an address that is to be forgotten, unless a call of the batch
+    /// is about it.
     pub(super) fn add(&mut self, address: Address, found: Found) {
         self.0.entry(address).or_insert_with(|| Place::of(found));
     }

@@ -33,7 +33,8 @@ pub(super) struct Open {
 pub(super) enum OnDisk {
     /// When the commit is acknowledged.
     AtOnce,
-    /// With the next commit on the file that is on disk, of whichever connection: the log is synced as a whole.
+    /// With the next commit on the file that is on disk, of whichever connection: the log is synced
+    /// as a whole.
     Later,
 }
 
@@ -51,7 +52,8 @@ impl Open {
         Ok(())
     }
 
-    /// Whether the files that are there are those that this connection uses. Asked after a statement has opened them.
+    /// Whether the files that are there are those that this connection uses. Asked after a
+    /// statement has opened them.
     ///
     /// # Errors
     /// Where one of them is missing, or is another.
@@ -104,8 +106,8 @@ impl Connector {
         let mut open = self.open(SETUP_PATIENCE).await.map_err(unreachable)?;
         let file = check(&mut open.connection).await?;
         self.leave_the_log_to_commits(&mut open.connection).await?;
-        // From now on a missing file is an error: a new one in its place, or in another working directory, would know of
-        // no earlier request.
+        // From now on a missing file is an error: a new one in its place, or in another working
+        // directory, would know of no earlier request.
         self.options = self.options.clone().filename(&file).create_if_missing(false);
         self.files = Files::of(&file);
         Ok(open)
@@ -206,7 +208,8 @@ pub(super) fn setting(why: impl Into<String>) -> SetupError {
     SetupError::Setting { store: NAME, why: why.into() }
 }
 
-/// Whether what is committed through `connection` survives the loss of power. Gives the file's whole path.
+/// Whether what is committed through `connection` survives the loss of power. Gives the file's
+/// whole path.
 async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError> {
     let query = "SELECT file FROM pragma_database_list WHERE name = 'main'";
     let file: Option<String> = value(connection, query).await?;
@@ -225,8 +228,8 @@ async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError>
 
 /// Whether the application's own connections leave the file whole when the power is lost.
 ///
-/// With `NORMAL` only their own last transactions are at risk. With `OFF` a checkpoint of theirs may write pages whose log is
-/// not on disk yet, and that is the store's data too.
+/// With `NORMAL` only their own last transactions are at risk. With `OFF` a checkpoint of theirs
+/// may write pages whose log is not on disk yet, and that is the store's data too.
 pub(super) async fn check_pool(pool: &SqlitePool) -> Result<(), SetupError> {
     let acquired = timeout_at(Instant::now() + SETUP_PATIENCE, pool.acquire()).await;
     let mut connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(unreachable)?;

@@ -1,4 +1,5 @@
-//! What is known of one address, and what each verb makes of it. Pure: nothing here touches a database or asks for the time.
+//! What is known of one address, and what each verb makes of it. Pure: nothing here touches a
+//! database or asks for the time.
 
 use std::time::Duration;
 
@@ -98,7 +99,8 @@ impl Entry {
         (Claim::Abandoned, Changed::Yes)
     }
 
-    /// Decides a claim on an address that is not vacant, in the order of [`Store::claim`](crate::Store::claim).
+    /// Decides a claim on an address that is not vacant, in the order of
+    /// [`Store::claim`](crate::Store::claim).
     fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Decided<Claim> {
         if self.fingerprint != request.hold.fingerprint {
             return (Claim::Reused, Changed::No);
@@ -125,7 +127,8 @@ impl Entry {
         }
     }
 
-    /// What to tell a hold that does not stand: its own record's success again, or the winner's record.
+    /// What to tell a hold that does not stand: its own record's success again, or the winner's
+    /// record.
     fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match &self.state {
             State::Completed { .. } | State::Expired { .. } if self.token == hold.token => Completion::Stored,

@@ -1,7 +1,8 @@
 //! Which files a connection writes to.
 //!
-//! SQLite goes on writing to a file that has been deleted or moved away, and would acknowledge what nobody finds again.
-//! So each transaction looks whether the database and its log are still those that the connection has opened.
+//! SQLite goes on writing to a file that has been deleted or moved away, and would acknowledge what
+//! nobody finds again. So each transaction looks whether the database and its log are still those
+//! that the connection has opened.
 
 use std::{
     fs, io,
@@ -26,7 +27,8 @@ pub(super) struct Found {
 type Inode = (u64, u64);
 
 impl Files {
-    /// The files of the database at `path`; `None` where the file system knows of none, as with a VFS of another kind.
+    /// The files of the database at `path`; `None` where the file system knows of none, as with a
+    /// VFS of another kind.
     pub(super) fn of(path: &Path) -> Option<Self> {
         path.exists().then(|| Files { database: path.to_owned(), log: beside(path, "-wal") })
     }

@@ -1,12 +1,13 @@
 //! The line of the processes that want to write.
 //!
-//! SQLite's write lock has no queue. Whoever asks between two transactions gets it, and a busy process asks again within
-//! microseconds; others, who ask every millisecond, would ask in vain for as long as it is busy. So whoever finds the file
-//! locked stands in line: it waits for a lock on a file beside the database, which the system grants in order. A busy process
-//! that sees somebody stand there joins the line too, once its turn has lasted long enough.
+//! SQLite's write lock has no queue. Whoever asks between two transactions gets it, and a busy
+//! process asks again within microseconds; others, who ask every millisecond, would ask in vain for
+//! as long as it is busy. So whoever finds the file locked stands in line: it waits for a lock on a
+//! file beside the database, which the system grants in order. A busy process that sees somebody
+//! stand there joins the line too, once its turn has lasted long enough.
 //!
-//! This is a courtesy and no more. SQLite alone keeps transactions apart, so a process goes ahead out of turn where there can
-//! be no such file, or where whoever is first in line stands still.
+//! This is a courtesy and no more. SQLite alone keeps transactions apart, so a process goes ahead
+//! out of turn where there can be no such file, or where whoever is first in line stands still.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -22,8 +23,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long a process may write past those who stand in line: so little that they hardly wait longer, and so much that
-/// going from one process to the next does not take up most of the time where transactions are quick.
+/// How long a process may write past those who stand in line: so little that they hardly wait
+/// longer, and so much that going from one process to the next does not take up most of the time
+/// where transactions are quick.
 const TURN: Duration = Duration::from_millis(10);
 /// How long a process stands in line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,7 +52,8 @@ pub(super) struct First {
 }
 
 impl Line {
-    /// A line by a lock on `file`, which is created when somebody has to wait; without one, nobody waits for anybody.
+    /// A line by a lock on `file`, which is created when somebody has to wait; without one, nobody
+    /// waits for anybody.
     pub(super) fn by(file: Option<PathBuf>) -> Self {
         Line { file, state: Mutex::default() }
     }

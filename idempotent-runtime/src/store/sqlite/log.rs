@@ -1,7 +1,8 @@
 //! Moves what the write-ahead log holds into the file, beside the writer.
 //!
-//! Addresses are random, so in a file of many keys each row written dirties pages of its own. Writing those into the file and syncing it
-//! takes as long as many commits. SQLite by itself lets a commit do it, each thousand pages, and all calls wait for that one.
+//! Addresses are random, so in a file of many keys each row written dirties pages of its own.
+//! Writing those into the file and syncing it takes as long as many commits. SQLite by itself lets
+//! a commit do it, each thousand pages, and all calls wait for that one.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -13,13 +14,16 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::{NAME, connect::Connector, transaction::Turns, writer::PATIENCE};
 
-/// After how many pages of the log, roughly. The more, the more rows share a page that is written once for all.
+/// After how many pages of the log, roughly. The more, the more rows share a page that is written
+/// once for all.
 const PAGES: usize = 36_000;
-/// How many a commit takes beside those of the index of addresses, in which each of its rows has one.
+/// How many a commit takes beside those of the index of addresses, in which each of its rows has
+/// one.
 const PAGES_A_COMMIT: usize = 3;
 /// How many pages may be left for the last round, for which the writer waits.
 const FEW: i64 = 256;
-/// How often the rest is looked at, which is shorter each time: what has been written while the round before was under way.
+/// How often the rest is looked at, which is shorter each time: what has been written while the
+/// round before was under way.
 const ROUNDS: usize = 8;
 /// The bytes of a page.
 const PAGE: usize = 4096;
@@ -28,7 +32,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What says after how many pages a commit does it.
 pub(super) const LIMIT: &str = "wal_autocheckpoint";
-/// Where it is done beside: commits of this process that write so much faster, or those of other processes.
+/// Where it is done beside: commits of this process that write so much faster, or those of other
+/// processes.
 pub(super) const LONGEST: &str = "108000";
 /// SQLite's own.
 pub(super) const DEFAULT: &str = "1000";
@@ -44,8 +49,8 @@ pub(super) enum Moved {
 
 /// Whether SQLite of this version loses nothing where it is done beside commits.
 ///
-/// Before 3.51.3 a commit that began the log anew while it was moved could be taken for moved itself (SQLite's documents call it the
-/// WAL-reset bug).
+/// Before 3.51.3 a commit that began the log anew while it was moved could be taken for moved
+/// itself (SQLite's documents call it the WAL-reset bug).
 pub(super) fn is_moved_safely_by(version: &str) -> bool {
     const FIXED: [u32; 3] = [3, 51, 3];
     version.split('.').map_while(|number| number.parse::<u32>().ok()).ge(FIXED)
@@ -58,7 +63,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Starts to move what is counted, on the present runtime, until it is dropped; unless commits do it.
+    /// Starts to move what is counted, on the present runtime, until it is dropped; unless commits
+    /// do it.
     pub(super) fn start(connector: Connector, turns: Turns) -> Self {
         // One that waits is enough: it moves all that is there when it is its turn.
         let (mover, full) = mpsc::channel(1);
@@ -92,8 +98,9 @@ async fn run(mut full: mpsc::Receiver<()>, connector: Connector, turns: Turns) {
 //   long ─ moved beside the writer, which goes on ─▶ what it has written meanwhile is left ─ again, until that is little ─▶ short
 //   short ─ moved while no call of this process writes ─▶ all moved ─ the next commit ─▶ begins anew
 //
-// Whoever reads what is older, or writes from another process, may leave a rest, which is moved the next time. Nothing is lost by stopping
-// anywhere: what is moved has been synced in the log before, and the log counts until the file is synced.
+// Whoever reads what is older, or writes from another process, may leave a rest, which is moved the
+// next time. Nothing is lost by stopping anywhere: what is moved has been synced in the log before,
+// and the log counts until the file is synced.
 async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> {
     let mut open = connector.connect().await?;
     let mut known = round(&mut open.connection).await?;
@@ -111,7 +118,8 @@ async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> 
     open.connection.close().await
 }
 
-/// Moves what is there and nobody needs to read in the log, and gives how many pages the log had. Waits for nobody.
+/// Moves what is there and nobody needs to read in the log, and gives how many pages the log had.
+/// Waits for nobody.
 async fn round(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
     row.try_get(1)

@@ -1,4 +1,5 @@
-//! One machine: keys in a SQLite file, which survive the process and are shared by all processes that open it.
+//! One machine: keys in a SQLite file, which survive the process and are shared by all processes
+//! that open it.
 
 mod alone;
 mod batch;
@@ -44,48 +45,56 @@ const NAME: &str = "sqlite";
 
 /// Keeps claims and records in a SQLite file. Clones share everything.
 ///
-/// For the processes of one machine. The file must be on a local disk: SQLite's locks and shared memory do not work over a network.
+/// For the processes of one machine. The file must be on a local disk: SQLite's locks and shared
+/// memory do not work over a network.
 ///
 /// # What it guarantees
 ///
-/// - **Restart, crash of a process, loss of power.** What has been acknowledged is on disk: the journal is a write-ahead log and
-///   `synchronous` is `FULL` on the connection that writes; only the claim of a `transaction` is on disk when that is. A claim whose process
-///   died is found by the next claim after its lease.
-/// - **Several processes.** Claims exclude each other by the file's write lock, so one of them wins. Where they write all the
-///   time they stand in line, so that each is answered; a file beside the database whose name ends in `-line` serves that, and may
-///   be deleted.
-/// - **Nothing is evicted.** A row is deleted when its time has ended, and not before. A full disk refuses new keys.
-/// - **A damaged file** is an error, and never a new execution. SQLite notices damage to its structure when it reads it; a
-///   record's own bytes carry a checksum.
+/// - **Restart, crash of a process, loss of power.** What has been acknowledged is on disk: the
+///   journal is a write-ahead log and `synchronous` is `FULL` on the connection that writes; only
+///   the claim of a `transaction` is on disk when that is. A claim whose process died is found by
+///   the next claim after its lease.
+/// - **Several processes.** Claims exclude each other by the file's write lock, so one of them
+///   wins. Where they write all the time they stand in line, so that each is answered; a file
+///   beside the database whose name ends in `-line` serves that, and may be deleted.
+/// - **Nothing is evicted.** A row is deleted when its time has ended, and not before. A full disk
+///   refuses new keys.
+/// - **A damaged file** is an error, and never a new execution. SQLite notices damage to its
+///   structure when it reads it; a record's own bytes carry a checksum.
 ///
-/// - **A file that is deleted or moved away** under a running process is an error from the next call on; SQLite by itself would go on
-///   writing to what nobody finds again.
+/// - **A file that is deleted or moved away** under a running process is an error from the next
+///   call on; SQLite by itself would go on writing to what nobody finds again.
 ///
-/// What it cannot guarantee: a store that is started on an older copy of the file, or on a new one, knows nothing of what it does
-/// not hold, and a disk that loses what it has said to be synced loses it here too.
+/// What it cannot guarantee: a store that is started on an older copy of the file, or on a new one,
+/// knows nothing of what it does not hold, and a disk that loses what it has said to be synced
+/// loses it here too.
 ///
 /// # Time
 ///
-/// SQLite has no server whose clock could decide, so the machine's wall clock does, read anew for each transaction:
-/// the processes of one machine agree on it at every moment, and it goes on after a restart. The price is that a clock which is set
-/// forward by more than a lease makes running claims look abandoned until they are renewed, and one set back prolongs them.
-/// Keep it steady with a time service that slews. See [`WallClock`](crate::WallClock).
+/// SQLite has no server whose clock could decide, so the machine's wall clock does, read anew for
+/// each transaction: the processes of one machine agree on it at every moment, and it goes on after
+/// a restart. The price is that a clock which is set forward by more than a lease makes running
+/// claims look abandoned until they are renewed, and one set back prolongs them. Keep it steady
+/// with a time service that slews. See [`WallClock`](crate::WallClock).
 ///
 /// # How it works
 ///
-/// One writer, on a connection of its own, takes all calls that wait and commits them together, so under load many claims and
-/// completions share one sync of the disk; a lone call is not kept waiting for others. The pool that is handed in is the
-/// application's: the store takes how to open the file from it (but not its `after_connect`), and none of its connections.
-/// Its log is moved into the file beside it, so no call waits while many pages are written; the file that ends in `-wal` grows to about
-/// 200 MB, to twice as much where the disk is slow, and to more while somebody reads what was there before. After a crash whoever opens the
-/// file first reads all of it. Commits of other connections, such as the application's transactions on this file, move it as they are set
-/// to, and so do all where SQLite is older than 3.51.3, which could lose commits otherwise; the one that sqlx 0.9 brings is newer.
-/// The writer keeps up to 128 MiB of the file's pages in memory: each claim looks at random pages of the index of all addresses.
-/// Where the application writes to the same file, its transactions and the store's wait for each other: a call gives up
-/// after about two seconds. Transactions that take longer belong in another file.
+/// One writer, on a connection of its own, takes all calls that wait and commits them together, so
+/// under load many claims and completions share one sync of the disk; a lone call is not kept
+/// waiting for others. The pool that is handed in is the application's: the store takes how to open
+/// the file from it (but not its `after_connect`), and none of its connections. Its log is moved
+/// into the file beside it, so no call waits while many pages are written; the file that ends in
+/// `-wal` grows to about 200 MB, to twice as much where the disk is slow, and to more while
+/// somebody reads what was there before. After a crash whoever opens the file first reads all of
+/// it. Commits of other connections, such as the application's transactions on this file, move it
+/// as they are set to, and so do all where SQLite is older than 3.51.3, which could lose commits
+/// otherwise; the one that sqlx 0.9 brings is newer. The writer keeps up to 128 MiB of the file's
+/// pages in memory: each claim looks at random pages of the index of all addresses. Where the
+/// application writes to the same file, its transactions and the store's wait for each other: a
+/// call gives up after about two seconds. Transactions that take longer belong in another file.
 ///
-/// Duplicates in this process are woken at once. What other processes write is found by looking at SQLite's change counter, every
-/// 2 to 20 ms, while somebody waits and not otherwise.
+/// Duplicates in this process are woken at once. What other processes write is found by looking at
+/// SQLite's change counter, every 2 to 20 ms, while somebody waits and not otherwise.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, SqliteStore};
@@ -107,16 +116,19 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the file that `pool` opens, and migrates it. Must be called on a tokio runtime, which the store's tasks run on.
+    /// Opens the file that `pool` opens, and migrates it. Must be called on a tokio runtime, which
+    /// the store's tasks run on.
     ///
     /// # Errors
-    /// Where the file cannot be opened or written, a newer release has migrated it, or the pool's settings would lose what has been
-    /// acknowledged: a database in memory, or `synchronous = OFF`.
+    /// Where the file cannot be opened or written, a newer release has migrated it, or the pool's
+    /// settings would lose what has been acknowledged: a database in memory, or
+    /// `synchronous = OFF`.
     pub async fn new(pool: SqlitePool) -> Result<Self, SetupError> {
         Self::builder(pool).build().await
     }
 
-    /// Opens the file at `location`, a path or a URL that begins with `sqlite:`, creates it where it is missing, and migrates it.
+    /// Opens the file at `location`, a path or a URL that begins with `sqlite:`, creates it where
+    /// it is missing, and migrates it.
     ///
     /// # Errors
     /// As for [`new`](Self::new), and where `location` is not understood.
@@ -129,7 +141,8 @@ impl SqliteStore {
         SqliteStoreBuilder::with_pool(pool)
     }
 
-    /// A store with other settings, in the file at `location`: a path, or a URL that begins with `sqlite:`.
+    /// A store with other settings, in the file at `location`: a path, or a URL that begins with
+    /// `sqlite:`.
     ///
     /// # Errors
     /// Where `location` is not understood.
@@ -137,8 +150,8 @@ impl SqliteStore {
         SqliteStoreBuilder::with_location(location.as_ref())
     }
 
-    /// Deletes the rows whose time has ended, and the records of those that are remembered as expired, and gives how many
-    /// both were. Happens by itself every so often.
+    /// Deletes the rows whose time has ended, and the records of those that are remembered as
+    /// expired, and gives how many both were. Happens by itself every so often.
     ///
     /// # Errors
     /// Where the file cannot be written.
@@ -146,7 +159,8 @@ impl SqliteStore {
         self.0.sweep().await
     }
 
-    /// How often the store has looked so far for what other processes have written: only while somebody waits.
+    /// How often the store has looked so far for what other processes have written: only while
+    /// somebody waits.
     pub fn polls(&self) -> u64 {
         self.0.waiters.looks()
     }

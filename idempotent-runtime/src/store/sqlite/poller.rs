@@ -1,7 +1,8 @@
 //! Learns of what other processes write: SQLite notifies nobody, so somebody has to look.
 //!
-//! One poller a store, on a connection of its own, and only while somebody waits. It asks for `PRAGMA data_version`, which
-//! is a look at shared memory, and reads the addresses that are waited for only if another connection has committed.
+//! One poller a store, on a connection of its own, and only while somebody waits. It asks for
+//! `PRAGMA data_version`, which is a look at shared memory, and reads the addresses that are waited
+//! for only if another connection has committed.
 
 use std::{
     sync::{
@@ -26,7 +27,8 @@ use crate::{clock::Clock, pace::Pace, store::remote::Bells};
 
 /// Pauses between looks: the shortest after somebody began to wait, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
-/// A look that found nothing to read is repeated in full after this long, since time changes entries too.
+/// A look that found nothing to read is repeated in full after this long, since time changes
+/// entries too.
 const SAFETY: Duration = Duration::from_secs(2);
 /// The pause after a look that failed.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -127,7 +129,8 @@ struct Seen {
 }
 
 impl Poller {
-    // Asleep while nobody waits; then looks, pauses, looks …: the pauses grow, and are short again when somebody comes.
+    // Asleep while nobody waits; then looks, pauses, looks …: the pauses grow, and are short again
+    // when somebody comes.
     async fn run(mut self, mut watched: watch::Receiver<Crowd>) {
         let (mut pace, mut came) = (Pace::new(PAUSES.0, PAUSES.1), 0);
         loop {

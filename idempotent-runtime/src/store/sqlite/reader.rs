@@ -38,7 +38,8 @@ impl Reader {
         Ok(stuck_among(walked, rows.len() >= WALKED, request))
     }
 
-    /// The rows behind `after`, the first to be forgotten first. Of each record no more than tells whether it is the one that is looked for.
+    /// The rows behind `after`, the first to be forgotten first. Of each record no more than tells
+    /// whether it is the one that is looked for.
     async fn walk(
         &self,
         request: &StuckRequest,

@@ -103,7 +103,8 @@ pub(super) fn entry(row: &SqliteRow) -> Found {
     })
 }
 
-/// What a column holds, if it is of this type. NULL is of none, though the driver would read it as zero or as no bytes.
+/// What a column holds, if it is of this type. NULL is of none, though the driver would read it as
+/// zero or as no bytes.
 fn value<'r, T>(row: &'r SqliteRow, column: usize) -> Option<T>
 where
     T: Decode<'r, Sqlite> + Type<Sqlite>,

@@ -26,7 +26,8 @@ fn schema(found: u32, hint: &'static str) -> SetupError {
     SetupError::Schema { store: NAME, found, wanted: WANTED, hint }
 }
 
-/// Applies what is missing, in one transaction: of any number of processes at once, one does it and the others find it done.
+/// Applies what is missing, in one transaction: of any number of processes at once, one does it and
+/// the others find it done.
 ///
 /// # Errors
 /// Where the file cannot be written, or has a newer version.
@@ -85,7 +86,8 @@ async fn look(connection: &mut SqliteConnection, table: &str) -> Result<u32, sql
     transaction.rollback().await.map(|()| found)
 }
 
-/// Fails where the file cannot be written: in a file that is read-only, `BEGIN IMMEDIATE` begins to read.
+/// Fails where the file cannot be written: in a file that is read-only, `BEGIN IMMEDIATE` begins to
+/// read.
 async fn write_nothing(connection: &mut SqliteConnection, table: &str) -> Result<(), sqlx::Error> {
     let nothing = format!("UPDATE \"{table}_schema\" SET version = version WHERE false");
     connection.execute(AssertSqlSafe(nothing)).await.map(drop)

@@ -1,14 +1,15 @@
 //! The statements. Each text is one trip to the connection's thread, prepared once and kept.
 //!
-//! A batch is two trips, however many calls it holds: one begins and reads, one writes and commits. A lone claim or completion
-//! is one.
+//! A batch is two trips, however many calls it holds: one begins and reads, one writes and commits.
+//! A lone claim or completion is one.
 
 use std::sync::Arc;
 
 /// How many calls go together at most.
 pub(super) const MOST: usize = 256;
 
-/// How many rows one sweep deletes, and how many records, at most, so that no claim waits long behind it.
+/// How many rows one sweep deletes, and how many records, at most, so that no claim waits long
+/// behind it.
 pub(super) const SWEPT: u64 = 500;
 
 /// How many rows a page of what is stuck looks at.
@@ -18,21 +19,24 @@ pub(super) const WALKED: usize = 1_000;
 pub(super) struct Sql {
     /// Begins, and reads the entries at the addresses in `?1`, of which there are `?2`.
     pub(super) begin: Arc<str>,
-    /// Deletes rows whose time had ended at `?1`, and the records of those that are remembered as expired.
+    /// Deletes rows whose time had ended at `?1`, and the records of those that are remembered as
+    /// expired.
     pub(super) sweep: Arc<str>,
     /// Deletes the rows at the addresses in `?1`, of which there are `?2`.
     pub(super) delete: Arc<str>,
     /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
     pub(super) settled: Arc<str>,
-    /// Writes the nine columns of a row, if there is none at the address; else reads the row. Nothing else runs on the connection in
-    /// between, so `changes()` is the insertion's, and no row is read that it has just written.
+    /// Writes the nine columns of a row, if there is none at the address; else reads the row.
+    /// Nothing else runs on the connection in between, so `changes()` is the insertion's, and no
+    /// row is read that it has just written.
     pub(super) claim: Arc<str>,
     /// Completes the claim at `?1` with the token `?2`, unless it is forgotten at `?6`, which is
     /// now: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,
     /// Reads the entries at the addresses from `?1` to `?2`.
     pub(super) beneath: Arc<str>,
-    /// Reads the entries that are forgotten after the one that is forgotten at `?1` and has the address `?2`; records of `?3` bytes at most.
+    /// Reads the entries that are forgotten after the one that is forgotten at `?1` and has the
+    /// address `?2`; records of `?3` bytes at most.
     pub(super) walk: Arc<str>,
     // Writes 1, 2, 4 … rows and commits.
     put: Vec<Arc<str>>,
@@ -40,7 +44,8 @@ pub(super) struct Sql {
 
 pub(super) const COMMIT: &str = "COMMIT";
 
-/// Takes apart addresses that are bound as one value, so that one statement serves any number of them.
+/// Takes apart addresses that are bound as one value, so that one statement serves any number of
+/// them.
 const ADDRESSES: &str =
     "WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < ?2)";
 const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
@@ -98,7 +103,8 @@ impl Sql {
         }
     }
 
-    /// Writes up to `rows` rows, at most [`MOST`], and commits. What is not bound is no row, so a few texts serve every number of rows.
+    /// Writes up to `rows` rows, at most [`MOST`], and commits. What is not bound is no row, so a
+    /// few texts serve every number of rows.
     pub(super) fn put(&self, rows: usize) -> Arc<str> {
         let power = rows.next_power_of_two().ilog2() as usize;
         Arc::clone(&self.put[power])

@@ -15,8 +15,9 @@ use crate::{
     transaction::{Database, Standing},
 };
 
-/// Whose turn it is to write to the file, among the handlers and the store of this process. Those who wait are served in the
-/// order in which they came, which SQLite by itself would not do: it would let whoever looks at the right moment write.
+/// Whose turn it is to write to the file, among the handlers and the store of this process. Those
+/// who wait are served in the order in which they came, which SQLite by itself would not do: it
+/// would let whoever looks at the right moment write.
 #[derive(Clone, Default)]
 pub(super) struct Turns(Arc<Mutex<()>>);
 
@@ -49,7 +50,8 @@ pub struct Transactions {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// How long a handler waits for its turn: as long as a pool lets it wait for a connection, if not told otherwise.
+/// How long a handler waits for its turn: as long as a pool lets it wait for a connection, if not
+/// told otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Database for Sqlite {

@@ -1,4 +1,5 @@
-//! The one writer: what is queued is read, decided and written in one transaction, and answered once that is on disk.
+//! The one writer: what is queued is read, decided and written in one transaction, and answered
+//! once that is on disk.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -32,8 +33,9 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1_800);
 //   in its slot ─ a batch begins ──▶ with the batch ─ committed ─▶ in its slot
 //   none        ─ a batch begins ──▶ opened ──▲       └ a failure, a panic, or the runtime's end ─▶ closed, none
 //
-// Closing a connection rolls back what it has not committed, so a failure in the midst of a batch leaves nothing behind, and
-// the next batch begins with a new connection. Only the lane of the batches moves it, one batch at a time.
+// Closing a connection rolls back what it has not committed, so a failure in the midst of a batch
+// leaves nothing behind, and the next batch begins with a new connection. Only the lane of the
+// batches moves it, one batch at a time.
 pub(super) struct Writer {
     pub(super) connector: Connector,
     pub(super) sql: Arc<Sql>,

@@ -33,8 +33,9 @@ BEGIN
 END
 $$;
 
--- What holds for the transaction of every statement that brings calls. Where it need not be `durable`, the commit does not wait for the
--- disk: what a crash of the server takes is claims of transactions that it takes as well.
+-- What holds for the transaction of every statement that brings calls. Where it need not be
+-- `durable`, the commit does not wait for the disk: what a crash of the server takes is claims of
+-- transactions that it takes as well.
 CREATE FUNCTION {schema}.{table}_prepare(durable boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,8 +50,8 @@ BEGIN
 END
 $$;
 
--- One call in a statement of its own, planned as those of {table}_calls are. Where a lock is not to be had in a tenth of a second, the
--- statement fails, and nothing is done.
+-- One call in a statement of its own, planned as those of {table}_calls are. Where a lock is not to
+-- be had in a tenth of a second, the statement fails, and nothing is done.
 CREATE FUNCTION {schema}.{table}_alone(
     verb text, its_address bytea, its_token bytea, its_fingerprint bytea,
     first bigint, second bigint, rerun boolean, its_record bytea, durable boolean
@@ -68,15 +69,18 @@ BEGIN
 END
 $$;
 
--- Any number of calls in one statement, which is one transaction. Rows are locked in the order of their addresses, so that
--- two batches never wait for each other; calls for one address keep their order. Never plans to read the whole table,
--- however small it was when the plan was made.
+-- Any number of calls in one statement, which is one transaction. Rows are locked in the order of
+-- their addresses, so that two batches never wait for each other; calls for one address keep their
+-- order. Never plans to read the whole table, however small it was when the plan was made.
 --
--- `wait` is NULL: all is done, or nothing is where a lock is not to be had in a tenth of a second. Otherwise each call is done
--- by itself, waits for locks for at most `wait` milliseconds, and is answered `locked` if that was not enough; so are the calls for the same
--- address after it, at once. One for which the disk has no room is answered `full`. Each is a subtransaction then, which the whole server pays for, so that is asked for where it has to be.
+-- `wait` is NULL: all is done, or nothing is where a lock is not to be had in a tenth of a second.
+-- Otherwise each call is done by itself, waits for locks for at most `wait` milliseconds, and is
+-- answered `locked` if that was not enough; so are the calls for the same address after it, at
+-- once. One for which the disk has no room is answered `full`. Each is a subtransaction then, which
+-- the whole server pays for, so that is asked for where it has to be.
 --
--- Ends when it has answered with 4 MiB of records: the calls that are left without an answer have not been looked at.
+-- Ends when it has answered with 4 MiB of records: the calls that are left without an answer have
+-- not been looked at.
 CREATE FUNCTION {schema}.{table}_calls(
     verbs text[], addresses bytea[], tokens bytea[], fingerprints bytea[],
     firsts bigint[], seconds bigint[], reruns boolean[], records bytea[], wait integer, durable boolean
@@ -130,8 +134,9 @@ BEGIN
 END
 $$;
 
--- Deletes what is forgotten and drops the records that are not replayed any more, in at most `most` rows, the oldest first; says
--- how many rows that were. Rows that somebody else has locked are left for the next time. NULL where another node sweeps.
+-- Deletes what is forgotten and drops the records that are not replayed any more, in at most `most`
+-- rows, the oldest first; says how many rows that were. Rows that somebody else has locked are left
+-- for the next time. NULL where another node sweeps.
 CREATE FUNCTION {schema}.{table}_sweep(most integer) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

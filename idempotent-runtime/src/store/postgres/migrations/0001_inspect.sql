@@ -1,7 +1,8 @@
 -- Version 1, continued: looking at entries, and forgetting one.
 
--- Makes the address of an entry vacant that nobody runs, if it is the one that is meant, and completed if it was meant so. Its steps have addresses that begin with the same 16 bytes,
--- and go too, but none that is claimed while its lease runs.
+-- Makes the address of an entry vacant that nobody runs, if it is the one that is meant, and
+-- completed if it was meant so. Its steps have addresses that begin with the same 16 bytes, and go
+-- too, but none that is claimed while its lease runs.
 CREATE FUNCTION {schema}.{table}_forget(its_address bytea, its_token bytea, completed boolean)
 RETURNS {schema}.{table}_answer
 LANGUAGE plpgsql AS $$
@@ -39,7 +40,8 @@ BEGIN
 END
 $$;
 
--- What is known of an entry. Times are told in microseconds from now on, and may be over. Takes no lock, and waits for none.
+-- What is known of an entry. Times are told in microseconds from now on, and may be over. Takes no
+-- lock, and waits for none.
 CREATE FUNCTION {schema}.{table}_inspect(its_address bytea)
 RETURNS TABLE (
     its_token bytea, its_state text, its_attempt integer, its_left bigint, its_kept bigint, its_record bytea
@@ -62,9 +64,10 @@ BEGIN
 END
 $$;
 
--- The next `most` rows in the order in which they are swept, behind the place that is named in microseconds and by an address; of each its place, and the
--- rest only where it waits for an operator: its lease has run out, or it is completed with the record `unknown`. There is no index of those, since
--- a completion would have to write it. Takes no lock, and waits for none.
+-- The next `most` rows in the order in which they are swept, behind the place that is named in
+-- microseconds and by an address; of each its place, and the rest only where it waits for an
+-- operator: its lease has run out, or it is completed with the record `unknown`. There is no index
+-- of those, since a completion would have to write it. Takes no lock, and waits for none.
 CREATE FUNCTION {schema}.{table}_stuck(after_place bigint, after_address bytea, most integer, unknown bytea)
 RETURNS TABLE (
     its_place bigint, its_address bytea, its_token bytea, its_state text, its_attempt integer, its_left bigint, its_kept bigint

@@ -1,11 +1,13 @@
--- Version 1 of the keys of `idempotent`: the table, and what each call does. How calls go together is in 0001_calls.sql.
+-- Version 1 of the keys of `idempotent`: the table, and what each call does. How calls go together
+-- is in 0001_calls.sql.
 --
--- {schema}, {table} and {channel} stand for the names that the store was set up with; by default schema `idempotent` and
--- table `keys`. Runs in one transaction, in a schema that exists. Whoever uses the store needs USAGE of the schema,
--- SELECT, INSERT, UPDATE and DELETE on both tables, and EXECUTE of the functions (PUBLIC has it unless it was revoked).
+-- {schema}, {table} and {channel} stand for the names that the store was set up with; by default
+-- schema `idempotent` and table `keys`. Runs in one transaction, in a schema that exists. Whoever
+-- uses the store needs USAGE of the schema, SELECT, INSERT, UPDATE and DELETE on both tables, and
+-- EXECUTE of the functions (PUBLIC has it unless it was revoked).
 
--- The fixed columns first, so that nothing is lost to alignment. Half of each page is left free: the row that
--- a completion writes then fits beside the claim's, and no index is touched.
+-- The fixed columns first, so that nothing is lost to alignment. Half of each page is left free:
+-- the row that a completion writes then fits beside the claim's, and no index is touched.
 CREATE TABLE {schema}.{table} (
     until       timestamptz NOT NULL,
     forget_at   timestamptz NOT NULL,
@@ -31,8 +33,8 @@ CREATE INDEX {table}_sweep_at ON {schema}.{table} (sweep_at);
 
 CREATE TYPE {schema}.{table}_answer AS (said text, attempt integer, micros bigint, record bytea);
 
--- Tells those who wait on other connections. A notification costs a lock of the whole database at commit, so it is
--- sent only where somebody waits.
+-- Tells those who wait on other connections. A notification costs a lock of the whole database at
+-- commit, so it is sent only where somebody waits.
 CREATE FUNCTION {schema}.{table}_tell(its_address bytea, waited boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -157,7 +159,8 @@ BEGIN
 END
 $$;
 
--- Writes the record in place of the claim. Who comes too late is told what the winner recorded for the same request.
+-- Writes the record in place of the claim. Who comes too late is told what the winner recorded for
+-- the same request.
 CREATE FUNCTION {schema}.{table}_complete(
     its_address bytea, its_token bytea, its_fingerprint bytea, replay interval, remember interval, its_record bytea
 ) RETURNS {schema}.{table}_answer

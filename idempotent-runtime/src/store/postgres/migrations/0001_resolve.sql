@@ -1,6 +1,7 @@
 -- Version 1, continued: ending an entry by hand.
 
--- Ends an entry that nobody runs. An outcome of NULL makes its address vacant; a record is replaced only by whoever says that it is `instead_of`.
+-- Ends an entry that nobody runs. An outcome of NULL makes its address vacant; a record is replaced
+-- only by whoever says that it is `instead_of`.
 CREATE FUNCTION {schema}.{table}_resolve(
     its_address bytea, its_token bytea, instead_of bytea, outcome bytea
 ) RETURNS {schema}.{table}_answer

@@ -1,7 +1,8 @@
 -- Version 1, continued: completing a claim within a transaction of the application's own.
 
 -- The record is written where the claim was, if it still stands, and is there when the
--- application's transaction commits. Plans as the calls do: whatever the application's session has set does not count.
+-- application's transaction commits. Plans as the calls do: whatever the application's session has
+-- set does not count.
 CREATE FUNCTION {schema}.{table}_complete_within(
     its_address bytea, its_token bytea, its_fingerprint bytea, replay bigint, remember bigint, its_record bytea
 ) RETURNS {schema}.{table}_answer

@@ -1,10 +1,11 @@
--- Decides for each key whether its caller may run the request. See `Store::claim` for the order of the answers. Comes after
--- `claim_new.lua`, which says what it has left in `others`.
+-- Decides for each key whether its caller may run the request. See `Store::claim` for the order of
+-- the answers. Comes after `claim_new.lua`, which says what it has left in `others`.
 
 local on_abandoned = ARGV[1]
 
--- In two commands, for a server that cannot set and get in one, or refused to: where memory is full nothing may be set, and what there is
--- may still be read. Writes the claim where there is no entry. Else gives the entry, or the error for which nothing was written.
+-- In two commands, for a server that cannot set and get in one, or refused to: where memory is full
+-- nothing may be set, and what there is may still be read. Writes the claim where there is no
+-- entry. Else gives the entry, or the error for which nothing was written.
 local function before(key, claim, keep)
     local entry = redis.pcall('GET', key)
     if entry then return entry end

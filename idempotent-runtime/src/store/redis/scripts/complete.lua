@@ -1,5 +1,5 @@
--- Writes for each key the record in place of the claim, if the hold still stands. Comes after `complete_first.lua`, which has left in
--- `others` the places where it has written nothing.
+-- Writes for each key the record in place of the claim, if the hold still stands. Comes after
+-- `complete_first.lua`, which has left in `others` the places where it has written nothing.
 
 local function decide(place)
     local key, done, keep = KEYS[place], ARGV[2 * place - 1], ARGV[2 * place]

@@ -1,5 +1,5 @@
--- Writes each record whose claim is the first attempt, for which nobody waits. Most are, and where all are, nothing else is
--- done: setting up what follows would take half as long once more.
+-- Writes each record whose claim is the first attempt, for which nobody waits. Most are, and where
+-- all are, nothing else is done: setting up what follows would take half as long once more.
 -- ARGV: for each key the completed entry, and for how long it is kept.
 
 local others

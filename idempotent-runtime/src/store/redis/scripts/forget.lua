@@ -1,5 +1,7 @@
--- Takes an entry over that nobody runs, to forget it: whoever asks for the key meanwhile waits, as for any claim. See `Store::forget`.
--- ARGV: the token of the entry that is meant, `claimed` or `completed`, the token that takes it over, and for how long.
+-- Takes an entry over that nobody runs, to forget it: whoever asks for the key meanwhile waits, as
+-- for any claim. See `Store::forget`.
+-- ARGV: the token of the entry that is meant, `claimed` or `completed`, the token that takes it
+-- over, and for how long.
 
 local meant, stage, ours, held = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entry, kept = read(KEYS[1])

@@ -1,5 +1,6 @@
 -- Ends an entry that nobody runs, by hand. See `Store::resolve` for the order of the answers.
--- ARGV: a token, the outcome's record, and the record that may be replaced, each of these after a `+`, or nothing.
+-- ARGV: a token, the outcome's record, and the record that may be replaced, each of these after a
+-- `+`, or nothing.
 
 local token, outcome, instead_of = ARGV[1], ARGV[2], ARGV[3]
 local entry, kept = read(KEYS[1])

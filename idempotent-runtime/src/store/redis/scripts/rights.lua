@@ -1,5 +1,5 @@
--- Tries each command that the store needs on a key that is not there, in a way that changes nothing, and
--- gives the names of those that the user may not run.
+-- Tries each command that the store needs on a key that is not there, in a way that changes
+-- nothing, and gives the names of those that the user may not run.
 
 local key, missing = KEYS[1], {}
 local tries = {

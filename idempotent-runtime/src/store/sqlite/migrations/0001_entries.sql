@@ -1,7 +1,7 @@
 -- One row a key. Times are milliseconds since the Unix epoch, lengths of time milliseconds.
 --
--- The address is random, so the rows are kept in the order of their arrival and found by an index: a response is then
--- written beside its neighbours in time, not to a random page.
+-- The address is random, so the rows are kept in the order of their arrival and found by an index:
+-- a response is then written beside its neighbours in time, not to a random page.
 CREATE TABLE "{table}" (
     id          INTEGER PRIMARY KEY,
     address     BLOB    NOT NULL,   -- 32 bytes: a hash of namespace, scope, principal and key
@@ -18,5 +18,6 @@ CREATE TABLE "{table}" (
 CREATE UNIQUE INDEX "{table}_address" ON "{table}" (address);
 CREATE INDEX "{table}_forget_at" ON "{table}" (forget_at);
 
--- Responses that are to be remembered as expired, and whose bytes are given back before: empty where nothing is remembered.
+-- Responses that are to be remembered as expired, and whose bytes are given back before: empty
+-- where nothing is remembered.
 CREATE INDEX "{table}_remembered" ON "{table}" (until) WHERE state = 2 AND until < forget_at;

@@ -1,5 +1,5 @@
-//! Records an outcome. The client never waits for it longer than the patience of `file.rs`, and
-//! never gets less than its response.
+//! Records an outcome. The client waits for that no longer than `file.rs` allows, and always gets a
+//! response.
 
 use actix_web::{
     HttpResponse,
@@ -17,7 +17,7 @@ use crate::{
 
 const STORED: HeaderName = HeaderName::from_static("idempotency-stored");
 
-/// Says that a retry will not get this response.
+/// Marks a response that a retry will not get.
 pub(crate) fn mark_not_stored(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(STORED, HeaderValue::from_static("false"));
     response
@@ -42,8 +42,8 @@ pub(super) fn stored(
     }
 }
 
-/// Answers an execution that was told that it had lost its claim: with what the winner has
-/// recorded, or with `response`, which nobody ever stores.
+/// Answers an execution that was told that it had lost its claim. The answer is what the winner has
+/// recorded, or else `response`, which is never stored.
 pub(super) async fn lost(claimed: Claimed, response: HttpResponse) -> HttpResponse {
     let lease = claimed.app.0.settings.lease;
     match claimed.app.0.store.renew(claimed.hold, lease).await {
@@ -65,7 +65,7 @@ impl Filed {
     }
 }
 
-/// What a winner has answered, where that can be told.
+/// Response that the winner has recorded, where there is one.
 pub(super) fn replay(winner: Record) -> Option<HttpResponse> {
     match record::read(&winner) {
         Ok(Recorded::Response(replay)) => Some(replay.into_response()),

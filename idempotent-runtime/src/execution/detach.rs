@@ -1,4 +1,4 @@
-//! Work that whoever waits for it cannot drop.
+//! Work that goes on when the caller who waits for it is gone.
 
 use std::{
     any::Any,
@@ -14,33 +14,34 @@ use tracing::{Instrument, Span, instrument::Instrumented};
 
 use super::handle::message;
 
-/// Work of which a place has been made: it is polled there, and goes on without it.
+/// Work in its place: it is polled there, and moved out of it when the place is dropped.
 type Work<F> = Pin<Box<F>>;
 
-// in place ─ it is ready ────────▶ done: whoever waits has its output
-//          ─ it panics ──────────▶ done: dropped while it unwinds, and whoever waits is told
-//          ─ the place is dropped ─▶ moved: a task polls it to its end, and drops its output
-//                                    └ no task can be had ─▶ dropped: what it held is left as by a death
+//  in place ─ it is ready ──────────▶ done: the caller has its output
+//           ─ it panics ────────────▶ done: dropped while it unwinds, and the caller is told
+//           ─ the place is dropped ─▶ moved: a task polls it to its end, and drops its output
+//                                     └ no task can be had ─▶ dropped: what it held is left
+//                                                             as by a death
 //
 // While it is polled the place holds nothing, so a drop that a panic causes finds nothing to move.
 // Between its last poll in place and its first in the task nobody would hear a waker: the task
 // polls at once. A place is also dropped where a worker stops. Its runtime is gone then, or its
 // tasks are over, and nothing can be spawned that lives.
-/// Polls its work in place, so that whatever stands around the place stands around the work.
-/// Dropped, it moves the work, as it stands, to a task of its own.
+/// Polls its work in place, so that everything around the place is around the work. When it is
+/// dropped, it moves the unfinished work to a task of its own.
 pub(crate) struct Detached<F: Future + ?Sized + 'static> {
     work: Option<Work<F>>,
-    /// The span in which it was first polled, once it has to wait.
+    /// Span in which the work was first polled, once the work has to wait.
     span: Option<Span>,
     spawn: fn(Instrumented<Work<F>>),
 }
 
-/// Runs `work` to its end, whether or not the caller is still there: on this worker.
+/// Runs `work` to its end on this worker, even if the caller is gone.
 pub(crate) fn detached<F: Future + ?Sized + 'static>(work: Work<F>) -> Detached<F> {
     Detached { work: Some(work), span: None, spawn: |work| drop(rt::spawn(work)) }
 }
 
-/// The same, for what can go on wherever there is a runtime.
+/// The same as [`detached`], for work that can go on wherever there is a runtime.
 pub(crate) fn carried<F>(work: Work<F>) -> Detached<F>
 where
     F: Future<Output: Send> + ?Sized + Send + 'static,
@@ -86,7 +87,7 @@ impl<F: Future + ?Sized> Drop for Detached<F> {
     }
 }
 
-/// Why work has no output: it panicked.
+/// Panic of the work, which therefore has no output.
 pub(crate) struct Panicked(Box<dyn Any + Send>);
 
 impl fmt::Display for Panicked {

@@ -15,12 +15,12 @@ use crate::{
     store::{Completion, Record},
 };
 
-/// How long anybody waits for the store before going on without it.
+/// Longest time that anybody waits for the store before going on without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How it ended, as far as anybody waits for it.
+/// Result of bringing a record to the store, as far as anybody waits for it.
 #[derive(Debug)]
 pub(crate) enum Filed {
     /// The record is stored.
@@ -32,7 +32,7 @@ pub(crate) enum Filed {
 }
 
 impl Filed {
-    /// Notes how it ended, for whoever listens.
+    /// Notes the result for the listener.
     fn write(&self, account: &mut Account) {
         account.completed();
         match self {
@@ -43,12 +43,12 @@ impl Filed {
     }
 }
 
-/// The store's answer, where it takes no waiting to get one.
+/// Answer of the store, where it can be had without waiting.
 pub(super) fn at_once(claimed: &Claimed, record: &Record) -> Option<Completion> {
     claimed.app.0.store.complete_now(&claimed.hold, record, claimed.retention)?.ok()
 }
 
-/// Stores `record`, and waits for that while there is patience.
+/// Stores `record`, and waits for that up to the time limit.
 pub(crate) async fn file(claimed: Claimed, record: Record) -> Filed {
     claimed.lead.finishing(claimed.hold);
     let patience = Instant::now() + PATIENCE;
@@ -58,10 +58,10 @@ pub(crate) async fn file(claimed: Claimed, record: Record) -> Filed {
     }
 }
 
-/// Tries again for as long as there is patience, and then in the background.
+/// Tries again until `patience`, and then goes on trying in the background.
 async fn late(mut claimed: Claimed, record: Record, patience: Instant) -> Filed {
     let (handler, app) = (claimed.policy.handler, claimed.app.clone());
-    // It is told when the client has its response, not when the store does.
+    // The listener is told when the client has its response, which is before the store has it.
     let mut account = claimed.account.take();
     let mut work = Box::pin(keep_trying(claimed, record));
     let filed = match timeout_at(patience, work.as_mut()).await {
@@ -91,7 +91,7 @@ async fn try_once(claimed: &Claimed, record: &Record) -> Option<Completion> {
     }
 }
 
-/// Tries until the store has answered, or the record would have expired.
+/// Tries until the store has answered, or until the record would have expired.
 async fn keep_trying(claimed: Claimed, record: Record) -> Filed {
     if let Ok(completion) = timeout(claimed.retention.replay, try_again(&claimed, &record)).await {
         return end(claimed, record, completion);
@@ -102,7 +102,7 @@ async fn keep_trying(claimed: Claimed, record: Record) -> Filed {
 }
 
 async fn try_again(claimed: &Claimed, record: &Record) -> Completion {
-    // Its lease is renewed as rarely.
+    // The lease of its claim is renewed as rarely.
     let longest = LONGEST_PAUSE.max(claimed.app.0.settings.lease / 3);
     let mut pace = Pace::new(FIRST_PAUSE, longest);
     loop {
@@ -113,8 +113,8 @@ async fn try_again(claimed: &Claimed, record: &Record) -> Completion {
     }
 }
 
-/// Says how it ended to those who wait. Where the claim had been lost they are given what a winner
-/// has recorded, else what this execution has come to.
+/// Tells those who wait how the execution ended. Where the claim had been lost they get what the
+/// winner has recorded, or else the outcome of this execution.
 pub(super) fn end(claimed: Claimed, record: Record, completion: Completion) -> Filed {
     let fingerprint = claimed.hold.fingerprint;
     let ending = match &completion {
@@ -125,8 +125,8 @@ pub(super) fn end(claimed: Claimed, record: Record, completion: Completion) -> F
     ended(claimed, completion, ending)
 }
 
-/// The same for an execution of which nothing was kept: where nobody has completed, those who wait
-/// ask the store anew.
+/// The same as [`end`], for an execution of which nothing was kept. Where nobody has completed,
+/// those who wait ask the store anew.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn end_without_effect(claimed: Claimed, winner: Option<Record>) -> Filed {
     let fingerprint = claimed.hold.fingerprint;
@@ -134,8 +134,8 @@ pub(super) fn end_without_effect(claimed: Claimed, winner: Option<Record>) -> Fi
     ended(claimed, Completion::Fenced(winner), ending)
 }
 
-/// What those are told who wait for an execution that no store has recorded. A refusal to run is
-/// none.
+/// Ending of an execution that no store has recorded. A refusal to run is no outcome, so it is not
+/// passed on.
 fn without_winner(fingerprint: RequestFingerprint, record: Record) -> Ending {
     match record::read(&record) {
         Ok(Recorded::Unknown) => Ending::Lost,
@@ -154,7 +154,7 @@ fn ended(claimed: Claimed, completion: Completion, ending: Ending) -> Filed {
     };
     lead.end(ending);
     filed.write(&mut account);
-    // Whoever drains hears of everything that ran.
+    // A drain waits until everything that ran has been told to the listener.
     drop(account);
     drop(executing);
     filed

@@ -1,4 +1,5 @@
-//! Gives back what was claimed and does not run, in the background where the store fails.
+//! Gives back claims under which nothing runs. Where the store fails, that goes on in the
+//! background.
 
 use std::{
     pin::pin,
@@ -25,12 +26,16 @@ use crate::{
 // waits for what has been written, or is read behind what was sent before.
 //
 //   unknown ─ no answer ─▶ unknown: claimed again after a pause, and again
-//           ─ won, as the first attempt ──▶ ours
-//           ─ won, as a later one ────────▶ left to its lease: whoever takes it over is told that an execution has died
-//           ─ the entry cannot be read ───▶ left to its lease
-//           ─ any other answer ───────────▶ not ours, and released like ours: a release touches nothing of anybody else's
-//   ours    ─ released ─ no answer ─▶ ours: released after a pause, and again;  answered ─▶ given back
-//   given back ─ a lease later ─▶ released once more, in case a network had held the claim up until then
+//           ─ won, as the first attempt ─▶ ours
+//           ─ won, as a later one ───────▶ left to its lease: the next takeover is told that an
+//                                          execution has died
+//           ─ the entry cannot be read ──▶ left to its lease
+//           ─ any other answer ──────────▶ not ours, and released like ours: a release touches
+//                                          nothing of anybody else's
+//   ours    ─ released ─ no answer ─▶ ours: released after a pause, and again
+//                      └ answered ──▶ given back
+//   given back ─ a lease later ─▶ released once more, in case a network had held the claim up
+//                                 until then
 //   unknown, ours ─ there is no try left ─▶ left to its lease
 //
 // To others a claim that is sent again does what the first one would have done: a lease that has
@@ -38,12 +43,15 @@ use crate::{
 // time for which a drain waits. A claim that the store has refused never comes here: it did
 // nothing.
 
-/// How many claims may wait to be given back at a time, and how many to be given back once more.
+/// Greatest number of claims that wait to be given back at a time, and of those that wait to be
+/// given back once more.
 const WAITING: usize = 16 * 1024;
-/// How many of them are asked for at a time: a store that comes back has others to answer.
+/// Greatest number of calls that give claims back at a time: a store that comes back has others to
+/// answer.
 const ASKING: usize = 64;
 
-/// How much is given back at a time. A store that is down must not be met by ever more tasks.
+/// Bound on the claims that are given back at a time. A store that is down must not be met by ever
+/// more tasks.
 pub(crate) struct GivingBack {
     waiting: Arc<Semaphore>,
     once_more: Arc<Semaphore>,
@@ -71,7 +79,7 @@ impl GivingBack {
     }
 }
 
-/// Makes the key of `hold` free again. Where the store fails, trying goes on in the background.
+/// Frees the key of `hold`. Where the store fails, it is tried again in the background.
 pub(crate) async fn give_back(app: &Idempotency, policy: &Policy, hold: Hold) {
     let Err(error) = app.0.store.release(hold).await else { return };
     tracing::warn!(%error, "a key could not be released, trying again");
@@ -82,11 +90,11 @@ pub(crate) async fn give_back(app: &Idempotency, policy: &Policy, hold: Hold) {
     });
 }
 
-/// Gives back a claim of which it is not known whether it was won, in the background.
+/// Gives back, in the background, a claim that may or may not have been won.
 pub(crate) fn give_back_unknown(app: &Idempotency, request: ClaimRequest, error: CallError<Claim>) {
     let trying = app.clone();
     in_background(app, async move {
-        // When what may have been written is forgotten.
+        // After this time the store has forgotten what may have been written.
         let limit = request.lease.saturating_add(request.retention);
         if timeout(limit, undo(&trying, &request, error)).await == Ok(Undone::Released) {
             let once_more = once_more(Arc::downgrade(&trying.0), request.hold, request.lease);
@@ -95,7 +103,7 @@ pub(crate) fn give_back_unknown(app: &Idempotency, request: ClaimRequest, error:
     });
 }
 
-/// Gives a key back, if there is a place for one more. A drain waits for it, at most for a lease.
+/// Gives a key back, if there is a place for one more. A drain waits for that, at most for a lease.
 fn in_background(app: &Idempotency, work: impl Future<Output = ()> + Send + 'static) {
     let Some(place) = app.0.giving_back.place() else { return };
     let (waited_for, lease) = (app.0.executions.count(), app.0.settings.lease);
@@ -110,7 +118,7 @@ fn in_background(app: &Idempotency, work: impl Future<Output = ()> + Send + 'sta
     tokio::spawn(bounded.in_current_span());
 }
 
-/// How a claim was given back.
+/// Result of giving a claim back.
 #[derive(PartialEq, Eq)]
 enum Undone {
     Released,
@@ -125,10 +133,11 @@ async fn undo(app: &Idempotency, request: &ClaimRequest, error: CallError<Claim>
     }
 }
 
-/// What is known of a claim that has brought no answer.
+/// Decision about a claim that has brought no answer.
 enum Decided {
     ToBeReleased,
-    /// It took over an execution that has died, and so will the next one; or nothing was found out.
+    /// The claim took over an execution that has died, and so will the next one. Or nothing was
+    /// found out.
     NotToBeReleased,
 }
 
@@ -141,8 +150,8 @@ impl Decided {
     }
 }
 
-/// What became of the claim that brought `error`: its own answer tells, or that to the same claim
-/// sent again.
+/// Finds out what became of the claim that brought `error`. Its own answer tells that, or the
+/// answer to the same claim sent again.
 async fn decided(
     app: &Idempotency,
     request: &ClaimRequest,
@@ -158,7 +167,7 @@ async fn decided(
         }
         match in_turn(app, app.0.store.claim(&again)).await {
             Ok(claim) => return Decided::by(&claim),
-            // An answer too, but not about this claim.
+            // This is an answer too, but not about this claim.
             Err(full) if full.is_full() => return Decided::ToBeReleased,
             Err(unreadable) if unreadable.is_unreadable() => return Decided::NotToBeReleased,
             Err(failed) => error = failed,
@@ -169,9 +178,9 @@ async fn decided(
     }
 }
 
-/// The same claim, which is forgotten with its lease if this process dies before it has released
-/// it: nothing has run. Under `rerun` it is kept, since it may have taken over an execution that
-/// has died.
+/// The same claim, made so that the store forgets it with its lease if this process dies before it
+/// has released the claim: nothing has run. Under `rerun` it is kept, since it may have taken over
+/// an execution that has died.
 fn to_be_released(request: &ClaimRequest) -> ClaimRequest {
     match request.on_abandoned {
         OnAbandoned::Refuse => ClaimRequest { retention: Duration::ZERO, ..*request },
@@ -208,7 +217,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LATE_TRIES: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// The tries that are left to give one key back.
+/// Tries that are left to give one key back.
 struct Tries {
     lease: Duration,
     lease_until: Instant,
@@ -218,8 +227,8 @@ struct Tries {
 }
 
 impl Tries {
-    /// Tries for a claim that has been sent with this lease: often enough to be heard before the
-    /// lease is seen to have run out, and rarely after that.
+    /// Tries for a claim that has been sent with this lease. There are many before the lease is
+    /// seen to have run out, so that one is heard in time, and few after that.
     fn within(lease: Duration) -> Self {
         let (soon, late) = (lease / 10, lease / 5);
         Tries {
@@ -231,7 +240,7 @@ impl Tries {
         }
     }
 
-    /// Pauses before the next try to give `hold` back. `None` where there is none left.
+    /// Pauses before the next try to give `hold` back. `None` if no try is left.
     async fn next(&mut self, hold: Hold) -> Option<()> {
         if Instant::now() < self.lease_until {
             sleep(self.soon.pause()).await;

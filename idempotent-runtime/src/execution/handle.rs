@@ -10,13 +10,13 @@ use crate::{
     response::capture::{Captured, capture},
 };
 
-/// How far a handler came.
+/// Result of running a handler.
 pub(crate) enum Handled {
-    /// An extractor failed, so the handler did not run: this is the extractor's answer.
+    /// An extractor failed, so the handler did not run. Holds the extractor's answer.
     NeverBegan(HttpResponse),
     /// The handler ran.
     Answered(Captured),
-    /// The handler ran, and panicked: this is what is answered.
+    /// The handler ran, and panicked. Holds the response for that.
     Panicked(Captured),
 }
 

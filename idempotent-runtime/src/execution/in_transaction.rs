@@ -23,22 +23,26 @@ use crate::{
     transaction::{End, Failure, Left, Open, Slot, Standing, TransactionError},
 };
 
-// The claim has been won and is committed: whoever else comes finds it, and waits without a
-// connection. From there:
+// The claim has been won and is committed: others find it, and wait without a connection. From
+// there:
 //
 //   handler ─ its transaction has ended before it ─┬─ rolled back ─▶ released, whatever it answers
-//                                                  └─ committed ───▶ completed: the outcome is unknown
-//           ─ never began, panics, answers 5xx or what is never stored (401, 407, 408, 421, 425, 429)
-//               ─▶ rolled back ─▶ released: the next attempt runs
+//                                                  └─ committed ───▶ completed: outcome unknown
+//           ─ never began, panics, answers 5xx or what is never stored
+//             (401, 407, 408, 421, 425, 429) ─▶ rolled back ─▶ released: the next attempt runs
 //           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
-//           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands ─▶ commit ─┬─ done ──────▶ completed
-//                                   ├ the claim is lost ─▶ rolled back: the winner answers  ├─ refused ──▶ released
-//                                   └ it fails ──────────▶ rolled back, released            └─ no answer ─▶ the store is asked, by token:
-//                                                                                              completed, or claimed still: released
-// Whoever dies on the way leaves a claim whose lease runs out, and nothing else: the request is run
-// again.
-/// Runs the handler, and answers with its response or says why nothing was kept. The claim has been
-/// won.
+//           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands
+//               ├ it is written ─────▶ commit ─┬─ done ──────▶ completed
+//               │                              ├─ refused ───▶ released
+//               │                              └─ no answer ─▶ the store is asked, by token:
+//               │                                  completed, or claimed still: released
+//               ├ the claim is lost ─▶ rolled back: the winner answers
+//               └ it fails ──────────▶ rolled back, released
+//
+// An execution that dies on the way leaves a claim whose lease runs out, and nothing else: the
+// request is run again.
+/// Runs the handler under a claim that has been won. Answers with the handler's response, or says
+/// why nothing was kept.
 pub(crate) async fn execute_in_transaction<H, Args>(
     job: Job<H>,
     execution: Execution,
@@ -80,7 +84,7 @@ where
     }
 }
 
-/// The handler's transaction was rolled back while the handler had it.
+/// Ends a request whose transaction was rolled back while the handler had it.
 async fn rolled_back_before(claimed: Claimed, response: HttpResponse) -> Result<HttpResponse, Reason> {
     tracing::error!(
         handler = claimed.policy.handler,
@@ -90,7 +94,7 @@ async fn rolled_back_before(claimed: Claimed, response: HttpResponse) -> Result<
     claimed.release(Ok(response)).await
 }
 
-/// The handler has committed its transaction, or nobody can tell that it has not: what it did may
+/// Ends a request whose handler has committed its transaction, or may have done so: what it did may
 /// stand.
 async fn committed_before(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
     tracing::error!(
@@ -104,7 +108,7 @@ async fn committed_before(mut claimed: Claimed) -> Result<HttpResponse, Reason> 
     Ok(internal_error())
 }
 
-/// Whether the rows of a handler that answers with this status are kept.
+/// True where a response with this status keeps the rows of its handler.
 fn keeps_rows(status: StatusCode) -> bool {
     status.is_success() || status.is_redirection()
 }
@@ -128,7 +132,7 @@ const NOT_KNOWN_YET: Reason = Reason {
     ..Reason::new(Code::StoreUnavailable)
 };
 
-/// Whether what the handler answers is the database's refusal of this moment.
+/// True where the handler answers that the database has refused for now, and may succeed later.
 fn may_succeed_later(handled: &Handled) -> bool {
     let error = match handled {
         Handled::NeverBegan(response) | Handled::Answered(Captured::Passing(response)) => response.error(),
@@ -152,7 +156,8 @@ async fn take_back(left: Left) -> Result<End, sqlx::Error> {
     end
 }
 
-/// A transaction that something has which the handler has left behind is closed when that is done.
+/// End of a transaction that the handler has left behind and something still has. The transaction
+/// is closed when that is done with it.
 fn left_behind(standing: Standing) -> End {
     match standing {
         Standing::Stands | Standing::Failed => End::TakenBack,
@@ -211,14 +216,16 @@ async fn commit(
     match open.commit().await {
         Ok(()) => Ok(file::end(claimed, record, Completion::Stored).answer(response)),
         Err(error) if error.as_database_error().is_some() && Failure::of(&error) != Failure::Unavailable => {
-            // That it has ended now is this commit's doing, whatever is found.
+            // That the transaction has ended now was done by this commit, so the result tells
+            // nothing.
             let _ = open.take_back().await;
             drop(open);
             refused(claimed, error).await
         }
         Err(error) => {
             tracing::warn!(%error, handler = claimed.policy.handler, "a commit was not acknowledged: asking the store");
-            // Closed: what has not reached the database will not.
+            // The connection is closed: what has not reached the database will not reach it any
+            // more.
             drop(open);
             in_doubt(claimed, record, response).await
         }
@@ -235,8 +242,8 @@ async fn ended_without(claimed: Claimed, end: Result<End, sqlx::Error>) -> Resul
     }
 }
 
-/// Answers with what somebody else has recorded, who has taken the claim over. What the handler
-/// says did not happen.
+/// Answers with what the execution that took the claim over has recorded. What this handler's
+/// response says did not happen.
 fn lost_to_another(claimed: Claimed, winner: Option<Record>) -> Result<HttpResponse, Reason> {
     match file::end_without_effect(claimed, winner) {
         Filed::Fenced(winner) => winner.and_then(complete::replay).ok_or(Code::InProgress.into()),
@@ -244,7 +251,7 @@ fn lost_to_another(claimed: Claimed, winner: Option<Record>) -> Result<HttpRespo
     }
 }
 
-/// The database has refused to keep the rows.
+/// Answers a request whose rows the database has refused to keep.
 async fn refused(claimed: Claimed, error: sqlx::Error) -> Result<HttpResponse, Reason> {
     tracing::error!(%error, handler = claimed.policy.handler, "a handler's transaction was not committed");
     match Failure::of(&error) {
@@ -261,19 +268,19 @@ fn is_500(response: &HttpResponse) -> bool {
     response.status() == StatusCode::INTERNAL_SERVER_ERROR
 }
 
-/// How long the client waits to hear whether its request took effect.
+/// Longest time that the client waits to hear whether its request took effect.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
 
-/// Asks the store whether the commit was carried out: the record is there, or the claim still is.
-/// While neither can be told, because the commit is under way, the store waits for it.
+/// Asks the store whether the commit was carried out: then the record is there, and else the claim
+/// still is. While the commit is under way neither can be told, and the store waits for it.
 async fn in_doubt(
     mut claimed: Claimed,
     record: Record,
     response: HttpResponse,
 ) -> Result<HttpResponse, Reason> {
     let (until, mut pace) = (Instant::now() + PATIENCE, Pace::new(PAUSES.0, PAUSES.1));
-    // A claim that is won by this is given back at once: it matters to nobody where it comes from.
+    // A claim that is won by this is given back at once, so its origin matters to nobody.
     let request = claim_request(claimed.policy, &claimed.app, claimed.hold, Origin::default());
     loop {
         match claimed.app.0.store.claim(&request).await {

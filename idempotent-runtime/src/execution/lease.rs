@@ -1,9 +1,5 @@
-//! Keeps the leases of what is claimed, from a thread of its own: a handler that blocks its worker
-//! keeps its claim all the same, and so do those whose claims wait for an answer behind it.
-//!
-//! The flights under way are looked through every twelfth of a lease. What was claimed a third of a
-//! lease ago is renewed, and renewed again after every further third, until it has left the table.
-//! An execution that is done sooner costs nothing.
+//! Keeps the leases of claims, from a thread of its own. A handler that blocks its worker keeps its
+//! claim all the same, and so do the claims that wait for an answer behind it.
 
 use std::{
     collections::HashMap,
@@ -27,7 +23,7 @@ use crate::{
     store::{Renewal, Token},
 };
 
-/// Keeps the leases of everything that is claimed under `app`, for as long as anybody holds it.
+/// Keeps the leases of all claims under `app`, until the last handle of `app` is dropped.
 pub(crate) fn keep_all(app: &Idempotency) {
     match &*KEEPER {
         Ok(keeper) => {
@@ -39,7 +35,7 @@ pub(crate) fn keep_all(app: &Idempotency) {
 
 type App = Weak<Inner>;
 
-/// The thread that keeps leases, one for the process.
+/// Thread that keeps leases, one per process.
 static KEEPER: LazyLock<io::Result<mpsc::UnboundedSender<App>>> = LazyLock::new(|| {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (keeper, apps) = mpsc::unbounded_channel();
@@ -60,18 +56,19 @@ async fn keep(app: App) {
         leases.look(&app).await;
         sampling.tell(&app);
         let pause = app.settings.lease / 12;
-        // What has been dropped meanwhile is gone.
+        // An `app` that was dropped meanwhile is gone at the next look.
         drop(app);
         sleep(pause).await;
     }
 }
 
-/// Since when the lease of each claim runs, as far as this thread knows. `None`: the claim is lost.
+/// Time since when the lease of each claim runs, as far as this thread knows. `None`: the claim is
+/// lost.
 #[derive(Default)]
 struct Leases(HashMap<Token, Option<Instant>>);
 
 impl Leases {
-    /// Renews what is due. A renewal that fails is tried again at the next look.
+    /// Renews the leases that are due. A renewal that fails is tried again at the next look.
     async fn look(&mut self, app: &Inner) {
         let kept = app.flights.kept();
         let now = Instant::now();
@@ -87,7 +84,8 @@ impl Leases {
     }
 }
 
-/// Since when the lease runs now; nothing is known where the store failed.
+/// Renews one lease, and tells since when it runs now. `None` where the store failed, since nothing
+/// is known then.
 async fn renewed(app: &Inner, claim: KeptClaim, lease: Duration) -> Option<(Token, Option<Instant>)> {
     let KeptClaim { hold, stage } = claim;
     let now = Instant::now();
@@ -96,7 +94,7 @@ async fn renewed(app: &Inner, claim: KeptClaim, lease: Duration) -> Option<(Toke
             app.background.renewed();
             Some((hold.token, Some(now)))
         }
-        // It may not have been carried out yet, and be won all the same.
+        // The claim may not have been carried out yet, and be won all the same.
         Ok(Renewal::Fenced) if stage == ClaimStage::Sent => None,
         Ok(Renewal::Fenced) => {
             // A claim that its own execution has ended is fenced too, and nothing is wrong.

@@ -40,7 +40,7 @@ use crate::{
     store::{ClaimRequest, Hold, OnAbandoned, Origin, Record, Retention},
 };
 
-/// What is needed to run a request, once.
+/// Everything that one execution of a request needs.
 pub(crate) struct Job<H> {
     pub(crate) policy: &'static Policy,
     pub(crate) app: Idempotency,
@@ -58,15 +58,17 @@ pub(crate) struct Claimed {
     pub(crate) app: Idempotency,
     pub(crate) hold: Hold,
     pub(crate) lead: Lead,
-    /// What is told when the execution has ended.
+    /// Told how the execution has ended.
     pub(crate) account: Account,
     pub(crate) executing: Executing,
-    /// How long its record will be kept.
+    /// Time for which its record will be kept.
     pub(crate) retention: Retention,
 }
 
-/// What is asked of the store for an execution. One that died in a transaction has left nothing,
-/// and is always run again; of any other the application is asked, if it wants to be.
+/// Claim that the store is asked for on behalf of an execution.
+///
+/// An execution that died in a transaction has left nothing, and is always run again. For any other
+/// the application is asked, if it wants to be.
 pub(crate) fn claim_request(policy: &Policy, app: &Idempotency, hold: Hold, origin: Origin) -> ClaimRequest {
     let on_abandoned = match policy.abandoned {
         _ if policy.transaction || app.0.settings.reconcile.is_some() => OnAbandoned::Rerun,
@@ -98,7 +100,7 @@ where
     run(claimed, execution.attempt, execution.origin, handler, request, body)
 }
 
-/// The same, for an execution that has begun.
+/// The same as [`execute`], for an execution that has begun.
 #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
 fn run<H, Args>(
     mut claimed: Claimed,
@@ -130,7 +132,7 @@ where
 }
 
 impl Claimed {
-    /// The execution under `hold` begins: others in this process find it running, and its lease is
+    /// Begins the execution under `hold`. Others in this process find it running, and its lease is
     /// kept.
     pub(crate) fn begin(
         policy: &'static Policy,
@@ -155,8 +157,8 @@ impl Claimed {
         answer
     }
 
-    /// Frees the key in the background. Where a runtime ends there is no time for that: it is left
-    /// to its lease.
+    /// Frees the key in the background. A runtime that ends has no time for that: the key is left
+    /// to its lease then.
     pub(crate) fn release_later(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.release(()).in_current_span());
@@ -164,19 +166,19 @@ impl Claimed {
     }
 }
 
-/// What becomes of a key, and what its client gets.
+/// End of an execution: what becomes of its key, and what its client gets.
 enum Fate {
     /// The record is stored.
     Recorded(Record, HttpResponse),
     /// The key is free again.
     Released(HttpResponse),
-    /// The handler was told that its claim is lost: nothing of it is stored, and who has the claim
-    /// may have answered.
+    /// The handler was told that its claim is lost. Nothing of it is stored, and the execution that
+    /// has the claim now may have answered.
     Lost(HttpResponse),
 }
 
 impl Fate {
-    /// How the handler ended, and what follows from that.
+    /// Outcome of the handler, and what follows from it.
     fn of(handled: Handled, replay: Replay, set_cookie: bool) -> (Outcome, Self) {
         let (outcome, captured) = match handled {
             Handled::NeverBegan(response) => return (Outcome::NeverBegan, Fate::Released(response)),

@@ -1,4 +1,5 @@
-//! An execution that has taken over from one that died: the application is asked what became of it.
+//! An execution that has taken over from one that died: the application is asked what became of
+//! that one.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -21,21 +22,21 @@ use crate::{
     store::Renewal,
 };
 
-/// How long the application may take to say what becomes of an execution.
+/// Longest time that the application may take to say what becomes of an execution.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-// The claim has been won, as a later attempt. While the application is asked its lease is kept, and
-// whoever else comes waits:
+// The claim has been won, as a later attempt. While the application is asked the lease is kept, and
+// others wait:
 //
 //   taken over ─ Rerun ─────▶ the claim is renewed ─ it stands ─▶ the handler runs
-//                              ├ it is lost ────────────▶ nothing runs: a retry is answered by the winner
+//                              ├ it is lost ────────────▶ nothing runs: a retry gets the winner's
+//                              │                          answer
 //                              └ the store cannot say ──▶ nothing runs, and it is left to its lease
 //              ─ Complete ──▶ completed: the response is recorded, and is what the request answers
 //              ─ Refuse ────▶ completed: it is recorded that there is no outcome to be known
-//              ─ it panics, or takes too long ─▶ left to its lease: whoever takes it over then asks again
-//
-/// Does with a request whose earlier execution died what the application says. The claim has been
-/// won.
+//              ─ it panics, or takes too long ─▶ left to its lease: the next takeover asks again
+/// Asks the application about a request whose earlier execution died, and does what it says. The
+/// claim has been won.
 pub(crate) async fn reconciled<H, Args>(
     mut job: Job<H>,
     execution: Execution,
@@ -69,14 +70,14 @@ where
     }
 }
 
-/// What the application has said.
+/// Answer of the application.
 enum Decision {
     Run,
     Refuse,
     Answer(Captured),
 }
 
-/// Asks the application. `None`: it does not say.
+/// Asks the application. `None` if it gives no answer.
 async fn asked<H>(job: &Job<H>, execution: Execution) -> Option<Decision> {
     let Job { policy, app, request, body, .. } = job;
     let settings = &app.0.settings;
@@ -105,8 +106,8 @@ async fn decide(hook: &dyn Reconcile, abandoned: &AbandonedExecution, limit: usi
     }
 }
 
-/// The claim, if it stands: while the application was asked this process may have stood still for
-/// longer than a lease.
+/// The claim, if it still stands. While the application was asked, this process may have stood
+/// still for longer than a lease.
 async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
     let Claimed { app, hold, policy, .. } = &claimed;
     match renewed_in_time(app, *hold).await {
@@ -125,8 +126,8 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
     }
 }
 
-/// Records that there is no outcome to be known, and answers so; or with what somebody else has
-/// recorded meanwhile.
+/// Records that there is no outcome to be known, and answers so. Where another execution has
+/// recorded meanwhile, the answer is what that one has recorded.
 async fn refused(mut claimed: Claimed) -> Result<HttpResponse, Reason> {
     let mut account = claimed.account.take();
     account.refused(Code::OutcomeUnknown);

@@ -1,4 +1,5 @@
-//! What is done where the store fails and the application has said to go on without it.
+//! Execution without protection, where the store fails and the application has said to go on
+//! without it.
 
 use actix_web::{FromRequest, Handler, HttpResponse, Responder};
 
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Runs the handler without protection, as the application has asked for. Only requests that wait
-/// for this one are spared.
+/// for this one do not run too.
 pub(crate) async fn unprotected<H, Args>(job: Job<H>, lead: Lead) -> HttpResponse
 where
     H: Handler<Args>,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{Claimed, Filed, file};
 use crate::{response::record, store::Retention};
 
-/// Records that there is no outcome to be known. It does not expire into something that is known.
+/// Records that there is no outcome to be known. The record says so for as long as the key would
+/// have been remembered: it never becomes `expired`, which would say that there was a known
+/// outcome.
 pub(super) async fn record(claimed: Claimed) -> Filed {
     let Retention { replay, remember } = claimed.retention;
     let retention = Retention { replay: replay.saturating_add(remember), remember: Duration::ZERO };

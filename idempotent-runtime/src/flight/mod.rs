@@ -1,7 +1,7 @@
 //! Single flight: requests with one address share one execution in this process.
 //!
 //! The first to enter leads, the others follow. A leader speaks to the store, runs the handler and
-//! says how it ended; a follower waits, holding nothing but its seat.
+//! says how the flight ended. A follower waits, and holds only its seat.
 
 mod phase;
 mod table;

@@ -1,4 +1,4 @@
-//! The flights under way in this process.
+//! Flights under way in this process.
 
 use std::collections::hash_map;
 
@@ -12,11 +12,11 @@ use crate::{
     watched::{Seat, Watched},
 };
 
-/// How many may wait for one flight.
+/// Greatest number of requests that may wait for one flight.
 pub(crate) const FOLLOWERS_PER_FLIGHT: usize = 1024;
 
-/// The flights as one handle sees them. Handles on one store share a table, and each keeps the
-/// leases of what it leads.
+/// Flights as one handle sees them. Handles on one store share a table, and each keeps the leases
+/// of the flights that it leads.
 #[derive(Debug)]
 pub(crate) struct Flights {
     table: Arc<Table>,
@@ -40,8 +40,8 @@ struct Flight {
     seen: Seen,
 }
 
-/// Phase of a flight. Few are ever followed, so what followers wait upon is made when the first of
-/// them comes.
+/// Phase of a flight. Few flights are ever followed, so the value that followers wait upon is made
+/// when the first of them comes.
 #[derive(Debug)]
 enum Seen {
     Alone(Phase),
@@ -49,7 +49,7 @@ enum Seen {
 }
 
 impl Flight {
-    /// What followers wait upon.
+    /// Value that followers wait upon.
     fn watched(&mut self) -> Arc<Watched<Phase>> {
         match &self.seen {
             Seen::Followed(watched) => Arc::clone(watched),
@@ -69,19 +69,19 @@ impl Flight {
     }
 }
 
-/// What a request finds when it enters.
+/// Part of a request in a flight, as it is found on entering.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// Nobody is there: it leads.
+    /// Nobody leads yet: the request leads.
     Lead(Lead),
-    /// Somebody leads: it follows.
+    /// Somebody leads: the request follows.
     Follow(Follower),
-    /// Somebody leads, and nobody else may wait.
+    /// Somebody leads, and no more may wait.
     Crowded,
 }
 
 impl Flights {
-    /// An empty table; `waiters` are the places of all who wait in this process, at whichever
+    /// Makes an empty table. `waiters` are the places of all who wait in this process, at any
     /// table.
     pub(crate) fn new(waiters: Arc<Places>) -> Self {
         let flights = Shards::new(|_| AddressMap::default());
@@ -112,7 +112,7 @@ impl Flights {
         self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follow)
     }
 
-    /// The claims that this handle leads, whose leases are to be kept.
+    /// Claims that this handle leads, whose leases are to be kept.
     pub(crate) fn kept(&self) -> Vec<KeptClaim> {
         let mut kept = Vec::new();
         for shard in self.table.flights.each() {
@@ -122,14 +122,14 @@ impl Flights {
         kept
     }
 
-    /// Whether this claim's execution runs, and has not ended it itself.
+    /// True where this claim's execution runs, and has not ended the claim itself.
     pub(crate) fn runs(&self, hold: &Hold) -> bool {
         let is_it = |phase: &Phase| matches!(phase, Phase::Running(running) if running == hold);
         let shard = self.table.flights.lock(&hold.address);
         shard.get(&hold.address).is_some_and(|flight| flight.look(is_it))
     }
 
-    /// How many wait in this process, at whichever table.
+    /// Number of requests that wait in this process, at any table.
     pub(crate) fn waiting(&self) -> usize {
         self.table.waiters.taken()
     }
@@ -146,7 +146,7 @@ impl Flights {
     }
 }
 
-/// Waits for a flight.
+/// A request that waits for a flight.
 #[derive(Debug)]
 pub(crate) struct Follower {
     seat: Seat<Phase>,
@@ -169,8 +169,8 @@ impl Follower {
     }
 }
 
-/// The one that speaks to the store and runs the handler. Dropped without a word, its flight is
-/// lost.
+/// A request that leads a flight: it speaks to the store and runs the handler. If it is dropped
+/// without saying how the flight ended, the flight is lost.
 #[derive(Debug)]
 pub(crate) struct Lead {
     table: Arc<Table>,
@@ -179,33 +179,33 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    /// A claim is sent under this hold. Nobody is woken: it is no answer.
+    /// Notes that a claim is sent under this hold. Nobody is woken: it is no answer.
     pub(crate) fn claims(&self, hold: Hold) {
         self.change(Phase::Claiming(Some(hold)), Watched::replace);
     }
 
-    /// Another node runs the request with this fingerprint.
+    /// Notes that another node runs the request with this fingerprint.
     pub(crate) fn elsewhere(&self, fingerprint: RequestFingerprint) {
         self.update(Phase::Elsewhere(fingerprint));
     }
 
-    /// This leader has won `hold`, and runs the request.
+    /// Notes that this leader has won `hold`, and runs the request.
     pub(crate) fn running(&self, hold: Hold) {
         self.update(Phase::Running(hold));
     }
 
-    /// The request has run, and the store is told what has become of this claim. Nobody is woken:
-    /// it is no end.
+    /// Notes that the request has run, and that the store is told what has become of this claim.
+    /// Nobody is woken: it is no end.
     pub(crate) fn finishing(&self, hold: Hold) {
         self.change(Phase::Finishing(hold), Watched::replace);
     }
 
-    /// This leader runs the request with this fingerprint, without a claim.
+    /// Notes that this leader runs the request with this fingerprint, without a claim.
     pub(crate) fn unprotected(&self, fingerprint: RequestFingerprint) {
         self.update(Phase::Unprotected(fingerprint));
     }
 
-    /// Ends the flight. Whatever the ending says of the store must have happened.
+    /// Ends the flight. All that `ending` says of the store must have happened before.
     pub(crate) fn end(mut self, ending: Ending) {
         self.leave(ending);
     }

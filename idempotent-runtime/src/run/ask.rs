@@ -1,4 +1,4 @@
-//! Asks the store whether the request may run, and does what it says.
+//! Asks the store for a claim, and does what the answer says.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use crate::{
     store::{CallError, Claim, ClaimRequest, Hold, Renewal, StoreError},
 };
 
-/// What comes of asking for an answer.
+/// Result of asking for an answer.
 pub(super) enum Asked<H> {
     Answered(Result<HttpResponse, Reason>),
-    /// The request is run, or asked for, in this process.
+    /// This process runs the request, or asks the store about it.
     Here(Box<Job<H>>, Follower),
-    /// Another node runs the request, for as long as its lease does.
+    /// Another node runs the request. Holds how much of its lease is left.
     Elsewhere(Box<Job<H>>, Lead, Duration),
 }
 
-/// What there is to do about a request.
+/// Next step for a request.
 pub(super) enum Told<H> {
-    /// Nothing any more.
+    /// Nothing is left to do.
     Known(Asked<H>),
-    /// This, to its end.
+    /// This work is to be done, to its end.
     Work(LocalBoxFuture<'static, Asked<H>>),
 }
 
@@ -42,8 +42,8 @@ struct Claiming<H> {
     executing: Executing,
 }
 
-/// Asks the store for a claim. One that is answered at once cannot be dropped half-way, and needs
-/// no future.
+/// Asks the store for a claim. A claim that is answered at once cannot be dropped half-way, and
+/// needs no future.
 pub(super) fn ask<H, Args>(mut job: Job<H>, lead: Lead) -> Told<H>
 where
     H: Handler<Args>,
@@ -66,7 +66,8 @@ where
     }
 }
 
-/// The store's answer holds for all who wait with the same request.
+/// Refuses the request, and all who wait with the same request: the store's answer holds for them
+/// too.
 fn settled<H>(mut job: Job<H>, lead: Lead, reason: impl Into<Reason>) -> Told<H> {
     let reason = reason.into();
     job.account.refused(reason.code);
@@ -74,7 +75,8 @@ fn settled<H>(mut job: Job<H>, lead: Lead, reason: impl Into<Reason>) -> Told<H>
     Told::Known(Asked::Answered(Err(reason)))
 }
 
-/// Why there is no room for a new key, and when there may be, if that is what the store says.
+/// Reason to refuse a new key for which the store has no room, with the time after which there may
+/// be room. `None` for any other error.
 fn without_room(error: &CallError<Claim>) -> Option<Reason> {
     match error {
         CallError::Failed(StoreError::Full { retry_after, .. }) => {
@@ -117,8 +119,8 @@ impl<H> Claiming<H> {
         }
     }
 
-    /// A claim has been won, and that was heard so late that its lease may have run out since: it
-    /// is renewed first. Where it has been lost, the store is asked again.
+    /// Renews a claim that has been won, but whose answer was heard so late that its lease may have
+    /// run out since. Where the claim has been lost, the store is asked again.
     async fn late<Args>(mut self, attempt: u32) -> Told<H>
     where
         H: Handler<Args>,
@@ -185,7 +187,7 @@ impl<H> Claiming<H> {
     }
 }
 
-/// The work of a request that has won its claim.
+/// Work of a request that has won its claim.
 fn execution<H, Args>(mut job: Job<H>, execution: Execution, lead: Lead, executing: Executing) -> Told<H>
 where
     H: Handler<Args>,
@@ -209,7 +211,7 @@ where
     Told::Work(Box::pin(run.map(|response| Asked::Answered(Ok(response)))))
 }
 
-/// Gives back what has been claimed: the server is shutting down.
+/// Gives back a claim that was won while the server shuts down.
 async fn given_back<H>(
     mut job: Job<H>,
     hold: Hold,
@@ -223,15 +225,16 @@ async fn given_back<H>(
     Err(Code::ShuttingDown.into())
 }
 
-/// Gives back a claim under which nothing has run. What was taken over from an execution that died
-/// is left to its lease, or the next attempt would not be told.
+/// Gives back a claim under which nothing has run. A claim that was taken over from an execution
+/// that died is left to its lease, since the next attempt would not be told otherwise.
 async fn release_unused<H>(job: &Job<H>, hold: Hold, attempt: u32) {
     if attempt == 1 {
         execution::give_back(&job.app, job.policy, hold).await;
     }
 }
 
-/// The store has failed when a claim was to be renewed before its execution began.
+/// Answers a request for which the store failed while its claim was renewed, before its execution
+/// began.
 async fn not_renewed<H, Args>(
     claiming: Claiming<H>,
     attempt: u32,
@@ -269,7 +272,7 @@ where
     without_claim(job, lead, executing).await
 }
 
-/// Does what the application wants done where the store fails.
+/// Does what the application has chosen for a store that fails.
 async fn without_claim<H, Args>(
     mut job: Job<H>,
     lead: Lead,

@@ -1,4 +1,4 @@
-//! Which request it is: its principal, its whole body, its address and its fingerprint.
+//! Identity of a request: its principal, its whole body, its address and its fingerprint.
 
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
@@ -12,13 +12,13 @@ use crate::{
     response::{Code, Reason},
 };
 
-/// Why a request has no response of its own.
+/// Reason that a request has no response of its own.
 pub(super) enum Unanswered {
     Refused(Reason),
     Failed(actix_web::Error),
 }
 
-/// Why a body is not waited for.
+/// Refusal of a body that is not waited for.
 const CROWDED: Reason = Reason {
     code: Code::InProgress,
     detail: Some(
@@ -27,7 +27,7 @@ const CROWDED: Reason = Reason {
     retry_after: None,
 };
 
-/// A request that is known.
+/// A request whose identity is known.
 pub(super) struct Identified<'a> {
     pub(super) identity: Identity,
     pub(super) caller: CallerId,
@@ -35,7 +35,7 @@ pub(super) struct Identified<'a> {
     pub(super) body: Bytes,
 }
 
-/// Reads the body, and finds out where the request's entry lives and what it asks for.
+/// Reads the body, and finds out which entry is the request's and what the request asks for.
 pub(super) async fn identify<'a>(
     policy: &Policy,
     app: &Idempotency,
@@ -59,7 +59,7 @@ pub(super) async fn identify<'a>(
     Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), target, body })
 }
 
-/// The principal, where the endpoint or the application says who calls.
+/// Principal, where the endpoint or the application says who calls.
 async fn principal_of(
     policy: &Policy,
     settings: &Settings,
@@ -76,7 +76,7 @@ async fn principal_of(
 }
 
 impl Unanswered {
-    /// Notes why, for whoever listens.
+    /// Notes the reason for the listener.
     pub(super) fn write(&self, account: &mut Account) {
         match self {
             Unanswered::Refused(reason) => account.refused(reason.code),

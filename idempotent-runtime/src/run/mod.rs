@@ -74,7 +74,7 @@ where
     }
 }
 
-/// What is done for a request whose span somebody looks at.
+/// Does `work` in a span that somebody looks at.
 fn in_span<F: Future>(account: Account, work: impl FnOnce(Account) -> F) -> Pin<Box<Instrumented<F>>> {
     let span = account.span();
     Box::pin(work(account).instrument(span))
@@ -93,7 +93,7 @@ where
 }
 
 /// Runs the request of `key`, or replays its response: from memory, if it is there, without asking
-/// anybody.
+/// the store.
 async fn once<H, Args>(
     policy: &'static Policy,
     app: &Idempotency,
@@ -132,7 +132,7 @@ where
     Ok(answer.inspect_err(|reason| warnings::refused(policy, address, reason.code))?)
 }
 
-/// Nothing is run where the handler relies on what the store cannot do.
+/// Refuses to run a handler that relies on what the store cannot do.
 fn without_transactions(policy: &Policy) -> Unanswered {
     tracing::error!(
         handler = policy.handler,
@@ -143,7 +143,8 @@ fn without_transactions(policy: &Policy) -> Unanswered {
 
 /// Leads the flight of this request's address, or follows it, until there is an answer.
 ///
-/// Whatever waits is boxed: a future is as large as all that it may ever hold, and is moved about.
+/// The waiting part is boxed: a future is as large as all that it may ever hold, and is moved
+/// about.
 fn answer<H, Args>(job: Job<H>) -> impl Future<Output = Result<HttpResponse, Reason>>
 where
     H: Handler<Args>,
@@ -159,7 +160,7 @@ where
     }
 }
 
-/// Leads, and asks the store, or finds somebody who does.
+/// Leads the flight and asks the store, or follows one who does.
 fn enter<H, Args>(mut job: Job<H>) -> Told<H>
 where
     H: Handler<Args>,
@@ -176,7 +177,7 @@ where
     }
 }
 
-/// Does what there is to do.
+/// Does the next step, to its end.
 async fn done<H: 'static>(told: Told<H>) -> Result<Asked<H>, Reason> {
     match told {
         Told::Known(asked) => Ok(asked),

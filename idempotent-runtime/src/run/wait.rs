@@ -1,4 +1,4 @@
-//! Waits for those who run the request: in this process, or on another node.
+//! Waits for the execution of the request, in this process or on another node.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     store::Changes,
 };
 
-/// Waits for those who run the request, and asks again when they are done and have left no answer.
+/// Waits for the execution of the request, and asks again when it is done and has left no answer.
 pub(super) async fn wait<H, Args>(policy: &Policy, mut asked: Asked<H>) -> Result<HttpResponse, Reason>
 where
     H: Handler<Args>,
@@ -44,8 +44,8 @@ where
                     None => enter(*job),
                 }
             }
-            // It goes on leading: those who follow it need not be woken for what is not an answer
-            // yet, and do not ask each for itself.
+            // The request goes on leading: its followers need not be woken before there is an
+            // answer, and do not ask the store each for itself.
             Asked::Elsewhere(mut job, lead, lease_left) => {
                 job.account.waits();
                 let lead = wait_elsewhere(&job, lead, lease_left, &mut deadline, &mut changes).await;
@@ -57,7 +57,7 @@ where
     }
 }
 
-/// When a duplicate stops waiting: its policy's `wait` after it first had to.
+/// Moment at which a duplicate stops waiting: its policy's `wait` after it first had to.
 struct Deadline {
     wait: Duration,
     at: Option<Instant>,
@@ -74,16 +74,16 @@ impl Deadline {
         (Instant::now() < at).then_some(at)
     }
 
-    /// The deadline for the answer to somebody else's claim. Who waits for no execution waits for
-    /// that all the same, for as long as for the answer to a claim of its own: nobody knows yet
-    /// that anything runs.
+    /// Deadline for the answer to somebody else's claim. A request that waits for no execution
+    /// waits for that answer all the same, for as long as for the answer to a claim of its own:
+    /// nobody knows yet that anything runs.
     fn of_claim(&mut self, store_answers: Duration) -> Instant {
         let waitless = self.wait.is_zero();
         self.at() + if waitless { store_answers } else { Duration::ZERO }
     }
 }
 
-/// Waits for the flight's end. `None` where the store has to be asked.
+/// Waits for the end of the flight. `None` where the store has to be asked.
 async fn follow(
     mut follower: Follower,
     fingerprint: RequestFingerprint,
@@ -115,8 +115,8 @@ async fn follow(
     }
 }
 
-/// Waits until the other node's claim may have changed; gives the flight back, to ask again. This
-/// future may be dropped: it holds the flight and a place, no claim.
+/// Waits until the other node's claim may have changed, and gives the flight back, to ask again.
+/// This future may be dropped: it holds the flight and a place, but no claim.
 async fn wait_elsewhere<H>(
     job: &Job<H>,
     lead: Lead,
@@ -125,8 +125,8 @@ async fn wait_elsewhere<H>(
     changes: &mut Changes,
 ) -> Result<Lead, Reason> {
     let Some(at) = deadline.left() else {
-        // Those who follow do not wait either, where none of them may: they need not ask one after
-        // the other.
+        // Where no duplicate may wait, those who follow do not wait either: they need not ask one
+        // after the other.
         let waitless = job.policy.wait.is_zero();
         lead.end(if waitless {
             Ending::Settled(job.identity.fingerprint, Code::InProgress.into())

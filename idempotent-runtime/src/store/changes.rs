@@ -10,13 +10,14 @@ use crate::{pace::Pace, request::Address};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The changes at one address, one after the other. The first wake-up is believed; a store that
-/// goes on waking those who then find nothing changed is not asked in a tight loop.
+/// The changes at one address, one after the other. The first wake-up is believed. After it there
+/// are pauses, since a store may go on waking callers although nothing has changed: such a store is
+/// not asked in a tight loop.
 #[derive(Debug, Default)]
 pub(crate) struct Changes(Option<Pace>);
 
 impl Changes {
-    /// Waits until the entry may have changed. May be dropped: it holds nothing.
+    /// Waits until the entry may have changed. May be dropped at any time: it holds nothing.
     pub(crate) async fn next(&mut self, store: &StoreHandle, address: Address) {
         match &mut self.0 {
             Some(pace) => sleep(pace.pause()).await,

@@ -1,4 +1,4 @@
-//! What is said to a store, and what it answers.
+//! Calls to a store for one execution, and their answers.
 
 use std::{fmt, time::Duration};
 
@@ -13,10 +13,10 @@ impl Token {
     /// Draws a token from the operating system's random numbers.
     ///
     /// # Errors
-    /// Where the operating system has none to give.
+    /// The operating system has none to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        // Drawn one at a time: tokens drawn ahead would be handed out twice by a process that is
-        // forked, or by two machines that are resumed from one snapshot, and two owners of one
+        // Drawn one at a time. Tokens that are drawn ahead would be handed out twice: by a process
+        // that is forked, or by two machines that are resumed from one snapshot. Two owners of one
         // token would both win a claim.
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
@@ -40,34 +40,34 @@ impl fmt::Debug for Token {
     }
 }
 
-/// One claim on one address: what renews, completes and releases it.
+/// One claim on one address. It is needed to renew, to complete and to release the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Where the entry lives.
+    /// Address of the entry.
     pub address: Address,
-    /// Which claim this is.
+    /// Token of this claim.
     pub token: Token,
-    /// Which request this is.
+    /// Fingerprint of the request.
     pub fingerprint: RequestFingerprint,
 }
 
-/// Asks whether a request may run.
+/// Question to a store: may this request run?
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimRequest {
     /// The claim to write if it wins.
     pub hold: Hold,
-    /// How long the claim stands without being renewed.
+    /// Time for which the claim stands without being renewed.
     pub lease: Duration,
-    /// What becomes of an earlier claim whose lease has run out.
+    /// Fate of an earlier claim whose lease has run out.
     pub on_abandoned: OnAbandoned,
-    /// How long a claim without an outcome is remembered after its lease has run out.
+    /// Time for which a claim without an outcome is remembered after its lease has run out.
     pub retention: Duration,
-    /// Where it comes from. Decides nothing of the answer, but for a store that bounds what one
-    /// caller may hold.
+    /// Endpoint and caller of the request. The answer does not depend on it, except in a store that
+    /// bounds what one caller may hold.
     pub origin: Origin,
 }
 
-/// What becomes of a claim whose lease has run out.
+/// Fate of a claim whose lease has run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnAbandoned {
     /// It is abandoned for good.
@@ -86,14 +86,14 @@ pub enum Claim {
     },
     /// Another claim's lease runs.
     InFlight {
-        /// How long that lease still runs unless it is renewed.
+        /// Time for which that lease still runs unless it is renewed.
         lease_left: Duration,
     },
     /// The request has run.
     Replay {
-        /// What was recorded.
+        /// The recorded response.
         record: Record,
-        /// For how long it will still be replayed.
+        /// Time for which it will still be replayed.
         left: Duration,
     },
     /// The key belongs to a request with another fingerprint.
@@ -123,11 +123,11 @@ pub enum Completion {
     Fenced(Option<Record>),
 }
 
-/// How long a record is kept.
+/// Times for which a record is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How long it is replayed, counted from completion.
+    /// Time for which the record is replayed, counted from completion.
     pub replay: Duration,
-    /// How long after that the key is remembered as expired; zero: not at all.
+    /// Time after that for which the key is remembered as expired; zero: not at all.
     pub remember: Duration,
 }

@@ -1,5 +1,4 @@
-//! How long a response is replayed that this process knows of: until one of two clocks says that
-//! its time has ended.
+//! Time of a response in this process's memory. It ends as soon as one of two clocks says so.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ pub(super) struct Clocks {
     wall: Arc<dyn Clock>,
 }
 
-/// What both show.
+/// One reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     given: Timestamp,
@@ -42,7 +41,7 @@ impl Moment {
         Moment { given: self.given.after(duration), wall: self.wall.after(duration) }
     }
 
-    /// How long it is from `earlier` until this moment, by the clock that shows less.
+    /// Time from `earlier` until this moment, by the clock that shows less.
     pub(super) fn since(self, earlier: Moment) -> Duration {
         self.given.since(earlier.given).min(self.wall.since(earlier.wall))
     }

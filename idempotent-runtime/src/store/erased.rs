@@ -1,9 +1,9 @@
-//! The one handle through which everything else speaks to a store, whichever it is.
+//! The one handle through which everything else speaks to a store, whichever store it is.
 //!
-//! A call is polled once where it stands. If it is not finished then, it goes on in a task of its
-//! own: a statement that has been sent is executed by the server whether or not somebody waits for
-//! it, so no call is ever dropped half-way. Whoever waits, waits for a bounded time, and there is a
-//! bound to the calls that nobody waits for any more.
+//! A call is polled once by its caller. If it is not finished then, it goes on in a task of its
+//! own. A statement that has been sent is executed by the server whether or not somebody waits for
+//! it, so no call is ever dropped half-way. A caller waits for a bounded time. The number of calls
+//! that nobody waits for any more is bounded too.
 //!
 //! The memory store is asked to claim and to complete without a future: that is most of what its
 //! users wait for.
@@ -32,7 +32,7 @@ use crate::{
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-/// What a caller gets in bounded time.
+/// A store's answer, or the reason why there is none in time.
 type Answer<T> = Result<T, CallError<T>>;
 
 trait ErasedStore: Send + Sync {
@@ -116,7 +116,7 @@ impl<S: Store> ErasedStore for S {
     }
 }
 
-/// Any store.
+/// Handle to any store.
 #[derive(Clone)]
 pub(crate) struct StoreHandle {
     store: Arc<dyn ErasedStore>,
@@ -130,11 +130,11 @@ impl fmt::Debug for StoreHandle {
     }
 }
 
-/// How long a caller waits for a store's answer.
+/// Time for which a caller waits for a store's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long an operator waits.
+/// Time for which an operator waits.
 const PATIENT: Duration = Duration::from_secs(30);
-/// What is said to an operator when calls begin to be refused.
+/// Words for an operator, logged when calls begin to be refused.
 const SILENT: &str = "the store has answered none of its last thousand calls: until it answers one, it is sent one at a time, and all others are refused";
 
 impl StoreHandle {
@@ -142,19 +142,20 @@ impl StoreHandle {
         StoreHandle { store: Arc::new(store), timeout: CALL_TIMEOUT, unanswered: Unanswered::default() }
     }
 
-    /// The same for somebody who can wait: an operator, for what a store may have to look through
-    /// all its entries for.
+    /// The same handle for an operator, who can wait longer: the store may have to look through all
+    /// its entries.
     pub(crate) fn patiently(&self) -> Self {
         StoreHandle { timeout: PATIENT, ..self.clone() }
     }
 
-    /// Never waits so long for an answer that a lease of this length could not be renewed in time.
+    /// Shortens the timeout to a sixth of a lease of this length. After a call without an answer
+    /// the lease can still be renewed in time.
     pub(crate) fn for_lease(mut self, lease: Duration) -> Self {
         self.timeout = self.timeout.min(lease / 6);
         self
     }
 
-    /// How long a caller waits for an answer.
+    /// Time for which a caller waits for an answer.
     pub(crate) fn call_timeout(&self) -> Duration {
         self.timeout
     }
@@ -164,12 +165,12 @@ impl StoreHandle {
         self.store.name()
     }
 
-    /// The memory store, if it is that.
+    /// The memory store, if this handle is to one.
     pub(crate) fn in_memory(&self) -> Option<&MemoryStore> {
         self.store.in_memory()
     }
 
-    /// See [`Store::recall`]. Where it panics the claim decides.
+    /// See [`Store::recall`]. If the store panics, nothing is recalled, and the claim decides.
     pub(crate) fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
         let recalled = catch_unwind(AssertUnwindSafe(|| self.store.recall(address, fingerprint)));
         recalled.unwrap_or_else(|_| {
@@ -188,7 +189,7 @@ impl StoreHandle {
         self.store.transactions()
     }
 
-    /// The answer to a claim, where it takes no waiting to get one.
+    /// The answer to a claim, where no waiting is needed to get one.
     pub(crate) fn claim_now(&self, request: &ClaimRequest) -> Option<Answer<Claim>> {
         self.store.in_memory().map(|store| self.at_once(|| store.claim_now(request)))
     }
@@ -209,7 +210,7 @@ impl StoreHandle {
         self.call(Arc::clone(&self.store).renew(hold, lease))
     }
 
-    /// The answer to a completion, where it takes no waiting to get one.
+    /// The answer to a completion, where no waiting is needed to get one.
     pub(crate) fn complete_now(
         &self,
         hold: &Hold,
@@ -289,7 +290,7 @@ impl StoreHandle {
     }
 }
 
-/// Why a call brought no answer.
+/// Reason why a call brought no answer.
 #[derive(Debug)]
 pub(crate) enum CallError<T> {
     /// The store says that it could not.
@@ -299,24 +300,24 @@ pub(crate) enum CallError<T> {
 }
 
 impl<T> CallError<T> {
-    /// Whether the store says that it did nothing, for want of room.
+    /// True where the store says that it did nothing, for want of room.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, CallError::Failed(StoreError::Full { .. } | StoreError::TooManyKeys { .. }))
     }
 
-    /// Whether there is an entry that the store cannot read.
+    /// True where there is an entry that the store cannot read.
     pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self, CallError::Failed(StoreError::Unreadable { .. }))
     }
 
-    /// Whether the store says that it did nothing.
+    /// True where the store says that it did nothing.
     pub(crate) fn did_nothing(&self) -> bool {
         matches!(self, CallError::Failed(error) if error.did_nothing())
     }
 }
 
 impl<T> CallError<T> {
-    /// The same for whoever does not wait for the call's end.
+    /// The same error for a caller that does not wait for the call's end.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             CallError::Failed(error) => error,
@@ -350,8 +351,8 @@ pub(crate) struct PendingCall<T> {
 }
 
 impl<T> PendingCall<T> {
-    /// Waits until the call has ended one way or another: until then, what it asks for may still be
-    /// done. Its answer, if it brought one.
+    /// Waits until the call has ended one way or another. Until then it may still be done. Gives
+    /// the answer, if there is one.
     pub(crate) async fn settled(self) -> Option<T> {
         self.task.await.ok()?.ok()
     }

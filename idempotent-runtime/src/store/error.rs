@@ -1,4 +1,4 @@
-//! Why a store could not answer.
+//! Errors of stores.
 
 use std::{error::Error, time::Duration};
 
@@ -9,13 +9,12 @@ use std::{error::Error, time::Duration};
 /// not sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store did not answer, or not in a way that can be understood. What was asked may have
-    /// been done.
+    /// The store did not answer, or its answer cannot be understood. The call may have been done.
     #[error("the {store} store is unavailable")]
     Unavailable {
         /// The store's name.
         store: &'static str,
-        /// What went wrong.
+        /// Cause of the failure.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The store could not be asked, or has refused: it may not write, a disk is full, a right is
@@ -24,7 +23,7 @@ pub enum StoreError {
     Undone {
         /// The store's name.
         store: &'static str,
-        /// What went wrong.
+        /// Cause of the failure.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The store has no room for a new key. Nothing was done.
@@ -32,16 +31,16 @@ pub enum StoreError {
     Full {
         /// The store's name.
         store: &'static str,
-        /// How long it is until there may be room again, where the store knows.
+        /// Time until there may be room again, where the store knows it.
         retry_after: Option<Duration>,
     },
-    /// The caller holds as much of the store as one caller may, so there is no room for a new key
-    /// of its. Nothing was done.
+    /// The caller holds as much of the store as one caller may, so there is no room for another key
+    /// of this caller. Nothing was done.
     #[error("the {store} store holds as much of one caller as it may")]
     TooManyKeys {
         /// The store's name.
         store: &'static str,
-        /// How long it is until there may be room again.
+        /// Time until there may be room again.
         retry_after: Duration,
     },
     /// The entry cannot be read: it is damaged, or a newer release has written it. Nothing was
@@ -50,7 +49,7 @@ pub enum StoreError {
     Unreadable {
         /// The store's name.
         store: &'static str,
-        /// What is wrong with the entry.
+        /// Damage or unknown format of the entry.
         source: Box<dyn Error + Send + Sync>,
     },
 }
@@ -71,7 +70,7 @@ impl StoreError {
         StoreError::Full { store, retry_after: None }
     }
 
-    /// The same with the time until there may be room again, where this is an error for want of
+    /// The same error with the time until there may be room again. Changes only errors for want of
     /// room.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
@@ -88,7 +87,7 @@ impl StoreError {
         StoreError::Unreadable { store, source: source.into() }
     }
 
-    /// Whether what was asked was not done, and will not be.
+    /// True where the call was not done, and will not be.
     pub(crate) fn did_nothing(&self) -> bool {
         !matches!(self, StoreError::Unavailable { .. })
     }
@@ -103,7 +102,7 @@ pub enum SetupError {
         "`{name}` cannot be the name of a {what}: it must be 1 to 48 of the characters a to z, 0 to 9 and _, and not begin with a digit"
     )]
     Name {
-        /// What it was to name.
+        /// Kind of the thing to name: a table, a schema.
         what: &'static str,
         /// The name.
         name: String,
@@ -119,7 +118,7 @@ pub enum SetupError {
         found: u32,
         /// The version that is needed.
         wanted: u32,
-        /// What to do.
+        /// Advice to the operator.
         hint: &'static str,
     },
     /// A setting that cannot work.
@@ -127,7 +126,7 @@ pub enum SetupError {
     Setting {
         /// The store's name.
         store: &'static str,
-        /// What is wrong, and what is allowed.
+        /// Problem with the setting, and the values that are allowed.
         why: String,
     },
     /// The user that the store connects as may not do what the store will have to.
@@ -140,12 +139,12 @@ pub enum SetupError {
         /// The rights that are missing, parted by commas.
         missing: String,
     },
-    /// The server or the file does not answer, or not in a way that can be understood.
+    /// The server or the file does not answer, or its answer cannot be understood.
     #[error("the {store} store cannot be reached")]
     Unreachable {
         /// The store's name.
         store: &'static str,
-        /// What went wrong.
+        /// Cause of the failure.
         source: Box<dyn Error + Send + Sync>,
     },
 }

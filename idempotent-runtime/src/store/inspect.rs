@@ -1,52 +1,51 @@
-//! Looking at entries, and forgetting one: what is said to a store for an operator, and what it
-//! answers.
+//! An operator's calls to a store, and their answers: to look at entries, and to forget one.
 
 use std::{fmt, time::Duration};
 
 use super::{Record, StoreError, Token};
 use crate::request::Address;
 
-/// What a store knows of one entry.
+/// Everything that a store knows of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// Where the entry lives.
+    /// Address of the entry.
     pub address: Address,
-    /// Which claim it is, or was, or which one has completed it.
+    /// Token of the entry's claim, running or ended, or of the claim or resolution that completed
+    /// the entry.
     pub token: Token,
-    /// 1, and one more for every takeover. Of what is completed a store need not keep more than 255
-    /// apart.
+    /// 1, and one more for every takeover. For a completed entry a store may count to 255 only.
     pub attempt: u32,
-    /// What has become of its request.
+    /// State of the request.
     pub standing: Standing,
-    /// How long it is until the entry is forgotten, if nobody moves it before.
+    /// Time until the entry is forgotten, if nobody moves the entry before.
     pub kept_for: Duration,
 }
 
-/// What has become of a request, as far as a store knows.
+/// State of a request, as far as a store knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is claimed, and the lease runs.
     Running {
-        /// How long that lease still runs unless it is renewed.
+        /// Time for which that lease still runs unless it is renewed.
         lease_left: Duration,
     },
     /// It is claimed, and the lease has run out, whether or not a claim has seen that.
     Abandoned {
-        /// How long ago the lease has run out.
+        /// Time since the lease has run out.
         lapsed: Duration,
     },
     /// It has run.
     Completed {
-        /// What was recorded.
+        /// The recorded response.
         record: Record,
-        /// For how long it will still be replayed.
+        /// Time for which it will still be replayed.
         left: Duration,
     },
     /// It has run, its record has expired, and that is remembered.
     Expired,
 }
 
-/// How far an entry has come under its token.
+/// Stage of an entry under its token: with an outcome, or without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It is claimed, or was abandoned: there is no outcome.
@@ -56,7 +55,7 @@ pub enum Stage {
 }
 
 impl Standing {
-    /// How far the entry has come.
+    /// Stage that belongs to this state.
     pub fn stage(&self) -> Stage {
         match self {
             Standing::Running { .. } | Standing::Abandoned { .. } => Stage::Claimed,
@@ -65,55 +64,58 @@ impl Standing {
     }
 }
 
-/// Asks for an entry to be forgotten that nobody runs.
+/// Question to a store: forget an entry that nobody runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgetRequest {
-    /// Where the entry lives.
+    /// Address of the entry.
     pub address: Address,
-    /// Which entry is meant: [`Inspection::token`]. The one that has come after it stays.
+    /// Token of the entry that is meant: [`Inspection::token`]. An entry that has come after it
+    /// stays.
     pub token: Token,
-    /// How far it had come: [`Standing::stage`]. What has been completed since stays.
+    /// Stage of the entry that is meant: [`Standing::stage`]. An entry that has been completed
+    /// since stays.
     pub stage: Stage,
 }
 
 /// A store's answer to a request to forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forget {
-    /// The address is vacant, and what is beneath it that nobody runs.
+    /// The address is vacant. Gone too is everything beneath it that nobody runs.
     Done,
     /// There was no entry.
     Vacant,
     /// The entry is claimed, and the lease runs.
     Running {
-        /// How long that lease still runs unless it is renewed.
+        /// Time for which that lease still runs unless it is renewed.
         lease_left: Duration,
     },
     /// Another entry lives there than the one that was meant, or it has been completed since.
     Another,
 }
 
-/// Asks for the entries that wait for an operator.
+/// Question to a store: which entries wait for an operator?
 #[derive(Clone, Debug)]
 pub struct StuckRequest {
-    /// Where the page before has ended. `None`: from the beginning.
+    /// End of the page before. `None`: from the beginning.
     pub after: Option<StuckCursor>,
-    /// How many entries are wanted.
+    /// Number of entries wanted.
     pub limit: usize,
-    /// The record that says that nothing is known: who is completed with it waits too.
+    /// The record that says that nothing is known. An entry that is completed with it waits for an
+    /// operator too.
     pub unknown: Record,
 }
 
-/// A store's answer: some of them.
+/// A store's answer: one page of those entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stuck {
-    /// Those that were found.
+    /// The entries that were found.
     pub entries: Vec<Inspection>,
-    /// Where to go on. `None`: there are no more.
+    /// Start of the next page. `None`: there are no more entries.
     pub next: Option<StuckCursor>,
 }
 
-/// How far somebody has read in the list of stuck entries. A store's own; as text, and back, it can
-/// be kept and sent.
+/// Place in the list of stuck entries up to which somebody has read. Only the store that made it
+/// can read it. As text it can be kept and sent, and read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckCursor(String);
 
@@ -136,12 +138,13 @@ impl fmt::Display for StuckCursor {
 }
 
 impl Inspection {
-    /// What forgets this entry, as it was found.
+    /// Request that forgets this entry, as long as it is as it was found.
     pub(crate) fn to_forget(&self) -> ForgetRequest {
         ForgetRequest { address: self.address, token: self.token, stage: self.standing.stage() }
     }
 
-    /// Whether an operator is needed: its lease has run out, or it is completed with `unknown`.
+    /// True where an operator is needed: the lease has run out, or the entry is completed with
+    /// `unknown`.
     pub(crate) fn is_stuck(&self, unknown: &Record) -> bool {
         match &self.standing {
             Standing::Abandoned { .. } => true,
@@ -151,12 +154,12 @@ impl Inspection {
     }
 }
 
-/// Why nothing was listed: the cursor is another store's, or nobody's.
+/// Error for a cursor that is another store's, or nobody's. Nothing was listed.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no cursor of the store's")]
 pub(crate) struct NoCursor;
 
-/// What `store` says of a cursor that it has not made.
+/// Answer of `store` to a cursor that it has not made.
 pub(super) fn no_cursor(store: &'static str) -> StoreError {
     StoreError::undone(store, NoCursor)
 }
@@ -170,10 +173,10 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Where `request` goes on.
+    /// Place behind which `request` goes on.
     ///
     /// # Errors
-    /// Where its cursor is none of `store`.
+    /// The cursor is not one of `store`.
     pub(super) fn after(request: &StuckRequest, store: &'static str) -> Result<Option<Self>, StoreError> {
         let read = |cursor: &StuckCursor| {
             let (time, address) = cursor.as_str().split_once('-')?;
@@ -187,8 +190,8 @@ impl Position {
     }
 }
 
-/// Finds the first places behind another one among many that come in no order, and remembers little
-/// more than it is to find.
+/// Finds the first places behind another one among many that come in no order. It remembers little
+/// more than the places that it is to find.
 pub(super) struct Page {
     after: Option<Position>,
     limit: usize,
@@ -209,13 +212,13 @@ impl Page {
         }
     }
 
-    /// Keeps one more than are wanted: it tells that there are more.
+    /// Keeps one place more than are wanted. That one tells that there are more.
     fn cut(&mut self) {
         self.found.sort_unstable();
         self.found.truncate(self.limit.saturating_add(1));
     }
 
-    /// What lives at the places that were found, where `look` still finds it.
+    /// Entries at the places that were found, as far as `look` still finds them.
     pub(super) fn into_stuck(mut self, look: impl Fn(Position) -> Option<Inspection>) -> Stuck {
         self.cut();
         let has_more = self.found.len() > self.limit;
@@ -225,8 +228,9 @@ impl Page {
     }
 }
 
-/// What is stuck among the entries that a walk has come by, in the order of their places, and where
-/// to go on, if the walk `may_go_on` behind the last.
+/// The stuck entries among those that a walk has come by, in the order of their places, and the
+/// place to go on from. There is one after a full page, and also after the last entry if the walk
+/// `may_go_on`.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn stuck_among(
     walked: Vec<(Position, Option<Inspection>)>,

@@ -1,7 +1,8 @@
-//! Where claims and records live: four atomic verbs, a few more for an operator, and a way to wait.
+//! The stores of claims and records: four atomic verbs, a few more for an operator, and a way to
+//! wait.
 //!
 //! A store keeps one entry per [`Address`]. An entry is vacant, claimed, completed, expired or
-//! abandoned, and only the verbs of [`Store`] move it. No request is decided by a look:
+//! abandoned, and only the verbs of [`Store`] move it. Nothing is decided by looking first:
 //! [`Store::claim`] is the only read, and, for an operator, [`Store::resolve`]. An operator may
 //! also look, with [`Store::inspect`] and [`Store::stuck`], and [`Store::forget`] what was looked
 //! at.
@@ -56,27 +57,28 @@ use crate::request::{Address, RequestFingerprint};
 ///
 /// Implementations write plain `async fn`. Every verb has to be atomic: of any number of
 /// simultaneous claims on a vacant address exactly one is [`Claim::Won`]. Calls are never dropped
-/// half-way, except [`changed`](Store::changed), and calls that have been without an answer for a
-/// minute where thousands are. A store that leaves a thousand calls in a row without an answer is
-/// sent one at a time until it answers. The suite in `idempotent_runtime::conformance` (feature
-/// `conformance`) checks all of this page against a store.
+/// half-way, with two exceptions: [`changed`](Store::changed), and, while thousands of calls are
+/// without an answer, those that have been so for a minute. A store that leaves a thousand calls in
+/// a row without an answer is sent one at a time until it answers. The suite in
+/// `idempotent_runtime::conformance` (feature `conformance`) checks a store against everything that
+/// is said here.
 ///
 /// # Rules for all verbs
 ///
-/// - **An entry is forgotten when its time has ended.** The time of a claim ends a retention after
-///   its lease. The time of a record ends when it is replayed no more, and when the time for which
-///   the key is remembered has passed too. From that moment on the address is vacant to every verb:
-///   a store may delete the entry later, and nobody can tell.
+/// - **An entry is forgotten when its time has ended.** The time of a claim ends one retention
+///   after its lease. The time of a record ends when the record is replayed no more, and the key is
+///   no longer remembered. From that moment on the address is vacant to every verb. A store may
+///   delete the entry later: nobody can see a difference.
 /// - **A hold stands** as long as its entry is claimed with its token and not forgotten. A lease
-///   that has run out does not end a hold: abandonment, takeover, completion, release and an
-///   operator do.
-/// - **A repeated call gets the same answer.** Its first reply may have been lost. Times that it
-///   brings are counted from now; what has been recorded stays.
+///   that has run out does not end a hold. These end it: abandonment, takeover, completion, release
+///   and an operator.
+/// - **A repeated call gets the same answer.** Its first reply may have been lost. Times in the
+///   answer are counted from now. What has been recorded stays.
 /// - **An entry that cannot be read** is damaged, or in a state that this release does not know. A
 ///   claim, a resolution, a look and a request to forget are told so before anything else:
-///   [`StoreError::Unreadable`]. No hold on such an entry stands, and nothing but time and
-///   [`forget`](Store::forget) of the entry above it removes it. It is never vacant, since its
-///   request may have run.
+///   [`StoreError::Unreadable`]. No hold on such an entry stands. Only time removes it, and
+///   [`forget`](Store::forget) of the entry above it. It is never vacant, since its request may
+///   have run.
 /// - **Errors say what was done.** [`StoreError::Unavailable`] is for calls whose fate is not
 ///   known: such a claim is sent again and released in the background. With every other error the
 ///   store says that it has done nothing and will do nothing, and the call is over.
@@ -102,7 +104,7 @@ pub trait Store: Send + Sync + 'static {
     fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
     /// Lets the lease run from now, if the hold still stands. The claim's retention is counted from
-    /// its new end.
+    /// the lease's new end.
     fn renew(
         &self,
         hold: Hold,
@@ -112,14 +114,15 @@ pub trait Store: Send + Sync + 'static {
     /// Writes the record in place of the claim, if the hold still stands.
     ///
     /// In this order:
-    /// 1. A vacant address, or one whose entry is forgotten: [`Completion::Fenced`], and nothing is
-    ///    told.
+    /// 1. A vacant address, or one whose entry is forgotten: [`Completion::Fenced`], without a
+    ///    record.
     /// 2. Claimed with this token: the record is written, [`Completion::Stored`].
     /// 3. Completed by this token: [`Completion::Stored`] again, also when the record has expired
-    ///    and is remembered. Whatever the repetition brings, the first record and its times stay.
+    ///    and is remembered. The first record and its times stay, even if the repeated call brings
+    ///    others.
     /// 4. Completed by another token: [`Completion::Fenced`], with the winner's record where it is
     ///    still replayed and belongs to the same fingerprint.
-    /// 5. Otherwise: [`Completion::Fenced`].
+    /// 5. Otherwise: [`Completion::Fenced`], without a record.
     fn complete(
         &self,
         hold: Hold,
@@ -140,14 +143,14 @@ pub trait Store: Send + Sync + 'static {
     /// 4. Completed with any other record than `instead_of`: [`Resolve::Completed`], with that
     ///    record.
     /// 5. Claimed, and the lease has run out, or abandoned: [`Resolve::Done`]. The outcome is
-    ///    recorded under the entry's fingerprint, and is replayed for as long as the entry would
-    ///    have been remembered; where there is none, the address is vacant.
-    /// 6. Completed with the record `instead_of`: [`Resolve::Done`]. The outcome takes its place,
-    ///    and its time; where there is none, the address is vacant.
+    ///    recorded under the entry's fingerprint. It is replayed for as long as the entry would
+    ///    have been remembered. Without an outcome the address is vacant.
+    /// 6. Completed with the record `instead_of`: [`Resolve::Done`]. The outcome takes the place of
+    ///    that record, and its time. Without an outcome the address is vacant.
     ///
-    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it
-    /// decides and writes in one step. A store that leaves this as it is cannot end entries by
-    /// hand, and says so: [`StoreError::Undone`].
+    /// From then on the owner of the claim is fenced, and all waiters are woken. Like a claim, a
+    /// resolution decides and writes in one step. A store that leaves this method as it is cannot
+    /// end entries by hand, and says so: [`StoreError::Undone`].
     fn resolve(&self, request: ResolveRequest) -> impl Future<Output = Result<Resolve, StoreError>> + Send {
         let _ = request;
         ready(Err(StoreError::undone(
@@ -156,12 +159,12 @@ pub trait Store: Send + Sync + 'static {
         )))
     }
 
-    /// What is known of the entry at `address`; `None` where it is vacant, or its entry is
-    /// forgotten.
+    /// Everything known of the entry at `address`; `None` where the address is vacant, or its entry
+    /// is forgotten.
     ///
-    /// Changes nothing, and nothing is decided by it: what it says may be over when it is heard. A
-    /// store that leaves this, or [`forget`](Store::forget) or [`stuck`](Store::stuck), as it is
-    /// cannot be looked into, and says so: [`StoreError::Undone`].
+    /// Changes nothing, and nothing is decided by it: the answer may be out of date when it
+    /// arrives. A store cannot be looked into if it leaves this method, [`forget`](Store::forget)
+    /// or [`stuck`](Store::stuck) as it is. It says so: [`StoreError::Undone`].
     fn inspect(
         &self,
         address: Address,
@@ -175,30 +178,30 @@ pub trait Store: Send + Sync + 'static {
     /// In this order:
     /// 1. A vacant address, or one whose entry is forgotten: [`Forget::Vacant`].
     /// 2. Another token than the entry's, or another stage: [`Forget::Another`]. An entry has the
-    ///    token of the claim that it is or was, or of what completed it; completed or not tells
-    ///    apart what has become of one claim.
+    ///    token of the claim that it is or was, or of what completed it. The stage tells a claim
+    ///    from its own completion, which has the same token.
     /// 3. Claimed, and the lease runs: [`Forget::Running`].
     /// 4. Otherwise: [`Forget::Done`]. The entry is gone, and with it every entry beneath it: those
-    ///    whose addresses begin with the same sixteen bytes, which are the steps of its executions,
-    ///    but not those that are claimed while their lease runs. Those that cannot be read go too.
+    ///    whose addresses begin with the same sixteen bytes, which are the steps of its executions.
+    ///    Steps that are claimed stay while their lease runs. Steps that cannot be read go too.
     ///
-    /// Whoever held the claim is fenced from then on, and whoever waits is woken. Like a claim it
-    /// decides and writes in one step, as far as the entry is concerned; nobody may win the address
+    /// From then on the owner of the claim is fenced, and all waiters are woken. Like a claim, it
+    /// decides and writes in one step, as far as the entry is concerned. Nobody may win the address
     /// while something beneath it is still to go.
     fn forget(&self, request: ForgetRequest) -> impl Future<Output = Result<Forget, StoreError>> + Send {
         let _ = request;
         ready(Err(no_such_verb(self.name(), "forget")))
     }
 
-    /// A page of the entries that wait for an operator: those whose lease has run out without an
-    /// outcome, whether or not a claim has seen it, and those completed with the record that says
-    /// that nothing is known.
+    /// A page of the entries that wait for an operator. An entry waits if its lease has run out
+    /// without an outcome, whether or not a claim has seen that, or if it is completed with the
+    /// record that says that nothing is known.
     ///
-    /// Those that would be forgotten first come first, as far as the store keeps an order: where
-    /// all keys are kept equally long, those are the oldest. Looks at a bounded number of entries
-    /// and holds up no claim, so a page may hold fewer entries than are wanted, or none, while
-    /// there are more: [`Stuck::next`] tells. What is stuck while all pages are read is in one of
-    /// them.
+    /// The entries that would be forgotten first come first, as far as the store keeps an order:
+    /// where all keys are kept equally long, those are the oldest. Looks at a bounded number of
+    /// entries and holds up no claim. So a page may hold fewer entries than are wanted, or none,
+    /// while there are more: [`Stuck::next`] tells. An entry that is stuck the whole time while all
+    /// pages are read is in one of them.
     fn stuck(&self, request: StuckRequest) -> impl Future<Output = Result<Stuck, StoreError>> + Send {
         let _ = request;
         ready(Err(no_such_verb(self.name(), "stuck")))
@@ -207,11 +210,11 @@ pub trait Store: Send + Sync + 'static {
     /// The response to exactly this request, if this process's memory holds it and its time has not
     /// ended.
     ///
-    /// Every request asks this first. A completed entry never changes until it expires, so what is
-    /// found is what [`claim`](Store::claim) would replay, and costs no claim. Whatever else there
-    /// is to say is left to `claim`: there is nothing here of another fingerprint, of a claim that
-    /// runs, or of what has expired. Answers at once. A store that keeps no responses in memory
-    /// leaves this as it is: nothing.
+    /// Every request asks this first. A completed entry never changes until it expires. So the
+    /// response found here is the one that [`claim`](Store::claim) would replay, without the cost
+    /// of a claim. Everything else is left to `claim`: another fingerprint, a claim that runs, a
+    /// record that has expired. Answers at once. A store that keeps no responses in memory leaves
+    /// this method as it is, which finds nothing.
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
         let _ = (address, fingerprint);
         None
@@ -219,17 +222,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// A token that no other claim of this store has: 128 random bits, unless the store knows a
     /// cheaper way to be sure. Drawn for each claim that is to be sent. Where entries outlive the
-    /// process or are shared, only drawing them one by one is sure.
+    /// process or are shared, only drawing the tokens one by one is sure.
     ///
     /// # Errors
-    /// Where the operating system has no random numbers to give. Nothing is claimed then.
+    /// The operating system has no random numbers to give. Nothing is claimed then.
     fn token(&self) -> Result<Token, StoreError> {
         Token::random().map_err(|error| StoreError::unavailable(self.name(), error))
     }
 
-    /// A claim for a transaction of this store's own database, which ends it. It may be lost with
-    /// whatever has not reached the disk yet: what loses the claim loses the transaction too, or
-    /// the transaction finds that it does not hold. Of no use to other stores: a claim.
+    /// A claim for a transaction of this store's own database. The transaction ends the claim. It
+    /// may be lost with everything that has not reached the disk yet: a crash that loses the claim
+    /// loses the transaction too, or the transaction finds that the claim does not hold. By
+    /// default, which suits other stores: a plain claim.
     #[doc(hidden)]
     fn claim_for_transaction(
         &self,
@@ -238,8 +242,8 @@ pub trait Store: Send + Sync + 'static {
         self.claim(request)
     }
 
-    /// What a handler's transaction needs to know of a store that can take part in it. Of no use to
-    /// other stores: nothing.
+    /// Details that a handler's transaction needs of a store that can take part in it. By default,
+    /// which suits other stores: nothing.
     #[doc(hidden)]
     fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
         None
@@ -247,8 +251,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Waits until the entry at `address` may have changed since it was last claimed.
     ///
-    /// Returns early rather than late: at once where the address is not claimed. Dropped at any
-    /// time, so it must hold nothing of the store's while it waits.
+    /// Returns early rather than late: at once where the address is not claimed. May be dropped at
+    /// any time, so it must hold nothing of the store's while it waits.
     fn changed(&self, address: Address) -> impl Future<Output = ()> + Send;
 }
 

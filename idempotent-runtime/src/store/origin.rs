@@ -1,15 +1,15 @@
-//! Where a claim comes from.
+//! Endpoint and caller of a claim.
 
 use crate::request::{CallerId, Endpoint};
 
-/// Where a claim comes from: which endpoint was asked, and by whom.
+/// Endpoint that was asked, and the caller who asked.
 ///
-/// Decides nothing of what a claim is answered, and needs not be kept. A store may write the
-/// endpoint's name down with the entry, for operators to read. Who asks is told to the memory store
-/// alone, which bounds what one caller may hold.
+/// The answer to a claim does not depend on it, and it need not be kept. A store may write the
+/// endpoint's name down with the entry, for operators to read. The caller is told to the memory
+/// store alone, which bounds what one caller may hold.
 ///
-/// The default is what is not said: a claim of no endpoint, by nobody in particular, which counts
-/// for no caller's share.
+/// The default says nothing: no endpoint, and nobody in particular as the caller. Such a claim
+/// counts for no caller's share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     endpoint: Endpoint,
@@ -17,7 +17,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// This caller has asked that endpoint.
+    /// The origin of a claim by `caller` at `endpoint`.
     pub(crate) fn new(endpoint: Endpoint, caller: CallerId) -> Self {
         Origin { endpoint, caller: Some(caller) }
     }
@@ -33,12 +33,12 @@ impl Origin {
         self.endpoint
     }
 
-    /// Who asked, if that was said.
+    /// The caller, if the caller was said.
     pub(crate) fn caller(&self) -> Option<CallerId> {
         self.caller
     }
 
-    /// Who asked, or else nobody in particular.
+    /// The caller, or else nobody in particular.
     pub(crate) fn caller_or_nobody(&self) -> CallerId {
         self.caller.unwrap_or(CallerId::NOBODY)
     }

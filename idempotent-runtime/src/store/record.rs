@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// What was recorded for a request, as bytes that only this crate reads.
+/// Outcome recorded for a request, as bytes that only this crate reads.
 ///
 /// The first byte is the format's version. A store keeps them as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]

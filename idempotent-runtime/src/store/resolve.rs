@@ -1,21 +1,21 @@
-//! Ending an entry by hand: what is said to a store, and what it answers.
+//! Ending an entry by hand: the call to a store, and its answers.
 
 use std::time::Duration;
 
 use super::{Record, Token};
 use crate::request::Address;
 
-/// Asks for the end of an entry, for somebody who knows what became of its request.
+/// Question to a store: end an entry. Somebody knows what became of its request.
 #[derive(Clone, Debug)]
 pub struct ResolveRequest {
-    /// Where the entry lives.
+    /// Address of the entry.
     pub address: Address,
-    /// Which resolution it is. What it records is completed by this token, and by none that whoever
-    /// held the claim knows.
+    /// Token of this resolution. The record is completed by this token. No owner of the claim knows
+    /// it.
     pub token: Token,
     /// The record that may be replaced, where the entry is completed. `None`: no record may.
     pub instead_of: Option<Record>,
-    /// What is recorded. `None`: the address becomes vacant.
+    /// The record to write. `None`: the address becomes vacant.
     pub outcome: Option<Record>,
 }
 
@@ -28,7 +28,7 @@ pub enum Resolve {
     Vacant,
     /// The entry is claimed, and the lease runs.
     Running {
-        /// How long that lease still runs unless it is renewed.
+        /// Time for which that lease still runs unless it is renewed.
         lease_left: Duration,
     },
     /// The request has run, and this is its record.

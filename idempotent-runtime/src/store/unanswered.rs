@@ -1,7 +1,7 @@
-//! Calls that a store leaves without an answer. There is a bound to them.
+//! Calls that a store leaves without an answer. Their number is bounded.
 //!
-//! Whoever asks gives up after a while, and the call goes on: a store that never answers would
-//! collect calls without end.
+//! A caller gives up after a while, and its call goes on. Without a bound a store that never
+//! answers would collect calls without end.
 
 use std::{fmt, time::Duration};
 
@@ -13,22 +13,22 @@ use tokio::{
 
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering::Relaxed, lock};
 
-/// How many calls in a row may be left without an answer.
+/// Number of calls in a row that may be left without an answer.
 const IN_A_ROW: usize = 1024;
-/// How many calls may be without an answer at a time, however many others are answered.
+/// Number of calls that may be without an answer at a time, however many others are answered.
 const ALL: usize = 8 * IN_A_ROW;
-/// After how long a call without an answer may have to make room for others.
+/// Age from which on a call without an answer may have to make room for others.
 const LONGEST: Duration = Duration::from_secs(60);
 
-// answers ─ the last so many calls are left without an answer, or too many are in all ─▶ silent ─ a
-// call is answered ─▶ answers
+//   answers ─ the last 1024 calls are left without an answer, or too many are in all ─▶ silent
+//   silent  ─ a call is answered ─▶ answers
 //
-// While it is silent one call at a time finds out whether it answers again, and all others are
-// refused, with nothing done.
+// While a store is silent one call at a time finds out whether it answers again. All other calls
+// are refused, with nothing done.
 //
-// A call that makes room is ended as it would be if the process died in it: every verb is atomic,
-// and of one that brought no answer nobody takes anything for granted. A claim is sent again with
-// its token until its fate is known.
+// A call that makes room is ended as it would be if the process died in it. Every verb is atomic,
+// and nobody takes anything for granted of a call that brought no answer. A claim is sent again
+// with its token until its fate is known.
 /// The calls of one store. Clones share them.
 #[derive(Clone)]
 pub(super) struct Unanswered(Arc<Inner>);
@@ -40,13 +40,13 @@ struct Inner {
     one: std::sync::Arc<Semaphore>,
 }
 
-/// A call for which nobody waits any more.
+/// A call that nobody waits for any more.
 struct Left {
     task: AbortHandle,
     since: Instant,
 }
 
-/// Leave to make a call, until it is answered or left.
+/// Permit to make a call. It is held until the call is answered or left.
 pub(super) struct Leave(
     #[allow(dead_code, reason = "given back when it is dropped")] Option<OwnedSemaphorePermit>,
 );
@@ -63,8 +63,8 @@ impl Default for Unanswered {
 }
 
 impl Unanswered {
-    /// Leave to make a call, unless the store is silent and another call finds out whether it
-    /// answers again.
+    /// A permit to make a call. There is none while the store is silent and another call finds out
+    /// whether it answers again.
     pub(super) fn leave(&self) -> Option<Leave> {
         if self.0.in_a_row.load(Relaxed) < IN_A_ROW && self.has_room() {
             return Some(Leave(None));
@@ -80,7 +80,7 @@ impl Unanswered {
         self.0.all.load(Relaxed) < ALL
     }
 
-    /// The store has answered a call in time.
+    /// Takes note that the store has answered a call in time.
     pub(super) fn answered(&self) {
         if self.0.in_a_row.load(Relaxed) > 0 {
             self.0.in_a_row.store(0, Relaxed);
@@ -88,8 +88,8 @@ impl Unanswered {
         }
     }
 
-    /// Nobody waits any more for the call in `task`. Gives whether the store is to be called silent
-    /// from now on.
+    /// Takes note that nobody waits any more for the call in `task`. True where the store becomes
+    /// silent by it.
     pub(super) fn left(&self, task: AbortHandle) -> bool {
         let mut left = lock(&self.0.left);
         left.push(Left { task, since: Instant::now() });
@@ -97,8 +97,8 @@ impl Unanswered {
         self.0.in_a_row.fetch_add(1, Relaxed) + 1 == IN_A_ROW
     }
 
-    /// Forgets the calls that have ended, and ends those that have had their time where there is no
-    /// room.
+    /// Forgets the calls that have ended. Where there is no room left, also ends those that have
+    /// had their time.
     fn tidy(&self) {
         let mut left = lock(&self.0.left);
         left.retain(|call| !call.task.is_finished());

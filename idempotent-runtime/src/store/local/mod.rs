@@ -22,19 +22,21 @@ use crate::{
 /// Bytes of bookkeeping that an entry takes up beside its record.
 const ENTRY: usize = 400;
 
-/// Number of claims that may run at a time. Beyond it a response is kept when it is first replayed.
+/// Number of running claims that are remembered. Beyond it a response is kept only when it is first
+/// replayed.
 const UNTRIED: u64 = 64 * 1024;
 
 /// Replays completed responses from memory where it can, and asks the store where it cannot.
 ///
 /// Entries are immutable once they are completed, so a local replay is a true one. Claims always
-/// reach the store. What a store is made to forget before its time is replayed here until its time
-/// ends. One record alone may be replaced by hand, the one that says that nothing is known:
-/// [`local_cache`](crate::IdempotencyBuilder::local_cache) does not keep it.
+/// reach the store. A store may be made to forget an entry before its time: here the response is
+/// replayed until its time ends. Only one kind of record may be replaced by hand, the one that says
+/// that nothing is known. [`local_cache`](crate::IdempotencyBuilder::local_cache) does not keep
+/// such a record.
 ///
-/// A response's time is counted by two clocks, and ends here by whichever is first: a monotonic
-/// clock may stand still while the machine is suspended, and the wall clock may be set back. Only
-/// both at once, a suspension that the wall clock does not show, would prolong it.
+/// A response's time is counted by two clocks, and ends by whichever is first. A monotonic clock
+/// may stand still while the machine is suspended, and the wall clock may be set back. Only both at
+/// once would prolong the time: a suspension that the wall clock does not show.
 pub struct LocalCache<S> {
     store: S,
     clocks: Clocks,
@@ -43,8 +45,8 @@ pub struct LocalCache<S> {
     // may be about an earlier one: about another record, or about one whose time has ended.
     untried: Cache<Token, (), RandomState>,
     keeps: fn(&Record) -> bool,
-    // How often something was dropped by hand: whoever was asking meanwhile may have an answer from
-    // before.
+    // Number of times that something was dropped by hand. A call that was under way at such a time
+    // may bring an answer from before.
     drops: AtomicU64,
 }
 
@@ -76,12 +78,12 @@ impl<S> LocalCache<S> {
         LocalCache { store, clocks, responses, untried, keeps: |_| true, drops: AtomicU64::new(0) }
     }
 
-    /// Keeps those records only.
+    /// Keeps only the records for which `keeps` is true.
     pub(crate) fn keeping(self, keeps: fn(&Record) -> bool) -> Self {
         LocalCache { keeps, ..self }
     }
 
-    /// The response kept for `address`, and for how long it is replayed.
+    /// The response kept for `address`, and the time for which it is still replayed.
     fn live(&self, address: &Address) -> Option<(Response, Duration)> {
         let response = self.responses.get(address)?;
         let left = response.expires_at.since(self.clocks.now());
@@ -93,7 +95,7 @@ impl<S> LocalCache<S> {
         Some(if fingerprint == hold.fingerprint { Claim::Replay { record, left } } else { Claim::Reused })
     }
 
-    /// What is kept for `hold`, or else what the store answers to `claim`.
+    /// Response kept for `hold`, or else the store's answer to `claim`.
     async fn claim_by(
         &self,
         hold: Hold,
@@ -110,13 +112,14 @@ impl<S> LocalCache<S> {
         Ok(claim)
     }
 
-    /// Keeps what the store was asked for when so many responses had been dropped by hand.
+    /// Keeps the answer to a call that began when `drops` responses had been dropped by hand. If
+    /// more have been dropped since, the answer may be from before, and is not kept.
     fn keep(&self, hold: &Hold, record: Record, expires_at: Moment, drops: u64) {
         if (self.keeps)(&record) {
             let response = Response { record, fingerprint: hold.fingerprint, expires_at };
             self.responses.insert(hold.address, response);
-            // Looked at after the insertion, and counted before the removal: one of the two sees
-            // the other.
+            // Read after the insertion. A drop counts before it removes. So one of the two sees the
+            // other.
             if self.drops() != drops {
                 self.responses.invalidate(&hold.address);
             }
@@ -127,13 +130,13 @@ impl<S> LocalCache<S> {
         self.drops.load(Ordering::SeqCst)
     }
 
-    /// Drops what is kept for `address`.
+    /// Drops the response kept for `address`.
     fn drop_by_hand(&self, address: &Address) {
         self.drops.fetch_add(1, Ordering::SeqCst);
         self.responses.invalidate(address);
     }
 
-    /// Drops what is kept for `address` and for its steps.
+    /// Drops the responses kept for `address` and for its steps.
     fn drop_beneath(&self, address: &Address) {
         self.drops.fetch_add(1, Ordering::SeqCst);
         let beneath = self.responses.iter().map(|(kept, _)| *kept);
@@ -187,7 +190,7 @@ impl<S: Store> Store for LocalCache<S> {
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         let address = request.address;
         let resolve = self.store.resolve(request).await;
-        // Also where it failed: it may have been done.
+        // Also where it failed: the store may have done it.
         self.drop_by_hand(&address);
         resolve
     }
@@ -208,7 +211,7 @@ impl<S: Store> Store for LocalCache<S> {
 
     async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
         let forget = self.store.forget(request).await;
-        // Also where it failed: it may have been done.
+        // Also where it failed: the store may have done it.
         self.drop_beneath(&request.address);
         forget
     }
@@ -243,7 +246,8 @@ impl Response {
     }
 }
 
-/// Tells moka when to give an entry's memory back. Whether it has expired is asked of the clock.
+/// Tells moka the time to give an entry's memory back. The clocks decide whether an entry has
+/// expired.
 struct KeptFor(Clocks);
 
 impl Expiry<Address, Response> for KeptFor {

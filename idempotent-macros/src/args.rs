@@ -11,7 +11,7 @@ use syn::{Lit, LitBool, LitStr, Path, Result, Token};
 use crate::errors::Ctxt;
 use crate::suggest;
 
-/// What the arguments are called.
+/// Names of the arguments.
 pub(crate) const NAMES: [&str; 10] = [
     "ttl",
     "scope",
@@ -46,7 +46,7 @@ pub(crate) struct Arg {
     pub(crate) value: Value,
 }
 
-/// What stands after the name.
+/// Part of an argument that stands after its name.
 pub(crate) enum Value {
     /// Nothing.
     Flag,
@@ -96,7 +96,7 @@ impl Args {
 }
 
 impl Arg {
-    /// Whether the name stands alone.
+    /// True where the name stands alone.
     pub(crate) fn is_flag(&self) -> bool {
         matches!(self.value, Value::Flag)
     }

@@ -1,4 +1,5 @@
-//! Which of the handler's attributes belong to the function that is registered, and which to the handler inside it.
+//! The handler's attributes, sorted: some belong to the function that is registered, the others to
+//! the handler inside it.
 //!
 //! ```text
 //! // Input:                                   // Output:
@@ -14,8 +15,9 @@ use syn::{Attribute, Meta, Token, parse_quote};
 
 use crate::methods;
 
-/// What makes sense without the handler's arguments. A lint level reaches the handler too, since it is nested; on both
-/// of them an `expect` could not be fulfilled twice. `path` is utoipa's.
+/// Attributes that make sense without the handler's arguments. A lint level reaches the handler
+/// too, since the handler is nested; an `expect` on both of them could not be fulfilled twice.
+/// `path` is utoipa's.
 const OUTER: [&str; 10] =
     ["doc", "cfg", "must_use", "deprecated", "allow", "expect", "warn", "deny", "forbid", "path"];
 
@@ -27,7 +29,8 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    /// Sorts; anything that is not known may name the handler's arguments, so it goes to the handler.
+    /// Sorts the attributes. One that is not known may name the handler's arguments, so it goes to
+    /// the handler.
     pub(crate) fn sort(attrs: Vec<Attribute>) -> Self {
         let mut sorted = Self::default();
         for attr in attrs {
@@ -64,7 +67,7 @@ fn is_outer(meta: &Meta) -> bool {
     OUTER.contains(&name.as_str()) || methods::is_route(&name)
 }
 
-/// What an attribute is called, however far its path is written out.
+/// Name of an attribute, without the path before it, however far that is written out.
 pub(crate) fn last_segment(meta: &Meta) -> String {
     meta.path().segments.last().map_or_else(String::new, |segment| segment.ident.to_string())
 }

@@ -1,9 +1,9 @@
 //! The attributes beside ours in the source text.
 //!
-//! Attribute macros run from the top: a route macro above ours has already been consumed when we run, and it has taken
-//! the other route attributes with it. What it was can only be read where it was written. Without a source (generated
-//! code, an editor's unsaved file) there is nothing beside us, and nothing is checked; the run time passes safe methods
-//! through in any case.
+//! Attribute macros run from the top. A route macro above ours has already been consumed when ours
+//! runs, and it has taken the other route attributes with it. What it was can only be read where it
+//! was written. Without a source (generated code, an editor's unsaved file) there is nothing beside
+//! us, and nothing is checked; the run time passes safe methods through in any case.
 
 use std::fs;
 
@@ -40,7 +40,8 @@ fn read_call_site() -> Option<(String, String)> {
     is_attribute.then(|| (text[..start].to_owned(), text[end..].to_owned()))
 }
 
-/// Where in the text a span starts; lines and columns count from one, columns in characters.
+/// Offset in the text at which a span starts. Lines and columns count from one, columns in
+/// characters.
 fn offset(text: &str, at: proc_macro::Span) -> Option<usize> {
     let line = text.split_inclusive('\n').nth(at.line().checked_sub(1)?)?;
     let column = at.column().checked_sub(1)?;
@@ -68,7 +69,7 @@ fn first_attributes(text: &str) -> &str {
     &text[..text.len() - rest.len()]
 }
 
-/// What follows white space and comments.
+/// Rest of the text after white space and comments.
 fn skip_space(text: &str) -> &str {
     let text = text.trim_start();
     let after = if text.starts_with("//") {
@@ -79,7 +80,7 @@ fn skip_space(text: &str) -> &str {
     after.map_or(text, skip_space)
 }
 
-/// What follows the attribute that `text` starts with.
+/// Rest of the text after the attribute that `text` starts with.
 fn skip_attribute(text: &str) -> Option<&str> {
     let mut rest = text.strip_prefix("#[")?;
     let mut depth = 1;
@@ -95,7 +96,7 @@ fn skip_attribute(text: &str) -> Option<&str> {
     Some(rest)
 }
 
-/// What follows a string, a comment, or a single character of anything else.
+/// Rest of the text after a string, a comment, or a single character of anything else.
 fn skip_token(text: &str, first: char) -> Option<&str> {
     if first == '"' {
         return skip_string(&text[1..]);
@@ -120,8 +121,8 @@ fn skip_string(inside: &str) -> Option<&str> {
     inside.get(end? + 1..)
 }
 
-/// Only what has the shape of attributes gets here: the compiler's lexer reports what it cannot read, even to a macro
-/// that only wanted to try.
+/// Parses attributes. Only text that has the shape of attributes gets here: the compiler's lexer
+/// reports what it cannot read, even to a macro that only wanted to try.
 fn parse(text: &str) -> Vec<Attribute> {
     Attribute::parse_outer.parse_str(text).unwrap_or_default()
 }

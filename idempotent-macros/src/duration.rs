@@ -1,7 +1,7 @@
 //! Durations as people write them: `"90s"`, `"24h"`, `"1h 30m"`.
 //!
-//! The grammar is humantime's, restricted to whole numbers of seconds, minutes, hours and days. Everything longer
-//! has no fixed length, and everything shorter is below what a retry can notice.
+//! The grammar is humantime's, restricted to whole numbers of seconds, minutes, hours and days.
+//! Everything longer has no fixed length, and everything shorter is below what a retry can notice.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400
 /// A hundred years: more would overflow the dates of some stores.
 const LONGEST_SECS: u64 = 36_500 * 86_400;
 
-/// Why a text is not a duration.
+/// Reason why a text is not a duration.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     Empty,

@@ -1,5 +1,6 @@
-//! The checked policy as the expression that generated code hands to the runtime: a macro call, so that the runtime can
-//! put it in its catalog, or not, without the macro knowing.
+//! The checked policy as the expression that generated code hands to the runtime. The expression is
+//! a macro call, so that the runtime decides whether the policy goes into its catalog, without the
+//! macro knowing.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

@@ -8,7 +8,8 @@ use syn::Error;
 
 /// Collects the mistakes found in one use of the attribute.
 ///
-/// Whoever creates one has to [`check`](Self::check) it: a forgotten check would turn wrong use into silence.
+/// Its creator has to [`check`](Self::check) it: a forgotten check would turn wrong use into
+/// silence.
 #[derive(Default)]
 pub(crate) struct Ctxt {
     errors: RefCell<Vec<Error>>,

@@ -12,8 +12,9 @@
 //! //     }
 //! ```
 //!
-//! The policy has no name: a `static` beside the handler could be named from its body and would hide a thing of the
-//! user's. On a mistake the handler is emitted as it would be without the attribute, beside the errors.
+//! The policy has no name: a `static` beside the handler could be named from the handler's body and
+//! would hide a thing of the user's. On a mistake the handler is emitted as it would be without the
+//! attribute, beside the errors.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -29,7 +30,7 @@ use crate::methods;
 use crate::policy::Policy;
 use crate::routes::{self, Route};
 
-/// What the attribute with `args` makes of `item`.
+/// Expansion of the attribute with `args` on `item`.
 pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> TokenStream {
     let cx = Ctxt::default();
     let args = Args::parse(&cx, args);
@@ -71,7 +72,8 @@ fn check_once(cx: &Ctxt, mut handler: Handler) -> Handler {
 fn wrap(handler: Handler, policy: &Policy, routes: &[Route]) -> TokenStream {
     let Handler { attrs, vis, sig, body } = handler;
     let Attributes { outer, inner } = Attributes::sort(attrs);
-    // A handler may be called `request`, and items are found before arguments: hygiene does not tell them apart.
+    // A handler may be called `request`, and items are found before arguments: hygiene does not
+    // tell them apart.
     let request = Ident::new("__request", Span::mixed_site());
     let payload = Ident::new("__payload", Span::mixed_site());
     let registered = registered_signature(&sig, &request, &payload);
@@ -81,7 +83,8 @@ fn wrap(handler: Handler, policy: &Policy, routes: &[Route]) -> TokenStream {
     let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
         ::idempotent_runtime::__private::run(#policy, #request, #payload, #callee).await
     };
-    // The block stands where the body stood: lints pass over items that a macro seems to have made up.
+    // The block stands where the body stood: lints pass over items that a macro seems to have made
+    // up.
     let mut block = Group::new(Delimiter::Brace, quote!(#(#inner)* #sig #body #call));
     block.set_span(body.span());
     quote!(#(#outer)* #vis #registered #block)
@@ -97,7 +100,8 @@ fn registered_signature(sig: &Signature, request: &Ident, payload: &Ident) -> Si
     }
 }
 
-/// The handler with its type and const parameters. Lifetimes are left to inference: most may not be written out.
+/// The handler with its type and const parameters. Lifetimes are left to inference: most may not be
+/// written out.
 fn callee(sig: &Signature) -> TokenStream {
     let name = &sig.ident;
     let params = sig.generics.params.iter().filter_map(|param| match param {

@@ -1,7 +1,7 @@
-//! The function below the attribute: its signature is parsed, its body is not.
+//! The function below the attribute. Its signature is parsed, and its body stays as it is.
 //!
-//! A body that is being typed is not yet Rust. Kept as tokens, it reaches the compiler and the editor as it is, and
-//! they complete it and complain about it as if no attribute were there.
+//! A body that is being typed is not yet Rust. Kept as tokens, the body reaches the compiler and
+//! the editor unchanged, and they complete it and complain about it as if no attribute were there.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
@@ -37,7 +37,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// Rejects what actix could not call as a handler, and an argument that only a transaction can give.
+    /// Rejects what actix could not call as a handler, and an argument that only a transaction can
+    /// give.
     pub(crate) fn check(&self, cx: &Ctxt, policy: &Policy) {
         let sig = &self.sig;
         if sig.asyncness.is_none() {
@@ -65,7 +66,7 @@ impl Handler {
         }
     }
 
-    /// Where an argument's type names `IdempotentTx`.
+    /// The name `IdempotentTx` in the type of an argument, where there is one.
     fn transaction_argument(&self) -> Option<Ident> {
         let types = self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(typed) => Some(typed.ty.to_token_stream()),
@@ -74,8 +75,8 @@ impl Handler {
         types.flat_map(named).find(|ident| ident == "IdempotentTx")
     }
 
-    /// The handler as the compiler can take it without the attribute and without further complaints: what `check`
-    /// has rejected is left out here.
+    /// The handler as the compiler can take it without the attribute and without further
+    /// complaints: what `check` has rejected is left out here.
     pub(crate) fn pardoned(mut self) -> Self {
         self.sig.constness = None;
         self.sig.safety = Safety::Default;

@@ -7,7 +7,8 @@ use crate::errors::Ctxt;
 
 const LIKE: &str = "X-Api-Version, Accept";
 
-/// The names, in small letters and sorted: neither their order nor their case makes another request of a retry.
+/// Checks the names of headers, and gives them in small letters and sorted: neither their order nor
+/// their case makes another request of a retry.
 pub(crate) fn check(cx: &Ctxt, arg: &Arg) -> Option<Vec<LitStr>> {
     let literal = arg.string(cx, LIKE)?;
     let text = literal.value().to_ascii_lowercase();

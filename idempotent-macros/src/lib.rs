@@ -1,8 +1,9 @@
 //! The `#[idempotent]` attribute of [idempotent-runtime]; use it from there.
 //!
-//! The macro holds no behaviour. It reads `args`, the `handler`'s signature and the attributes `beside` it, checks
-//! them into a `policy` and hands everything to one function of the runtime: see `expand` for a picture. Mistakes
-//! are collected in `errors`, so that one build tells all of them.
+//! The macro holds no behaviour. It reads `args`, the `handler`'s signature and the attributes
+//! `beside` it. It checks them into a `policy` and hands everything to one function of the runtime:
+//! see `expand` for a picture. Mistakes are collected in `errors`, so that one build tells all of
+//! them.
 //!
 //! [idempotent-runtime]: https://docs.rs/idempotent-runtime
 
@@ -22,8 +23,8 @@ mod policy;
 mod routes;
 mod suggest;
 
-/// Makes an actix-web handler safe to retry: a request repeated with the same `Idempotency-Key` runs once, and gets the
-/// first answer again.
+/// Makes an actix-web handler safe to retry: a request repeated with the same `Idempotency-Key`
+/// runs once, and gets the first answer again.
 ///
 /// # Syntax
 ///
@@ -36,38 +37,60 @@ mod suggest;
 ///
 /// | argument | values | default | meaning |
 /// | --- | --- | --- | --- |
-/// | `ttl` | duration: `"90s"`, `"15m"`, `"24h"`, `"3d"`, `"1h 30m"`; at most `"36500d"` | `"24h"` | how long the stored response is replayed, counted from completion |
-/// | `scope` | `"endpoint"`, `"resource"`, `"global"`, `"group:NAME"` | `"endpoint"` | within what a key is unique |
-/// | `required` | `true`, `false` | `true` | without a key: 400, or the handler runs unprotected |
-/// | `wait` | duration shorter than `ttl`; `"0s"` answers 409 at once | `"10s"`, or half the `ttl` if that is less | how long a duplicate waits for the execution already running |
-/// | `replay` | `"all"`, `"final"` (not 5xx), `"success"` (2xx and 3xx) | `"all"` | which responses are stored; any other frees the key for the next attempt |
-/// | `fingerprint` | `"raw"`, `"canonical"`, or the path of a `fn(&HttpRequest, &[u8]) -> Vec<u8>` | `"raw"` | how two requests are compared |
-/// | `principal` | the path of an async function with extractors that returns a `Result<Principal, actix_web::Error>` | the application's | who calls this endpoint |
-/// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets when the earlier execution died without an outcome |
-/// | `headers` | names with commas: `"X-Api-Version, Accept"` | none | request headers that are compared too: handlers of one method and pattern that a guard tells apart name what tells them apart |
-/// | `transaction` | a flag | off | the handler's rows, the claim and the response commit in one database transaction: see `IdempotentTx`; not beside `replay` and `abandoned`, which it decides |
+/// | `ttl` | a duration, at most `"36500d"` | `"24h"` | how long the response is replayed |
+/// | `scope` | `"endpoint"`, `"resource"`, `"global"`, `"group:NAME"` | the first | a key's reach |
+/// | `required` | `true`, `false` | `true` | without a key: 400, or no protection |
+/// | `wait` | a duration shorter than `ttl` | `"10s"` | how long a duplicate waits |
+/// | `replay` | `"all"`, `"final"`, `"success"` | `"all"` | which responses are stored |
+/// | `fingerprint` | `"raw"`, `"canonical"`, a path | `"raw"` | how two requests are compared |
+/// | `principal` | a path | the application's | who calls this endpoint |
+/// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets after a crash |
+/// | `headers` | names with commas | none | request headers that are compared too |
+/// | `transaction` | a flag | off | one database transaction for everything |
 ///
-/// `"endpoint"` is method and route pattern, `"resource"` method and concrete path, `"global"` the application, and
-/// `"group:NAME"` all endpoints that name the group. A group's name is 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
+/// - `ttl`: a duration such as `"90s"`, `"15m"`, `"24h"`, `"3d"` or `"1h 30m"`, counted from
+///   completion.
+/// - `scope`: the space within which a key is unique. `"endpoint"` is method and route pattern,
+///   `"resource"` method and concrete path, `"global"` the application, and `"group:NAME"` all
+///   endpoints that name the group. A group's name is 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`,
+///   `-`.
+/// - `required`: with `true`, a request without a key gets 400. With `false`, the handler runs
+///   unprotected.
+/// - `wait`: how long a duplicate waits for the execution already running. `"0s"` answers 409 at
+///   once. The default is half the `ttl` if that is less than 10 seconds.
+/// - `replay`: `"final"` stores all responses but 5xx, `"success"` stores 2xx and 3xx. Any other
+///   response frees the key for the next attempt.
+/// - `fingerprint`: the path is that of a `fn(&HttpRequest, &[u8]) -> Vec<u8>`.
+/// - `principal`: the path is that of an async function with extractors that returns a
+///   `Result<Principal, actix_web::Error>`.
+/// - `abandoned`: what a retry gets when the earlier execution died without an outcome.
+/// - `headers`: for instance `"X-Api-Version, Accept"`. Handlers of one method and pattern that a
+///   guard tells apart name here what tells them apart.
+/// - `transaction`: the handler's rows, the claim and the response commit in one database
+///   transaction; see `IdempotentTx`. It does not stand beside `replay` and `abandoned`, which it
+///   decides.
 ///
 /// # Notes
 ///
-/// - The handler is an `async fn` with any of actix's extractors and any `Responder`. It may be generic. Inside, it stays
-///   as it is; what is registered under its name takes the raw request instead of the extractors. Code that calls the
-///   handler directly, a unit test for instance, calls something with other arguments: move what it needs to a function
-///   of its own.
+/// - The handler is an `async fn` with any of actix's extractors and any `Responder`. It may be
+///   generic. Inside, it stays as it is; the function that is registered under its name takes the
+///   raw request instead of the extractors. Code that calls the handler directly, a unit test for
+///   instance, calls something with other arguments: move what it needs to a function of its own.
 /// - The attribute works above and below route macros (`#[post]`, `#[route]`, `#[routes]`) and with
-///   `web::post().to(handler)`. Route macros, documentation, `cfg`, lint levels, `must_use` and `deprecated` stay with
-///   the registered function; every other attribute below this one, `#[tracing::instrument]` for instance, goes to the
-///   handler, since it may name the handler's arguments.
-/// - The handler is polled where the request is polled, so what a middleware puts around a request (task-locals, a Sentry hub,
-///   flash messages) is around the handler too. A client that hangs up does not end it: it moves to a task of its own, in the
-///   request's tracing span, without the task-locals. Hand on in the request's extensions what it needs even then.
-/// - Authentication in an extractor of the handler does not guard replays: a replay runs no handler. Name who calls, with `principal` or for the whole
-///   application, or authenticate in middleware; both come before every replay.
+///   `web::post().to(handler)`. Route macros, documentation, `cfg`, lint levels, `must_use` and
+///   `deprecated` stay with the registered function. Every other attribute below this one,
+///   `#[tracing::instrument]` for instance, goes to the handler, since it may name the handler's
+///   arguments.
+/// - The handler is polled where the request is polled, so what a middleware puts around a request
+///   (task-locals, a Sentry hub, flash messages) is around the handler too. A client that hangs up
+///   does not end the handler: it moves to a task of its own, in the request's tracing span,
+///   without the task-locals. Hand on in the request's extensions what the handler needs even then.
+/// - Authentication in an extractor of the handler does not guard replays: a replay runs no
+///   handler. Name who calls, with `principal` or for the whole application, or authenticate in
+///   middleware; both come before every replay.
 /// - `#[utoipa::path]` reads the extractors from the arguments, so write it above this attribute.
-/// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an error: safe methods can
-///   be repeated as they are (RFC 9110, section 9.2.1).
+/// - Beside `#[get]`, `#[head]`, `#[options]`, `#[trace]` or `#[query]` alone the attribute is an
+///   error: safe methods can be repeated as they are (RFC 9110, section 9.2.1).
 /// - A `ttl` under 24 hours is a warning, since a retry that comes after it is a new execution.
 ///   `#[allow(deprecated)]` on the handler, above or below this attribute, says that it is meant.
 ///
@@ -84,7 +107,8 @@ mod suggest;
 /// }
 /// ```
 ///
-/// Failures of the server may be tried again, and a proxy that reorders JSON does not make another request of it:
+/// Failures of the server may be tried again, and a proxy that reorders JSON does not make another
+/// request of it:
 ///
 /// ```text
 /// #[post("/accounts/{id}/transfers")]

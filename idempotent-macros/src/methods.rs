@@ -1,4 +1,5 @@
-//! A handler of nothing but safe methods needs no key: to repeat a GET is harmless by definition (RFC 9110, 9.2.1).
+//! A handler of nothing but safe methods needs no key: to repeat a GET is harmless by definition
+//! (RFC 9110, 9.2.1).
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Token};
@@ -11,13 +12,14 @@ use crate::errors::Ctxt;
 const SAFE: [&str; 5] = ["get", "head", "options", "trace", "query"];
 const UNSAFE: [&str; 5] = ["post", "put", "patch", "delete", "connect"];
 
-/// Whether an attribute of this name is one of actix's route macros.
+/// True where an attribute of this name is one of actix's route macros.
 pub(crate) fn is_route(name: &str) -> bool {
     SAFE.contains(&name) || UNSAFE.contains(&name) || matches!(name, "route" | "routes")
 }
 
-/// Rejects a handler that is routed for safe methods only. The mistake is shown at the first route attribute below,
-/// or, if all of them stand above and are gone, at `#[idempotent]` itself.
+/// Rejects a handler that is routed for safe methods only. The mistake is shown at the first route
+/// attribute below. Where all of them stand above and are gone, it is shown at `#[idempotent]`
+/// itself.
 pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
     let gone: Vec<_> = taken(beside).filter_map(safe_only).collect();
     let here: Vec<_> = attrs.iter().filter_map(|attr| Some((attr, safe_only(attr)?))).collect();
@@ -31,7 +33,8 @@ pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
     }
 }
 
-/// The attributes that another macro has consumed. `#[routes]` takes the route attributes with it, even those below.
+/// The attributes that another macro has consumed. `#[routes]` takes the route attributes with it,
+/// even those below.
 pub(crate) fn taken(beside: &Beside) -> impl Iterator<Item = &Attribute> {
     let takes_all = beside.above.iter().any(|attr| last_segment(&attr.meta) == "routes");
     beside.above.iter().chain(beside.below.iter().filter(move |_| takes_all))
@@ -45,7 +48,8 @@ fn message(name: &str) -> String {
     )
 }
 
-/// The name of a route attribute, and whether each of its methods is safe; `None` for any other attribute.
+/// The name of a route attribute, and whether each of its methods is safe; `None` for any other
+/// attribute.
 fn safe_only(attr: &Attribute) -> Option<(String, bool)> {
     let name = last_segment(&attr.meta);
     let safe = match name.as_str() {

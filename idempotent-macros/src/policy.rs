@@ -1,4 +1,4 @@
-//! What the arguments mean: each value checked, each default filled in.
+//! The arguments' meaning: each value checked, each default filled in.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LONGEST_GROUP: usize = 64;
 /// The checked arguments: the model of `idempotent_runtime::Policy`.
 pub(crate) struct Policy {
     pub(crate) ttl: Duration,
-    /// Where a ttl is written that is shorter than clients go on retrying.
+    /// Place of a ttl that is shorter than the time for which clients go on retrying.
     pub(crate) short_ttl: Option<Span>,
     pub(crate) scope: Scope,
     pub(crate) required: bool,
@@ -66,7 +66,8 @@ const SCOPES: [&str; 4] = ["endpoint", "resource", "global", "group:NAME"];
 const FINGERPRINTS: [&str; 2] = ["raw", "canonical"];
 
 impl Policy {
-    /// Checks every argument. Where one is wrong, its default stands in, so that the others are still checked.
+    /// Checks every argument. Where one is wrong, its default stands in, so that the others are
+    /// still checked.
     pub(crate) fn check(cx: &Ctxt, args: &Args) -> Self {
         let (ttl, short_ttl) = check_ttl(cx, args.ttl.as_ref());
         Self {
@@ -218,7 +219,8 @@ fn misspelt(text: &str, meant: &str) -> String {
     )
 }
 
-/// Whether the flag is there. What a transaction decides by itself cannot be chosen beside it.
+/// True where the flag is there. Arguments that a transaction decides by itself cannot be chosen
+/// beside it.
 fn check_transaction(cx: &Ctxt, args: &Args) -> bool {
     let Some(transaction) = &args.transaction else { return false };
     for Arg { name, .. } in [&args.replay, &args.abandoned].into_iter().flatten() {

@@ -1,7 +1,8 @@
 //! The routes that actix's route macros beside the attribute declare, for the runtime's catalog.
 //!
-//! A route macro above ours has been consumed, and so is read from the source text, as far as there is one. What a
-//! handler is registered for elsewhere (`web::post().to(handler)`) is not known here, nor the scopes around it.
+//! A route macro above ours has been consumed, and so is read from the source text, as far as there
+//! is one. Routes that a handler is registered for elsewhere (`web::post().to(handler)`) are not
+//! known here, nor the scopes around it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt, quote};

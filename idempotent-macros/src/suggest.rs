@@ -1,4 +1,4 @@
-//! How a message names what is allowed, and the nearest name for a misspelt one.
+//! Parts of messages: the names that are allowed, and the nearest one to a misspelt name.
 
 use strsim::damerau_levenshtein;
 

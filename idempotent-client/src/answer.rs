@@ -5,7 +5,7 @@ use reqwest_middleware::{Error, Next, Result};
 /// Up to this length in bytes an answer is read before it is handed over.
 const WHOLE: u64 = 1 << 20;
 
-/// What came of a try, and its body where that was read.
+/// Response of one try, with its body where the body was read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     head: http::Response<()>,
@@ -19,7 +19,8 @@ enum Body {
 }
 
 impl Answer {
-    /// Sends `request`, and reads the answer whole where it is of a known and moderate length, or a problem. An answer that is cut off is an error.
+    /// Sends `request`. The answer is read whole where its length is known and moderate, or where
+    /// it is a problem. An answer that is cut off is an error.
     pub(crate) async fn to(request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Answer> {
         let response = next.run(request, extensions).await?;
         let is_short = match response.content_length() {
@@ -54,7 +55,7 @@ impl Answer {
     }
 }
 
-/// What reqwest finds the URL of a response by that it is given.
+/// Extensions from which reqwest takes the URL of a response that is built by hand.
 fn of(url: Url) -> Extensions {
     let carrier = http::Response::builder().url(url).body(());
     carrier.map(|carrier| carrier.into_parts().0.extensions).unwrap_or_default()
@@ -71,7 +72,7 @@ async fn read(body: reqwest::Body) -> Result<Vec<u8>> {
     Ok(whole)
 }
 
-/// Whether they are the headers of problem details (RFC 9457).
+/// True for the headers of problem details (RFC 9457).
 pub(crate) fn is_problem(headers: &HeaderMap) -> bool {
     let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()?.split(';').next());
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/problem+json"))

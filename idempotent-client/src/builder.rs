@@ -38,33 +38,37 @@ impl Builder {
         self
     }
 
-    /// Writes keys as they are (`0198c0de-…`), for servers that take quotes for a part of the key, Stripe's among them. By default they are
-    /// quoted, as the IETF draft has it.
+    /// Writes keys bare (`0198c0de-…`), for servers that take the quotes for a part of the key, as
+    /// Stripe does. By default keys are quoted, as the IETF draft has it.
     pub fn bare_keys(mut self) -> Self {
         self.form = KeyForm::Bare;
         self
     }
 
-    /// Where the keys of requests with an [`Operation`](crate::Operation) are kept; nowhere by default, and such requests are then an error, with which nothing is sent.
+    /// Journal in which the keys of requests with an [`Operation`](crate::Operation) are kept.
+    /// There is none by default. Such a request is then an error, and nothing is sent.
     pub fn journal(mut self, journal: impl Journal) -> Self {
         self.journal = Some(Arc::new(journal));
         self
     }
 
-    /// How often a request is sent at most, the first time included; 12 by default, which takes about 40 s with the default pauses where
-    /// each try fails at once: time enough for a server to be started again. 0 counts as 1.
+    /// Upper bound on how often a request is sent, the first time included; 12 by default. With the
+    /// default pauses, 12 tries that fail at once take about 40 s: time enough for a server to be
+    /// started again. 0 counts as 1.
     pub fn tries(mut self, tries: u32) -> Self {
         self.bounds.tries = tries;
         self
     }
 
-    /// How long tries and pauses may take together; 60 s by default. A pause that would pass it is not begun.
+    /// Upper bound on the time of all tries and pauses together; 60 s by default. A pause that
+    /// would pass this bound is not begun.
     pub fn within(mut self, time: Duration) -> Self {
         self.bounds.within = time;
         self
     }
 
-    /// How long one try may take; 30 s by default. It should be longer than the server's `wait` (10 s by default there).
+    /// Upper bound on the time of one try; 30 s by default. It should be longer than the server's
+    /// `wait` (10 s by default there).
     pub fn try_timeout(mut self, time: Duration) -> Self {
         self.bounds.each = time;
         self
@@ -72,7 +76,8 @@ impl Builder {
 
     /// The pause after the first try and the longest of those after it; 100 ms and 10 s by default.
     ///
-    /// Each is twice as long as the one before, less up to a half at random, and longer where `Retry-After` says so.
+    /// Each pause is twice as long as the one before, less up to a half at random. It is longer
+    /// where `Retry-After` says so.
     pub fn pauses(mut self, first: Duration, longest: Duration) -> Self {
         self.bounds.pauses = Pauses { first, longest };
         self

@@ -27,12 +27,12 @@ pub struct Unanswered {
 }
 
 impl Unanswered {
-    /// What each of its tries was sent with.
+    /// Key that each of the request's tries was sent with.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// What came of the last try; also this error's source.
+    /// Outcome of the last try; also this error's source.
     pub fn last(&self) -> &Error {
         &self.source
     }

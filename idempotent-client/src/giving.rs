@@ -7,7 +7,7 @@ type Result<T> = std::result::Result<T, NotSent>;
 
 const NO_JOURNAL: &str = "there is no journal, which Idempotent::builder().journal(…) sets";
 
-/// Whether such requests get a key.
+/// True for a method whose requests get a key.
 pub(crate) fn is_keyed(method: &Method) -> bool {
     [Method::POST, Method::PATCH].contains(method)
 }
@@ -35,7 +35,7 @@ impl Builder {
         }
     }
 
-    /// What the caller has set by hand.
+    /// Key that the caller has set by hand.
     fn own_key(&self, headers: &HeaderMap) -> Result<Option<Key>> {
         let mut lines = headers.get_all(&self.header).iter();
         let Some(line) = lines.next() else {

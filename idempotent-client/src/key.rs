@@ -8,11 +8,14 @@ const MAX_LENGTH: usize = 255;
 
 /// The key that a request is sent with: 1 to 255 characters of ASCII, visible ones or spaces.
 ///
-/// [`Idempotent`](crate::Idempotent) puts it into the extensions of the response (`response.extensions().get::<Key>()`) and into the text of
-/// [`Unanswered`](crate::Unanswered), so that whoever runs the server can look for the request by it.
+/// [`Idempotent`](crate::Idempotent) puts the key into the extensions of the response
+/// (`response.extensions().get::<Key>()`) and into the text of [`Unanswered`](crate::Unanswered),
+/// so that the people who run the server can look for the request by it.
 ///
-/// It is no secret by itself, but who has the caller's credentials too is told the caller's answer by it, and where a server asks for none it is all that one
-/// needs. So `Debug` does not show it, and `Display` does: print it where you would print an order's number, and not for everybody.
+/// A key is no secret by itself. But somebody who has the caller's credentials too gets the
+/// caller's answer by it, and where a server asks for no credentials, the key is all that one
+/// needs. So `Debug` does not show the key, and `Display` does: print it where you would print an
+/// order's number, and not for everybody.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Box<str>);
 
@@ -20,7 +23,8 @@ impl Key {
     /// A key of these characters.
     ///
     /// # Errors
-    /// Where it is empty, longer than 255 characters, or holds other characters than visible ASCII and spaces.
+    /// Where the text is empty, longer than 255 characters, or holds other characters than visible
+    /// ASCII and spaces.
     pub fn new(text: impl Into<String>) -> Result<Key, InvalidKey> {
         let text = text.into();
         match text.len() {
@@ -71,7 +75,7 @@ const BAD_STRING: InvalidKey = InvalidKey(
 );
 const NOT_BARE: InvalidKey = InvalidKey("a key without quotes may not hold a space, a comma or a quote");
 
-/// How a key is written in its header.
+/// Form in which a key is written into its header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum KeyForm {
     /// As an RFC 8941 string.
@@ -91,7 +95,8 @@ impl KeyForm {
         HeaderValue::try_from(text).map_err(|_| NOT_BARE)
     }
 
-    /// The key of a header that the caller has set: also bare where keys are quoted, as a server reads it.
+    /// Reads the key of a header that the caller has set. A bare key is read also where keys are
+    /// quoted, as a server does.
     pub(crate) fn read(self, value: &HeaderValue) -> Result<Key, InvalidKey> {
         let text = String::from_utf8_lossy(value.as_bytes().trim_ascii());
         match self {
@@ -101,7 +106,7 @@ impl KeyForm {
     }
 }
 
-/// What an RFC 8941 string says. Parameters behind it do not count.
+/// Text of an RFC 8941 string. Parameters behind it do not count.
 fn unquoted(text: &str) -> Option<String> {
     let (mut chars, mut said) = (text.strip_prefix('"')?.chars(), String::new());
     loop {

@@ -12,9 +12,11 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Gives POST and PATCH requests a key, and sends them again with it until they are answered; see the [crate](crate) for the rules.
+/// Gives POST and PATCH requests a key, and sends them again with that key until they are answered;
+/// see the [crate](crate) for the rules.
 ///
-/// A call that is given up ends with [`Unanswered`]. Any other error came before anything was sent, and says so.
+/// A call that is given up ends with [`Unanswered`]. Any other error came before anything was sent,
+/// and says so.
 #[derive(Clone, Debug)]
 pub struct Idempotent {
     settings: Builder,

@@ -1,11 +1,14 @@
 use std::{borrow::Cow, fmt};
 
-/// The name under which the key of a request is kept in a [`Journal`](crate::Journal): what the request is about, as the application calls it.
+/// The name under which the key of a request is kept in a [`Journal`](crate::Journal). It says what
+/// the request is about, in the application's words.
 ///
-/// It goes with a request as an extension (`.with_extension(Operation::named("order-42"))`). Requests of the same name have the same key, in
-/// this process and in the next one, until the application says [`forget`](crate::Journal::forget); so they have to be the same request.
+/// It goes with a request as an extension (`.with_extension(Operation::named("order-42"))`).
+/// Requests of the same name have the same key, in this process and in the next one, until the
+/// application says [`forget`](crate::Journal::forget); so they have to be the same request.
 ///
-/// Only POST and PATCH requests get keys: on any other, and beside a key that is set by hand, it is an error, and nothing is sent.
+/// Only POST and PATCH requests get keys. On any other request, and beside a key that is set by
+/// hand, an operation is an error, and nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operation(Cow<'static, str>);
 

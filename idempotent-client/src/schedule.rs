@@ -6,7 +6,7 @@ use std::{
 use reqwest_middleware::{Error, Result};
 use tokio::time::{Instant, timeout};
 
-/// How long tries go on.
+/// Bounds on the tries of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) tries: u32,
@@ -25,7 +25,8 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// The pause after so many tries: jittered, so that clients that failed together do not come back together.
+    /// The pause after so many tries. It is jittered, so that clients that failed together do not
+    /// come back together.
     fn after(self, tries: u32) -> Duration {
         let doubled =
             self.first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
@@ -48,7 +49,8 @@ impl Schedule {
         Schedule { bounds, began: Instant::now(), began_at: SystemTime::now(), tries: 0 }
     }
 
-    /// What is left by both clocks: a machine that is suspended for a day and then sends again does so when the server has forgotten the key.
+    /// Time that is left by both clocks. A machine that is suspended for a day, and then sends
+    /// again, would do so when the server has forgotten the key.
     fn left(&self) -> Duration {
         let passed = self.began.elapsed().max(self.began_at.elapsed().unwrap_or_default());
         self.bounds.within.saturating_sub(passed)
@@ -65,7 +67,7 @@ impl Schedule {
         timeout(time, one).await.unwrap_or_else(|_| Err(Error::middleware(TimedOut(time))))
     }
 
-    /// How long to wait for the next try, at least `least`; `None` where there is none.
+    /// Pause before the next try, at least `least`; `None` where there is no next try.
     pub(crate) fn pause(&self, least: Option<Duration>) -> Option<Duration> {
         let pause = self.bounds.pauses.after(self.tries).max(least.unwrap_or_default());
         (self.tries < self.bounds.tries && pause < self.left()).then_some(pause)

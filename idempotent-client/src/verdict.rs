@@ -18,7 +18,7 @@ const PASSING: [&str; 6] =
 /// Statuses of gateways and limiters, which know of no key.
 const WORTH_ANOTHER: [u16; 6] = [408, 425, 429, 502, 503, 504];
 
-/// What is to be done after a try.
+/// Decision on what follows a try.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Nothing: the caller gets it.
@@ -80,7 +80,8 @@ fn is(headers: &HeaderMap, name: &str, value: &str) -> bool {
     headers.get(name).is_some_and(|found| found == value)
 }
 
-/// Whether a try failed on its way or on the way back, as opposed to a request that can't be sent.
+/// True where a try failed on its way or on the way back, as opposed to a request that can't be
+/// sent.
 fn is_lost(error: &Error) -> bool {
     match error {
         Error::Reqwest(error) => !(error.is_builder() || error.is_redirect() || error.is_status()),

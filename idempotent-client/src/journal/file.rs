@@ -20,24 +20,27 @@ const LONGEST_NAME: usize = 100;
 /// A draft is there for an instant. One this old is of a process that was killed meanwhile.
 const OLD: Duration = Duration::from_secs(3600);
 
-/// A [`Journal`] in a folder of its own: one small file an operation, which several processes of one machine may share.
+/// A [`Journal`] in a folder of its own: one small file per operation. Several processes of one
+/// machine may share the folder.
 ///
 /// Names may have 1 to 100 bytes. The file system has to know hard links, which Unix's and NTFS do.
 ///
-/// Each file carries a checksum over its operation and its key. One that is damaged, cut or another
-/// operation's is an error that names it, and nothing is sent: the key that was in it may have been
-/// sent before, and a new one could have a second effect. Find out whether the operation took
-/// effect, and then remove the file, or [`forget`](Journal::forget) the operation.
+/// Each file carries a checksum over its operation and its key. A file that is damaged, cut or
+/// another operation's is an error that names the file, and nothing is sent: the key in it may have
+/// been sent before, and a new key could have a second effect. Find out whether the operation took
+/// effect. Then remove the file, or [`forget`](Journal::forget) the operation.
 #[derive(Clone, Debug)]
 pub struct FileJournal {
     folder: Arc<Path>,
 }
 
 impl FileJournal {
-    /// The journal in `folder`, which is made where it does not exist. It blocks for a moment.
+    /// The journal in `folder`, which is made where it does not exist. The call blocks for a
+    /// moment.
     ///
     /// # Errors
-    /// Where the folder can't be made, read or synced; the text names the path, the source says why.
+    /// Where the folder can't be made, read or synced. The text names the path, the source says
+    /// why.
     pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
         // A process that changes its folder later still means this one.
         let folder = path::absolute(&folder).map_err(failed("find", folder.as_ref()))?;
@@ -80,14 +83,16 @@ fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder).map_err(failed("make", folder))?;
     let mut entered_in = folder.ancestors().skip(1);
     entered_in.by_ref().take(missing).try_for_each(sync)?;
-    // What was there may have been made by another process, and just now. Its owner may forbid to sync what it is in, and then answers for it.
+    // Another process may have made the last of these folders just now, so the folder above it is
+    // synced too. The owner of that one may forbid it, and then answers for it.
     if let Some(found_in) = entered_in.next() {
         let _ = sync(found_in);
     }
     Ok(())
 }
 
-/// The folder is synced before a key is given out that another process may have only just put there, too.
+/// Loads the key of `operation`, or inserts `fresh`. The folder is synced before a key is given
+/// out: another process may have put that key there only just now.
 fn load_or_insert(folder: &Path, file: &Path, operation: &str, fresh: Key) -> io::Result<Key> {
     let key = match read(file, operation) {
         Err(error) if error.kind() == ErrorKind::NotFound => insert(file, operation, fresh)?,
@@ -97,14 +102,16 @@ fn load_or_insert(folder: &Path, file: &Path, operation: &str, fresh: Key) -> io
     Ok(key)
 }
 
-/// What is damaged is an error and never a new key: the old one may have been used.
+/// Reads the key of `operation` from its file. A damaged file is an error and never a new key: the
+/// old key may have been used.
 fn read(file: &Path, operation: &str) -> io::Result<Key> {
     let damaged = |error| io::Error::new(ErrorKind::InvalidData, error);
     let key = fs::read(file).and_then(|text| entry::read(operation, &text).map_err(damaged));
     key.map_err(failed("read", file))
 }
 
-/// A link is made only where there is none yet, to a file that is whole: nobody ever sees half a key, or a second one.
+/// Puts `fresh` there by a link. The link is made only where there is none yet, and to a file that
+/// is whole: nobody ever sees half a key, or a second one.
 fn insert(file: &Path, operation: &str, fresh: Key) -> io::Result<Key> {
     let draft = file.with_extension(Uuid::now_v7().simple().to_string());
     let linked =
@@ -129,7 +136,8 @@ fn remove_old_drafts(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether it has a name as [`insert`] gives to drafts: other files are not the journal's to remove.
+/// True where `path` has a name as [`insert`] gives to drafts: other files are not the journal's to
+/// remove.
 fn is_draft(path: &Path) -> bool {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let part =

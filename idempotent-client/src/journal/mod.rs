@@ -1,4 +1,4 @@
-//! Where keys are kept before they are first used.
+//! Journals, which keep keys from before their first use.
 
 mod entry;
 mod file;
@@ -9,18 +9,22 @@ pub use file::FileJournal;
 
 use crate::Key;
 
-/// Whatever a journal has to say of its failure.
+/// Error of a journal, of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Keeps the keys of named operations, so that a client that is restarted sends the same request with the same key.
+/// Keeps the keys of named operations, so that a restarted client sends the same request with the
+/// same key.
 ///
-/// An application with a database of its own keeps them there; [`FileJournal`] is for the others. Keys are forgotten by the application, when it
-/// has put the answer away: whoever forgets them sooner and dies then would send the request again with another key, and have two effects.
+/// An application with a database of its own keeps the keys there; [`FileJournal`] is for the
+/// others. The application forgets a key when it has put the answer away. An application that
+/// forgets a key sooner, and then dies, would send the request again with another key, and have two
+/// effects.
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
-    /// The key of `operation`; `fresh` is kept as such where there is none yet.
+    /// The key of `operation`. Where there is none yet, `fresh` becomes its key.
     ///
-    /// It is answered when the key is safe on disk, and is one step: of two that come at once, both get the same key. What is there but is no
-    /// [`Key`] is an error, as [`Key::new`] gives it, and never a reason for a fresh one: the old one may have been sent.
+    /// The key is returned when it is safe on disk, and the call is one step: two calls that come
+    /// at once get the same key. An entry that is no [`Key`] is an error, as [`Key::new`] gives it,
+    /// and never a reason for a fresh key: the old one may have been sent.
     fn load_or_insert(
         &self,
         operation: &str,
@@ -29,8 +33,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// Forgets the key of `operation`, if there is one: the next request of this name is a new one.
     ///
-    /// It is answered when that is safe on disk. Where it fails, the key may still be there, and the next request of this name be told the last one's
-    /// answer: ask again before it is sent.
+    /// The call returns when that is safe on disk. Where it fails, the key may still be there, and
+    /// the next request of this name may get the last one's answer: call again before that request
+    /// is sent.
     fn forget(&self, operation: &str) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 

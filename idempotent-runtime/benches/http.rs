@@ -1,11 +1,13 @@
-//! Throughput over real HTTP: the attribute against the bare handler, and against what is written by hand.
+//! Throughput over real HTTP: the attribute against the bare handler, and against a handler that
+//! does the same by hand.
 //!
-//! The server is a process of its own with one worker, on one core; the load comes from another core. The variants take
-//! turns in every round, so that what disturbs the machine disturbs all of them. Beside the throughput stands the
-//! processor time that the server spent on a request, which other processes disturb least.
+//! The server is a process of its own with one worker, on one core; the load comes from another
+//! core. The variants take turns in every round, so that a disturbance of the machine disturbs all
+//! of them. Beside the throughput stands the processor time that the server spent per request,
+//! which other processes disturb least.
 //!
-//! `BENCH_ROUNDS` (7), `BENCH_MILLIS` (1000) and `BENCH_CONNECTIONS` (32) change the measurement; `BENCH_ONLY` names the
-//! one variant to run beside the bare handler.
+//! `BENCH_ROUNDS` (7), `BENCH_MILLIS` (1000) and `BENCH_CONNECTIONS` (32) change the measurement;
+//! `BENCH_ONLY` names the one variant to run beside the bare handler.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod load;
@@ -75,7 +77,7 @@ fn start_server() -> io::Result<(Child, SocketAddr)> {
     Ok((server, address))
 }
 
-/// How many keys are replayed.
+/// Number of keys that are replayed.
 const KNOWN: u64 = 10_000;
 
 /// Never the same key twice.
@@ -114,7 +116,7 @@ const VARIANTS: [Variant; 6] = [
     Variant { name: "replay, moka by hand", path: "/by_hand", key: known, is_replay: true },
 ];
 
-/// What one variant did in one round.
+/// Measurement of one variant in one round.
 #[derive(Clone, Copy)]
 struct Sample {
     per_second: f64,
@@ -153,7 +155,8 @@ async fn measure(address: SocketAddr, server: u32) -> io::Result<()> {
 
 /// Loads the server for so long over so many connections.
 async fn run(load: Load, connections: usize, time: Duration, server: u32) -> io::Result<Sample> {
-    // The load's core never sleeps: waking it would cost the server the more, the slower the server is.
+    // The load's core never sleeps. To wake it would cost the server time, and the more, the slower
+    // the server is.
     let awake = rt::spawn(async {
         loop {
             tokio::task::yield_now().await
@@ -169,7 +172,8 @@ async fn run(load: Load, connections: usize, time: Duration, server: u32) -> io:
     })
 }
 
-/// What all threads of a process have spent on a processor; zero where the system does not tell.
+/// Time that all threads of a process have spent on a processor; zero where the system does not
+/// tell.
 fn cpu_time(process: u32) -> Duration {
     let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return Duration::ZERO };
     let spent = threads.flatten().filter_map(|thread| {

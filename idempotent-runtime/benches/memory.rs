@@ -1,8 +1,10 @@
-//! What a live key costs: bytes, and the time of a claim among a thousand and among a million of them: of the store's verb by
-//! itself, where each miss of the processor's caches shows, and of a request that claims a key and whose body is then refused.
+//! Cost of a live key: its bytes, and the time of a claim among a thousand and among a million
+//! keys. The time is that of the store's verb by itself, where each miss of the processor's caches
+//! shows, and that of a request that claims a key and whose body is then refused.
 //!
-//! The keys are real requests to a real handler, so that what is stored is what an application stores. Memory is the
-//! resident set, which holds what the allocator adds; allocations are counted beside it.
+//! The keys are real requests to a real handler, so that the store holds what an application
+//! stores. Memory is the resident set, which holds what the allocator adds; allocations are counted
+//! beside it.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod orders;
@@ -50,7 +52,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Nanoseconds of one claim on an address that was never seen, given back afterwards (which is not counted).
+/// Nanoseconds per claim of an address that was never seen. The claims are released afterwards,
+/// which is not counted.
 fn vacant(store: &MemoryStore, salt: u64) -> f64 {
     const CLAIMS: u64 = 2_000;
     let requests: Vec<ClaimRequest> = (0..CLAIMS)
@@ -82,7 +85,7 @@ fn vacant(store: &MemoryStore, salt: u64) -> f64 {
     taken.as_nanos() as f64 / CLAIMS as f64
 }
 
-/// How many requests a round refuses.
+/// Number of requests that a round refuses.
 const REFUSED: u64 = 2_000;
 
 /// Nanoseconds of a request whose body cannot be read: its key is claimed, and given back.

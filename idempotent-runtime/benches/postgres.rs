@@ -1,10 +1,11 @@
-//! The PostgreSQL store against raw statements, and against its own functions called one by one, through the same client, at the same
-//! concurrency, in the same run.
+//! The PostgreSQL store against raw statements, and against its own functions called one by one,
+//! through the same client, at the same concurrency, in the same run.
 //!
-//! `cargo bench -p idempotent-runtime --features postgres --bench postgres`, on the server that `DATABASE_URL` names. Rounds of
-//! the store and of the floor take turns; what is printed is the median round. `BENCH_ROUNDS` (5) and
-//! `BENCH_MILLIS` (1000) change the measurement, `RECORD` is the length of a record in bytes, `PART` may be `raw` or `million`, `POOL` is the
-//! size of the pool that all but the store use.
+//! `cargo bench -p idempotent-runtime --features postgres --bench postgres`, on the server that
+//! `DATABASE_URL` names. Rounds of the store and of the floor take turns, and the median round is
+//! printed. `BENCH_ROUNDS` (5) and `BENCH_MILLIS` (1000) change the measurement, `RECORD` is the
+//! length of a record in bytes, `PART` may be `raw` or `million`, `POOL` is the size of the pool
+//! that all but the store use.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod calls;
@@ -20,7 +21,7 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use turns::compare;
 
 const SCHEMA: &str = "idempotent_bench";
-/// How many keys the replays choose from.
+/// Number of keys from which the replays choose.
 const COMPLETED: usize = 5_000;
 
 #[derive(Clone)]
@@ -169,7 +170,8 @@ async fn against_raw_statements(bench: &Bench) {
 async fn at_a_million_keys(bench: &Bench) {
     let many = Bench { store: filled(&bench.pool, "many", 1_000_000).await, ..bench.clone() };
     let few = Bench { store: filled(&bench.pool, "few", 1_000).await, ..bench.clone() };
-    // The first change of a page after a checkpoint writes all of the page. That is paid before, once for each page.
+    // The first change of a page after a checkpoint writes the whole page. That is paid before the
+    // measurement, once per page.
     run(&bench.pool, "CHECKPOINT").await;
     for _ in 0..2 {
         let (many, few) = (many.clone(), few.clone());

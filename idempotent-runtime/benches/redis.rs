@@ -1,11 +1,13 @@
-//! The Redis store against the floor in the same run: raw commands through one connection of the same client.
+//! The Redis store against the floor in the same run: raw commands through one connection of the
+//! same client.
 //!
-//! `cargo bench -p idempotent-runtime --features redis --bench redis` starts two servers of its own (`redis-server` has to be
-//! installed).
+//! `cargo bench -p idempotent-runtime --features redis --bench redis` starts two servers of its own
+//! (`redis-server` has to be installed).
 //!
-//! A pair is one execution: `SET NX PX` and `SET PX` for the floor, claim and completion for the store. All measurements take turns
-//! in every round, so that what disturbs the machine disturbs all of them; medians are printed. `BENCH_ROUNDS` (5), `BENCH_MILLIS`
-//! (1000) and `BENCH_KEYS` (1000000, for the last part) change the measurement.
+//! A pair is one execution: `SET NX PX` and `SET PX` for the floor, claim and completion for the
+//! store. All measurements take turns in every round, so that a disturbance of the machine disturbs
+//! all of them; medians are printed. `BENCH_ROUNDS` (5), `BENCH_MILLIS` (1000) and `BENCH_KEYS`
+//! (1000000, for the last part) change the measurement.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,11 +1,13 @@
-//! The SQLite store against the floor in the same run: raw statements, one commit each, through the same client.
+//! The SQLite store against the floor in the same run: raw statements, one commit each, through the
+//! same client.
 //!
-//! A pair is one execution: `INSERT` and `UPDATE` for the floor, claim and completion for the store. The floor's pool has
-//! as many connections as serve it best, 1 or 10: ten wait for each other by SQLite's own backing off. All
-//! measurements take turns in every round, so that what disturbs the machine disturbs all of them; medians are printed.
+//! A pair is one execution: `INSERT` and `UPDATE` for the floor, claim and completion for the
+//! store. The floor's pool has as many connections as serve it best, 1 or 10: ten wait for each
+//! other by SQLite's own backoff. All measurements take turns in every round, so that a disturbance
+//! of the machine disturbs all of them; medians are printed.
 //!
-//! `BENCH_ROUNDS` (5) and `BENCH_MILLIS` (1000) change the measurement, `BENCH_KEYS` (1000000) how many keys are stored for
-//! the last part, and `TMPDIR` the disk.
+//! `BENCH_ROUNDS` (5) and `BENCH_MILLIS` (1000) change the measurement, `BENCH_KEYS` (1000000) how
+//! many keys are stored for the last part, and `TMPDIR` the disk.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod calls;

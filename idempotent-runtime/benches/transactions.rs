@@ -1,8 +1,10 @@
-//! What a transaction with idempotency costs, over real HTTP: against the same insertion in a transaction that is written by hand, without
-//! idempotency, and with what keeps a retry from inserting again, written plainly.
+//! Cost of a transaction with idempotency, over real HTTP. It is compared with the same insertion
+//! in a transaction that is written by hand: once without idempotency, and once with a plain
+//! protection against a second insertion by a retry.
 //!
-//! PostgreSQL is the server at `DATABASE_URL`, SQLite a file in the temporary directory. The handlers take turns in every
-//! round. `BENCH_ROUNDS` (7) and `BENCH_MILLIS` (1000) change the measurement, `BENCH_DATABASE` may be `postgres` or `sqlite`.
+//! PostgreSQL is the server at `DATABASE_URL`, SQLite a file in the temporary directory. The
+//! handlers take turns in every round. `BENCH_ROUNDS` (7) and `BENCH_MILLIS` (1000) change the
+//! measurement, `BENCH_DATABASE` may be `postgres` or `sqlite`.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod load;
@@ -53,8 +55,9 @@ where
     Ok(HttpResponse::Created().body("done"))
 }
 
-/// A claim that others see before the transaction, and the response in it. No fingerprint, no lease, no replay: whoever comes with the same key
-/// is turned away.
+/// Handler with a claim that others see before the transaction, and with the response in the
+/// transaction. It has no fingerprint, no lease and no replay: a request that comes with the same
+/// key is turned away.
 async fn keyed_by_hand<DB>(
     request: HttpRequest,
     pool: web::Data<Pool<DB>>,

@@ -64,7 +64,7 @@ pub(crate) async fn replay(store: &impl Store, address: Address) {
     assert!(matches!(claim, Claim::Replay { .. }), "{claim:?}");
 }
 
-/// How many calls of `one` end in a second, with so many in flight.
+/// Calls of `one` that end per second, with so many in flight.
 pub(crate) async fn rate<F>(in_flight: usize, one: impl Fn() -> F + Send + Sync + 'static) -> f64
 where
     F: Future<Output = ()> + Send + 'static,

@@ -40,7 +40,8 @@ impl Load {
         Ok((done, started.elapsed()))
     }
 
-    /// Sends one request after another on one connection, until it `ends` after so many of them, and counts them.
+    /// Sends one request after another on one connection and counts them, until `ends` is true of
+    /// their number.
     pub(crate) async fn connection(&self, ends: impl Fn(u64) -> bool) -> io::Result<u64> {
         const KEY: usize = 36;
         let mut stream = TcpStream::connect(self.address).await?;

@@ -1,8 +1,8 @@
-//! How a benchmark is set up, and what is made of its samples.
+//! Setup of a benchmark, and the figures made of its samples.
 
 use std::{env, str::FromStr};
 
-/// What the environment says, or else `default`.
+/// Value of the variable `name` of the environment, or else `default`.
 pub(crate) fn setting<T: FromStr>(name: &str, default: T) -> T {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }

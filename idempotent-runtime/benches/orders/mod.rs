@@ -1,4 +1,5 @@
-//! The endpoint that every benchmark measures: an order of 300 bytes comes in, one of about 300 bytes goes out.
+//! The endpoint that every benchmark measures: an order of 300 bytes comes in, one of about 300
+//! bytes goes out.
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The body of every request.
 pub(crate) const BODY: &[u8; 300] = br#"{"customer":"cus_9f8e7d6c5b4a","currency":"EUR","items":[{"sku":"SKU-00017-BLUE-XL","quantity":2,"price":1999},{"sku":"SKU-00422-RED-M","quantity":1,"price":4950}],"shipping":{"name":"Ada Lovelace","street":"12 St James's Square","city":"London","zip":"SW1Y 4JH"},"note":"Leave it at the front desk"}"#;
 
-/// What a client orders.
+/// Order as a client sends it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct NewOrder {
     customer: String,
@@ -81,8 +82,8 @@ async fn annotated(orders: web::Data<Orders>, new: web::Json<NewOrder>) -> impl 
     answer(&orders.create(new.into_inner()))
 }
 
-/// What is written by hand where there is no library: look, execute, insert. No fingerprint, no single flight, no
-/// headers, and two requests at the same time execute twice.
+/// Handler that is written by hand where there is no library: look, execute, insert. It has no
+/// fingerprint, no single flight and no headers, and two requests at the same time execute twice.
 async fn by_hand(
     request: HttpRequest,
     answers: web::Data<Answers>,

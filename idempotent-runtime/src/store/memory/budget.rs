@@ -21,18 +21,17 @@ pub(super) struct Budget {
     // `None`: one caller may hold all of it.
     shares: Option<Shares>,
     used: AtomicU64,
-    // Of what is used, the bookkeeping of claims; kept account of where completed entries make
-    // room.
+    // The part of `used` that is bookkeeping of claims. Counted where completed entries make room.
     claimed: AtomicU64,
     evicted: AtomicU64,
 }
 
-/// Why there is no room for a new claim.
+/// Reason why there is no room for a new claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
     /// All of the budget is used up.
     Store,
-    /// This caller's share is.
+    /// The share of this caller is used up.
     Share(CallerId),
 }
 
@@ -71,12 +70,12 @@ impl Budget {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// Whether the oldest entries make room.
+    /// True where the oldest entries make room.
     pub(super) fn evicts(&self) -> bool {
         self.when_full == WhenFull::EvictOldest
     }
 
-    /// Whether the oldest entries of all are to make room now.
+    /// True where the oldest entries of all are to make room now.
     pub(super) fn wants_eviction(&self) -> bool {
         self.evicts() && self.used() > self.limit
     }
@@ -99,7 +98,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Counts what becomes of a caller's bytes; never refused.
+    /// Counts a change of a caller's bytes; never refused.
     pub(super) fn change(&self, caller: Option<CallerId>, change: Change) {
         let more = match self.shared(caller) {
             Some((shares, caller)) => shares.change(caller, change),
@@ -108,27 +107,27 @@ impl Budget {
         self.add(more, change);
     }
 
-    /// A completed entry lies in this shard.
+    /// Takes note that a completed entry lies in this shard.
     pub(super) fn insert(&self, caller: Option<CallerId>, serial: u64, shard: u8) {
         if let Some((shares, caller)) = self.shared(caller) {
             shares.insert(caller, serial, shard);
         }
     }
 
-    /// A completed entry is no more.
+    /// Takes note that a completed entry is gone.
     pub(super) fn remove(&self, caller: Option<CallerId>, serial: u64) {
         if let Some((shares, caller)) = self.shared(caller) {
             shares.remove(caller, serial);
         }
     }
 
-    /// What each caller holds.
+    /// Bytes that each caller holds.
     #[cfg(test)]
     pub(super) fn held_by_callers(&self) -> std::collections::HashMap<CallerId, u64> {
         self.shares.as_ref().map(|shares| shares.holdings().0).unwrap_or_default()
     }
 
-    /// What it costs to keep account of so many callers.
+    /// Bytes that it costs to keep account of so many callers.
     #[cfg(test)]
     pub(super) fn cost_of(&self, callers: usize) -> u64 {
         self.shares.as_ref().map_or(0, |shares| shares.holdings().1) * callers as u64
@@ -138,12 +137,12 @@ impl Budget {
         self.evicted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The shares, and whose is meant, if there is one.
+    /// The shares, and the caller to count for, where there are both.
     fn shared(&self, caller: Option<CallerId>) -> Option<(&Shares, CallerId)> {
         self.shares.as_ref().zip(caller)
     }
 
-    /// What others do not have to make room for: what callers hold beyond their shares.
+    /// Bytes that callers hold beyond their shares. Others need not make room for them.
     fn beyond(&self) -> u64 {
         match self.when_full {
             WhenFull::Refuse => self.shares.as_ref().map_or(0, Shares::beyond),
@@ -152,7 +151,7 @@ impl Budget {
         }
     }
 
-    /// Adds bytes. How many there are then of those that leave no room to a claim.
+    /// Adds bytes. Gives the number of bytes that then leave no room to a claim.
     fn add(&self, more: i64, change: Change) -> u64 {
         let used = add(&self.used, more);
         if self.evicts() { add(&self.claimed, change.claimed) } else { used }

@@ -1,21 +1,21 @@
-//! What becomes of the bytes that are taken up.
+//! Changes in the number of bytes that are taken up.
 
 use super::budget::ENTRY;
 
-/// By how many bytes more is taken up.
+/// Number of bytes that are taken up more than before.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) bytes: i64,
-    /// Of these, the bookkeeping of claims.
+    /// The part of `bytes` that is bookkeeping of claims.
     pub(super) claimed: i64,
 }
 
 const CLAIM: i64 = ENTRY.cast_signed();
 
 impl Change {
-    /// A claim is there.
+    /// A claim has come.
     pub(super) const CLAIMED: Change = Change { bytes: CLAIM, claimed: CLAIM };
-    /// A claim is no more.
+    /// A claim is gone.
     pub(super) const ENDED: Change = Change { bytes: -CLAIM, claimed: -CLAIM };
 
     /// A claim has become an entry of this many bytes.

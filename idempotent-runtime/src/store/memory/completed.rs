@@ -1,4 +1,4 @@
-//! One shard's completed requests, and when each has to go.
+//! One shard's completed requests, and the times at which they have to go.
 
 use super::{budget::Budget, change::Change, due::Due, entry::Entry, order::Order};
 use crate::{clock::Timestamp, request::Address, shards::AddressMap};
@@ -21,27 +21,28 @@ pub(super) struct Completed {
 }
 
 impl Completed {
-    /// Where the oldest entries make room for new ones there is an `order`.
+    /// The completed requests of a shard. There is an `order` where the oldest entries make room
+    /// for new ones.
     pub(super) fn new(order: Option<Order>) -> Self {
         Completed { entries: AddressMap::default(), due: Due::default(), nothing_due_before: NEVER, order }
     }
 
-    /// The entry at `address`, whether or not it still says something.
+    /// The entry at `address`, whether or not its time has ended.
     pub(super) fn get(&self, address: &Address) -> Option<&Entry> {
         self.entries.get(address).map(|entry| &**entry)
     }
 
-    /// The entry at `address`, if it still says something.
+    /// The entry at `address`, if its time has not ended.
     pub(super) fn find(&self, address: &Address, now: Timestamp) -> Option<&Entry> {
         self.get(address).filter(|entry| entry.is_kept(now))
     }
 
-    /// All that there are.
+    /// All addresses.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.entries.keys()
     }
 
-    /// Those that become due after `last`, in that order.
+    /// The entries that become due after `last`, in that order.
     pub(super) fn due_after(
         &self,
         last: Option<(Timestamp, u64)>,
@@ -49,7 +50,7 @@ impl Completed {
         self.due.after(last).filter_map(|(due, address)| Some((due, address, self.get(address)?)))
     }
 
-    /// Puts an entry in the place of one that says nothing any more, if there is one.
+    /// Puts an entry in the place of one whose time has ended, if there is one.
     pub(super) fn insert(&mut self, address: Address, entry: Box<Entry>, budget: &Budget) {
         self.set_due(&address, &entry);
         if let Some(order) = &mut self.order {
@@ -77,7 +78,7 @@ impl Completed {
         Some(entry)
     }
 
-    /// An entry is no more.
+    /// Takes an entry that is gone out of every index and out of the budget.
     fn forget(&mut self, entry: &Entry, budget: &Budget) {
         self.due.remove(entry.due(), entry.serial());
         if let Some(order) = &mut self.order {
@@ -87,7 +88,7 @@ impl Completed {
         budget.change(entry.caller(), Change::fewer(entry.bytes()));
     }
 
-    /// A map that is mostly empty gives its memory back.
+    /// Gives memory back where the map is mostly empty.
     fn shrink(&mut self) {
         let (entries, room) = (self.entries.len(), self.entries.capacity());
         if room > SMALL && entries < room / 8 {
@@ -95,7 +96,7 @@ impl Completed {
         }
     }
 
-    /// Drops what is over, `most` records or entries at most. How many it dropped.
+    /// Drops records and entries whose time has ended, `most` at most. Gives the number dropped.
     pub(super) fn expire(&mut self, now: Timestamp, most: usize, budget: &Budget) -> usize {
         let mut dropped = 0;
         while dropped < most && self.nothing_due_before <= now {
@@ -110,7 +111,8 @@ impl Completed {
         dropped
     }
 
-    /// An entry is due: all of it goes, or its record where it is remembered that it has expired.
+    /// Ends an entry that is due: all of it goes, or only its record where the key is remembered as
+    /// expired.
     fn end(&mut self, address: &Address, now: Timestamp, budget: &Budget) {
         let Some(entry) = self.entries.get_mut(address).filter(|entry| entry.is_kept(now)) else {
             self.remove(address, budget);
@@ -170,7 +172,7 @@ mod tests {
         Retention { replay: SECOND * (1 + number * 7 % 13), remember: SECOND * (number * 5 % 3) }
     }
 
-    /// How many entries there are, if every index says so too.
+    /// Number of entries. Every index has to say the same.
     fn len(completed: &Completed) -> usize {
         let (entries, order) = (completed.entries.len(), completed.order.as_ref().unwrap().len());
         assert_eq!((completed.due.len(), order), (entries, entries));

@@ -1,4 +1,4 @@
-//! When each of a shard's entries is due: to drop its record, or all of it.
+//! Times at which each of a shard's entries is due: to drop its record, or all of it.
 
 use std::{
     collections::{BTreeMap, VecDeque, btree_map},
@@ -7,21 +7,21 @@ use std::{
 
 use crate::{clock::Timestamp, request::Address};
 
-/// 2 to the power of this many milliseconds, about 16 seconds: how long the entries of one run are
-/// due one after the other.
+/// Length of one span of time, as a power of 2 in milliseconds: about 16 seconds. The entries of
+/// one run are due within one span.
 const SPAN: u32 = 14;
 
-// A run is added to at its end, since entries of one ttl become due in the order in which they
-// complete. The one that was added to last is at hand, so that as a rule an entry costs neither a
-// search nor a look at memory that nobody has looked at lately.
+// As a rule a run grows at its end, since entries of one ttl become due in the order in which they
+// complete. The run that was added to last is at hand. So an entry usually costs no search, and no
+// look at memory that has not been used lately.
 #[derive(Debug, Default)]
 pub(super) struct Due {
     last: (u64, Run),
-    // None of these is empty, and none is of the span of `last`.
+    // None of these runs is empty, and none is of the span of `last`.
     others: BTreeMap<u64, Run>,
 }
 
-/// What is due within one span, in order.
+/// Entries that are due within one span, in order.
 type Run = VecDeque<Item>;
 
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ fn span(due: Timestamp) -> u64 {
 }
 
 impl Due {
-    /// The entry at `address`, of this serial number, is due then.
+    /// Adds the entry at `address`, with this serial number, which is due at `due`.
     pub(super) fn insert(&mut self, due: Timestamp, serial: u64, address: Address) {
         let run = self.at_hand(span(due));
         let item = Item { due, serial, address };
@@ -65,7 +65,7 @@ impl Due {
         &mut self.last.1
     }
 
-    /// The entry that was due then is no more, or due at another time.
+    /// Removes the entry that was due then. It is gone, or due at another time.
     pub(super) fn remove(&mut self, due: Timestamp, serial: u64) {
         let span = span(due);
         if self.last.0 == span {
@@ -78,14 +78,14 @@ impl Due {
         }
     }
 
-    /// What is due first, and when.
+    /// The entry that is due first, and its time.
     pub(super) fn first(&self) -> Option<(Timestamp, Address)> {
         let other = self.others.first_key_value().and_then(|(_, run)| run.front());
         let first = self.last.1.front().into_iter().chain(other).min_by_key(|item| item.order());
         first.map(|item| (item.due, item.address))
     }
 
-    /// What is due after `last`, in order: when, with which serial number, and where.
+    /// The entries that are due after `last`, in order: time, serial number and address.
     pub(super) fn after(
         &self,
         last: Option<(Timestamp, u64)>,

@@ -22,9 +22,9 @@ pub(super) struct Entry {
     token: Token,
     // Milliseconds since 1970.
     replayed_until: Compact<6>,
-    // Milliseconds after that.
+    // Milliseconds after `replayed_until`.
     remembered_for: Compact<5>,
-    // Which completion of the store it was, and in the lowest byte at which attempt.
+    // Number of the completion in the store; the lowest byte is the attempt.
     serial: Compact<7>,
     caller: Option<CallerId>,
     endpoint: u16,
@@ -33,10 +33,10 @@ pub(super) struct Entry {
 // One byte more would make every entry 16 bytes larger: the allocator's next size.
 const _: () = assert!(size_of::<Entry>() <= 104);
 
-/// How many attempts are told apart.
+/// Number of attempts that are told apart.
 const ATTEMPTS: u64 = 1 << 8;
 
-/// The serial number of the store's completion number `completion`, of a request at this attempt.
+/// The serial number of completion number `completion` of the store, for a request at this attempt.
 pub(super) fn serial(completion: u64, attempt: u32) -> u64 {
     completion * ATTEMPTS + u64::from(attempt).min(ATTEMPTS - 1)
 }
@@ -55,7 +55,7 @@ impl Entry {
         }
     }
 
-    /// Says which completion it is, and of whose claim.
+    /// Writes down the number of the completion, and the origin of its claim.
     pub(super) fn enter(&mut self, serial: u64, origin: Origin) {
         self.serial = serial.into();
         self.caller = origin.caller();
@@ -66,12 +66,12 @@ impl Entry {
         self.serial.get()
     }
 
-    /// Whose share it counts for.
+    /// The caller whose share the entry counts for.
     pub(super) fn caller(&self) -> Option<CallerId> {
         self.caller
     }
 
-    /// Which endpoint was asked.
+    /// The endpoint that was asked.
     pub(super) fn endpoint(&self) -> Endpoint {
         Endpoint::of_number(self.endpoint)
     }
@@ -84,12 +84,12 @@ impl Entry {
         self.replayed_until().after(Duration::from_millis(self.remembered_for.get()))
     }
 
-    /// At which attempt it was completed, as far as attempts are told apart.
+    /// The attempt that completed the entry, as far as attempts are told apart.
     pub(super) fn attempt(&self) -> u32 {
         u32::try_from(self.serial() % ATTEMPTS).unwrap_or_default()
     }
 
-    /// What it counts for in the budget.
+    /// Bytes that the entry counts for in the budget.
     pub(super) fn bytes(&self) -> u64 {
         ENTRY + self.record_bytes()
     }
@@ -98,40 +98,41 @@ impl Entry {
         self.record.as_ref().map_or(0, |record| record.len() as u64)
     }
 
-    /// When it has to be looked at next: to drop its record, or all of it.
+    /// Time at which the entry has to be looked at next: to drop its record, or all of it.
     pub(super) fn due(&self) -> Timestamp {
         if self.record.is_some() { self.replayed_until() } else { self.remembered_until() }
     }
 
-    /// Whether it still says something: its record, or that it has expired.
+    /// True until the time of the entry ends: its record is replayed, or the key is remembered as
+    /// expired.
     pub(super) fn is_kept(&self, now: Timestamp) -> bool {
         now < self.remembered_until()
     }
 
-    /// Whether its record is replayed.
+    /// True while the record is replayed.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         self.live(now).is_some()
     }
 
-    /// Its record, and for how long it is replayed.
+    /// The record, and the time for which it is still replayed.
     fn live(&self, now: Timestamp) -> Option<(Record, Duration)> {
         let record = self.record.as_ref().filter(|_| now < self.replayed_until())?;
         Some((Record::from_bytes(record.clone()), self.replayed_until().since(now)))
     }
 
-    /// Its record, if this is the request that it is replayed to.
+    /// The record, if it is replayed to a request with this fingerprint.
     pub(super) fn recall(&self, fingerprint: RequestFingerprint, now: Timestamp) -> Option<Record> {
         self.live(now).filter(|_| self.fingerprint == fingerprint).map(|(record, _)| record)
     }
 
-    /// Drops the record, which has expired. How many bytes that frees.
+    /// Drops the record, which has expired. Gives the number of bytes that this frees.
     pub(super) fn drop_record(&mut self) -> u64 {
         let bytes = self.record_bytes();
         self.record = None;
         bytes
     }
 
-    /// Decides a claim on this entry, which is kept.
+    /// Decides a claim on this entry, whose time has not ended.
     pub(super) fn claim(&self, hold: &Hold, now: Timestamp) -> Claim {
         if self.fingerprint != hold.fingerprint {
             return Claim::Reused;
@@ -139,7 +140,8 @@ impl Entry {
         self.live(now).map_or(Claim::Expired, |(record, left)| Claim::Replay { record, left })
     }
 
-    /// What to tell a hold that wants to complete what is completed, and kept.
+    /// Answer to a hold that wants to complete this entry, which is completed already and whose
+    /// time has not ended.
     pub(super) fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match self.live(now) {
             _ if self.token == hold.token => Completion::Stored,
@@ -148,7 +150,7 @@ impl Entry {
         }
     }
 
-    /// What is known of it, if it is kept.
+    /// Everything known of the entry, if its time has not ended.
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let live = self.live(now);
         let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
@@ -156,13 +158,14 @@ impl Entry {
         self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
-    /// When it is forgotten, if `record` is replayed.
+    /// Time at which the entry is forgotten, if `record` is its record and is replayed.
     pub(super) fn forgotten_if_live_with(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
         let is_so = self.record.as_ref() == Some(record.as_bytes()) && now < self.replayed_until();
         is_so.then(|| self.remembered_until())
     }
 
-    /// Whether a resolution may replace this entry, which is kept; or what it is answered.
+    /// Lets a resolution replace this entry, whose time has not ended; else gives the resolution's
+    /// answer.
     pub(super) fn resolvable(&self, request: &ResolveRequest, now: Timestamp) -> Result<(), Resolve> {
         match self.live(now) {
             None => Err(Resolve::Expired),
@@ -174,7 +177,7 @@ impl Entry {
         }
     }
 
-    /// The same request's entry with another record, for as long.
+    /// The same request's entry with another record. Its times stay.
     pub(super) fn with(&self, record: &Record, token: Token, serial: u64) -> Self {
         let record = Some(Bytes::copy_from_slice(record.as_bytes()));
         Entry { record, token, serial: serial.into(), ..*self }

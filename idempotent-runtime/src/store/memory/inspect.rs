@@ -39,8 +39,8 @@ impl Memory {
         }
     }
 
-    /// Removes the entry and its steps, which live in the same shard, but nothing that runs. Gives
-    /// the claims among them.
+    /// Removes the entry and its steps, which live in the same shard. What runs stays. Gives the
+    /// claims among the removed.
     fn remove_beneath(&self, shard: &mut Shard, address: Address, now: Timestamp) -> Vec<Slot> {
         let is_beneath = |other: &Address| other.beginning() == address.beginning();
         let completed: Vec<_> = shard.completed.addresses().copied().filter(is_beneath).collect();

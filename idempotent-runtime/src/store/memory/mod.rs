@@ -36,7 +36,7 @@ use crate::{
     sync::{Arc, Weak},
 };
 
-/// What happens to new keys when live entries fill the budget.
+/// Treatment of new keys when live entries fill the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// New keys are refused with `store_full`; no live key is forgotten.
@@ -48,22 +48,22 @@ pub enum WhenFull {
 
 /// Keeps claims and records in the memory of this process. Clones share one memory.
 ///
-/// Nothing survives the process. Within it nothing is forgotten before its time unless
+/// Nothing survives the process. Within the process nothing is forgotten before its time unless
 /// [`WhenFull::EvictOldest`] says so. The budget counts responses, their headers and all
-/// bookkeeping; it can be exceeded by at most the responses and the steps
-/// ([`checkpoint`](crate::IdempotencyContext::checkpoint)) of the requests running at that moment,
-/// since what has been executed is always recorded.
+/// bookkeeping. It can be exceeded by the requests that run at that moment, by their responses and
+/// steps ([`checkpoint`](crate::IdempotencyContext::checkpoint)) at most, since everything that has
+/// been executed is recorded.
 ///
-/// No one caller holds more than a [share](MemoryStoreBuilder::caller_share) of it. Beyond that its
-/// new keys are refused with `too_many_keys`, while others go on.
+/// No caller holds more than a [share](MemoryStoreBuilder::caller_share) of the budget. Beyond it
+/// the caller's new keys are refused with `too_many_keys`, and other callers go on.
 ///
-/// What has expired gives its memory back as new keys come: a little with each, and all of it
-/// before a key is refused or a live entry is evicted, looked for at most every 100 ms by the
-/// store's clock.
+/// Expired entries give their memory back as new keys come: a little with each key, and all of it
+/// before a key is refused or a live entry is evicted. The store looks for all of it every 100 ms
+/// at most, by its own clock.
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Memory>);
 
-/// A [`MemoryStore`] that others keep.
+/// A [`MemoryStore`] that lives only as long as others keep it.
 pub(crate) struct WeakMemoryStore(Weak<Memory>);
 
 impl WeakMemoryStore {
@@ -99,17 +99,17 @@ impl MemoryStore {
         }
     }
 
-    /// The same store for whoever does not keep it.
+    /// The same store, for a holder that does not keep it alive.
     pub(crate) fn downgrade(&self) -> WeakMemoryStore {
         WeakMemoryStore(Arc::downgrade(&self.0))
     }
 
-    /// Whether the two are one memory.
+    /// True where the two are one memory.
     pub(crate) fn is_same(&self, other: &MemoryStore) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What [`Store::claim`] gives, at once.
+    /// Answer of [`Store::claim`], at once.
     pub(super) fn claim_now(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         self.0.claim(request).map_err(|full| {
             let retry_after = self.0.retry_after(full);
@@ -120,18 +120,18 @@ impl MemoryStore {
         })
     }
 
-    /// What [`Store::complete`] gives, at once.
+    /// Answer of [`Store::complete`], at once.
     pub(super) fn complete_now(&self, hold: &Hold, record: &Record, retention: Retention) -> Completion {
         self.0.complete(hold, record, retention)
     }
 
-    /// How many entries there are; those that have expired count until their memory is given back.
+    /// Number of entries. Expired entries count until their memory is given back.
     pub fn entries(&self) -> usize {
         self.0.shards.each().map(|shard| shard.claims.len() + shard.completed.len()).sum()
     }
 
-    /// Bytes that entries take up, bookkeeping included; those that have expired count until their
-    /// memory is given back.
+    /// Bytes that entries take up, bookkeeping included. Expired entries count until their memory
+    /// is given back.
     pub fn used_bytes(&self) -> u64 {
         self.0.budget.used()
     }
@@ -141,22 +141,22 @@ impl MemoryStore {
         self.0.budget.limit()
     }
 
-    /// Of these, the bytes that one caller may claim.
+    /// The part of the budget that one caller may claim, in bytes.
     pub(crate) fn share(&self) -> u64 {
         self.0.budget.share()
     }
 
-    /// What is held, by endpoint and by caller.
+    /// Keys and bytes held, by endpoint and by caller.
     pub(crate) async fn held(&self) -> HeldBy {
         self.0.held().await
     }
 
-    /// Forgets what one caller holds, but for what runs.
+    /// Forgets everything that one caller holds, except what runs.
     pub(crate) async fn forget_caller(&self, caller: CallerId) -> Held {
         self.0.forget_caller(caller).await
     }
 
-    /// How many live records [`WhenFull::EvictOldest`] has cost so far.
+    /// Number of live records that [`WhenFull::EvictOldest`] has cost so far.
     pub fn evicted(&self) -> u64 {
         self.0.budget.evicted()
     }
@@ -192,22 +192,22 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// The share of them that one caller may hold, from 1 to 100 in a hundred; what is outside of
-    /// that counts as the nearer of the two. Default: 50.
+    /// The share of the budget that one caller may hold, from 1 to 100 per cent. A value outside of
+    /// that counts as the nearest in it. Default: 50.
     ///
-    /// A caller is a [principal](crate::Principal), where the application tells it, and else the
-    /// request's credentials. All who have neither are one: where nobody is told apart, no more
-    /// than this is used. Beyond its share new keys of a caller are refused with `too_many_keys`,
-    /// or, under [`WhenFull::EvictOldest`], its own oldest entries make room. What it runs already
-    /// completes, however long its responses are; what it then holds beyond its share takes no room
-    /// away from others.
+    /// A caller is a [principal](crate::Principal), where the application names it, and else the
+    /// request's credentials. All requests that have neither are one caller: where no callers are
+    /// told apart, no more than this share is used. Beyond its share new keys of a caller are
+    /// refused with `too_many_keys`, or, under [`WhenFull::EvictOldest`], its own oldest entries
+    /// make room. The requests that it runs already complete, however long their responses are.
+    /// Bytes that it then holds beyond its share take no room away from others.
     #[must_use]
     pub fn caller_share(mut self, percent: u8) -> Self {
         self.caller_share = percent.clamp(1, 100);
         self
     }
 
-    /// What happens when they are used up.
+    /// Treatment of new keys when the budget is used up.
     #[must_use]
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.when_full = when_full;

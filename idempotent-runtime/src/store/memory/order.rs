@@ -1,7 +1,7 @@
-//! The order in which entries were completed, where the oldest make room for new ones.
+//! The order in which entries were completed. It is kept where the oldest make room for new ones.
 //!
-//! Each shard keeps its own entries in order, and shows the serial number of its oldest to all: the
-//! oldest of all is found without a lock.
+//! Each shard keeps its own entries in order, and shows the serial number of its oldest to all. So
+//! the oldest of all is found without a lock.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Order {
         self.show();
     }
 
-    /// Where the entry with this serial number lives, if it is one of this shard's.
+    /// Address of the entry with this serial number, if it is one of this shard's.
     pub(super) fn find(&self, serial: u64) -> Option<Address> {
         self.addresses.get(&serial).copied()
     }

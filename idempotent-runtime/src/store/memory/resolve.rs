@@ -28,7 +28,7 @@ impl Memory {
         }
     }
 
-    /// Ends the entry, and gives the claim that it was, if it was one.
+    /// Ends the entry. Gives the claim that the entry was, if it was one.
     fn end(
         &self,
         shard: &mut Shard,
@@ -55,7 +55,7 @@ impl Memory {
         Ok(Some(slot.remove()))
     }
 
-    /// Puts the outcome in the place of what is completed.
+    /// Puts the outcome in the place of the completed entry.
     fn replace(&self, shard: &mut Shard, request: &ResolveRequest, now: Timestamp) -> Result<(), Resolve> {
         let entry = shard.completed.find(&request.address, now).ok_or(Resolve::Vacant)?;
         entry.resolvable(request, now)?;

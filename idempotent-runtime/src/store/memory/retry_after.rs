@@ -1,4 +1,4 @@
-//! How long whoever finds no room is to wait: until something ends.
+//! Time for which a caller that finds no room is to wait: until an entry ends.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,12 +15,13 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// The shortest time that anybody is told, and how long what was looked up is believed.
+/// The shortest time in an answer. An answer that was looked up is believed for as long.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// The longest.
+/// The longest time in an answer.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What was looked up for those who were refused lately: when, and when something ends.
+/// Answers to callers that were refused lately: the time of the look-up, and the time at which an
+/// entry ends.
 #[derive(Debug, Default)]
 pub(super) struct Ends(Mutex<HashMap<Option<CallerId>, (Timestamp, Timestamp)>>);
 
@@ -38,7 +39,7 @@ impl Ends {
 }
 
 impl Memory {
-    /// How long it is until something ends that leaves room to whom it was refused.
+    /// Time until an entry ends and so leaves room to the caller that was refused.
     pub(super) fn retry_after(&self, full: Full) -> Duration {
         let of = match full {
             Full::Store => None,
@@ -53,7 +54,8 @@ impl Memory {
         end.since(now).max(SHORTEST)
     }
 
-    /// When the first entry of this caller, or of anybody, ends, if that is not after `latest`.
+    /// Time at which the first entry of this caller, or of anybody, ends; `latest` if none ends
+    /// before.
     fn look_for_end(&self, of: Option<CallerId>, latest: Timestamp) -> Timestamp {
         let when_full = self.budget.when_full();
         (0..SHARDS).fold(latest, |first, index| self.shards.lock_at(index).first_end(of, first, when_full))
@@ -71,8 +73,8 @@ impl Shard {
     }
 }
 
-/// Where the oldest make room a claim does as soon as it is completed, at the end of its lease if
-/// it never is.
+/// Time at which a claim leaves room. Where the oldest make room it does so as soon as it is
+/// completed, or at the end of its lease if it never is.
 fn leaves_room_at(slot: &Slot, when_full: WhenFull) -> Timestamp {
     match when_full {
         WhenFull::Refuse => slot.forgotten_at(),

@@ -1,4 +1,4 @@
-//! What each caller holds of the budget, and the most that one may hold.
+//! Bytes of the budget that each caller holds, and the most that one may hold.
 
 use std::collections::{BTreeMap, HashMap, hash_map};
 
@@ -14,7 +14,7 @@ use crate::{
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock},
 };
 
-/// How many parts the table has, so that callers do not meet at one lock.
+/// Number of parts of the table. Callers in different parts do not meet at one lock.
 const PARTS: u32 = 16;
 
 /// Below this many callers a part keeps its size.
@@ -43,7 +43,7 @@ pub(super) struct Shares {
 
 type Holdings = HashMap<CallerId, Holding, RandomState>;
 
-/// What one caller holds.
+/// Bytes that one caller holds.
 #[derive(Debug, Default)]
 struct Holding {
     bytes: u64,
@@ -53,14 +53,14 @@ struct Holding {
 
 #[derive(Debug, Default)]
 struct Eviction {
-    // Of the bytes, those of claims, which cannot be evicted.
+    // The part of `bytes` that belongs to claims, which cannot be evicted.
     claimed: u64,
-    // In which shard each completed entry lies, by its serial number.
+    // Shard of each completed entry, by the entry's serial number.
     completed: BTreeMap<u64, u8>,
 }
 
 impl Shares {
-    /// No caller may claim more than `share` bytes.
+    /// Shares of `share` bytes: no caller may claim more.
     pub(super) fn new(share: u64, when_full: WhenFull) -> Self {
         let parts = (0..PARTS).map(|_| Mutex::default()).collect();
         Shares { share, when_full, parts, beyond: AtomicU64::new(0) }
@@ -71,12 +71,12 @@ impl Shares {
         self.share
     }
 
-    /// What callers hold beyond their shares, all together.
+    /// Bytes that callers hold beyond their shares, all together.
     pub(super) fn beyond(&self) -> u64 {
         self.beyond.load(Ordering::Relaxed)
     }
 
-    /// Bytes that it takes to keep account of a caller who holds something. `benches/memory.rs`
+    /// Bytes that it takes to keep account of a caller that holds something. `benches/memory.rs`
     /// measures them.
     fn cost(&self) -> u64 {
         match self.when_full {
@@ -85,7 +85,8 @@ impl Shares {
         }
     }
 
-    /// Counts a new claim of `caller`, if its share has room. By how many bytes all hold more then.
+    /// Counts a new claim of `caller`, if its share has room. Gives the number of bytes that all
+    /// callers hold more then.
     pub(super) fn reserve_claim(&self, caller: CallerId) -> Result<i64, Full> {
         let mut part = self.part(caller);
         let unavailable = part.get(&caller).map_or(0, Holding::unavailable);
@@ -97,7 +98,8 @@ impl Shares {
         }
     }
 
-    /// Counts what becomes of a caller's bytes. By how many bytes all hold more then.
+    /// Counts a change of a caller's bytes. Gives the number of bytes that all callers hold more
+    /// then.
     pub(super) fn change(&self, caller: CallerId, change: Change) -> i64 {
         self.change_in(&mut self.part(caller), caller, change)
     }
@@ -119,27 +121,27 @@ impl Shares {
         after.cast_signed() - before.cast_signed()
     }
 
-    /// What a holding counts for, with what it takes to keep account of it.
+    /// Bytes that a holding counts for, together with the cost of keeping account of it.
     fn counted(&self, holding: &Holding) -> u64 {
         if holding.bytes == 0 { 0 } else { holding.bytes + self.cost() }
     }
 
-    /// A completed entry of `caller` lies in this shard.
+    /// Takes note that a completed entry of `caller` lies in this shard.
     pub(super) fn insert(&self, caller: CallerId, serial: u64, shard: u8) {
         if let Some(eviction) = self.part(caller).get_mut(&caller).and_then(Holding::eviction) {
             eviction.completed.insert(serial, shard);
         }
     }
 
-    /// A completed entry of `caller` is no more.
+    /// Takes note that a completed entry of `caller` is gone.
     pub(super) fn remove(&self, caller: CallerId, serial: u64) {
         if let Some(eviction) = self.part(caller).get_mut(&caller).and_then(Holding::eviction) {
             eviction.completed.remove(&serial);
         }
     }
 
-    /// The entry of `caller` that has to make room, by its shard and its serial number. Never its
-    /// only one: what has just been stored would be forgotten at once.
+    /// The entry of `caller` that has to make room, by its shard and its serial number. A caller's
+    /// only entry never has to: it may just have been stored, and would be forgotten at once.
     pub(super) fn to_evict(&self, caller: CallerId) -> Option<(usize, u64)> {
         let mut part = self.part(caller);
         let holding = part.get_mut(&caller).filter(|holding| self.counted(holding) > self.share)?;
@@ -152,7 +154,7 @@ impl Shares {
         lock(&self.parts[(caller.number() % PARTS) as usize])
     }
 
-    /// What each caller holds, and what it costs to keep account of one.
+    /// Bytes that each caller holds, and the cost of keeping account of one.
     #[cfg(test)]
     pub(super) fn holdings(&self) -> (HashMap<CallerId, u64>, u64) {
         let mut holdings = HashMap::new();
@@ -163,7 +165,7 @@ impl Shares {
     }
 }
 
-/// A table that is mostly empty gives its memory back.
+/// Gives memory back where the table is mostly empty.
 fn shrink(part: &mut Holdings) {
     let (callers, room) = (part.len(), part.capacity());
     if room > SMALL && callers < room / 8 {

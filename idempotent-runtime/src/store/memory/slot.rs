@@ -29,7 +29,7 @@ enum State {
 }
 
 impl Slot {
-    /// What it counts for in the budget.
+    /// Bytes that a claim counts for in the budget.
     pub(super) const BYTES: u64 = ENTRY;
 
     pub(super) fn new(request: &ClaimRequest, now: Timestamp) -> Self {
@@ -44,7 +44,7 @@ impl Slot {
         }
     }
 
-    /// Whether the hold stands.
+    /// True where the hold stands.
     pub(super) fn is_held_by(&self, hold: &Hold, now: Timestamp) -> bool {
         self.is_claimed_by(hold) && self.is_remembered(now)
     }
@@ -53,7 +53,7 @@ impl Slot {
         matches!(self.state, State::Claimed(token) if token == hold.token)
     }
 
-    /// Whether the claim still counts: its lease and then its retention run.
+    /// True while the claim still counts: its lease and then its retention run.
     pub(super) fn is_remembered(&self, now: Timestamp) -> bool {
         now < self.forgotten_at()
     }
@@ -81,7 +81,7 @@ impl Slot {
         }
     }
 
-    /// Where the claim comes from that came first.
+    /// Origin of the request that claimed first.
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }
@@ -95,12 +95,12 @@ impl Slot {
         token
     }
 
-    /// Whether it is claimed and its lease runs.
+    /// True while the entry is claimed and its lease runs.
     pub(super) fn is_running(&self, now: Timestamp) -> bool {
         matches!(self.state, State::Claimed(_)) && now < self.lease_until
     }
 
-    /// When its lease ends unless it is renewed.
+    /// Time at which the lease ends unless it is renewed.
     pub(super) fn lease_until(&self) -> Timestamp {
         self.lease_until
     }
@@ -109,12 +109,12 @@ impl Slot {
         self.lease_until.after(self.retention)
     }
 
-    /// When it is forgotten, if it still counts and nobody runs it.
+    /// Time at which the claim is forgotten, if it still counts and nobody runs it.
     pub(super) fn forgotten_if_lapsed(&self, now: Timestamp) -> Option<Timestamp> {
         (self.is_remembered(now) && !self.is_running(now)).then(|| self.forgotten_at())
     }
 
-    /// What is known of it, if it still counts.
+    /// Everything known of the claim, if it still counts.
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let standing = if self.is_running(now) {
             Standing::Running { lease_left: self.lease_until.since(now) }
@@ -125,8 +125,8 @@ impl Slot {
         self.is_remembered(now).then_some(Inspection { address, token, attempt, standing, kept_for })
     }
 
-    /// Which request a resolution ends here, and for how long it is remembered; or why it ends
-    /// none.
+    /// The request that a resolution ends here, and the time for which it is remembered. Or the
+    /// resolution's answer, where nothing is ended.
     pub(super) fn resolvable(&self, now: Timestamp) -> Result<(RequestFingerprint, Duration), Resolve> {
         match self.state {
             _ if !self.is_remembered(now) => Err(Resolve::Vacant),
@@ -152,7 +152,8 @@ impl Slot {
         }
     }
 
-    /// What changes when this claim ends; nothing that is abandoned changes.
+    /// Flag that changes when this claim ends. An abandoned claim has none, since it does not
+    /// change.
     pub(super) fn watch(&mut self) -> Option<Arc<Watched<bool>>> {
         match self.state {
             State::Claimed(_) => {

@@ -1,4 +1,4 @@
-//! What is counted for callers is what they hold, whatever becomes of it.
+//! Bytes counted for callers are the bytes that they hold, after any calls in any order.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -28,7 +28,7 @@ fn caller(name: u8) -> CallerId {
     CallerId::of_principal(&Principal::new([name]))
 }
 
-/// A store, and what was done to it at random.
+/// A store, and the calls made to it at random.
 struct World {
     store: MemoryStore,
     clock: ManualClock,
@@ -111,7 +111,7 @@ impl World {
         self.store.0.recall(&address, RequestFingerprint::from_bytes([1; 32]))
     }
 
-    /// What is counted is what is there.
+    /// Asserts that the bytes counted are the bytes that are there.
     fn is_right(&self) {
         let budget = &self.store.0.budget;
         let held = block_on(self.store.held());

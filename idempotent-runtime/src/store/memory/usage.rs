@@ -1,4 +1,4 @@
-//! What is held, by endpoint and by caller, and forgetting all that one caller holds.
+//! Keys and bytes held, by endpoint and by caller, and forgetting all that one caller holds.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::{
     shards::SHARDS,
 };
 
-/// How many entries are forgotten while their shard is locked.
+/// Number of entries that are forgotten while their shard is locked.
 const BATCH: usize = 256;
 
 /// Keys, and the bytes that they and their steps take up, bookkeeping included.
@@ -25,11 +25,11 @@ pub(crate) struct Held {
     pub(crate) bytes: u64,
 }
 
-/// What is held, by who holds it. What has expired counts until its memory is given back.
+/// Everything that is held, by holder. Expired entries count until their memory is given back.
 #[derive(Debug, Default)]
 pub(crate) struct HeldBy {
     pub(crate) endpoints: HashMap<Endpoint, Held>,
-    /// Without what was claimed for no caller.
+    /// Without the claims that came from no caller.
     pub(crate) callers: HashMap<CallerId, Held>,
     pub(crate) all: Held,
 }
@@ -65,8 +65,8 @@ impl Memory {
         held
     }
 
-    /// Forgets what one caller holds, but for what runs and the steps of that. Steps go before
-    /// their keys: nobody begins anew among old ones.
+    /// Forgets everything that one caller holds, except requests that run and their steps. Steps go
+    /// before their keys, so no new execution begins among old steps.
     pub(super) async fn forget_caller(&self, caller: CallerId) -> Held {
         let mut freed = Held::default();
         for index in 0..SHARDS {
@@ -112,7 +112,7 @@ impl Memory {
         }
     }
 
-    /// Forgets the claims of which nobody knows what became.
+    /// Forgets the claims whose fate is unknown.
     fn forget_lapsed(&self, index: usize, caller: CallerId, freed: &mut Held) {
         let mut shard = self.shards.lock_at(index);
         let now = self.clock.now();
@@ -128,7 +128,7 @@ impl Memory {
 }
 
 impl Shard {
-    /// What the addresses of keys that run begin with, and those of their steps.
+    /// Beginnings of the addresses of keys that run. The addresses of their steps begin alike.
     fn running(&self, now: Timestamp) -> HashSet<[u8; 16]> {
         let running =
             self.claims.iter().filter(|(address, slot)| !address.is_of_a_step() && slot.is_running(now));

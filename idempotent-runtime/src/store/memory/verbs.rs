@@ -1,4 +1,4 @@
-//! What the store's verbs do: each is decided under the lock of one shard.
+//! The store's verbs: each is decided under the lock of one shard.
 
 use std::{collections::hash_map, hash::BuildHasher, time::Duration};
 
@@ -22,27 +22,33 @@ use crate::{
     watched::Watched,
 };
 
-/// How often, by the store's clock, a full store looks everywhere for what has expired.
+/// Shortest time, by the store's clock, between two searches of a full store for everything that
+/// has expired.
 const RECLAIM_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many expired entries a claim or a completion drops on its way. A new key is both, so more
-/// goes than comes.
+/// Number of expired entries that a claim or a completion drops on its way. A new key is both, so
+/// more goes than comes.
 const A_FEW: usize = 2;
 
-/// How many expired entries are dropped while a shard is locked.
+/// Number of expired entries that are dropped while a shard is locked.
 const BATCH: usize = 256;
 
-// What `claims` says of an address (claimed, abandoned) counts; only an entry that says nothing any
-// more may lie in `completed` beside it. An address moves only while its shard is locked, and
-// nobody locks two shards:
+// An address that is in `claims` (claimed, abandoned) has that state. An entry may lie in
+// `completed` beside it only if the time of that entry has ended. An address moves only while its
+// shard is locked, and nobody locks two shards:
 //
-//   vacant    ─ claim ─────────▶ claimed      a slot is inserted, its bookkeeping reserved from the budget and the caller's share
-//   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot removed, then waiters are woken
+//   vacant    ─ claim ─────────▶ claimed      a slot is inserted; its bookkeeping is reserved
+//                                             from the budget and from the caller's share
+//   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot is removed,
+//                                             then waiters are woken
 //   claimed   ─ release ───────▶ vacant       the slot is removed, then waiters are woken
 //   claimed   ─ seen expired ──▶ abandoned, or claimed by the taker with another token
-//   claimed, its lease over, or abandoned ─ resolve ─▶ completed or vacant, as by the claim's owner; see resolve.rs
-//   completed ─ ttl ───────────▶ expired      where that is remembered; what the clock says counts, not when memory is freed
+//   lapsed    ─ resolve ───────▶ completed or vacant, as by the claim's owner; see resolve.rs
+//   completed ─ ttl ───────────▶ expired      where that is remembered; the clock decides, not
+//                                             the time at which memory is freed
 //   completed, expired ────────▶ vacant       in time, or to make room
+//
+// Lapsed: abandoned, or claimed and the lease is over.
 pub(super) struct Memory {
     pub(super) shards: Shards<Shard>,
     oldest: Arc<Oldest>,
@@ -55,7 +61,7 @@ pub(super) struct Memory {
     reclaimed: AtomicU64,
 }
 
-// Claims are apart: there are few of them, so they stay in the processor's caches however many
+// Claims are apart. There are few of them, so they stay in the processor's caches however many
 // responses are kept.
 pub(super) struct Shard {
     pub(super) claims: AddressMap<Slot>,
@@ -93,8 +99,8 @@ impl Memory {
     fn try_claim(&self, request: &ClaimRequest) -> Result<Claim, Full> {
         let address = request.hold.address;
         let mut guard = self.shards.lock(&address);
-        // Asked under the lock, so that no claim is older than the one before it: no lease has more
-        // left than its length.
+        // The clock is read under the lock. So no claim is older than the one before it, and no
+        // lease has more left than its length.
         let now = self.clock.now();
         let shard = &mut *guard;
         let vacant = match shard.claims.entry(address) {
@@ -120,8 +126,8 @@ impl Memory {
         Ok(Claim::Won { attempt: 1 })
     }
 
-    /// Reserves room for a claim. A step of a running claim is let in beyond the budget, as its
-    /// response will be.
+    /// Reserves room for a claim. A step of a running claim is let in even beyond the budget, like
+    /// the claim's response later.
     fn admit(&self, address: &Address, caller: Option<CallerId>) -> Result<(), Full> {
         if address.is_of_a_step() {
             self.budget.change(caller, Change::CLAIMED);
@@ -130,22 +136,22 @@ impl Memory {
         self.budget.reserve_claim(caller)
     }
 
-    /// A claim is no more, and has become nothing.
+    /// Gives back the bookkeeping of a claim that ended and left nothing.
     pub(super) fn uncount(&self, slot: &Slot) {
         self.budget.change(slot.origin().caller(), Change::ENDED);
     }
 
-    /// The record of exactly this request, if it is replayed.
+    /// The record for exactly this request, if it is replayed.
     pub(super) fn recall(&self, address: &Address, fingerprint: RequestFingerprint) -> Option<Record> {
         let shard = self.shards.lock(address);
-        // The time is asked where there is an entry: a first execution does without. An entry that
-        // has expired meanwhile may lie beside a claim, and the claim counts.
+        // The clock is read only where there is an entry: a first execution does without. An
+        // expired entry may lie beside a newer claim. Then the claim counts.
         let record = shard.completed.get(address)?.recall(fingerprint, self.clock.now())?;
         (!shard.claims.contains_key(address)).then_some(record)
     }
 
     /// A token that no other claim of this store has: its number, and bits that nobody outside can
-    /// know. What copies the process copies its entries with it, so nobody else counts for them.
+    /// know. A copy of the process has its own copy of the entries, so the two do not meet.
     pub(super) fn token(&self) -> Token {
         let number = self.tokens.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; 16];
@@ -206,13 +212,13 @@ impl Memory {
         slot.iter().for_each(Slot::wake);
     }
 
-    /// What changes when the claim on `address` ends, if it is claimed.
+    /// Flag that changes when the claim on `address` ends, if the address is claimed.
     pub(super) fn watch(&self, address: &Address) -> Option<Arc<Watched<bool>>> {
         self.shards.lock(address).claims.get_mut(address)?.watch()
     }
 
-    /// Leaves a shard to which something of `caller` was added: drops a little of what has expired
-    /// there, and keeps budget and share where the oldest entries make room for new ones.
+    /// Leaves a shard to which something of `caller` was added. Drops a little of what has expired
+    /// there. Keeps budget and share where the oldest entries make room for new ones.
     pub(super) fn leave(&self, mut shard: MutexGuard<'_, Shard>, now: Timestamp, caller: Option<CallerId>) {
         shard.completed.expire(now, A_FEW, &self.budget);
         drop(shard);
@@ -222,8 +228,8 @@ impl Memory {
         }
     }
 
-    /// Drops the entries that `oldest` names, one after the other, until it names none. What has
-    /// expired goes first.
+    /// Drops the entries that `oldest` names, one after the other, until it names none. Expired
+    /// entries go first.
     fn evict(&self, now: Timestamp, oldest: impl Fn() -> Option<(usize, u64)>) {
         if oldest().is_some() {
             self.reclaim(now);

@@ -1,4 +1,4 @@
-//! Looking at all that the store has, a little at a time, so that no claim is held up for long.
+//! A walk through all that the store has, a little at a time, so that no claim is held up for long.
 
 use tokio::task::yield_now;
 
@@ -13,25 +13,25 @@ use crate::{
     shards::SHARDS,
 };
 
-/// How many completed entries are looked at while their shard is locked.
+/// Number of completed entries that are looked at while their shard is locked.
 const BATCH: usize = 512;
 
-/// What lies at an address, whether or not it still says something.
+/// The claim or entry at an address, whether or not its time has ended.
 pub(super) enum Found<'a> {
     Claim(&'a Slot),
     Completed(&'a Entry),
 }
 
 impl Memory {
-    /// Shows everything to `visit`, which is told the time: shard by shard the claims, and then
-    /// what is completed, by when it is due.
+    /// Shows everything to `visit`, which also gets the time. Goes shard by shard: first the
+    /// claims, then the completed entries in the order in which they are due.
     pub(super) async fn walk(&self, mut visit: impl FnMut(&Address, Found<'_>, Timestamp)) {
         for index in 0..SHARDS {
             self.walk_through(index, &mut visit).await;
         }
     }
 
-    /// The same for one shard.
+    /// The same walk through one shard.
     pub(super) async fn walk_through(
         &self,
         index: usize,
@@ -44,8 +44,8 @@ impl Memory {
         }
     }
 
-    /// Looks at the claims of a shard when it begins there, and at some of what is completed,
-    /// behind `last`. Where it has ended, if not at the end.
+    /// Looks at some of a shard's completed entries, behind `last`; at the shard's beginning also
+    /// at the claims. Gives the place where it stopped, if that is not the end.
     fn look(
         &self,
         index: usize,

@@ -9,14 +9,16 @@ use super::{
 };
 use crate::execution::Filed;
 
-// A step is an entry of its own in the store, at an address that is made of its execution's address
-// and fingerprint and of its name. The store's verbs move it as they move any other, so it survives
-// what the store survives:
+// A step is an entry of its own in the store. Its address is made of its execution's address and
+// fingerprint and of its name. The store's verbs move it as they move any other entry, so it
+// survives what the store survives:
 //
-//   vacant ─ claimed, and the execution's claim stands ──▶ running ─ Ok ──────────────────────▶ recorded   every later attempt gets it
-//     ▲                                                     │  │ └─ Err, panicked, dropped ───▶ vacant     the next attempt runs it
-//     └─ claimed, but the execution has lost its claim      │  └─ its process died, and the lease has run out ─▶ running, elsewhere
-//                                                           └─ renewed like any lease: the step leads a flight
+//   vacant  ─ claimed, and the execution's claim stands ────▶ running
+//           ─ claimed, but the execution has lost its claim ▶ vacant
+//   running ─ Ok ─────────────────────▶ recorded: every later attempt gets it
+//           ─ Err, panicked, dropped ─▶ vacant: the next attempt runs it
+//           ─ its process died, and the lease has run out ─▶ running, elsewhere
+//           ─ renewed like any lease, since the step leads a flight ─▶ running
 //
 // An attempt that finds it running waits until it is not, or its lease has run out, and claims
 // again. The execution's claim is looked at last, after the step's has been won: between the look
@@ -43,7 +45,7 @@ where
     }
 }
 
-/// Records the value, and gives it as it is recorded; or as somebody else has recorded it
+/// Records the value, and returns it as it is recorded; or as somebody else has recorded it
 /// meanwhile.
 async fn recorded<T>(running: Running, value: &T, name: &str) -> Result<T, CheckpointFailure>
 where

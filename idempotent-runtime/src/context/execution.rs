@@ -1,4 +1,4 @@
-//! The execution that runs, as its extractors and its handler may know it.
+//! The running execution, as its extractors and its handler may know it.
 
 use std::cell::OnceCell;
 
@@ -9,13 +9,13 @@ use crate::{
 };
 
 tokio::task_local! {
-    /// What runs: known to nobody where no key protects the request.
+    /// The running execution. Not set where no key protects the request.
     static RUNNING: Running;
 }
 
 struct Running {
     execution: Execution,
-    /// What the extractors give, made for the first of them.
+    /// Context that the extractors return, made for the first of them.
     context: OnceCell<IdempotencyContext>,
 }
 
@@ -29,13 +29,13 @@ pub(crate) struct Execution {
 }
 
 impl Execution {
-    /// `work`, which may ask for the context of this execution.
+    /// Runs `work`, which may ask for the context of this execution.
     pub(crate) fn known_to<W: Future>(self, work: W) -> impl Future<Output = W::Output> {
         RUNNING.scope(Running { execution: self, context: OnceCell::new() }, work)
     }
 }
 
-/// The context of what runs, which `make` makes if it is the first that is asked for.
+/// Context of the running execution. `make` makes it when it is asked for the first time.
 pub(super) fn context(
     make: impl FnOnce(Execution) -> Option<IdempotencyContext>,
 ) -> Option<IdempotencyContext> {

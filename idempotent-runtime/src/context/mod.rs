@@ -1,4 +1,4 @@
-//! What a handler may know of the execution that it is.
+//! Knowledge that a handler may have of its own execution.
 
 mod checkpoint;
 mod error;
@@ -25,7 +25,7 @@ use crate::{
     response::OwnAnswer,
 };
 
-/// The execution that a handler is: an extractor for any annotated handler.
+/// Execution that the handler runs in: an extractor for any annotated handler.
 ///
 /// ```
 /// use actix_web::{HttpResponse, Responder, post};
@@ -42,9 +42,10 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// Where no key protects the request (there is none and `required = false`, the method is a safe
-/// one, the store failed and `on_store_error` says to execute, or the handler is not annotated),
-/// extracting it is a 500 that says so; `Option<IdempotencyContext>` is `None`.
+/// Without a key that protects the request, extracting it is a 500 that says so, and
+/// `Option<IdempotencyContext>` is `None`. There is no such key where none was sent and
+/// `required = false`, where the method is a safe one, where the store failed and `on_store_error`
+/// says to execute, and where the handler is not annotated.
 #[derive(Clone)]
 pub struct IdempotencyContext(Arc<Inner>);
 
@@ -62,32 +63,32 @@ impl IdempotencyContext {
         self.0.key.as_str()
     }
 
-    /// Which execution of the key this is: 1, or one more for every earlier one that was abandoned
-    /// and taken over.
+    /// Number of this execution of the key: 1, or one more for every earlier execution that was
+    /// abandoned and taken over.
     pub fn attempt(&self) -> u32 {
         self.0.execution.attempt
     }
 
-    /// A key for a call to another service: the same on every attempt, and another one for every
-    /// `name`, key, principal, scope and namespace.
+    /// Derives a key for a call to another service. It is the same on every attempt, and a
+    /// different one for each `name`, key, principal, scope and namespace.
     ///
-    /// 36 characters in the form of a UUID (version 8, RFC 9562), which services that take an
-    /// idempotency key accept. Made by SHA-256 from the address of the entry, so it tells nobody
-    /// the client's key or the principal.
+    /// It has 36 characters in the form of a UUID (version 8, RFC 9562), which services that take
+    /// an idempotency key accept. It is made by SHA-256 from the address of the entry, so it tells
+    /// nobody the client's key or the principal.
     pub fn derive_key(&self, name: &str) -> String {
         request::derived_key(self.0.execution.hold.address, name)
     }
 
-    /// Runs `step` once per key, and gives its recorded result on every later attempt: a recovery
+    /// Runs `step` once per key, and returns its recorded result on every later attempt: a recovery
     /// point.
     ///
     /// A later attempt comes after one that died (under `abandoned = "rerun"`), or after one whose
     /// answer has freed the key (under `replay = "final"` and `"success"`). It does not poll
-    /// `step`; it gets the value that an earlier one made. Only `Ok` is recorded: after an `Err`, a
-    /// panic, or a step that was dropped half-way, the next attempt runs it again.
+    /// `step`, and gets the value that an earlier attempt made. Only `Ok` is recorded: after an
+    /// `Err`, a panic, or a step that was dropped half-way, the next attempt runs it again.
     ///
     /// The value is recorded before this returns. Every attempt gets it as it was recorded, read
-    /// back from JSON, the first one too.
+    /// back from JSON, the first attempt too.
     ///
     /// ```
     /// # use actix_web::{HttpResponse, Responder, ResponseError, post};
@@ -117,25 +118,25 @@ impl IdempotencyContext {
     /// - A step whose process dies while it runs is run again: nobody knows how far it came. A
     ///   [derived key](Self::derive_key) tells the service on the other side that it is the same
     ///   call.
-    /// - A step is found again for as long as the key's `ttl`, twice, and a lease, counted from
-    ///   when it was recorded: by every attempt, if the one that recorded it lived no longer than a
-    ///   ttl. A request that comes later than its ttl is a new execution, and yet finds the steps
-    ///   that are still kept. Of a body that is not the same it finds none.
+    /// - A recorded step is kept for twice the key's `ttl` and a lease, counted from when it was
+    ///   recorded. If the attempt that recorded it lived no longer than a ttl, every later attempt
+    ///   finds it. A request that comes later than its ttl is a new execution, and still finds the
+    ///   steps that are kept. A request with a different body finds none.
     /// - A memory store that makes room by forgetting (`WhenFull::EvictOldest`) forgets steps too.
     /// - Under `transaction` a step is recorded at once too, on a connection of the store's: it
     ///   stands for an effect outside the database, which no rollback takes back. With SQLite it is
     ///   an error while the handler has an `IdempotentTx`, since the file has one writer. Under
     ///   `SERIALIZABLE` and `REPEATABLE READ` let the steps come before the first statement: after
-    ///   it they cost an attempt more, answered 503.
-    /// - Concurrent steps are fine. A name stands for one step of an execution; to try a step
+    ///   it they cost one more attempt, answered 503.
+    /// - Concurrent steps are fine. A name stands for one step of an execution. To try a step
     ///   again, loop inside it.
     ///
     /// # Errors
     /// [`CheckpointError::Step`] is the step's own error. Any other is a [`CheckpointFailure`],
     /// which says whether the step has run.
     ///
-    /// Both turn into an answer with `?`. That of the step's error is recorded like any other
-    /// answer of a handler's; that of a failure never is, and the key is free again.
+    /// Both turn into an answer with `?`. The answer to the step's error is recorded like any other
+    /// answer of a handler. The answer to a failure is never recorded, and the key is free again.
     pub async fn checkpoint<T, E>(
         &self,
         name: &str,
@@ -148,7 +149,7 @@ impl IdempotencyContext {
     }
 }
 
-/// No key protects the request.
+/// Error of extracting a context where no key protects the request.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no idempotency key protects this request, so it has no IdempotencyContext; extract Option<IdempotencyContext> instead"

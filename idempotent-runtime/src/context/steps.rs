@@ -1,15 +1,15 @@
-//! The names of an execution's steps.
+//! Names of an execution's steps.
 
 use super::CheckpointFailure;
 use crate::sync::{Mutex, lock};
 
-/// How many steps an execution may have.
+/// Greatest number of steps of one execution.
 const MOST: usize = 32;
-/// The longest name of a step, in characters.
+/// Longest name of a step, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// The steps that an execution has come to, by their names. Most have none, and none is no
-/// allocation.
+/// Steps that an execution has come to, by their names. Most executions have none, and that costs
+/// no allocation.
 #[derive(Debug, Default)]
 pub(super) struct Steps(Mutex<Vec<String>>);
 
@@ -17,7 +17,7 @@ impl Steps {
     /// Takes note of a step.
     ///
     /// # Errors
-    /// Where there may not be one of this name, or not one more.
+    /// A name that is not valid or was used before, or one step more than allowed.
     pub(super) fn take(&self, name: &str) -> Result<(), CheckpointFailure> {
         let length = name.chars().count();
         if !(1..=LONGEST_NAME).contains(&length) {

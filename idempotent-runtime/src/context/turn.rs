@@ -1,4 +1,4 @@
-//! Whose turn it is to run a step.
+//! Turns of the attempts at running a step.
 
 use std::{fmt::Display, time::Duration};
 
@@ -20,22 +20,22 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What has become of a step.
+/// State in which an attempt finds a step.
 pub(super) enum Turn {
-    /// It is to be run, here and now.
+    /// The step is to be run, here and now.
     Ours(Running),
-    /// It has run, and this was recorded.
+    /// The step has run. Holds what was recorded.
     Over(Record),
 }
 
-/// A step that runs. Unless its end is told, its claim is given back.
+/// A step that runs. If it is dropped without an end, its claim is given back.
 pub(super) struct Running(Option<Claimed>);
 
 impl Turn {
     /// Waits until the step `name` of this execution has run, or is to be run here.
     ///
-    /// Goes on by itself where nobody waits for it any more, and then gives back what it has
-    /// claimed.
+    /// Goes on by itself where nobody waits for it any more, and then gives back the claim that it
+    /// has won.
     pub(super) async fn come(of: &Inner, name: &str) -> Result<Turn, CheckpointFailure> {
         #[cfg(any(feature = "sqlite", feature = "postgres"))]
         if crate::transaction::Slot::keeps_the_store_from_writing() {
@@ -57,7 +57,7 @@ impl Turn {
     }
 }
 
-/// What it takes to ask whose turn it is.
+/// Everything that is needed to ask for a turn.
 struct Asking {
     policy: &'static Policy,
     app: Idempotency,
@@ -68,8 +68,8 @@ struct Asking {
 }
 
 impl Asking {
-    /// Leads the step's flight, or waits for whoever does: an earlier attempt of this process,
-    /// which has not ended with its handler.
+    /// Leads the step's flight, or waits for the one who does. That is an earlier attempt of this
+    /// process, which has not ended with its handler.
     async fn turn(self) -> Result<Turn, CheckpointFailure> {
         let mut pace = Pace::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
@@ -87,7 +87,7 @@ impl Asking {
         }
     }
 
-    /// Claims the step, as often as it is found running elsewhere.
+    /// Claims the step, and again each time that it was found running elsewhere.
     async fn claim(self, lead: Lead) -> Result<Turn, CheckpointFailure> {
         let mut changes = Changes::default();
         keep_leases(&self.app);
@@ -131,13 +131,16 @@ impl Asking {
         }
     }
 
+    /// Time for which the step is kept: twice the ttl and a lease.
+    ///
     /// A key whose execution died is remembered for a lease and a ttl. The rest is for what that
     /// execution did after the step.
     fn retention(&self) -> Duration {
         self.policy.ttl.saturating_mul(2).saturating_add(self.app.0.settings.lease)
     }
 
-    /// Looks whether the execution's own claim stands: one that has lost it begins nothing new.
+    /// Checks that the execution's own claim stands: an execution that has lost it begins nothing
+    /// new.
     async fn won(self, lead: Lead, sent: Sent) -> Result<Turn, CheckpointFailure> {
         let retention = Retention { replay: self.retention(), remember: Duration::ZERO };
         let Asking { policy, app, execution, step, executing, .. } = self;
@@ -153,8 +156,8 @@ impl Asking {
     }
 }
 
-/// Whether the claims of an execution and of its step stand, and nothing may have run out while
-/// that was found out. The step's claim was sent then.
+/// Checks that the claims of an execution and of its step stand, and that neither lease may have
+/// run out during the check. The step's claim was sent at `sent`.
 async fn both_stand(
     app: &Idempotency,
     execution: Hold,

@@ -5,10 +5,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::CheckpointFailure;
 use crate::{response::record, store::Record};
 
-/// The longest value that is recorded, in bytes of JSON.
+/// Longest value that is recorded, in bytes of JSON.
 const LONGEST: usize = 64 * 1024;
 
-/// The record that says that a step has run, with its value; and why it is without, where it is.
+/// Makes the record that says that a step has run, with its value. Where the record is without the
+/// value, the error says why.
 pub(super) fn written(value: &impl Serialize) -> (Record, Result<(), CheckpointFailure>) {
     let without = |failure| (record::of_nothing(), Err(failure));
     match serde_json::to_vec(value) {
@@ -18,7 +19,7 @@ pub(super) fn written(value: &impl Serialize) -> (Record, Result<(), CheckpointF
     }
 }
 
-/// The value that was recorded.
+/// Reads the value that was recorded.
 pub(super) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, CheckpointFailure> {
     match record::read_value(record) {
         Ok(Some(json)) => serde_json::from_slice(json).map_err(CheckpointFailure::Json),

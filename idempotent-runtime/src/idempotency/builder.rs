@@ -1,4 +1,4 @@
-//! The settings of an application, checked once.
+//! Settings of an application, checked once.
 
 use std::{borrow::Cow, sync::Once, time::Duration};
 
@@ -20,13 +20,13 @@ use crate::{
     sync::Arc,
 };
 
-/// What happens to a request when the store fails at its claim.
+/// Answer to a request for which the store fails at its claim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnStoreError {
-    /// It is refused with `store_unavailable`, and nothing is executed.
+    /// The request is refused with `store_unavailable`, and nothing is executed.
     #[default]
     Refuse,
-    /// It is executed unprotected, with a warning in the log: a retry executes it again.
+    /// The request is executed unprotected, with a warning in the log. A retry executes it again.
     Execute,
 }
 
@@ -34,10 +34,10 @@ pub enum OnStoreError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A duration or limit of nothing.
+    /// A duration or limit of zero.
     #[error("`{0}` must be greater than zero")]
     Zero(&'static str),
-    /// A header name that is not one.
+    /// A header name that is not valid.
     #[error("`header_name` must be a header name of RFC 9110, such as `Idempotency-Key`, not {0:?}")]
     HeaderName(String),
     /// The name of a credential that no request can have.
@@ -86,8 +86,9 @@ const HEADER: &str = "Idempotency-Key";
 const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyBuilder {
-    /// Where claims and records are kept. Default: one [`MemoryStore`] for the whole process, which
-    /// all handles share that name no store; [namespaces](Self::namespace) keep their keys apart.
+    /// Sets the store, which keeps claims and records. Default: one [`MemoryStore`] for the whole
+    /// process. All handles that name no store share it, and [namespaces](Self::namespace) keep
+    /// their keys apart.
     ///
     /// A store is made once and cloned: one that is made in the factory of `HttpServer::new` is
     /// another one in each worker.
@@ -102,10 +103,10 @@ impl IdempotencyBuilder {
     /// Keeps up to this many bytes of completed responses in the process's memory too, before the
     /// store: replaying one of them costs no round trip. Default: none.
     ///
-    /// A completed response never changes, so a local replay is a true one. An outcome that is not
-    /// known is asked for each time: somebody may [find it out](Idempotency::resolve). No response
-    /// is replayed locally after the store would have let it expire. Before the memory that all
-    /// handles of the process share nothing is kept: it is as near.
+    /// A completed response never changes, so a local replay is always right. An outcome that is
+    /// not known is asked for each time, since somebody may [find it out](Idempotency::resolve). No
+    /// response is replayed locally after the store would have let it expire. Nothing is kept
+    /// before the memory that all handles of the process share, because that memory is as near.
     pub fn local_cache(mut self, bytes: u64) -> Self {
         self.local_cache = Some(bytes);
         self
@@ -117,14 +118,16 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Tells who is calling, by the head of the request alone. An error is the response.
+    /// Sets the function that tells who calls, by the head of the request alone. An error is the
+    /// response.
     ///
-    /// Default: callers are told apart by their [`credentials`](Self::credentials). It is asked
-    /// after the key's form has been checked, before the body is read, and again for every retry,
-    /// so nobody who has lost the right to a response gets it. Middleware has run by then,
-    /// extractors have not: where an extractor authenticates, set
-    /// [`principal_from`](Self::principal_from) instead. Of the two the one that is set last holds;
-    /// an endpoint's own `principal` wins over both.
+    /// Default: callers are told apart by their [`credentials`](Self::credentials).
+    ///
+    /// The function is called after the key's form has been checked, before the body is read, and
+    /// again for every retry. So a caller who has lost the right to a response does not get it.
+    /// Middleware has run by then, extractors have not: where an extractor authenticates, set
+    /// [`principal_from`](Self::principal_from) instead. Of the two the one that is set last holds.
+    /// An endpoint's own `principal` wins over both.
     pub fn principal(
         mut self,
         principal: impl Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync + 'static,
@@ -133,8 +136,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Tells who is calling, by extractors, as a handler takes them. An error, also an extractor's,
-    /// is the response.
+    /// Sets the function that tells who calls, by extractors, as a handler takes them. An error,
+    /// also an extractor's, is the response.
     ///
     /// ```
     /// use actix_web::{HttpMessage, HttpRequest, error::ErrorUnauthorized, web};
@@ -158,24 +161,26 @@ impl IdempotencyBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// It may capture what it needs, and wait for a database. It is asked when
+    /// The function may capture what it needs, and wait for a database. It is called when
     /// [`principal`](Self::principal) is: before the body is read, so that its extractors find the
-    /// body empty, and again for every retry. So an extractor that authenticates guards replays
-    /// only if it is asked for here: those of the handler run when the handler does, and a replay
-    /// runs no handler.
+    /// body empty, and again for every retry. An extractor that authenticates guards replays only
+    /// if this function takes it. The handler's own extractors run when the handler does, and a
+    /// replay runs no handler.
     pub fn principal_from<Args: 'static>(mut self, principal: impl PrincipalFn<Args> + Send + Sync) -> Self {
         self.principal = Some(AppPrincipal::extracting(principal));
         self
     }
 
-    /// The credentials by which callers are told apart where no principal is configured. Default:
-    /// the headers `Authorization`, `Cookie` and `X-Api-Key`. An empty list tells nobody apart.
+    /// Sets the credentials by which callers are told apart where no principal is configured.
+    /// Default: the headers `Authorization`, `Cookie` and `X-Api-Key`. An empty list tells nobody
+    /// apart.
     ///
-    /// They are part of the fingerprint: whoever sends somebody else's key gets `key_reused`, and
-    /// never the other one's response. So does a caller whose credentials change between a try and
-    /// its retry (a renewed token, a cookie of analytics): name what stays the same, or say who
-    /// calls with [`principal_from`](Self::principal_from). By the default, the first request of an
-    /// endpoint that brings a cookie is warned of in the log.
+    /// Credentials are part of the fingerprint: a caller who sends somebody else's key gets
+    /// `key_reused`, and never the other caller's response. A caller whose credentials change
+    /// between a try and its retry (a renewed token, a cookie of analytics) gets `key_reused` too:
+    /// name credentials that stay the same, or tell who calls with
+    /// [`principal_from`](Self::principal_from). By the default, the log warns of the first request
+    /// of an endpoint that brings a cookie.
     ///
     /// ```
     /// use idempotent_runtime::{Credential, Idempotency};
@@ -190,9 +195,9 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Asked about every execution that died without an outcome, when a retry finds it: did it have
-    /// its effect, and what is its response? Default: nobody is asked, and the endpoint's
-    /// `abandoned` decides.
+    /// Sets the function that is asked about every execution that died without an outcome, when a
+    /// retry finds it: did it have its effect, and what is its response? Default: nobody is asked,
+    /// and the endpoint's `abandoned` decides.
     ///
     /// ```
     /// use actix_web::HttpResponse;
@@ -213,17 +218,17 @@ impl IdempotencyBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// It is asked once each time that a claim is taken over, in the execution of the request that
-    /// found it, whichever `abandoned` says; meanwhile the claim is kept and duplicates wait. What
-    /// is to be run again is run only if the claim still stands then. Where it panics, or takes
-    /// longer than 30 seconds, nothing is decided: the request is `outcome_unknown`, and whoever
-    /// takes the claim over after its lease asks again.
+    /// The function is asked once per takeover of a claim, in the execution of the request that
+    /// found it, for each value of `abandoned`. Meanwhile the claim is kept and duplicates wait. A
+    /// request that is to be run again is run only if the claim still stands then. If the function
+    /// panics, or takes longer than 30 seconds, nothing is decided: the request is
+    /// `outcome_unknown`, and the next takeover, after the lease, asks again.
     ///
     /// It is not asked under `transaction`, where an execution that died has left nothing, nor
-    /// about what was seen abandoned before it was set. All processes on one store should have it:
-    /// one without it ends such a key for good, unless an operator [resolves](Idempotency::resolve)
-    /// it. An execution that only seemed to have died may still be at work when this is asked; it
-    /// cannot record anything, and begins no checkpoint.
+    /// about executions that were seen abandoned before it was set. All processes on one store
+    /// should have it: one without it ends such a key for good, unless an operator
+    /// [resolves](Idempotency::resolve) it. An execution that only seemed to have died may still be
+    /// at work when this is asked. It cannot record anything, and begins no checkpoint.
     pub fn reconcile(
         mut self,
         reconcile: impl AsyncFn(&AbandonedExecution) -> Resolution + Send + Sync + 'static,
@@ -232,7 +237,8 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Who hears how each request ended. Default: nobody, and then nothing is measured.
+    /// Sets the listener, which hears how each request ended. Default: none, and then nothing is
+    /// measured.
     ///
     /// ```
     /// use idempotent_runtime::{Event, Idempotency, Outcome};
@@ -255,19 +261,20 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// The header that carries the key. Default: `Idempotency-Key`.
+    /// Sets the header that carries the key. Default: `Idempotency-Key`.
     pub fn header_name(mut self, name: impl Into<String>) -> Self {
         self.header_name = Some(name.into());
         self
     }
 
-    /// What keys look like. Default: any.
+    /// Sets the form that keys must have. Default: any.
     pub fn key_format(mut self, format: KeyFormat) -> Self {
         self.key_format = format;
         self
     }
 
-    /// How long a claim stands without renewal; it is renewed at a third of that. Default: 30 s.
+    /// Sets the time for which a claim stands without renewal. It is renewed at a third of that.
+    /// Default: 30 s.
     ///
     /// A process that dies leaves its keys claimed for as long as this. A handler keeps its claim
     /// however long it takes, even one that blocks its worker.
@@ -276,84 +283,84 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// How long a client may send nothing of a body that it has announced, and the time over which
-    /// it has to bring 512 bytes per second. Default: 30 s. One that is slower is refused with 408
-    /// `body_timeout`; a steady one may take as long as it needs.
+    /// Sets the longest time for which a client may send nothing of a body that it has announced.
+    /// Over this time it also has to bring 512 bytes per second. Default: 30 s. A slower client is
+    /// refused with 408 `body_timeout`; a steady one may take as long as it needs.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = Some(timeout);
         self
     }
 
-    /// The longest request body, in bytes. Default: 1 MiB.
+    /// Sets the longest request body, in bytes. Default: 1 MiB.
     pub fn max_request_body(mut self, bytes: usize) -> Self {
         self.max_request_body = Some(bytes);
         self
     }
 
-    /// The longest response body that is stored, in bytes. Default: 1 MiB.
+    /// Sets the longest response body that is stored, in bytes. Default: 1 MiB.
     pub fn max_response_body(mut self, bytes: usize) -> Self {
         self.max_response_body = Some(bytes);
         self
     }
 
-    /// The status of `key_reused`: 409 (the default) or 422 (the IETF draft's).
+    /// Sets the status of `key_reused`: 409 (the default) or 422 (the IETF draft's).
     pub fn reused_status(mut self, status: StatusCode) -> Self {
         self.reused_status = Some(status);
         self
     }
 
-    /// What happens when the store fails at the claim. Default: refuse.
+    /// Sets the answer to a request for which the store fails at its claim. Default: refuse.
     pub fn on_store_error(mut self, on_store_error: OnStoreError) -> Self {
         self.on_store_error = on_store_error;
         self
     }
 
-    /// For how long after its ttl a key is remembered and refused with `key_expired`. Default: not
-    /// at all, so that a retry after the ttl is a new execution.
+    /// Sets for how long after its ttl a key is remembered and refused with `key_expired`. Default:
+    /// zero, so that a retry after the ttl is a new execution.
     pub fn remember_expired_keys(mut self, duration: Duration) -> Self {
         self.remember_expired = duration;
         self
     }
 
-    /// Whether `Set-Cookie` is stored and replayed. Default: no.
+    /// Sets whether `Set-Cookie` is stored and replayed. Default: no.
     pub fn replay_set_cookie(mut self, replay: bool) -> Self {
         self.replay_set_cookie = replay;
         self
     }
 
-    /// The URL under which the application documents refusals; a problem's `type` is this, a slash
-    /// and the code. Default: the section of the IETF draft.
+    /// Sets the URL under which the application documents refusals. A problem's `type` is this URL,
+    /// a slash and the code. Default: the section of the IETF draft.
     pub fn problem_type_base(mut self, url: impl Into<String>) -> Self {
         self.problem_type_base = Some(url.into());
         self
     }
 
-    /// How refusals look. Default: [`ProblemFormat::Problem`].
+    /// Sets the form of refusals. Default: [`ProblemFormat::Problem`].
     pub fn problem_format(mut self, format: ProblemFormat) -> Self {
         self.problem_format = format;
         self
     }
 
-    /// Whether refusals that are not retryable say `x-should-retry: false`. Default: no.
+    /// Sets whether refusals that are not retryable say `x-should-retry: false`. Default: no.
     ///
     /// SDKs that Stainless generates try again after every 409 that does not say so. A
-    /// `problem_format` of the application's own that sets this header keeps its word.
+    /// `problem_format` of the application's own that sets this header keeps its value.
     pub fn should_retry_header(mut self, says_so: bool) -> Self {
         self.should_retry_header = says_so;
         self
     }
 
-    /// Where the handle takes the time from, for tests: the local cache, and, where no store is
-    /// named, a [`MemoryStore`] of the handle's own. A store that is named has a clock of its own.
+    /// Sets the clock, for tests. The local cache reads it, and, where no store is named, a
+    /// [`MemoryStore`] of the handle's own. A store that is named has a clock of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// The handle to register with `App::app_data`.
+    /// Makes the handle to register with `App::app_data`.
     ///
     /// # Errors
-    /// Where a setting cannot work; the error names it.
+    /// A setting that cannot work; the error names it.
     pub fn build(mut self) -> Result<Idempotency, BuildError> {
         #[cfg(feature = "catalog")]
         crate::catalog::warn_of_shared_routes();
@@ -400,7 +407,7 @@ impl IdempotencyBuilder {
     }
 }
 
-/// The bytes of a local cache and its clock, if there is to be one.
+/// Size of a local cache in bytes and its clock, if there is to be one.
 type Local = Option<(u64, Arc<dyn Clock>)>;
 
 fn handle(store: impl Store, local: Local) -> StoreHandle {
@@ -438,7 +445,7 @@ fn assemble(
     }))
 }
 
-/// The handle of a process that has set up none.
+/// Handle of a process that has set up none.
 pub(super) fn process_wide() -> Idempotency {
     #[cfg(feature = "catalog")]
     crate::catalog::warn_of_shared_routes();
@@ -446,7 +453,7 @@ pub(super) fn process_wide() -> Idempotency {
     assemble(store, flights, default_settings(), default_refusals())
 }
 
-/// What holds where nothing is set.
+/// Settings that hold where nothing is set.
 pub(crate) fn default_settings() -> Settings {
     Settings {
         namespace: String::new(),
@@ -483,7 +490,7 @@ fn in_force(header: Cow<'static, str>, settings: &Settings) -> InForce {
     InForce { header, max_request_body, body_timeout }
 }
 
-/// How refusals look where nothing is set.
+/// Settings of refusals that hold where nothing is set.
 pub(crate) fn default_refusals() -> RefusalSettings {
     RefusalSettings {
         format: ProblemFormat::Problem,

@@ -1,4 +1,4 @@
-//! Shutting down without losing what runs: actix counts connections, this counts executions.
+//! Shutting down without losing executions. Actix counts connections; this counts executions.
 
 use std::{
     future::poll_fn,
@@ -19,7 +19,7 @@ use tokio::{sync::Notify, time::timeout};
 
 use super::{Idempotency, handles::Shutdown};
 
-/// How a drain ended.
+/// Result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Drained {
@@ -33,15 +33,16 @@ pub enum Drained {
     },
 }
 
-/// The executions of this process. One is counted from before its claim until its response is
-/// recorded, or its key given back; it looks whether a drain has begun after it is counted, so a
-/// drain that has counted none misses none.
+/// Executions of this process.
+///
+/// One is counted from before its claim until its response is recorded, or its key given back. It
+/// looks for a drain after it is counted, so a drain that has counted none misses none.
 #[derive(Debug, Default)]
 pub(crate) struct Executions {
     draining: AtomicBool,
     running: AtomicUsize,
-    // Of those that run the ones that have won their claims: what is lost of the others has run
-    // nothing.
+    // Number of running executions that have won their claims. Of the others nothing has run, so a
+    // stop loses nothing of them.
     begun: AtomicUsize,
     ended: Notify,
 }
@@ -58,7 +59,7 @@ impl Executions {
         self.draining.store(true, SeqCst);
     }
 
-    /// How many run now.
+    /// Number of executions that run now.
     pub(crate) fn running(&self) -> usize {
         self.running.load(SeqCst)
     }
@@ -81,7 +82,7 @@ pub(crate) struct Executing {
     stage: Stage,
 }
 
-/// How far an execution has come.
+/// Progress of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Its claim is sent, or is to be released.
@@ -91,12 +92,12 @@ enum Stage {
 }
 
 impl Executing {
-    /// Whether a drain has begun, so that nothing new may run.
+    /// True where a drain has begun, so that nothing new may run.
     pub(crate) fn is_draining(&self) -> bool {
         self.executions.draining.load(SeqCst)
     }
 
-    /// Its handler is about to run.
+    /// Notes that the handler of this execution is about to run.
     pub(crate) fn begins(&mut self) {
         if self.stage == Stage::Claiming {
             self.stage = Stage::Begun;
@@ -128,7 +129,7 @@ impl Idempotency {
     }
 }
 
-/// Waits until nothing of this runs, at most for `limit`.
+/// Waits until none of these executions runs, at most for `limit`.
 async fn drained(all: &[Arc<Executions>], limit: Duration) -> Drained {
     match timeout(limit, join_all(all.iter().map(|executions| executions.ended()))).await {
         Ok(_) => Drained::Complete,
@@ -136,7 +137,7 @@ async fn drained(all: &[Arc<Executions>], limit: Duration) -> Drained {
     }
 }
 
-/// Says what a stop loses of `running`.
+/// Warns of the loss when a stop comes while `running` executions have not ended.
 fn warn_of_loss(all: &[Arc<Executions>], running: usize) {
     let begun: usize = all.iter().map(|executions| executions.begun.load(SeqCst)).sum();
     if begun > 0 {
@@ -152,13 +153,15 @@ fn warn_of_loss(all: &[Arc<Executions>], running: usize) {
 }
 
 /// Runs `server` so that SIGTERM, or Ctrl-C, drains `idempotency` and every other handle of the
-/// process for at most `limit`, and then stops the server gracefully. After a second signal it
-/// returns at once, and what runs is lost when `main` does.
+/// process for at most `limit`, and then stops the server gracefully.
 ///
-/// While it drains the server goes on accepting connections: new keys are answered 503
-/// `shutting_down` with `Connection: close`, so that a client tries another server at once, what
-/// has been answered is replayed, and all other routes are served. Then new connections are
-/// refused.
+/// After a second signal this function returns at once, and executions that still run are lost when
+/// `main` returns.
+///
+/// While it drains, the server goes on accepting connections. New keys are answered 503
+/// `shutting_down` with `Connection: close`, so that a client tries another server at once.
+/// Requests that have been answered are replayed, and all other routes are served. After the drain
+/// new connections are refused.
 ///
 /// The server must leave the signals to this function: call `HttpServer::disable_signals` before
 /// `run`.

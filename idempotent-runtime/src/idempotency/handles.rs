@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Executions;
 
-/// Handles that somebody still has.
+/// Handles that have not been dropped.
 struct Handles {
     executions: Vec<Weak<Executions>>,
     /// Number of shutdowns under way.
@@ -33,7 +33,8 @@ pub(super) fn executions() -> Arc<Executions> {
 pub(super) struct Shutdown(Vec<Arc<Executions>>);
 
 impl Shutdown {
-    /// Lets no handle take new keys from now on, also none that is made before the shutdown ends.
+    /// Begins a shutdown: from now on no handle takes new keys. This holds for handles that are
+    /// made before the shutdown ends, too.
     pub(super) fn begin() -> Shutdown {
         let mut handles = handles();
         handles.draining += 1;

@@ -1,4 +1,4 @@
-//! The application's handle: its settings, its store, and what runs in this process.
+//! Handle of the application: its settings, its store, and the executions of this process.
 
 mod builder;
 mod drain;
@@ -26,8 +26,8 @@ use crate::{
     store::StoreHandle,
 };
 
-/// What an application asks of its idempotent endpoints. Cheap to clone; clones share store and
-/// flights.
+/// Settings and state of an application's idempotent endpoints. Cheap to clone; clones share store
+/// and flights.
 ///
 /// Registered with `App::app_data`, it holds for every annotated handler below, like any
 /// `app_data`: a scope or a resource can have its own. Register it plainly or as `web::Data`, not
@@ -35,8 +35,8 @@ use crate::{
 /// defaults.
 ///
 /// All handles of a process that name no [store](IdempotencyBuilder::store) keep their keys in one
-/// [`MemoryStore`](crate::MemoryStore), also one that is built in the factory of `HttpServer::new`
-/// and so in each worker. A test that wants a fresh one names it:
+/// [`MemoryStore`](crate::MemoryStore). This holds too for a handle that is built in the factory of
+/// `HttpServer::new`, and so in each worker. A test that wants a fresh store names it:
 /// `Idempotency::builder().store(MemoryStore::new())`.
 #[derive(Clone, Debug)]
 pub struct Idempotency(pub(crate) Arc<Inner>);
@@ -49,13 +49,13 @@ pub(crate) struct Inner {
     pub(crate) background: Background,
     #[cfg(feature = "admin")]
     pub(crate) operators: crate::admin::Places,
-    /// Leases are kept from the first execution on.
+    /// Starts the keeping of leases, at the first execution.
     pub(crate) keeping: Once,
     pub(crate) settings: Settings,
     pub(crate) refusals: RefusalSettings,
 }
 
-/// What the builder was told.
+/// Settings that the builder was given.
 pub(crate) struct Settings {
     pub(crate) namespace: String,
     pub(crate) principal: Option<AppPrincipal>,
@@ -74,7 +74,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether a principal tells apart who calls an endpoint with this policy.
+    /// True where a principal tells apart the callers of an endpoint with this policy.
     pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
         self.principal.is_some() || matches!(policy.principal, PrincipalSource::Function(_))
     }

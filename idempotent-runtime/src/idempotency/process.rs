@@ -1,8 +1,8 @@
 //! Memory that handles of one process share.
 //!
-//! The factory of `HttpServer::new` runs in each worker, so a handle that is built in it is one for
-//! each worker. Handles that name no store share this memory all the same, or each worker would run
-//! a key once.
+//! The factory of `HttpServer::new` runs in each worker, so there is one handle per worker if it is
+//! built there. Handles that name no store share this memory all the same, since otherwise each
+//! worker would run a key once.
 
 use std::{
     any::Any,
@@ -16,17 +16,17 @@ use crate::{
     sync::Arc,
 };
 
-/// How many may wait in this process.
+/// Greatest number of requests that wait in this process.
 const WAITERS: usize = 8_192;
-/// How many of them may wait for one caller.
+/// Greatest number of them that wait for one caller.
 const WAITERS_OF_A_CALLER: usize = 1_024;
 
-/// The places of those who wait, shared by all handles: the bounds are the process's.
+/// Places of those who wait, shared by all handles: the bounds hold for the whole process.
 static PLACES: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::new(WAITERS, WAITERS_OF_A_CALLER)));
 
 static MEMORY: LazyLock<(MemoryStore, Flights)> = LazyLock::new(|| (MemoryStore::new(), flights()));
 
-/// The store of handles that name none, and the flights over it.
+/// Store of handles that name none, and the flights over it.
 pub(super) fn memory() -> (MemoryStore, Flights) {
     let (store, flights) = &*MEMORY;
     (store.clone(), flights.shared())

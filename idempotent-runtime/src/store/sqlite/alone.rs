@@ -1,9 +1,10 @@
-//! A call that is alone in its batch, in one trip instead of two: what a server that is not busy
-//! does all day.
+//! A call that is alone in its batch, in one trip instead of two. On a server that is not busy
+//! nearly all calls are.
 //!
-//! Only what needs no deciding: a claim on an address that has no row, a claim that changes
-//! nothing, and a completion by its owner. Each is one trip that does nothing where it is anything
-//! else, or where another connection is writing: then it goes the way of all batches.
+//! Only calls that need no deciding: a claim on an address that has no row, a claim that changes
+//! nothing, and a completion by its owner. Each is one trip. The trip does nothing where the case
+//! is another one, or where another connection is writing. Then the call goes the way of all
+//! batches.
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ use super::{
 use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
 
 impl Writer {
-    /// What `op` is answered, if it can be in one trip. Else nothing was done, or only what `op`
-    /// finds done by its token when it is asked for again.
+    /// Answer to `op`, if it can be had in one trip. Else nothing was done. Or `op` was done
+    /// without an answer, and is found done by its token when it is asked for again.
     pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, Failure> {
         let answered = match op {
             Op::Claim(request) | Op::ClaimForTransaction(request) => {
@@ -37,7 +38,7 @@ impl Writer {
             _ => return Ok(None),
         };
         match answered {
-            // It is committed, if to a file that may be another one by now.
+            // The transaction is committed, but perhaps to a file that has been replaced by now.
             Ok(Some(answered)) => {
                 open.check(&self.connector).map(|()| Some(answered)).map_err(Failure::InDoubt)
             }
@@ -122,7 +123,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// How many rows a claim has written, and how many it has read.
+    /// Number of rows that a claim has written, and number that it has read.
     async fn claimed(connection: &mut SqliteConnection, sql: &Sql) -> (u64, usize) {
         let hold = Hold {
             address: Address::from_bytes([1; 32]),

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Op {
     Claim(ClaimRequest),
-    /// A claim that a transaction of the same file ends, and may be lost with it.
+    /// A claim that a transaction of the same file ends. It may be lost with that transaction.
     ClaimForTransaction(ClaimRequest),
     Renew(Hold, Duration),
     Complete(Hold, Record, Retention),
@@ -36,7 +36,7 @@ pub(super) enum Op {
     Sweep,
 }
 
-/// What is answered to one call.
+/// Answer to one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Claim(Claim),
@@ -46,14 +46,14 @@ pub(super) enum Answer {
     Resolve(Resolve),
     Inspected(Option<Inspection>),
     Forget(Forget),
-    /// How many rows and records were deleted.
+    /// Number of rows and records deleted.
     Swept(u64),
     /// The entry cannot be read. Nothing was done.
     Damaged(&'static str),
 }
 
 impl Op {
-    /// The address it is about.
+    /// The address that the call is about.
     pub(super) fn address(&self) -> Option<Address> {
         match self {
             Op::Claim(ClaimRequest { hold, .. })
@@ -69,12 +69,12 @@ impl Op {
     }
 }
 
-/// Whether all that `ops` ask for may be lost as long as no later transaction is on disk.
+/// True where everything that `ops` ask for may be lost as long as no later transaction is on disk.
 pub(super) fn may_be_lost(ops: &[Op]) -> bool {
     ops.iter().all(|op| matches!(op, Op::ClaimForTransaction(_)))
 }
 
-/// What the table holds for an address: an entry, nothing, or something that is no entry.
+/// Content of the table at an address: an entry, nothing, or something that is no entry.
 pub(super) type Found = Result<Entry, &'static str>;
 
 /// The entries that the calls of one transaction are about.
@@ -98,7 +98,7 @@ impl Place {
     }
 }
 
-/// What has to be written, and who is to be told of it.
+/// Rows to write, and addresses whose waiters are to be told.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) put: Vec<(Address, Entry)>,
@@ -112,7 +112,7 @@ impl Entries {
         Entries(found.into_iter().map(|(address, found)| (address, Place::of(found))).collect())
     }
 
-    /// Answers `op`; a sweep with `swept`.
+    /// Answers `op`. A sweep is answered with `swept`.
     pub(super) fn answer(&mut self, op: Op, swept: u64, now: Timestamp) -> Answer {
         let Some(address) = op.address() else { return Answer::Swept(swept) };
         let place = self.0.entry(address).or_default();
@@ -133,7 +133,7 @@ impl Entries {
         self.0.entry(address).or_insert_with(|| Place::of(found));
     }
 
-    /// What lies beneath an address goes with it, but nothing that runs.
+    /// Drops the entries beneath an address, except those that run.
     fn drop_beneath(&mut self, address: Address, now: Timestamp) {
         let beneath = self.0.iter_mut().filter(|(other, _)| other.beginning() == address.beginning());
         for (_, place) in beneath {
@@ -159,7 +159,7 @@ impl Entries {
     }
 }
 
-/// What a call is told of an entry that cannot be read: no hold on it stands.
+/// Answer to a call about an entry that cannot be read. No hold on such an entry stands.
 fn answer_of_damaged(op: &Op, damage: &'static str) -> Answer {
     match op {
         Op::Renew(..) => Answer::Renewal(Renewal::Fenced),

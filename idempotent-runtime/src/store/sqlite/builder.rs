@@ -51,8 +51,8 @@ impl SqliteStoreBuilder {
         }
     }
 
-    /// For a path, or a URL that begins with `sqlite:`. Without a `mode` the file is created where
-    /// it is missing.
+    /// Settings for a path, or for a URL that begins with `sqlite:`. Without a `mode` the file is
+    /// created where it is missing.
     pub(super) fn with_location(location: &Path) -> Result<Self, SetupError> {
         let url = location.to_str().filter(|text| text.starts_with("sqlite:"));
         let options = match url {
@@ -65,26 +65,26 @@ impl SqliteStoreBuilder {
         Ok(Self::with_options(options))
     }
 
-    /// The name of the table, `idempotency_keys` if not set; the version of its schema is in a
-    /// table of that name and `_schema`.
+    /// The name of the table, `idempotency_keys` if not set. The version of its schema is in
+    /// another table: this name with `_schema` behind it.
     ///
-    /// 1 to 48 of the characters a to z, 0 to 9 and `_`; it does not begin with a digit.
+    /// 1 to 48 of the characters a to z, 0 to 9 and `_`; the first is not a digit.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// Whether [`build`](Self::build) applies missing migrations; `true` if not set. Else it fails
-    /// where some are missing.
+    /// Lets [`build`](Self::build) apply missing migrations, or not; `true` if not set. With
+    /// `false`, `build` fails where some are missing.
     #[must_use]
     pub fn migrate_at_start(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
         self
     }
 
-    /// How often rows whose time has ended are deleted, give or take a quarter; every 60 seconds if
-    /// not set.
+    /// Time between two sweeps, which delete rows whose time has ended. Give or take a quarter; 60
+    /// seconds if not set.
     #[must_use]
     pub fn sweep_every(mut self, interval: Duration) -> Self {
         self.sweep_every = interval;
@@ -103,8 +103,8 @@ impl SqliteStoreBuilder {
     /// Applies the migrations that are missing, and does nothing else.
     ///
     /// # Errors
-    /// Where a name is not allowed, the file cannot be opened or written, or a newer release has
-    /// migrated it.
+    /// A name is not allowed, the file cannot be opened or written, or a newer release has migrated
+    /// it.
     pub async fn migrate(self) -> Result<(), SetupError> {
         let table = checked("table", self.table)?;
         let mut open = Connector::new(self.options).first().await?;
@@ -114,7 +114,7 @@ impl SqliteStoreBuilder {
     /// Opens the file, checks it, and starts the store on the present tokio runtime.
     ///
     /// # Errors
-    /// As for [`migrate`](Self::migrate); and where the schema is not the one that this release
+    /// As for [`migrate`](Self::migrate). Also where the schema is not the one that this release
     /// works with, or a setting would lose what has been acknowledged.
     pub async fn build(self) -> Result<SqliteStore, SetupError> {
         let table = checked("table", self.table)?;
@@ -133,8 +133,7 @@ impl SqliteStoreBuilder {
 
 impl fmt::Debug for SqliteStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of the options no more than the file: among the others may be the key of an encrypted
-        // one.
+        // Shows only the file: the other options may hold the key of an encrypted file.
         f.debug_struct("SqliteStoreBuilder")
             .field("file", &self.options.get_filename())
             .field("table", &self.table)

@@ -16,30 +16,30 @@ use super::{
 };
 use crate::{pace::Pace, store::SetupError};
 
-/// How long a connection may take to open.
+/// Time that a connection may take to open.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the first one may take: other processes may be creating the same file.
+/// Time that the first connection may take. Other processes may be creating the same file.
 const SETUP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection, and which files it has been seen to use.
+/// A connection, and the files that it has been seen to use.
 pub(super) struct Open {
     pub(super) connection: SqliteConnection,
     files: Option<Found>,
     on_disk: OnDisk,
 }
 
-/// When what is committed is on disk.
+/// Moment at which a commit is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnDisk {
-    /// When the commit is acknowledged.
+    /// Before the commit is acknowledged.
     AtOnce,
-    /// With the next commit on the file that is on disk, of whichever connection: the log is synced
-    /// as a whole.
+    /// Together with the next commit on the file that is on disk, by any connection: the log is
+    /// synced as a whole.
     Later,
 }
 
 impl Open {
-    /// From the next transaction on. No transaction is open.
+    /// Sets this from the next transaction on. No transaction may be open.
     pub(super) async fn commit_to_disk(&mut self, on_disk: OnDisk) -> Result<(), sqlx::Error> {
         if self.on_disk != on_disk {
             let level = match on_disk {
@@ -52,11 +52,11 @@ impl Open {
         Ok(())
     }
 
-    /// Whether the files that are there are those that this connection uses. Asked after a
-    /// statement has opened them.
+    /// Checks that the files that are there are the files that this connection uses. To be called
+    /// after a statement has opened them.
     ///
     /// # Errors
-    /// Where one of them is missing, or is another.
+    /// One of the files is missing, or has been replaced.
     pub(super) fn check(&mut self, connector: &Connector) -> Result<(), sqlx::Error> {
         let found = connector.files.as_ref().map(Files::find).transpose()?;
         if self.files.is_some() && self.files != found {
@@ -67,7 +67,7 @@ impl Open {
     }
 }
 
-/// How to open the file.
+/// Way to open the file.
 #[derive(Clone)]
 pub(super) struct Connector {
     options: SqliteConnectOptions,
@@ -76,32 +76,34 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// As `options` say, but with what the store needs to keep its promises.
+    /// A connector with `options`, and with the settings that the store needs to keep its promises.
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .locking_mode(SqliteLockingMode::Normal)
             .shared_cache(false)
-            // Where fsync leaves data in the drive's cache (macOS), there is one that does not.
+            // On some systems (macOS) fsync leaves data in the drive's cache. This setting uses a
+            // call that does not.
             .pragma("fullfsync", "1")
             .pragma("cell_size_check", "1")
             .pragma("temp_store", "MEMORY")
             // The log is moved into the file beside the writer.
             .pragma(log::LIMIT, log::LONGEST)
-            // The addresses of a million keys: each claim looks for one at random.
+            // Room for the addresses of a million keys: each claim looks for one at random.
             .pragma("cache_size", "-131072")
             .statement_cache_capacity(32)
-            // Busy is answered at once: SQLite's own waiting sleeps for up to 100 ms at a time.
+            // A busy file is an error at once. SQLite's own waiting would sleep for up to 100 ms at
+            // a time.
             .busy_timeout(Duration::ZERO)
             .disable_statement_logging();
         Connector { options, files: None, moved: Moved::Beside }
     }
 
-    /// The first connection, by which the file may be created.
+    /// The first connection. The file may be created by it.
     ///
     /// # Errors
-    /// Where it cannot be opened, or cannot be one that keeps what it acknowledges.
+    /// The file cannot be opened, or cannot be one that keeps what it acknowledges.
     pub(super) async fn first(&mut self) -> Result<Open, SetupError> {
         let mut open = self.open(SETUP_PATIENCE).await.map_err(unreachable)?;
         let file = check(&mut open.connection).await?;
@@ -113,7 +115,8 @@ impl Connector {
         Ok(open)
     }
 
-    /// Where this SQLite is one that may lose commits when the log is moved beside them.
+    /// Lets commits move the log, if this SQLite may lose commits when the log is moved beside
+    /// them.
     async fn leave_the_log_to_commits(
         &mut self,
         connection: &mut SqliteConnection,
@@ -132,7 +135,7 @@ impl Connector {
         sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop).map_err(unreachable)
     }
 
-    /// Who moves the log into the file.
+    /// Part of the store that moves the log into the file.
     pub(super) fn moved(&self) -> Moved {
         self.moved
     }
@@ -140,12 +143,12 @@ impl Connector {
     /// Another connection to the file.
     ///
     /// # Errors
-    /// Where it cannot be opened in time.
+    /// The file cannot be opened in time.
     pub(super) async fn connect(&self) -> Result<Open, sqlx::Error> {
         self.open(PATIENCE).await
     }
 
-    /// The line of those who want to write to the file.
+    /// The line of the processes that want to write to the file.
     pub(super) fn line(&self) -> Line {
         Line::by(self.files.as_ref().map(Files::line))
     }
@@ -174,10 +177,10 @@ impl Busy {
         Busy { until: Instant::now() + patience, pace }
     }
 
-    /// Pauses before what failed with `error` is tried again.
+    /// Pauses before the statement that failed with `error` is tried again.
     ///
     /// # Errors
-    /// The same, where trying again is no use or there is no time left.
+    /// `error` itself, where trying again is no use or no time is left.
     pub(super) async fn wait(&mut self, error: sqlx::Error) -> Result<(), sqlx::Error> {
         if !is(BUSY, &error) || Instant::now() >= self.until {
             return Err(error);
@@ -194,7 +197,7 @@ pub(super) const IO_ERROR: i32 = 10;
 /// The disk is full, or the file may not grow.
 pub(super) const FULL: i32 = 13;
 
-/// Whether `error` has this primary result code.
+/// True where `error` has this primary result code.
 pub(super) fn is(code: i32, error: &sqlx::Error) -> bool {
     let found = error.as_database_error().and_then(|error| error.code());
     found.and_then(|found| found.parse::<i32>().ok()).is_some_and(|found| found & 0xff == code)
@@ -208,8 +211,8 @@ pub(super) fn setting(why: impl Into<String>) -> SetupError {
     SetupError::Setting { store: NAME, why: why.into() }
 }
 
-/// Whether what is committed through `connection` survives the loss of power. Gives the file's
-/// whole path.
+/// Checks that everything that is committed through `connection` survives a loss of power. Gives
+/// the file's whole path.
 async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError> {
     let query = "SELECT file FROM pragma_database_list WHERE name = 'main'";
     let file: Option<String> = value(connection, query).await?;
@@ -226,10 +229,10 @@ async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError>
     Ok(file.into())
 }
 
-/// Whether the application's own connections leave the file whole when the power is lost.
+/// Checks that the application's own connections leave the file whole when the power is lost.
 ///
 /// With `NORMAL` only their own last transactions are at risk. With `OFF` a checkpoint of theirs
-/// may write pages whose log is not on disk yet, and that is the store's data too.
+/// may write pages whose log is not on disk yet, and those pages hold the store's data too.
 pub(super) async fn check_pool(pool: &SqlitePool) -> Result<(), SetupError> {
     let acquired = timeout_at(Instant::now() + SETUP_PATIENCE, pool.acquire()).await;
     let mut connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(unreachable)?;

@@ -1,5 +1,5 @@
-//! What is known of one address, and what each verb makes of it. Pure: nothing here touches a
-//! database or asks for the time.
+//! State of one address, and its changes by each verb. Pure: nothing here touches a database or
+//! asks for the time.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) fingerprint: RequestFingerprint,
-    /// Which claim it is, or was completed by.
+    /// Token of the claim, or of the call that completed the entry.
     pub(super) token: Token,
     pub(super) attempt: u32,
     pub(super) state: State,
@@ -34,13 +34,14 @@ pub(super) enum State {
         record: Record,
         replay_until: Timestamp,
     },
-    /// Completed, and the record's time has ended: swept of it, and remembered.
+    /// Completed, and the record's time has ended. The record is deleted, and the key is
+    /// remembered.
     Expired {
         replayed_until: Timestamp,
     },
 }
 
-/// What a verb answers, and whether it has changed the entry.
+/// Answer of a verb, together with the fact that the entry has changed or has not.
 pub(super) type Decided<T> = (T, Changed);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Entry {
         matches!(self.state, State::Claimed { .. })
     }
 
-    /// How many bytes of a record are kept.
+    /// Number of bytes kept of the record.
     pub(super) fn record_bytes(&self) -> usize {
         match &self.state {
             State::Completed { record, .. } => record.as_bytes().len(),
@@ -73,7 +74,8 @@ impl Entry {
         }
     }
 
-    /// Whether it still says something. From its end on the address is vacant, deleted or not.
+    /// True until the entry's time ends. From then on the address is vacant, even if the row is not
+    /// deleted yet.
     pub(super) fn is_kept(&self, now: Timestamp) -> bool {
         now < self.forget_at
     }
@@ -82,7 +84,7 @@ impl Entry {
         self.is_claimed() && self.token == hold.token
     }
 
-    /// Whether the hold stands.
+    /// True where the hold stands.
     fn is_held_by(&self, hold: &Hold, now: Timestamp) -> bool {
         self.is_kept(now) && self.is_claimed_by(hold)
     }
@@ -127,8 +129,8 @@ impl Entry {
         }
     }
 
-    /// What to tell a hold that does not stand: its own record's success again, or the winner's
-    /// record.
+    /// Answer to a hold that does not stand: stored, where its own record is there, or else the
+    /// winner's record.
     fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match &self.state {
             State::Completed { .. } | State::Expired { .. } if self.token == hold.token => Completion::Stored,

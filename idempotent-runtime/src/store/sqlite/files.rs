@@ -1,7 +1,7 @@
-//! Which files a connection writes to.
+//! Identity of the files that a connection writes to.
 //!
-//! SQLite goes on writing to a file that has been deleted or moved away, and would acknowledge what
-//! nobody finds again. So each transaction looks whether the database and its log are still those
+//! SQLite goes on writing to a file that has been deleted or moved away. It would acknowledge what
+//! nobody finds again. So each transaction checks that the database and its log are still the files
 //! that the connection has opened.
 
 use std::{
@@ -9,14 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the database and its log are.
+/// Paths of the database and its log.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     database: PathBuf,
     log: PathBuf,
 }
 
-/// Which files are there.
+/// Identity of the two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     database: Inode,
@@ -33,15 +33,15 @@ impl Files {
         path.exists().then(|| Files { database: path.to_owned(), log: beside(path, "-wal") })
     }
 
-    /// The file by which processes stand in line.
+    /// The file that the line of processes is made with.
     pub(super) fn line(&self) -> PathBuf {
         beside(&self.database, "-line")
     }
 
-    /// What is there now, which is a log too once a transaction has begun.
+    /// The files that are there now. There is a log among them once a transaction has begun.
     ///
     /// # Errors
-    /// Where one of them is missing.
+    /// One of the files is missing.
     pub(super) fn find(&self) -> io::Result<Found> {
         Ok(Found { database: inode(&self.database)?, log: inode(&self.log)? })
     }
@@ -59,7 +59,7 @@ fn inode(path: &Path) -> io::Result<Inode> {
     fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Where open files cannot be deleted, there is nothing to tell apart.
+/// Open files cannot be deleted on these systems, so there is nothing to tell apart.
 #[cfg(not(unix))]
 fn inode(path: &Path) -> io::Result<Inode> {
     fs::metadata(path).map(|_| (0, 0))

@@ -7,21 +7,21 @@ use sqlx::{Error, SqliteConnection};
 
 use crate::transaction::Standing;
 
-// SQLite calls two hooks of a connection, in the thread that runs its statements: one before each
-// commit, also one of a statement in autocommit, and one after each rollback, also one that SQLite
-// decides by itself. What they have seen, and who moves it:
+// SQLite calls two hooks of a connection, in the thread that runs its statements. One runs before
+// each commit, also before a commit in autocommit. The other runs after each rollback, also after
+// one that SQLite decides by itself. What the hooks have seen, and what changes it:
 //
-// stands ─ the first commit, the execution's own or the handler's ──────▶ committed
-// │     ─ the first rollback, SQLite's or the handler's ──────────────▶ rolled back
-// └─────  revoked, because the handler has ended without giving it back ▶ rolled back
+//   stands ─ the first commit, the execution's own or the handler's ────────▶ committed
+//     │    ─ the first rollback, SQLite's or the handler's ─────────────────▶ rolled back
+//     └─── revoked, because the handler has ended without giving it back ───▶ rolled back
 //
-// Both are final, and every commit from then on is refused, which SQLite makes a rollback of. So
-// nothing of what a handler does in autocommit, or in a transaction of its own, stands.
+// Both are final. Every later commit is refused, and SQLite makes a rollback of it. So nothing
+// stands of what a handler does in autocommit, or in a transaction of its own.
 //
-// A commit that SQLite could not carry out after the hook had let it pass counts as one, since no
-// hook tells. A handler that sets hooks of its own drops these; then `is_blind` says that they saw
-// no more.
-/// What the hooks of one transaction's connection have seen.
+// A commit may fail in SQLite after the hook has let it pass. It counts as a commit, since no hook
+// tells. A handler that sets hooks of its own drops these. Then `is_blind` says that they saw no
+// more.
+/// Commits and rollbacks that the hooks of one transaction's connection have seen.
 #[derive(Clone, Debug, Default)]
 pub struct Guard(Arc<Mutex<Seen>>);
 
@@ -41,7 +41,7 @@ impl Default for Seen {
 struct Eye(Guard);
 
 impl Guard {
-    /// Sets the hooks of a connection on which a transaction is about to begin.
+    /// Sets the hooks of a connection, just before a transaction begins.
     pub(super) async fn over(connection: &mut SqliteConnection) -> Result<Guard, Error> {
         let guard = Guard::default();
         let (commits, rollbacks) = (Eye(guard.clone()), Eye(guard.clone()));
@@ -51,7 +51,7 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Leaves no hook on a connection.
+    /// Removes all hooks from a connection.
     pub(super) async fn lift(connection: &mut SqliteConnection) -> Result<(), Error> {
         let mut handle = connection.lock_handle().await?;
         handle.remove_commit_hook();
@@ -59,7 +59,7 @@ impl Guard {
         Ok(())
     }
 
-    /// The transaction ends so, if it has not ended before. Gives what it was before.
+    /// Notes this end of the transaction, if it has not ended before. Gives the standing before.
     pub(super) fn ends(&self, end: Standing) -> Standing {
         let mut seen = self.seen();
         let before = seen.standing;
@@ -73,7 +73,7 @@ impl Guard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has become of the transaction.
+    /// Standing of the transaction.
     pub(super) async fn standing(&self, connection: &mut SqliteConnection) -> Standing {
         let (standing, is_blind) = {
             let seen = self.seen();
@@ -82,14 +82,14 @@ impl Guard {
         if !is_blind || (standing == Standing::Stands && is_open(connection).await) {
             return standing;
         }
-        // Whatever came after it may have been committed. Asking has left an empty transaction
-        // open.
+        // A commit may have come after the hooks saw their last. The question has left an empty
+        // transaction open.
         self.ends(Standing::Unknown);
         Standing::Unknown
     }
 }
 
-/// Tells whether a transaction is open, whichever it is: SQLite refuses to begin one inside
+/// True where a transaction is open, by whatever statement: SQLite refuses to begin one inside
 /// another.
 async fn is_open(connection: &mut SqliteConnection) -> bool {
     sqlx::raw_sql("BEGIN").execute(connection).await.is_err()

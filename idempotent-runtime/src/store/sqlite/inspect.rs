@@ -1,4 +1,4 @@
-//! What a look tells of an entry, and what is forgotten. Pure, like all of [`entry`](super::entry).
+//! A look at an entry, and forgetting one. Pure, like all of [`entry`](super::entry).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     store::{Forget, ForgetRequest, Inspection, Stage, Standing},
 };
 
-/// Decides whether an entry is forgotten, in the order of [`Store::forget`](crate::Store::forget).
+/// Decides a request to forget an entry, in the order of [`Store::forget`](crate::Store::forget).
 pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
     let answer = match entry.as_ref().filter(|entry| entry.is_kept(now)) {
         None => Forget::Vacant,
@@ -34,7 +34,7 @@ impl Entry {
         }
     }
 
-    /// How long the lease still runs, if it is claimed and it does.
+    /// Time for which the lease still runs, if the entry is claimed and its lease runs.
     pub(super) fn lease_left(&self, now: Timestamp) -> Option<Duration> {
         match self.state {
             State::Claimed { lease_until, .. } if now < lease_until => Some(lease_until.since(now)),
@@ -42,7 +42,7 @@ impl Entry {
         }
     }
 
-    /// What is known of it, if it still counts.
+    /// Everything known of the entry, if its time has not ended.
     pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let standing = match (&self.state, self.lease_left(now)) {
             (_, Some(lease_left)) => Standing::Running { lease_left },

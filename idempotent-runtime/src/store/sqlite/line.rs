@@ -1,13 +1,13 @@
 //! The line of the processes that want to write.
 //!
-//! SQLite's write lock has no queue. Whoever asks between two transactions gets it, and a busy
-//! process asks again within microseconds; others, who ask every millisecond, would ask in vain for
-//! as long as it is busy. So whoever finds the file locked stands in line: it waits for a lock on a
-//! file beside the database, which the system grants in order. A busy process that sees somebody
-//! stand there joins the line too, once its turn has lasted long enough.
+//! SQLite's write lock has no queue. A process that asks between two transactions gets it. A busy
+//! process asks again within microseconds. Others ask every millisecond, and would ask in vain for
+//! as long as it is busy. So a process that finds the file locked stands in line: it waits for a
+//! lock on a file beside the database, which the system grants in order. A busy process that sees
+//! another one stand there joins the line too, once its turn has lasted long enough.
 //!
-//! This is a courtesy and no more. SQLite alone keeps transactions apart, so a process goes ahead
-//! out of turn where there can be no such file, or where whoever is first in line stands still.
+//! The line only makes the turns fair. SQLite alone keeps transactions apart. So a process goes
+//! ahead out of turn where there can be no such file, or where the first in line stands still.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -23,14 +23,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long a process may write past those who stand in line: so little that they hardly wait
-/// longer, and so much that going from one process to the next does not take up most of the time
-/// where transactions are quick.
+/// Time for which a process may write past those in line. It is so short that they hardly wait
+/// longer. It is so long that, where transactions are quick, changing from one process to the next
+/// does not take up most of the time.
 const TURN: Duration = Duration::from_millis(10);
-/// How long a process stands in line.
+/// Time for which a process stands in line.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where this process stands.
+/// Place of this process in the line.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     file: Option<PathBuf>,
@@ -39,9 +39,9 @@ pub(super) struct Line {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stands in line, and cannot be called back: there is never a second one.
+    /// Thread that stands in line. It cannot be called back, so there is never a second one.
     in_line: Option<JoinHandle<()>>,
-    /// When this process's last turn began.
+    /// Beginning of this process's last turn.
     began: Option<Instant>,
 }
 
@@ -52,13 +52,13 @@ pub(super) struct First {
 }
 
 impl Line {
-    /// A line by a lock on `file`, which is created when somebody has to wait; without one, nobody
-    /// waits for anybody.
+    /// A line by a lock on `file`, which is created when a process has to wait. Without a file
+    /// nobody waits for anybody.
     pub(super) fn by(file: Option<PathBuf>) -> Self {
         Line { file, state: Mutex::default() }
     }
 
-    /// Whether others stand in line, and this process has had its turn.
+    /// True where others stand in line, and this process has had its turn.
     pub(super) fn is_to_be_joined(&self) -> bool {
         let began = self.state().began;
         began.is_none_or(|began| began.elapsed() >= TURN)
@@ -83,7 +83,7 @@ impl Line {
             return None;
         }
         let (give, first) = oneshot::channel();
-        // Where nobody waits for it any more, the place is given up as soon as it is reached.
+        // If the caller has gone meanwhile, the place is given up as soon as it is reached.
         let wait = move || drop(lock(&file).map(|first| give.send(first)));
         state.in_line = thread::Builder::new().name("sqlite-line".to_owned()).spawn(wait).ok();
         Some(first)

@@ -1,8 +1,8 @@
-//! Moves what the write-ahead log holds into the file, beside the writer.
+//! Moves the content of the write-ahead log into the file, beside the writer.
 //!
 //! Addresses are random, so in a file of many keys each row written dirties pages of its own.
 //! Writing those into the file and syncing it takes as long as many commits. SQLite by itself lets
-//! a commit do it, each thousand pages, and all calls wait for that one.
+//! a commit do it, each thousand pages, and all calls wait for that commit.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -14,31 +14,30 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::{NAME, connect::Connector, transaction::Turns, writer::PATIENCE};
 
-/// After how many pages of the log, roughly. The more, the more rows share a page that is written
-/// once for all.
+/// Length of the log, in pages, at which it is moved; roughly. The longer it is, the more rows
+/// share a page that is written once for all.
 const PAGES: usize = 36_000;
-/// How many a commit takes beside those of the index of addresses, in which each of its rows has
-/// one.
+/// Pages that a commit takes, besides one per row in the index of addresses.
 const PAGES_A_COMMIT: usize = 3;
-/// How many pages may be left for the last round, for which the writer waits.
+/// Number of pages that may be left for the last round. The writer waits for that round.
 const FEW: i64 = 256;
-/// How often the rest is looked at, which is shorter each time: what has been written while the
-/// round before was under way.
+/// Number of rounds before the last one. Each moves what was written during the round before, which
+/// is less each time.
 const ROUNDS: usize = 8;
-/// The bytes of a page.
+/// Bytes of a page.
 const PAGE: usize = 4096;
-/// How long nothing is done after a failure: the writer helps itself where the log has grown long.
+/// Pause after a failure. Meanwhile commits move the log, if it has grown long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What says after how many pages a commit does it.
+/// Name of SQLite's setting: the length of the log, in pages, at which a commit moves it.
 pub(super) const LIMIT: &str = "wal_autocheckpoint";
-/// Where it is done beside: commits of this process that write so much faster, or those of other
-/// processes.
+/// Its value where the log is moved beside commits. It is reached only where this process writes so
+/// much faster, or by commits of other processes.
 pub(super) const LONGEST: &str = "108000";
-/// SQLite's own.
+/// Its value by default.
 pub(super) const DEFAULT: &str = "1000";
 
-/// Who moves the log into the file.
+/// Part of the store that moves the log into the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moved {
     /// A connection of its own, while commits go on.
@@ -47,26 +46,26 @@ pub(super) enum Moved {
     ByCommits,
 }
 
-/// Whether SQLite of this version loses nothing where it is done beside commits.
+/// True where SQLite of this version loses nothing when the log is moved beside commits.
 ///
-/// Before 3.51.3 a commit that began the log anew while it was moved could be taken for moved
-/// itself (SQLite's documents call it the WAL-reset bug).
+/// Before 3.51.3 a commit that began the log anew during the move could be taken for moved itself
+/// (SQLite's documents call it the WAL-reset bug).
 pub(super) fn is_moved_safely_by(version: &str) -> bool {
     const FIXED: [u32; 3] = [3, 51, 3];
     version.split('.').map_while(|number| number.parse::<u32>().ok()).ge(FIXED)
 }
 
-/// Counts what is written, and has it moved now and then.
+/// Counts what is written, and now and then has the log moved.
 pub(super) struct Log {
     pages: AtomicUsize,
     mover: mpsc::Sender<()>,
 }
 
 impl Log {
-    /// Starts to move what is counted, on the present runtime, until it is dropped; unless commits
-    /// do it.
+    /// Starts to move the log on the present runtime, until this is dropped. Does not start where
+    /// commits move it.
     pub(super) fn start(connector: Connector, turns: Turns) -> Self {
-        // One that waits is enough: it moves all that is there when it is its turn.
+        // One waiting request is enough: it moves all that is there when its turn comes.
         let (mover, full) = mpsc::channel(1);
         if connector.moved() == Moved::Beside {
             tokio::spawn(run(full, connector, turns));
@@ -74,7 +73,8 @@ impl Log {
         Log { pages: AtomicUsize::new(0), mover }
     }
 
-    /// So many rows more have been committed at once, if any, with so many bytes of records.
+    /// Counts `rows` more rows, committed at once, with `bytes` bytes of records. Zero rows count
+    /// nothing.
     pub(super) fn grew(&self, rows: usize, bytes: usize) {
         let pages = if rows == 0 { 0 } else { rows + bytes / PAGE + PAGES_A_COMMIT };
         if self.pages.fetch_add(pages, Relaxed) + pages >= PAGES {
@@ -95,12 +95,14 @@ async fn run(mut full: mpsc::Receiver<()>, connector: Connector, turns: Turns) {
 
 // The log begins anew, and does not grow, only when a commit finds all of it moved:
 //
-//   long ─ moved beside the writer, which goes on ─▶ what it has written meanwhile is left ─ again, until that is little ─▶ short
-//   short ─ moved while no call of this process writes ─▶ all moved ─ the next commit ─▶ begins anew
+//   long  ─ moved beside the writer, which goes on ─▶ the pages it has written meanwhile are left
+//         ─ moved again, until few pages are left ──▶ short
+//   short ─ moved while this process does not write ▶ all moved
+//         ─ the next commit ────────────────────────▶ begins anew
 //
-// Whoever reads what is older, or writes from another process, may leave a rest, which is moved the
-// next time. Nothing is lost by stopping anywhere: what is moved has been synced in the log before,
-// and the log counts until the file is synced.
+// A rest may stay where somebody reads an older state, or another process writes. The rest is moved
+// the next time. The move may stop anywhere, and nothing is lost: what is moved has been synced in
+// the log before, and the log counts until the file is synced.
 async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> {
     let mut open = connector.connect().await?;
     let mut known = round(&mut open.connection).await?;
@@ -118,8 +120,8 @@ async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> 
     open.connection.close().await
 }
 
-/// Moves what is there and nobody needs to read in the log, and gives how many pages the log had.
-/// Waits for nobody.
+/// Moves the pages that nobody needs to read in the log any more, and waits for nobody. Gives the
+/// number of pages that the log had.
 async fn round(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
     row.try_get(1)

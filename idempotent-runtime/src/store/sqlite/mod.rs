@@ -1,5 +1,5 @@
-//! One machine: keys in a SQLite file, which survive the process and are shared by all processes
-//! that open it.
+//! A store on one machine: keys in a SQLite file, which survive the process and are shared by all
+//! processes that open the file.
 
 mod alone;
 mod batch;
@@ -50,50 +50,54 @@ const NAME: &str = "sqlite";
 ///
 /// # What it guarantees
 ///
-/// - **Restart, crash of a process, loss of power.** What has been acknowledged is on disk: the
-///   journal is a write-ahead log and `synchronous` is `FULL` on the connection that writes; only
-///   the claim of a `transaction` is on disk when that is. A claim whose process died is found by
-///   the next claim after its lease.
+/// - **Restart, crash of a process, loss of power.** Everything acknowledged is on disk: the
+///   journal is a write-ahead log and `synchronous` is `FULL` on the connection that writes. Only
+///   the claim of a `transaction` is on disk as late as the transaction itself. A claim whose
+///   process died is found by the next claim after its lease.
 /// - **Several processes.** Claims exclude each other by the file's write lock, so one of them
-///   wins. Where they write all the time they stand in line, so that each is answered; a file
+///   wins. Where processes write all the time they stand in line, so that each is answered. A file
 ///   beside the database whose name ends in `-line` serves that, and may be deleted.
 /// - **Nothing is evicted.** A row is deleted when its time has ended, and not before. A full disk
 ///   refuses new keys.
 /// - **A damaged file** is an error, and never a new execution. SQLite notices damage to its
-///   structure when it reads it; a record's own bytes carry a checksum.
+///   structure when it reads it. A record's own bytes carry a checksum.
 ///
 /// - **A file that is deleted or moved away** under a running process is an error from the next
-///   call on; SQLite by itself would go on writing to what nobody finds again.
+///   call on. SQLite by itself would go on writing to what nobody finds again.
 ///
-/// What it cannot guarantee: a store that is started on an older copy of the file, or on a new one,
-/// knows nothing of what it does not hold, and a disk that loses what it has said to be synced
-/// loses it here too.
+/// There are two things that the store cannot guarantee. Started on an older copy of the file, or
+/// on a new file, it knows nothing of what that file does not hold. And a disk may lose data that
+/// it has reported as synced.
 ///
 /// # Time
 ///
-/// SQLite has no server whose clock could decide, so the machine's wall clock does, read anew for
-/// each transaction: the processes of one machine agree on it at every moment, and it goes on after
-/// a restart. The price is that a clock which is set forward by more than a lease makes running
-/// claims look abandoned until they are renewed, and one set back prolongs them. Keep it steady
-/// with a time service that slews. See [`WallClock`](crate::WallClock).
+/// SQLite has no server whose clock could decide, so the machine's wall clock does. It is read anew
+/// for each transaction. The processes of one machine agree on it at every moment, and it goes on
+/// after a restart. That has a price. A clock that is set forward by more than a lease makes
+/// running claims look abandoned until they are renewed. A clock that is set back prolongs them.
+/// Keep the clock steady with a time service that slews. See [`WallClock`](crate::WallClock).
 ///
 /// # How it works
 ///
-/// One writer, on a connection of its own, takes all calls that wait and commits them together, so
-/// under load many claims and completions share one sync of the disk; a lone call is not kept
-/// waiting for others. The pool that is handed in is the application's: the store takes how to open
-/// the file from it (but not its `after_connect`), and none of its connections. Its log is moved
-/// into the file beside it, so no call waits while many pages are written; the file that ends in
-/// `-wal` grows to about 200 MB, to twice as much where the disk is slow, and to more while
-/// somebody reads what was there before. After a crash whoever opens the file first reads all of
-/// it. Commits of other connections, such as the application's transactions on this file, move it
-/// as they are set to, and so do all where SQLite is older than 3.51.3, which could lose commits
-/// otherwise; the one that sqlx 0.9 brings is newer. The writer keeps up to 128 MiB of the file's
-/// pages in memory: each claim looks at random pages of the index of all addresses. Where the
-/// application writes to the same file, its transactions and the store's wait for each other: a
-/// call gives up after about two seconds. Transactions that take longer belong in another file.
+/// One writer, on a connection of its own, takes all calls that wait and commits them together. So
+/// under load many claims and completions share one sync of the disk. A lone call does not wait for
+/// others. Where the application hands in a pool, the store takes from it the way to open the file
+/// (but not its `after_connect`), and none of its connections.
 ///
-/// Duplicates in this process are woken at once. What other processes write is found by looking at
+/// The log is moved into the file beside the writer, so no call waits while many pages are written.
+/// The log is the file that ends in `-wal`. It grows to about 200 MB, to twice as much where the
+/// disk is slow, and to more while somebody reads an older state. After a crash the process that
+/// opens the file first reads all of the log. Commits of other connections, such as the
+/// application's transactions on this file, move the log as those connections are set to. All
+/// commits do so where SQLite is older than 3.51.3, which could lose commits otherwise. The SQLite
+/// that sqlx 0.9 brings is newer.
+///
+/// The writer keeps up to 128 MiB of the file's pages in memory, since each claim looks at random
+/// pages of the index of all addresses. Where the application writes to the same file, its
+/// transactions and the store's wait for each other. A call gives up after about two seconds.
+/// Transactions that take longer belong in another file.
+///
+/// Duplicates in this process are woken at once. Changes by other processes are found by a look at
 /// SQLite's change counter, every 2 to 20 ms, while somebody waits and not otherwise.
 ///
 /// ```no_run
@@ -120,7 +124,7 @@ impl SqliteStore {
     /// the store's tasks run on.
     ///
     /// # Errors
-    /// Where the file cannot be opened or written, a newer release has migrated it, or the pool's
+    /// The file cannot be opened or written, a newer release has migrated it, or the pool's
     /// settings would lose what has been acknowledged: a database in memory, or
     /// `synchronous = OFF`.
     pub async fn new(pool: SqlitePool) -> Result<Self, SetupError> {
@@ -131,7 +135,7 @@ impl SqliteStore {
     /// it is missing, and migrates it.
     ///
     /// # Errors
-    /// As for [`new`](Self::new), and where `location` is not understood.
+    /// As for [`new`](Self::new); also where `location` is not understood.
     pub async fn open(location: impl AsRef<Path>) -> Result<Self, SetupError> {
         Self::at(location)?.build().await
     }
@@ -145,22 +149,23 @@ impl SqliteStore {
     /// `sqlite:`.
     ///
     /// # Errors
-    /// Where `location` is not understood.
+    /// `location` is not understood.
     pub fn at(location: impl AsRef<Path>) -> Result<SqliteStoreBuilder, SetupError> {
         SqliteStoreBuilder::with_location(location.as_ref())
     }
 
-    /// Deletes the rows whose time has ended, and the records of those that are remembered as
-    /// expired, and gives how many both were. Happens by itself every so often.
+    /// Deletes the rows whose time has ended, and the records of keys that are remembered as
+    /// expired. Gives the number of both together. The store also does this by itself every so
+    /// often.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// The file cannot be written.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         self.0.sweep().await
     }
 
-    /// How often the store has looked so far for what other processes have written: only while
-    /// somebody waits.
+    /// Number of looks so far for changes by other processes. The store looks only while somebody
+    /// waits.
     pub fn polls(&self) -> u64 {
         self.0.waiters.looks()
     }

@@ -1,7 +1,7 @@
-//! Learns of what other processes write: SQLite notifies nobody, so somebody has to look.
+//! Looks for what other processes write: SQLite notifies nobody.
 //!
-//! One poller a store, on a connection of its own, and only while somebody waits. It asks for
-//! `PRAGMA data_version`, which is a look at shared memory, and reads the addresses that are waited
+//! One poller per store, on a connection of its own, and only while somebody waits. It asks for
+//! `PRAGMA data_version`, which is a look at shared memory. It reads the addresses that are waited
 //! for only if another connection has committed.
 
 use std::{
@@ -32,23 +32,23 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_m
 const SAFETY: Duration = Duration::from_secs(2);
 /// The pause after a look that failed.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
-/// Looking takes at most one part in so many of the time, however long a look takes.
+/// The poller looks for at most one part in so many of the time, however long a look takes.
 const SHARE: u32 = 5;
 
-/// Who waits.
+/// Numbers of waiters.
 #[derive(Clone, Copy, Debug, Default)]
 struct Crowd {
     waiting: usize,
-    /// How many have come so far.
+    /// Number that have come so far.
     came: u64,
-    /// How many of them could not know what had happened before they came.
+    /// Number of those that could not know what had happened before they came.
     blind: u64,
 }
 
-/// What a waiter knows when it comes.
+/// Knowledge of a waiter when it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Knows {
-    /// That the address was claimed after it began to listen.
+    /// The address was claimed after the waiter began to listen.
     Claimed,
     /// Nothing.
     Nothing,
@@ -61,7 +61,7 @@ pub(super) struct Waiters {
     looks: Arc<AtomicU64>,
 }
 
-/// Somebody waits until this is dropped.
+/// Counts as a waiter until it is dropped.
 pub(super) struct Waiting<'a>(&'a watch::Sender<Crowd>);
 
 impl Waiters {
@@ -83,7 +83,7 @@ impl Waiters {
         Waiters { crowd, looks }
     }
 
-    /// Keeps the poller looking until what it gives is dropped.
+    /// Adds a waiter. The poller looks until the result is dropped.
     pub(super) fn join(&self, knows: Knows) -> Waiting<'_> {
         self.crowd.send_modify(|crowd| {
             crowd.waiting += 1;
@@ -93,7 +93,7 @@ impl Waiters {
         Waiting(&self.crowd)
     }
 
-    /// How often the poller has looked so far.
+    /// Number of looks so far.
     pub(super) fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }
@@ -101,7 +101,7 @@ impl Waiters {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        // Nobody is told: the poller counts when it wakes.
+        // The poller is not woken: it counts when it wakes.
         self.0.send_if_modified(|crowd| {
             crowd.waiting -= 1;
             false
@@ -120,7 +120,7 @@ struct Poller {
     fails: bool,
 }
 
-/// What the last reading of the addresses took into account.
+/// State that the last reading of the addresses took into account.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     version: Option<i64>,
@@ -129,8 +129,8 @@ struct Seen {
 }
 
 impl Poller {
-    // Asleep while nobody waits; then looks, pauses, looks …: the pauses grow, and are short again
-    // when somebody comes.
+    // The poller sleeps while nobody waits. Else it looks, pauses, looks, and so on. The pauses
+    // grow, and are short again when a waiter comes.
     async fn run(mut self, mut watched: watch::Receiver<Crowd>) {
         let (mut pace, mut came) = (Pace::new(PAUSES.0, PAUSES.1), 0);
         loop {
@@ -149,7 +149,7 @@ impl Poller {
             let pause = if self.fails { AFTER_FAILURE } else { pace.pause() };
             let pause = pause.max(began.elapsed() * (SHARE - 1));
             sleep(PAUSES.0.min(pause)).await;
-            // Whoever comes now need not wait for the longer part of the pause.
+            // The longer part of the pause ends early when a waiter comes.
             let _ = timeout(pause.saturating_sub(PAUSES.0), watched.changed()).await;
         }
     }

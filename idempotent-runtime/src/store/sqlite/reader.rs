@@ -1,4 +1,4 @@
-//! Reads the list of what is stuck, on a connection of its own: a reader is in no writer's way.
+//! Reads the list of stuck entries, on a connection of its own: a reader is in no writer's way.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// How long a page may take.
+/// Time that a page may take.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(super) struct Reader {
@@ -33,13 +33,13 @@ impl Reader {
         let after = Position::after(request, NAME)?;
         let rows = self.walk(request, after).await.map_err(|error| StoreError::unavailable(NAME, error))?;
         let now = self.clock.now();
-        // Those of a damaged file that cannot be read are passed over.
+        // Rows of a damaged file that cannot be read are passed over.
         let walked = rows.iter().filter_map(|row| walked(row, now)).collect();
         Ok(stuck_among(walked, rows.len() >= WALKED, request))
     }
 
-    /// The rows behind `after`, the first to be forgotten first. Of each record no more than tells
-    /// whether it is the one that is looked for.
+    /// The rows behind `after`, the first to be forgotten first. Of each record only so many bytes
+    /// are read as show whether it is the one that is looked for.
     async fn walk(
         &self,
         request: &StuckRequest,

@@ -1,4 +1,4 @@
-//! What a resolution makes of an entry. Pure, like all of [`entry`](super::entry).
+//! Ending an entry by hand. Pure, like all of [`entry`](super::entry).
 
 use super::entry::{Changed, Decided, Entry, State};
 use crate::{
@@ -30,7 +30,8 @@ pub(super) fn resolve(
 }
 
 impl Entry {
-    /// Until when what a resolution records here is replayed, or what the resolution is answered.
+    /// Time until which the resolution's record is replayed; or the resolution's answer, where it
+    /// records nothing.
     fn resolvable(&self, request: &ResolveRequest, now: Timestamp) -> Result<Timestamp, Resolve> {
         if let Some(lease_left) = self.lease_left(now) {
             return Err(Resolve::Running { lease_left });

@@ -27,7 +27,8 @@ pub(super) fn joined(addresses: &[Address]) -> Vec<u8> {
     addresses.iter().flat_map(|address| *address.as_bytes()).collect()
 }
 
-/// A number as SQLite keeps it: what is out of its range never ends.
+/// A number as SQLite keeps it. A number that is too large becomes the largest: such a time never
+/// ends.
 pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
@@ -35,7 +36,7 @@ pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
 /// Binds the nine columns of one row.
 ///
 /// # Errors
-/// Where a value cannot be encoded.
+/// A value cannot be encoded.
 pub(super) fn bind(
     arguments: &mut SqliteArguments,
     address: Address,
@@ -64,7 +65,7 @@ pub(super) fn bind(
 /// The place in the list of addresses that `row` answers.
 ///
 /// # Errors
-/// Where the row has none.
+/// The row has none.
 pub(super) fn place(row: &SqliteRow, addresses: &[Address]) -> Result<Address, sqlx::Error> {
     let place: i64 = row.try_get(0)?;
     let address = usize::try_from(place).ok().and_then(|place| addresses.get(place));
@@ -76,7 +77,7 @@ pub(super) fn address(row: &SqliteRow) -> Option<Address> {
     bytes(row, 0).map(Address::from_bytes)
 }
 
-/// From when on what `row` holds is forgotten.
+/// Time from which on the entry in `row` is forgotten.
 pub(super) fn forgotten_at(row: &SqliteRow) -> Option<Timestamp> {
     moment(row, 7).ok()
 }
@@ -103,7 +104,7 @@ pub(super) fn entry(row: &SqliteRow) -> Found {
     })
 }
 
-/// What a column holds, if it is of this type. NULL is of none, though the driver would read it as
+/// Value of a column, if it is of this type. NULL is of no type, though the driver would read it as
 /// zero or as no bytes.
 fn value<'r, T>(row: &'r SqliteRow, column: usize) -> Option<T>
 where

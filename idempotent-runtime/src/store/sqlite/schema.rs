@@ -10,13 +10,14 @@ use super::{
 };
 use crate::store::SetupError;
 
-/// In order; the first leads from version 0 to version 1. What is released is never edited.
+/// The migrations in order. The first leads from version 0 to version 1. One that has been released
+/// is never edited.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_entries.sql")];
 
 /// The version that this release works with.
 const WANTED: u32 = 1;
 
-/// How long other processes that migrate the same file are waited for.
+/// Time to wait for other processes that migrate the same file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const NEWER: &str = "a newer release has migrated it, and only that one can use it";
@@ -26,11 +27,11 @@ fn schema(found: u32, hint: &'static str) -> SetupError {
     SetupError::Schema { store: NAME, found, wanted: WANTED, hint }
 }
 
-/// Applies what is missing, in one transaction: of any number of processes at once, one does it and
-/// the others find it done.
+/// Applies the missing migrations, in one transaction. Of any number of processes at once, one does
+/// it and the others find it done.
 ///
 /// # Errors
-/// Where the file cannot be written, or has a newer version.
+/// The file cannot be written, or has a newer version.
 pub(super) async fn migrate(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
     let mut busy = Busy::for_at_most(PATIENCE);
     loop {
@@ -42,7 +43,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, table: &str) -> R
     }
 }
 
-/// Gives the version that was found.
+/// Applies the missing migrations. Gives the version that was found.
 async fn apply(connection: &mut SqliteConnection, table: &str) -> Result<u32, sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let found = version(&mut transaction, table).await?;
@@ -61,10 +62,11 @@ async fn apply(connection: &mut SqliteConnection, table: &str) -> Result<u32, sq
     transaction.commit().await.map(|()| found)
 }
 
-/// Whether the schema is the one that this release works with, and the file can be written.
+/// Checks that the schema is the one that this release works with, and that the file can be
+/// written.
 ///
 /// # Errors
-/// Where it is not.
+/// One of the two is not so.
 pub(super) async fn verify(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
     let mut busy = Busy::for_at_most(PATIENCE);
     loop {
@@ -86,8 +88,8 @@ async fn look(connection: &mut SqliteConnection, table: &str) -> Result<u32, sql
     transaction.rollback().await.map(|()| found)
 }
 
-/// Fails where the file cannot be written: in a file that is read-only, `BEGIN IMMEDIATE` begins to
-/// read.
+/// Fails where the file cannot be written. `BEGIN IMMEDIATE` does not show that: in a file that is
+/// read-only it begins to read.
 async fn write_nothing(connection: &mut SqliteConnection, table: &str) -> Result<(), sqlx::Error> {
     let nothing = format!("UPDATE \"{table}_schema\" SET version = version WHERE false");
     connection.execute(AssertSqlSafe(nothing)).await.map(drop)

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-/// How many calls go together at most.
+/// Greatest number of calls in one batch.
 pub(super) const MOST: usize = 256;
 
-/// How many rows one sweep deletes, and how many records, at most, so that no claim waits long
-/// behind it.
+/// Number of rows that one sweep deletes, and of records, at most. No claim waits long behind it.
 pub(super) const SWEPT: u64 = 500;
 
-/// How many rows a page of what is stuck looks at.
+/// Number of rows that are looked at for a page of stuck entries.
 pub(super) const WALKED: usize = 1_000;
 
 #[derive(Debug)]
@@ -26,9 +25,9 @@ pub(super) struct Sql {
     pub(super) delete: Arc<str>,
     /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
     pub(super) settled: Arc<str>,
-    /// Writes the nine columns of a row, if there is none at the address; else reads the row.
-    /// Nothing else runs on the connection in between, so `changes()` is the insertion's, and no
-    /// row is read that it has just written.
+    /// Writes the nine columns of a row, if there is none at the address; else reads the row. No
+    /// other statement runs on the connection in between. So `changes()` is the insertion's, and a
+    /// row that the insertion has just written is not read.
     pub(super) claim: Arc<str>,
     /// Completes the claim at `?1` with the token `?2`, unless it is forgotten at `?6`, which is
     /// now: replayed until `?3`, forgotten at `?4`, with the record `?5`.
@@ -44,13 +43,13 @@ pub(super) struct Sql {
 
 pub(super) const COMMIT: &str = "COMMIT";
 
-/// Takes apart addresses that are bound as one value, so that one statement serves any number of
-/// them.
+/// Splits a value that holds many addresses, so that one statement serves any number of them.
 const ADDRESSES: &str =
     "WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < ?2)";
 const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
 
-/// A row in the order in which [`rows::entry`](super::rows::entry) reads it, but for its record.
+/// The columns of a row except its record, in the order in which
+/// [`rows::entry`](super::rows::entry) reads them.
 const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at";
 
 impl Sql {
@@ -103,8 +102,8 @@ impl Sql {
         }
     }
 
-    /// Writes up to `rows` rows, at most [`MOST`], and commits. What is not bound is no row, so a
-    /// few texts serve every number of rows.
+    /// Statement that writes up to `rows` rows, at most [`MOST`], and commits. Places that are not
+    /// bound write no row, so a few texts serve every number of rows.
     pub(super) fn put(&self, rows: usize) -> Arc<str> {
         let power = rows.next_power_of_two().ilog2() as usize;
         Arc::clone(&self.put[power])

@@ -9,7 +9,7 @@ use crate::pace::Pace;
 
 /// Sweeps every so often, until the store is gone.
 ///
-/// Any number of processes may do so at once: a sweep is a transaction like any other, and each
+/// Any number of processes may do so at once. A sweep is a transaction like any other, and each
 /// finds what the others have left. The intervals differ from one another by up to a quarter, so
 /// that processes started together do not sweep together.
 pub(super) async fn run(store: Weak<Inner>, every: Duration) {

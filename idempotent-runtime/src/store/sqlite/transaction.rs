@@ -15,9 +15,9 @@ use crate::{
     transaction::{Database, Standing},
 };
 
-/// Whose turn it is to write to the file, among the handlers and the store of this process. Those
-/// who wait are served in the order in which they came, which SQLite by itself would not do: it
-/// would let whoever looks at the right moment write.
+/// Turns to write to the file, among the handlers and the store of this process. Waiting calls are
+/// served in the order in which they came. SQLite by itself would not do that: the connection that
+/// looks at the right moment would write.
 #[derive(Clone, Default)]
 pub(super) struct Turns(Arc<Mutex<()>>);
 
@@ -26,10 +26,10 @@ pub(super) struct Turns(Arc<Mutex<()>>);
 pub struct Turn(#[allow(dead_code, reason = "held, and given back when it is dropped")] OwnedMutexGuard<()>);
 
 impl Turns {
-    /// Waits for a turn, for so long.
+    /// Waits for a turn, for at most `patience`.
     ///
     /// # Errors
-    /// Where it does not come in time.
+    /// The turn does not come in time.
     pub(super) async fn next(&self, patience: Duration) -> Result<Turn, sqlx::Error> {
         let turn = timeout(patience, Arc::clone(&self.0).lock_owned()).await;
         turn.map(Turn).map_err(|_| too_long())
@@ -41,7 +41,7 @@ fn too_long() -> sqlx::Error {
     io::Error::new(io::ErrorKind::TimedOut, why).into()
 }
 
-/// The application's pool, and how a record is written.
+/// The application's pool, and the way to write a record.
 #[derive(Clone)]
 pub struct Transactions {
     pub(super) pool: SqlitePool,
@@ -50,8 +50,8 @@ pub struct Transactions {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// How long a handler waits for its turn: as long as a pool lets it wait for a connection, if not
-/// told otherwise.
+/// Time for which a handler waits for its turn. A pool lets it wait as long for a connection, by
+/// default.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Database for Sqlite {
@@ -68,12 +68,13 @@ impl Database for Sqlite {
         Guard::over(connection).await
     }
 
-    // The turn comes last: who waits for a connection holds nobody up.
+    // The turn comes last. A handler that still waits for a connection holds up nobody.
     async fn turn(access: &Transactions) -> Result<Turn, sqlx::Error> {
         access.turns.next(PATIENCE).await
     }
 
-    // One that reads first and writes later would fail where somebody else has written in between.
+    // A transaction that reads first and writes later would fail where another has written in
+    // between.
     fn statement(_: &Guard) -> SqlStr {
         "BEGIN IMMEDIATE".into_sql_str()
     }

@@ -1,4 +1,4 @@
-//! The one writer: what is queued is read, decided and written in one transaction, and answered
+//! The one writer. It reads, decides and writes all queued calls in one transaction, and answers
 //! once that is on disk.
 
 use std::{
@@ -25,17 +25,19 @@ use crate::{
     store::{StoreError, remote::Bells},
 };
 
-/// How long a transaction waits for those of other connections.
+/// Time for which a transaction waits for those of other connections.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1_800);
 
 // The connection is in its slot, or with the batch that uses it:
 //
-//   in its slot ─ a batch begins ──▶ with the batch ─ committed ─▶ in its slot
-//   none        ─ a batch begins ──▶ opened ──▲       └ a failure, a panic, or the runtime's end ─▶ closed, none
+//   in its slot ─ a batch begins ─────────▶ with the batch
+//   none        ─ a batch begins ─▶ opened ▶ with the batch
+//   with the batch ─ committed ───────────────────────────────▶ in its slot
+//                  ─ a failure, a panic, the runtime's end ───▶ closed; none
 //
-// Closing a connection rolls back what it has not committed, so a failure in the midst of a batch
+// Closing a connection rolls back what it has not committed. So a failure in the midst of a batch
 // leaves nothing behind, and the next batch begins with a new connection. Only the lane of the
-// batches moves it, one batch at a time.
+// batches moves the connection, one batch at a time.
 pub(super) struct Writer {
     pub(super) connector: Connector,
     pub(super) sql: Arc<Sql>,
@@ -68,7 +70,7 @@ impl Writer {
     /// Answers `ops`, in their order.
     ///
     /// # Errors
-    /// Where the transaction failed. What was asked is done as a whole or not at all.
+    /// The transaction failed. The calls are done as a whole or not at all.
     pub(super) async fn send(self: Arc<Self>, ops: Vec<Op>) -> Result<Vec<Answer>, StoreError> {
         Ok(self.with_connection(ops).await?)
     }
@@ -86,7 +88,8 @@ impl Writer {
                 Ok(answers)
             }
             Err(failure) => {
-                // Waited for, so that nothing of it is in the next connection's way.
+                // Waits for the end of the connection, so that nothing of it is in the next
+                // connection's way.
                 let _ = open.connection.close().await;
                 Err(failure)
             }
@@ -115,7 +118,7 @@ impl Writer {
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
 
-    /// Takes the write lock, and only then reads: what is read stays true until the commit.
+    /// Takes the write lock, and only then reads. So what is read stays true until the commit.
     async fn begin(
         &self,
         connection: &mut SqliteConnection,
@@ -230,7 +233,7 @@ impl Writer {
     }
 }
 
-/// What the rows that were read say of `addresses`.
+/// The entries at `addresses`, from the rows that were read.
 fn found(read: &[SqliteRow], addresses: &[Address]) -> Result<Entries, sqlx::Error> {
     let found = read.iter().map(|row| Ok((rows::place(row, addresses)?, rows::entry(row))));
     Ok(Entries::new(found.collect::<Result<Vec<_>, sqlx::Error>>()?))

@@ -9,9 +9,9 @@ CREATE TABLE "{table}" (
     token       BLOB    NOT NULL,   -- 16 bytes: which claim it is, or was completed by
     state       INTEGER NOT NULL,   -- 0 claimed, 1 abandoned, 2 completed, 3 expired and remembered
     attempt     INTEGER NOT NULL,   -- 1, and one more for every takeover
-    until       INTEGER NOT NULL,   -- claimed, abandoned: the lease's end; completed, expired: replayed until then
+    until       INTEGER NOT NULL,   -- 0 and 1: the lease's end; 2 and 3: the replay's end
     retention   INTEGER NOT NULL,   -- claimed: for how long it is remembered after its lease
-    forget_at   INTEGER NOT NULL,   -- from then on the row may be deleted, and the address is vacant
+    forget_at   INTEGER NOT NULL,   -- from then on the address is vacant, and the row may go
     record      BLOB                -- completed: what is replayed
 ) STRICT;
 

@@ -1,4 +1,4 @@
-//! What the example programs share, and the README, whose code is compiled with them.
+//! Code that the example programs share, and the README, whose code is compiled with them.
 
 use std::{env, fmt::Display, net::TcpListener, process, time::Duration};
 
@@ -6,9 +6,10 @@ use std::{env, fmt::Display, net::TcpListener, process, time::Duration};
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// Listens on the loopback interface, on port `PORT` of the environment, 8080 where there is none, any free one where it is 0.
+/// Listens on the loopback interface, on port `PORT` of the environment, 8080 where there is none,
+/// any free one where it is 0.
 ///
-/// Where that is not possible the program ends, and says why.
+/// The program ends where that is not possible, and says why.
 pub fn listen() -> TcpListener {
     listen_on("8080")
 }
@@ -29,9 +30,10 @@ pub fn url(listener: &TcpListener) -> String {
     listener.local_addr().map_or_else(|error| give_up(error), |address| format!("http://{address}"))
 }
 
-/// How long the environment's variable `name` says, in milliseconds; no time where there is none.
+/// Duration that the environment's variable `name` gives, in milliseconds; no time where there is
+/// none.
 ///
-/// Where it is no number the program ends, and says why.
+/// The program ends where the value is no number, and says why.
 pub fn millis(name: &str) -> Duration {
     let millis = env::var(name).unwrap_or("0".to_owned());
     let millis =

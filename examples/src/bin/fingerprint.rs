@@ -1,6 +1,8 @@
-//! What makes two requests the same: this client stamps every attempt with the time it was sent, so bytes cannot be compared.
+//! A fingerprint of one's own, which decides when two requests are the same.
 //!
-//! Where only white space, member order or the spelling of numbers differ, `fingerprint = "canonical"` is enough.
+//! This client stamps every attempt with the time it was sent, so bytes cannot be compared.
+//! `fingerprint = "canonical"` is enough where only white space, member order or the spelling of
+//! numbers differ.
 
 use std::error::Error;
 

@@ -1,7 +1,8 @@
-//! Who is calling: two customers who choose the same key do not meet.
+//! A principal, so that two customers who choose the same key do not meet.
 //!
-//! The principal is part of where a key's entry lives. Without one, the caller's credentials are part of what is compared: nobody
-//! gets another caller's response, but the second customer's key is `key_reused`, and so is a retry with a fresh token.
+//! The principal is part of the address of a key's entry. Without one, the caller's credentials are
+//! part of what is compared: nobody gets another caller's response, but the second customer's key
+//! is `key_reused`, and so is a retry with a fresh token.
 
 use std::error::Error;
 

@@ -1,4 +1,5 @@
-//! What a duplicate gets while the first request still runs: it waits for it, or is told so at once.
+//! A duplicate that comes while the first request still runs: it waits for the answer, or is told
+//! so at once.
 
 use std::{error::Error, time::Duration};
 

@@ -1,11 +1,14 @@
-//! A customer who is charged once, whenever the shop dies: `cargo run -p idempotent-examples --bin charge`.
+//! A customer who is charged once, whenever the shop dies:
+//! `cargo run -p idempotent-examples --bin charge`.
 //!
-//! An order has two effects in two places: a charge at a payment service, and a row in the shop's own database. No transaction spans
-//! both, so the shop can die between them. `shop.rs` is safe all the same: the payment service takes an idempotency key, and the
-//! shop sends one that is the same on every attempt, `context.derive_key("charge")`.
+//! An order has two effects in two places: a charge at a payment service, and a row in the shop's
+//! own database. No transaction spans both, so the shop can die between them. `shop.rs` is safe all
+//! the same: the payment service takes an idempotency key, and the shop sends one that is the same
+//! on every attempt, `context.derive_key("charge")`.
 //!
-//! With no argument the program shows it: it starts both services, kills the shop between the two effects, starts it again and retries.
-//! `charge provider` and `charge shop` are the two services, to try it by hand.
+//! With no argument the program shows it: it starts both services, kills the shop between the two
+//! effects, starts the shop again and retries. `charge provider` and `charge shop` are the two
+//! services, to try it by hand.
 
 mod payments;
 mod provider;

@@ -6,14 +6,14 @@ use actix_web::{Error, error::ErrorBadGateway};
 use awc::Client;
 use serde::{Deserialize, Serialize};
 
-/// What a customer is to be charged, and for what.
+/// Charge to be made: for which order, and how much.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct NewCharge {
     pub(crate) order: String,
     pub(crate) cents: u32,
 }
 
-/// What a customer has been charged.
+/// Charge that has been made.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Charge {
     pub(crate) id: String,
@@ -33,9 +33,11 @@ impl Payments {
         Payments { http: Client::default(), charges: format!("{url}/charges") }
     }
 
-    /// Charges a customer. With a `key` that it knows the service charges nobody: it returns the charge that it has made.
+    /// Charges a customer. With a `key` that the service knows, it charges nobody, and returns the
+    /// charge that it has made.
     ///
-    /// Any failure is a 502, which says nothing of whether the customer has been charged: try again, with the same key.
+    /// Any failure is a 502, which leaves open whether the customer has been charged: try again,
+    /// with the same key.
     pub(crate) async fn charge(&self, key: &str, new: &NewCharge) -> Result<Charge, Error> {
         let request = self.http.post(&self.charges).insert_header(("Idempotency-Key", key));
         let mut response = request.send_json(new).await.map_err(failed)?;

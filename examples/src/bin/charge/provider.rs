@@ -1,4 +1,5 @@
-//! A stand-in for a payment service. It charges once per `Idempotency-Key`, as real ones do, and tells what it has charged.
+//! A stand-in for a payment service. It charges once per `Idempotency-Key`, as real ones do, and
+//! tells what it has charged.
 
 use std::{
     error::Error,

@@ -1,5 +1,8 @@
-//! The shop. `PROVIDER` says where the payment service is (`http://127.0.0.1:8081`), `STORE` where orders and idempotency keys are
-//! (`sqlite:PATH`, by default a file in the temporary directory), `SAVING_TAKES_MS` how long the shop takes between its two effects.
+//! The shop.
+//!
+//! `PROVIDER` is the address of the payment service (`http://127.0.0.1:8081`). `STORE` says where
+//! orders and idempotency keys are (`sqlite:PATH`, by default a file in the temporary directory).
+//! `SAVING_TAKES_MS` is the time that the shop takes between its two effects.
 
 use std::{env, error::Error, process, time::Duration};
 
@@ -32,9 +35,10 @@ struct Order {
 
 /// Charges the customer, then saves the order.
 ///
-/// If the process dies on the way, a retry runs all of this again (`abandoned = "rerun"`), and a 5xx is tried again too
-/// (`replay = "final"`). That is harmless because both effects have a key that is the same on every attempt: the payment service
-/// returns the charge that it has made, and a row that is there already stays the only one.
+/// If the process dies on the way, a retry runs all of this again (`abandoned = "rerun"`), and a
+/// 5xx is tried again too (`replay = "final"`). That is harmless because both effects have a key
+/// that is the same on every attempt: the payment service returns the charge that it has made, and
+/// a row that is there already stays the only one.
 #[post("/orders")]
 #[idempotent(ttl = "24h", scope = "endpoint", abandoned = "rerun", replay = "final")]
 async fn create_order(
@@ -90,7 +94,8 @@ impl Shop {
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS orders \
      (id text PRIMARY KEY, item text NOT NULL, cents integer NOT NULL, charge text NOT NULL)";
 
-/// How long a retry waits after a crash, at most. Short, so that nobody who tries this has to wait.
+/// Longest time that a retry waits after a crash. It is short, so that nobody who tries this has to
+/// wait.
 const LEASE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! Where keys are kept: a store of one's own, in `map_store.rs`, and the test that says that it is one.
+//! A store of one's own for the keys, in `map_store.rs`, and the test that says that it is one.
 
 mod map_store;
 

@@ -1,4 +1,4 @@
-//! A store of one's own: a map behind a mutex. Every verb is one critical section, which makes it atomic.
+//! A store of one's own: a map behind a mutex. Every verb is one critical section, so it is atomic.
 
 use std::{
     collections::{HashMap, hash_map},
@@ -115,8 +115,8 @@ impl<C: Clock> Store for MapStore<C> {
     }
 
     async fn changed(&self, address: Address) {
-        // Listens first and looks then, so that no change falls between the two. Wakes for the changes of
-        // other addresses too: early is allowed, late is not.
+        // Listens first and looks then, so that no change falls between the two. Wakes for the
+        // changes of other addresses too: to wake early is allowed, and to wake late is not.
         let mut changed = pin!(self.changed.notified());
         changed.as_mut().enable();
         if self.entries().get(&address).is_some_and(Entry::is_claimed) {
@@ -168,7 +168,7 @@ impl Entry {
         matches!(self.state, State::Claimed { .. })
     }
 
-    /// Whether it still says something. From its end on the address is vacant.
+    /// True while the entry still says something. From its end on, the address is vacant.
     fn is_kept(&self, now: Timestamp) -> bool {
         now < self.forget_at
     }
@@ -184,7 +184,7 @@ impl Entry {
         }
     }
 
-    /// What to tell a hold that does not stand: its own record again, or the winner's.
+    /// Answer to a hold that does not stand: its own record again, or the winner's.
     fn verdict_on(&self, hold: &Hold, now: Timestamp) -> Completion {
         match &self.state {
             State::Completed { token, .. } if *token == hold.token => Completion::Stored,

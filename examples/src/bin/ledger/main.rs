@@ -1,8 +1,9 @@
 //! Money that moves exactly once: `cargo run -p idempotent-examples --bin ledger`.
 //!
-//! `STORE` says where accounts, transfers and idempotency keys are, all in one database: `sqlite:PATH` (by default a file in the
-//! temporary directory) or `postgres://…`. Kill the process whenever you like, start it again and send the same transfers
-//! again: each happens once, and the sum of all balances never changes.
+//! `STORE` says where accounts, transfers and idempotency keys are, all in one database:
+//! `sqlite:PATH` (by default a file in the temporary directory) or `postgres://…`. Kill the process
+//! whenever you like, start it again and send the same transfers again: each happens once, and the
+//! sum of all balances never changes.
 
 mod transfers;
 
@@ -37,12 +38,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How long a retry waits after a crash, at most. Short, so that nobody who tries this has to wait.
+/// Longest time that a retry waits after a crash. It is short, so that nobody who tries this has to
+/// wait.
 const LEASE: Duration = Duration::from_secs(2);
 
 type Opened = Result<(Server, Idempotency), Box<dyn Error>>;
 
-/// The accounts in a SQLite file. The store is made with the pool that the handlers' transactions come from.
+/// The accounts in a SQLite file. The store is made with the pool that the handlers' transactions
+/// come from.
 async fn open_sqlite(path: &str) -> Opened {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let pool = SqlitePool::connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?;

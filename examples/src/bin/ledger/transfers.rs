@@ -4,20 +4,20 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What a client asks for.
+/// Transfer as a client asks for it.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Transfer {
     from: String,
     to: String,
     cents: i64,
-    /// How long the transfer takes before it is committed.
+    /// Time that the transfer takes before it is committed, in milliseconds.
     #[serde(default, skip_serializing)]
     takes_ms: u64,
 }
 
 impl Transfer {
-    /// What becomes of each account, in the order of their names: two transfers lock their accounts in one order, and do not
-    /// wait for each other for ever.
+    /// Change of each account, in the order of their names. Two transfers lock their accounts in
+    /// one order, and so do not wait for each other for ever.
     fn changes(&self) -> [(&str, i64); 2] {
         let mut changes = [(self.from.as_str(), -self.cents), (self.to.as_str(), self.cents)];
         changes.sort_unstable();
@@ -33,7 +33,8 @@ impl Transfer {
     }
 }
 
-/// What is wrong with a transfer. Whatever it has changed already is taken back, since the status is a 4xx.
+/// Refusal of a transfer, with the reason. Every change that the transfer has made already is taken
+/// back, since the status is a 4xx.
 fn refused(why: &str) -> HttpResponse {
     HttpResponse::UnprocessableEntity().json(json!({ "error": why }))
 }

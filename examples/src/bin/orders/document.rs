@@ -13,7 +13,7 @@ use idempotent_runtime::{
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::OpenApi};
 
-/// Where the document is.
+/// Path of the document.
 const PATH: &str = "/openapi.json";
 
 /// The document with what the attributes and the settings say of idempotency.
@@ -35,7 +35,7 @@ async fn read(document: web::Data<OpenApi>) -> impl Responder {
     web::Json(document)
 }
 
-/// What could not be read, or is not there.
+/// Answer to a request that could not be read, or that asks for an order that is not there.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Unreadable {
     error: &'static str,
@@ -50,13 +50,15 @@ impl Unreadable {
     }
 }
 
-/// Errors of the JSON extractor, as JSON. The handler has not begun, so the key stays free for the corrected request.
+/// Errors of the JSON extractor, as JSON. The handler has not begun, so the key stays free for the
+/// corrected request.
 pub(crate) fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
     let body = Unreadable { error: "not what this endpoint reads", detail: Some(error.to_string()) };
     unreadable(error.status_code(), body)
 }
 
-/// What is not even the number of an order is none.
+/// Errors of the path extractor, as JSON. A text that is not even the number of an order is no
+/// order.
 pub(crate) fn bad_path(_: PathError, _: &HttpRequest) -> actix_web::Error {
     unreadable(StatusCode::NOT_FOUND, Unreadable::no_order())
 }

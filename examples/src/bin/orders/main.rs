@@ -1,8 +1,11 @@
 //! A shop whose endpoints are safe to retry: `cargo run -p idempotent-examples --bin orders`.
 //!
-//! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…` or `postgres://…`.
-//! `ORDER_TAKES_MS` is how long an order takes, in milliseconds (none), and `ADMIN_TOKEN` mounts `/idempotency` for operators who send it.
-//! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in `shop.rs`.
+//! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…`
+//! or `postgres://…`. `ORDER_TAKES_MS` is the time that an order takes, in milliseconds (none).
+//! `ADMIN_TOKEN` mounts `/idempotency` for operators who send it.
+//!
+//! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in
+//! `shop.rs`.
 
 mod document;
 mod operators;
@@ -96,7 +99,8 @@ async fn metrics(prometheus: web::Data<Prometheus>, idempotency: web::Data<Idemp
     prometheus.read(&idempotency)
 }
 
-/// What clients read at `/openapi.json`. What it says of idempotency is taken from the attributes above.
+/// Document that clients read at `/openapi.json`. The part on idempotency is taken from the
+/// attributes above.
 #[derive(OpenApi)]
 #[openapi(paths(create_order, create_transfer, create_subscription, list_orders, find_order, metrics))]
 struct Api;

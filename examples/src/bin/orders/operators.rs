@@ -1,4 +1,5 @@
-//! What the shop's operators see and end at `/idempotency`, if `ADMIN_TOKEN` says who they are.
+//! Access for the shop's operators, who see and end executions at `/idempotency`, if `ADMIN_TOKEN`
+//! says who they are.
 
 use std::env;
 
@@ -10,7 +11,7 @@ use actix_web::{
 use idempotent_examples::give_up;
 use idempotent_runtime::admin::admin_scope;
 
-/// Those who know the token.
+/// Operators: everybody who knows the token.
 #[derive(Clone)]
 pub(crate) struct Operators {
     credentials: String,

@@ -1,4 +1,4 @@
-//! What Prometheus reads at `/metrics`; `examples/grafana-dashboard.json` shows it.
+//! Metrics that Prometheus reads at `/metrics`; `examples/grafana-dashboard.json` shows them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 /// Upper bounds of the histograms' buckets, in seconds.
 const BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0];
 
-/// What this process has measured.
+/// Metrics of this process.
 #[derive(Clone)]
 pub(crate) struct Prometheus {
     recorder: PrometheusHandle,
@@ -22,12 +22,12 @@ impl Prometheus {
         Ok(Prometheus { recorder, metrics: Arc::new(Metrics::new()) })
     }
 
-    /// What is to hear of requests.
+    /// Listener that is to hear of requests.
     pub(crate) fn listener(&self) -> Arc<Metrics> {
         Arc::clone(&self.metrics)
     }
 
-    /// What Prometheus is told.
+    /// Metrics as Prometheus reads them.
     pub(crate) fn read(&self, idempotency: &Idempotency) -> String {
         self.metrics.sample(idempotency);
         self.recorder.run_upkeep();

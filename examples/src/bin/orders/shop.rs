@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use utoipa::ToSchema;
 
-/// What can be ordered, and what a piece costs, in cents.
+/// Goods that can be ordered, and the price of a piece, in cents.
 const PRICES: [(&str, u64); 3] = [("tea", 450), ("coffee", 790), ("mug", 1250)];
 const MOST_PIECES: u64 = 1000;
 
@@ -64,7 +64,7 @@ pub(crate) struct Subscription {
     email: String,
 }
 
-/// What is wrong with a request, field by field.
+/// Faults of a request, field by field.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Invalid {
     error: &'static str,

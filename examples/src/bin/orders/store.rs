@@ -1,10 +1,11 @@
-//! Where the shop keeps its idempotency keys: what `STORE` says.
+//! The store of the shop's idempotency keys, as `STORE` names it.
 
 use std::error::Error;
 
 use idempotent_runtime::{Idempotency, IdempotencyBuilder, PostgresStore, RedisStore, SqliteStore};
 
-/// Settings with the store that `url` names: `memory`, `sqlite:PATH`, `redis://…` or `postgres://…`.
+/// Settings with the store that `url` names: `memory`, `sqlite:PATH`, `redis://…` or
+/// `postgres://…`.
 pub(crate) async fn with_store(url: &str) -> Result<IdempotencyBuilder, Box<dyn Error>> {
     let builder = Idempotency::builder().namespace("orders");
     Ok(match scheme(url) {
@@ -20,7 +21,8 @@ pub(crate) async fn with_store(url: &str) -> Result<IdempotencyBuilder, Box<dyn 
     })
 }
 
-/// What becomes of the keys when the process ends. Says nothing of the rest of `url`, which may hold a password.
+/// Fate of the keys when the process ends. The text says nothing of the rest of `url`, which may
+/// hold a password.
 pub(crate) fn fate_of_keys(url: &str) -> String {
     let place = match scheme(url) {
         "sqlite" => "the file that STORE names",

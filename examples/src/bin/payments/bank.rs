@@ -1,4 +1,4 @@
-//! What is charged, in the memory of the process. Nothing in here knows of idempotency.
+//! Charges, in the memory of the process. Nothing in here knows of idempotency.
 
 use std::{
     collections::BTreeMap,
@@ -84,7 +84,8 @@ impl Bank {
         Bank { takes, charges: Mutex::default() }
     }
 
-    /// Charges a card, each time that it is called. `tok_chargeDeclined` is declined, and to `tok_silent` the bank says nothing.
+    /// Charges a card, each time that it is called. `tok_chargeDeclined` is declined, and
+    /// `tok_silent` gets no answer from the bank.
     pub(crate) async fn charge(&self, account: &'static str, new: NewCharge) -> Result<Charge, ApiError> {
         let NewCharge { amount, currency, source, description, metadata } = new;
         let at = self.begin(|id| Charge {

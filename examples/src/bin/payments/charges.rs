@@ -14,8 +14,8 @@ pub(crate) type Fields = Vec<(String, String)>;
 
 /// Charges a card.
 ///
-/// Whoever sends the same charge while it is under way is told so at once, as Stripe does; without `wait` it would get the answer, up to
-/// ten seconds later, and spare a try.
+/// A client that sends the same charge while it is under way is told so at once, as Stripe does.
+/// Without `wait` it would get the answer, up to ten seconds later, and spare a try.
 #[post("/v1/charges")]
 #[idempotent(ttl = "24h", scope = "endpoint", wait = "0s", fingerprint = "sorted")]
 pub(crate) async fn create_charge(
@@ -48,8 +48,9 @@ pub(crate) async fn retrieve_charge(
     charges.find(|charge| charge.id == *id).map(web::Json).ok_or_else(|| ApiError::no_such_charge(&id))
 }
 
-/// Two requests are the same when their fields are, in whatever order a program that was started anew has put them. Fields of one name
-/// (`items[]`) are a list, and stay in their order. What is no form is compared as it is.
+/// Body in the form in which two requests are compared. They are the same when their fields are, in
+/// whatever order a restarted program has put them. Fields of one name (`items[]`) are a list, and
+/// stay in their order. A body that is no form is compared as it is.
 pub(crate) fn sorted(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
     let fields = str::from_utf8(body).ok().and_then(|text| web::Query::<Fields>::from_query(text).ok());
     let Some(mut fields) = fields else { return body.to_vec() };
@@ -57,7 +58,8 @@ pub(crate) fn sorted(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
     json!(*fields).to_string().into_bytes()
 }
 
-/// The account that a secret key belongs to, which comes as a bearer token or as the user name of basic authentication.
+/// The account that a secret key belongs to. The key comes as a bearer token or as the user name of
+/// basic authentication.
 pub(crate) fn account(request: &HttpRequest) -> Result<&'static str, ApiError> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match authorization {

@@ -1,7 +1,8 @@
-//! Errors as Stripe's SDKs understand them: the handlers' own, and what the attribute refuses.
+//! Errors as Stripe's SDKs understand them: the handlers' own, and the attribute's refusals.
 //!
-//! The SDKs try again after any 409 and any 5xx, whatever its body says, unless `Stripe-Should-Retry` says otherwise. So every error
-//! here says it. What has been stored is not worth another try: the key gets the same answer again.
+//! The SDKs try again after any 409 and any 5xx, whatever its body says, unless
+//! `Stripe-Should-Retry` says otherwise. So every error here says it. An answer that has been
+//! stored is not worth another try: the key gets the same answer again.
 
 use std::fmt;
 
@@ -66,7 +67,8 @@ impl ApiError {
         ApiError::new(StatusCode::PAYMENT_REQUIRED, "card_error", message).with_code("card_declined")
     }
 
-    /// The bank has said nothing, and may have charged the customer: nothing that should be tried again.
+    /// Error for a bank that has said nothing, and may have charged the customer: nobody should try
+    /// again.
     pub(crate) fn bank_is_silent() -> Self {
         let message = "The bank does not answer; whether it has charged is being looked into.";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", message)
@@ -101,7 +103,8 @@ impl ResponseError for ApiError {
     }
 }
 
-/// What the attribute refuses. The SDKs have an `IdempotencyError` of their own, for status 400 and this type only.
+/// Response for a refusal of the attribute. The SDKs have an `IdempotencyError` of their own, for
+/// status 400 and this type only.
 pub(crate) fn refused(refusal: &Refusal<'_>) -> HttpResponse {
     let (status, r#type) = match refusal.code() {
         Code::KeyReused => (StatusCode::BAD_REQUEST, "idempotency_error"),

@@ -1,8 +1,10 @@
-//! A payment service that Stripe's own SDKs can call: `cargo run -p idempotent-examples --bin payments`.
+//! A payment service that Stripe's own SDKs can call:
+//! `cargo run -p idempotent-examples --bin payments`.
 //!
-//! Those SDKs give every POST an `Idempotency-Key`, send it again with that key when a connection breaks or the answer is a 409 or a 5xx,
-//! and want errors in a form of their own. What a service has to do for them is in `errors.rs`, the endpoints in `charges.rs`, and what
-//! is charged, at a bank that takes `BANK_TAKES_MS` milliseconds, in `bank.rs`.
+//! Those SDKs give every POST an `Idempotency-Key`. They send it again with that key when a
+//! connection breaks or the answer is a 409 or a 5xx, and they want errors in a form of their own.
+//! `errors.rs` does what a service has to do for them. The endpoints are in `charges.rs`. The
+//! charges are in `bank.rs`, at a bank that takes `BANK_TAKES_MS` milliseconds.
 
 mod bank;
 mod charges;
@@ -33,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let listener = listen();
     println!("{}", what_to_try(&url(&listener)));
-    // A secret key may be replaced by another one of the same account between two tries, so the account is who is calling.
+    // A secret key may be replaced by another one of the same account between two tries, so the
+    // principal is the account.
     let idempotency = Idempotency::builder()
         .principal(|request| Ok(Principal::new(account(request)?)))
         .problem_format(ProblemFormat::custom(errors::refused))

@@ -1,8 +1,11 @@
-//! A payroll that pays everybody once, whenever it dies, or the ledger does: `cargo run -p idempotent-examples --bin payroll`.
+//! A payroll that pays everybody once, whenever it dies, or the ledger does:
+//! `cargo run -p idempotent-examples --bin payroll`.
 //!
-//! It pays `SALARIES` salaries (30) out of Alice's account at the ledger at `LEDGER` (`http://127.0.0.1:8080`, where the example `ledger`
-//! is), and keeps what it knows in the folder `PAYROLL` (by default one in the temporary directory): what has been paid, and the keys of
-//! what may have been. Kill it (`kill -9`) whenever you like, and start it again: it goes on.
+//! It pays `SALARIES` salaries (30) out of Alice's account at the ledger at `LEDGER`
+//! (`http://127.0.0.1:8080`, where the example `ledger` is). It keeps what it knows in the folder
+//! `PAYROLL` (by default one in the temporary directory): the salaries that have been paid, and the
+//! keys of those that may have been. Kill it (`kill -9`) whenever you like, and start it again: it
+//! goes on.
 
 mod paid;
 
@@ -16,7 +19,7 @@ use tokio::task::JoinSet;
 
 use paid::Paid;
 
-/// How many salaries are on their way at a time.
+/// Number of salaries that are on their way at a time.
 const AT_A_TIME: usize = 8;
 
 struct Payroll {
@@ -40,8 +43,10 @@ impl Payroll {
 
     /// Pays a salary, if that has not been done.
     ///
-    /// The order of the steps is what makes it once: its key is on disk before it is first sent (the middleware sees to that), the answer
-    /// is on disk before the key is forgotten. Whoever dies in between sends it again with the same key, and gets the same answer.
+    /// The order of the steps makes it once. Its key is on disk before the request is first sent
+    /// (the middleware sees to that), and the answer is on disk before the key is forgotten. A
+    /// process that dies in between sends the request again with the same key, and gets the same
+    /// answer.
     async fn pay(&self, number: usize) -> Result<(), BoxError> {
         let name = format!("salary-{number}");
         if !self.paid.has(&name) {
@@ -51,7 +56,7 @@ impl Payroll {
         self.keys.forget(&name).await
     }
 
-    /// What the ledger says of the transfer, if it says that it is done.
+    /// Answer of the ledger to the transfer, if it says that the transfer is done.
     async fn transfer(&self, name: &str, number: usize) -> Result<Value, BoxError> {
         let to = if number.is_multiple_of(2) { "bob" } else { "carol" };
         let transfer = json!({ "from": "alice", "to": to, "cents": number });

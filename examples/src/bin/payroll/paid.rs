@@ -1,4 +1,4 @@
-//! What has been paid: a file with a line for each salary.
+//! Salaries that have been paid: a file with one line per salary.
 
 use std::{
     collections::HashSet,
@@ -17,7 +17,8 @@ pub(crate) struct Paid {
 }
 
 impl Paid {
-    /// Opens the file, and makes it where it does not exist. What was cut off while it was written does not count, and is removed.
+    /// Opens the file, and makes it where it does not exist. A line that was cut off while it was
+    /// written does not count, and is removed.
     pub(crate) fn open(path: &Path) -> io::Result<Paid> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -30,7 +31,7 @@ impl Paid {
         Ok(Paid { names, file: Mutex::new(file) })
     }
 
-    /// Whether `name` had been paid when this was opened.
+    /// True where `name` had been paid when the file was opened.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.contains(name)
     }

@@ -1,4 +1,4 @@
-//! The account of one request, kept while it runs and told when it has ended.
+//! Account of one request, kept while it runs and told when it has ended.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     response::{Code, Reason},
 };
 
-/// What is to be told of a request, if anybody listens, looks at its span or counts. It is told
-/// when it is dropped, with the outcome that was written last.
+/// Facts to be told of a request, if anybody listens, looks at its span or counts. They are told
+/// when the account is dropped, with the outcome that was written last.
 #[derive(Default)]
 pub(crate) struct Account(Option<Box<Facts>>);
 
@@ -37,7 +37,8 @@ struct Facts {
 }
 
 impl Account {
-    /// Begins with the request. Until more is known its client may leave.
+    /// Begins the account with the request. Until more is known, a request that ends is one whose
+    /// client has left.
     pub(crate) fn open(
         audience: Option<&Arc<Audience>>,
         policy: &'static Policy,
@@ -50,17 +51,17 @@ impl Account {
         Account(Some(Box::new(Facts::new(audience.cloned(), span, policy, request))))
     }
 
-    /// Whether anybody looks at the request's span.
+    /// True where anybody looks at the request's span.
     pub(crate) fn has_span(&self) -> bool {
         self.0.as_ref().is_some_and(|facts| !facts.span.is_none())
     }
 
-    /// The span in which everything happens that the request causes.
+    /// Span of all that happens because of the request.
     pub(crate) fn span(&self) -> Span {
         self.0.as_ref().map_or_else(Span::none, |facts| facts.span.clone())
     }
 
-    /// Leaves nothing to be told here.
+    /// Takes the account out, and leaves nothing to be told here.
     pub(crate) fn take(&mut self) -> Account {
         std::mem::take(self)
     }
@@ -80,7 +81,7 @@ impl Account {
         self.note(|facts| (facts.outcome, facts.code) = (code.into(), Some(code)));
     }
 
-    /// The answer was there already, or somebody else gave it.
+    /// Notes the answer that was there already, or that somebody else gave.
     pub(crate) fn answered(&mut self, answer: &Result<HttpResponse, Reason>) {
         match answer {
             Ok(_) => self.note(|facts| facts.outcome = facts.replayed()),
@@ -88,12 +89,13 @@ impl Account {
         }
     }
 
-    /// The request waits for another execution, from now on.
+    /// Notes that the request waits for another execution, from now on.
     pub(crate) fn waits(&mut self) {
         self.note(|facts| facts.waiting = facts.waiting.or_else(|| Some(Instant::now())));
     }
 
-    /// The request has won its claim. If it ends without a word, nobody knows how.
+    /// Notes that the request has won its claim. If nothing more is noted, nobody knows how it
+    /// ended.
     pub(crate) fn begins(&mut self, attempt: u32) {
         self.note(|facts| {
             facts.waits_no_longer();
@@ -102,12 +104,12 @@ impl Account {
         });
     }
 
-    /// A call to the store begins.
+    /// Notes that a call to the store begins.
     pub(crate) fn asks(&mut self) {
         self.note(|facts| facts.asking = Some(Instant::now()));
     }
 
-    /// The store has answered a claim, or failed to.
+    /// Notes that the store has answered a claim, or failed to.
     pub(crate) fn claimed(&mut self) {
         self.note(|facts| {
             let asked_for = facts.asked_for();
@@ -115,7 +117,7 @@ impl Account {
         });
     }
 
-    /// The store has recorded the response, or failed to.
+    /// Notes that the store has recorded the response, or failed to.
     pub(crate) fn completed(&mut self) {
         self.note(|facts| {
             let asked_for = facts.asked_for();
@@ -195,7 +197,7 @@ impl Drop for Facts {
     }
 }
 
-/// Whether the process has an admin scope.
+/// True where the process has an admin scope.
 fn is_counted() -> bool {
     #[cfg(feature = "admin")]
     return super::counts::is_counting();

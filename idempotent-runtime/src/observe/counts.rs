@@ -1,4 +1,4 @@
-//! How many requests of this process ended how, once somebody asks for it.
+//! Numbers of this process's requests by outcome, once somebody asks for them.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use super::{Event, Outcome};
 
 static COUNTS: OnceLock<Counts> = OnceLock::new();
 
-/// The requests that have ended, by handler and route: neither depends on what clients send.
+/// Requests that have ended, by handler and route: neither depends on what clients send.
 #[derive(Default)]
 struct Counts(RwLock<HashMap<&'static str, Vec<Endpoint>>>);
 
@@ -21,21 +21,21 @@ struct Endpoint {
     outcomes: [AtomicU64; Outcome::ALL.len()],
 }
 
-/// How the requests of one endpoint have ended.
+/// Outcomes of one endpoint's requests.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Count {
     pub(crate) handler: &'static str,
     pub(crate) route: Option<Box<str>>,
-    /// Those that have occurred, and how often.
+    /// Outcomes that have occurred, each with its number.
     pub(crate) outcomes: Vec<(&'static str, u64)>,
 }
 
-/// Requests are counted from now on.
+/// Begins to count requests.
 pub(crate) fn begin() {
     COUNTS.get_or_init(Counts::default);
 }
 
-/// Whether requests are counted.
+/// True where requests are counted.
 pub(super) fn is_counting() -> bool {
     COUNTS.get().is_some()
 }
@@ -47,7 +47,7 @@ pub(super) fn count(event: &Event<'_>) {
     }
 }
 
-/// What has been counted so far, in order.
+/// Counts so far, in order.
 pub(crate) fn counted() -> Vec<Count> {
     COUNTS.get().map(Counts::counted).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What is told of a request.
+//! Event that is told of a request.
 
 use std::{fmt, time::Duration};
 
@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use super::Outcome;
 use crate::{request::Address, response::Code};
 
-/// How one request to an annotated handler ended. It holds no key, no principal and no body.
+/// End of one request to an annotated handler. It holds no key, no principal and no body.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
@@ -15,26 +15,27 @@ pub struct Event<'a> {
     pub handler: &'static str,
     /// The request's method.
     pub method: &'a Method,
-    /// The pattern of its route, such as `/orders/{id}`. `None` where no route matched, and the
-    /// handler is the default service.
+    /// Pattern of the request's route, such as `/orders/{id}`. `None` where no route matched, and
+    /// the handler is the default service.
     pub route: Option<&'a str>,
-    /// How it ended.
+    /// Outcome of the request.
     pub outcome: Outcome,
-    /// Why it was refused, if it was.
+    /// Reason of the refusal, if the request was refused.
     pub code: Option<Code>,
-    /// Which attempt at its key it was, counted from 1. `None` where nothing was claimed for it.
+    /// Number of the attempt at its key, counted from 1. `None` where nothing was claimed for the
+    /// request.
     pub attempt: Option<u32>,
-    /// What tells its key from others. `None` where there is no key, or its address was not found
-    /// out.
+    /// Hash that tells its key from others. `None` where there is no key, or its address was not
+    /// found out.
     pub key: Option<KeyHash>,
-    /// How long it took, from when the attribute saw it until now, right before its response is
-    /// sent. It includes the rest.
+    /// Time from when the attribute saw the request until now, right before its response is sent.
+    /// The times below are part of it.
     pub took: Duration,
-    /// How long it waited for another execution with its key.
+    /// Time that the request waited for another execution with its key.
     pub waited: Duration,
-    /// How long the store took to answer its claims. Zero where it was not asked.
+    /// Time that the store took to answer the request's claims. Zero where it was not asked.
     pub claim: Duration,
-    /// How long the store took to record its response. Zero where it was not asked.
+    /// Time that the store took to record the response. Zero where it was not asked.
     pub completion: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Who is told, and what a mistake of theirs may do: nothing.
+//! Listener of an application. A mistake of the listener does no harm to a request.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,18 +15,18 @@ use super::{Event, Outcome, Sample};
 ///
 /// Functions and closures are listeners, and so is an `Arc` of one.
 pub trait Listener: Send + Sync + 'static {
-    /// A request to an annotated handler has ended. Called once for each, but for requests with a
-    /// safe method.
+    /// Called with the end of each request to an annotated handler, exactly once, but for requests
+    /// with a safe method.
     ///
-    /// It is called on the worker that serves the request, before the response is sent: it should
-    /// be quick, must not block, and hands on what takes longer. An execution whose client is gone
-    /// is told when it has ended. Where this panics, the panic is caught and logged, once for each
-    /// outcome, and the request goes on as if nothing had happened.
+    /// It is called on the worker that serves the request, before the response is sent. It should
+    /// be quick, must not block, and hands longer work on. An execution whose client is gone is
+    /// told when it has ended. A panic is caught and logged, once per outcome, and the request goes
+    /// on as if nothing had happened.
     fn heard(&self, event: &Event<'_>);
 
-    /// What goes on at this moment, told every twelfth of a lease from the first execution on, on a
-    /// thread of its own. While this has not returned it is not told again. Default: nothing is
-    /// done. Where this panics, the panic is caught and logged.
+    /// Called with the state of this moment, every twelfth of a lease from the first execution on,
+    /// on a thread of its own. It is not called again before it has returned. Default: nothing is
+    /// done. A panic is caught and logged.
     fn sampled(&self, sample: &Sample) {
         let _ = sample;
     }
@@ -48,10 +48,10 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
     }
 }
 
-/// The application's listener.
+/// Listener of the application.
 pub(crate) struct Audience {
     listener: Box<dyn Listener>,
-    /// For which outcomes it has panicked, a bit each.
+    /// Outcomes for which it has panicked, a bit each.
     panicked: AtomicU32,
 }
 
@@ -71,7 +71,7 @@ impl Audience {
         }
     }
 
-    /// Tells what goes on now.
+    /// Tells the listener the state of this moment.
     pub(crate) fn sampled(&self, sample: &Sample) {
         if catch_unwind(AssertUnwindSafe(|| self.listener.sampled(sample))).is_err() {
             tracing::error!("the listener panicked when it was told what goes on");

@@ -1,9 +1,10 @@
-//! What an application may hear of its requests: one event each, told when the request has ended.
+//! Events that an application may hear of its requests: one each, told when the request has ended.
 //!
 //! The account of a request goes where the request goes: with the future that answers it, and then
-//! with its execution. It is told when it is dropped, so whoever hangs up, panics or dies on the
-//! way, there is one event and not two. Its span says the same, and so do the counts of an admin
-//! scope. Where nobody listens, looks at the span or counts, it is nothing.
+//! with its execution. It is told when it is dropped. So there is one event and not two, even if
+//! the client hangs up, or the request panics or dies on the way. Its span says the same, and so do
+//! the counts of an admin scope. Where nobody listens, looks at the span or counts, the account is
+//! empty.
 
 mod account;
 #[cfg(feature = "admin")]

@@ -1,8 +1,8 @@
-//! How a request ended.
+//! Outcomes of requests.
 
 use crate::response::Code;
 
-/// How a request to an annotated handler ended. Its name never changes its meaning.
+/// Outcome of a request to an annotated handler. Its name never changes its meaning.
 ///
 /// The handler ran to its end under [`Executed`](Self::Executed), [`NotStored`](Self::NotStored),
 /// [`Panicked`](Self::Panicked), [`Fenced`](Self::Fenced) and, unless its client left,
@@ -23,17 +23,17 @@ pub enum Outcome {
     /// `never_began`: an extractor refused the request, so the handler did not run and the key is
     /// free.
     NeverBegan,
-    /// `unprotected`: there was no key, and the endpoint does not require one; or the store failed,
+    /// `unprotected`: there was no key, and the endpoint does not require one. Or the store failed,
     /// and the application runs handlers all the same.
     Unprotected,
-    /// `reconciled`: the application said how an execution ended that had died, with a response.
+    /// `reconciled`: an execution had died, and the application answered with a response for it.
     Reconciled,
     /// `replayed`: the response was stored before.
     Replayed,
     /// `joined`: the request waited for an execution, in this process or another, and got its
     /// response.
     Joined,
-    /// `in_progress`: the execution that it waited for still runs, or too many wait.
+    /// `in_progress`: the execution that the request waited for still runs, or too many wait.
     InProgress,
     /// `key_reused`: the key was used with another request.
     KeyReused,
@@ -43,7 +43,7 @@ pub enum Outcome {
     KeyInvalid,
     /// `key_expired`: the response has expired.
     KeyExpired,
-    /// `abandoned`: the execution died, the earlier one or this one, and its outcome is unknown.
+    /// `abandoned`: an execution died, the earlier one or this one, and its outcome is unknown.
     Abandoned,
     /// `response_not_stored`: the effect had happened before, and its response was not kept.
     ResponseNotStored,
@@ -66,7 +66,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Outcome; 23] = [
         Outcome::Executed,
         Outcome::NotStored,
@@ -123,7 +123,7 @@ impl Outcome {
     }
 }
 
-/// That of a request that is refused.
+/// Outcome of a request that is refused.
 impl From<Code> for Outcome {
     fn from(code: Code) -> Self {
         match code {

@@ -1,44 +1,43 @@
-//! What goes on at a moment, beside the requests that end.
+//! State at a moment, beside the requests that end.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::idempotency::Idempotency;
 
-/// What goes on under one [`Idempotency`] at a moment, and what has happened in its background so
-/// far.
+/// State of one [`Idempotency`] at a moment, and counts of its background work so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// Executions running now, counted from before their claim until their response is recorded or
-    /// their key given back.
+    /// Executions running now. One is counted from before its claim until its response is recorded
+    /// or its key given back.
     pub running: usize,
-    /// Requests of this process, under whichever [`Idempotency`], that wait now: for an execution,
-    /// or for the rest of their bodies.
+    /// Requests of this process, under every [`Idempotency`], that wait now: for an execution, or
+    /// for the rest of their bodies.
     pub waiting: usize,
     /// Leases renewed so far.
     pub renewals: u64,
     /// Renewals that the store has failed so far; each is tried again.
     pub failed_renewals: u64,
-    /// How many responses have been left to be stored in the background so far, because the store
-    /// failed for too long.
+    /// Responses that were left to be stored in the background so far, because the store failed for
+    /// too long.
     pub background_completions: u64,
-    /// What the [`MemoryStore`](crate::MemoryStore) holds, if that is the store.
+    /// Contents of the [`MemoryStore`](crate::MemoryStore), if that is the store.
     pub memory: Option<MemoryUse>,
 }
 
-/// What a [`MemoryStore`](crate::MemoryStore) holds.
+/// Contents of a [`MemoryStore`](crate::MemoryStore).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryUse {
     /// Entries; those that have expired count until their memory is given back.
     pub entries: usize,
-    /// Bytes that they take up, bookkeeping included.
+    /// Bytes that the entries take up, bookkeeping included.
     pub bytes: u64,
-    /// How many live records were evicted so far.
+    /// Number of live records that were evicted so far.
     pub evicted: u64,
 }
 
-/// What has happened in the background of one [`Idempotency`].
+/// Counts of the background work of one [`Idempotency`].
 #[derive(Debug, Default)]
 pub(crate) struct Background {
     renewals: AtomicU64,
@@ -61,8 +60,8 @@ impl Background {
 }
 
 impl Idempotency {
-    /// What goes on now. It costs a few counters and, with a [`MemoryStore`](crate::MemoryStore), a
-    /// look at each of its 64 maps.
+    /// State at this moment. It costs a few counters and, with a
+    /// [`MemoryStore`](crate::MemoryStore), a look at each of its 64 maps.
     pub fn sample(&self) -> Sample {
         self.0.sample()
     }

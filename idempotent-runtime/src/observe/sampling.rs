@@ -1,4 +1,5 @@
-//! Telling what goes on, beside the thread that keeps the leases: no listener may hold that up.
+//! Samples for a listener, told beside the thread that keeps the leases: no listener may hold that
+//! thread up.
 
 use std::sync::Arc;
 
@@ -6,8 +7,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::idempotency::Inner;
 
-/// Tells one application's listener, on a thread that may block. A listener that has not done with
-/// a sample misses the next ones.
+/// Tells samples to one application's listener, on a thread that may block. A listener that is
+/// still busy with a sample misses the next ones.
 #[derive(Default)]
 pub(crate) struct Sampling(Option<JoinHandle<()>>);
 

@@ -1,4 +1,4 @@
-//! The tracing span of one request: what its event says, for whoever reads traces.
+//! Tracing span of one request. It says the same as the request's event, for readers of traces.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use tracing::{
 use super::{Event, KeyHash};
 use crate::policy::Policy;
 
-/// The span of `request`, inside the caller's. None where nobody looks at the level `debug`: then
-/// nothing has been computed.
+/// Span of `request`, inside the caller's. It is empty where nobody looks at the level `debug`, and
+/// then nothing has been computed.
 pub(super) fn open(policy: &Policy, request: &HttpRequest) -> Span {
     // Without a subscriber the macro computes its fields, for the log crate.
     if LevelFilter::current() < LevelFilter::DEBUG {
@@ -37,18 +37,19 @@ pub(super) fn open(policy: &Policy, request: &HttpRequest) -> Span {
     if span.is_disabled() { Span::none() } else { span }
 }
 
-/// What tells its key from others, as soon as it is known: what is logged in the span shows it.
+/// Adds the hash that tells the request's key from others, as soon as it is known: log lines in the
+/// span show it.
 pub(super) fn is_at(span: &Span, key: KeyHash) {
     span.record("key", display(key));
 }
 
-/// Which attempt it is.
+/// Adds the number of the attempt.
 pub(super) fn begins(span: &Span, attempt: u32) {
     span.record("attempt", attempt);
 }
 
-/// Logs how the request has ended, in its span, before that says so too: whoever looks at no span's
-/// end sees it here.
+/// Logs the outcome of the request in its span, before the span itself says so too. A reader who
+/// does not look at the end of spans sees it here.
 pub(super) fn log(span: &Span, event: &Event<'_>) {
     if span.is_none() {
         return;
@@ -67,7 +68,7 @@ pub(super) fn log(span: &Span, event: &Event<'_>) {
     );
 }
 
-/// How the request has ended. What it was not is left empty.
+/// Adds the outcome of the request. Fields that do not apply stay empty.
 pub(super) fn ends(span: &Span, event: &Event<'_>) {
     span.record("outcome", event.outcome.as_str());
     span.record("code", event.code.map(|code| code.as_str()));

@@ -1,7 +1,7 @@
 //! Warnings of keys that an operator may have to look at, one per key and handler.
 //!
-//! A client may retry such a key for as long as it likes, so what has been warned of is remembered:
-//! a bounded number of hashes.
+//! A client may retry such a key for as long as it likes, so the warnings that were given are
+//! remembered, as a bounded number of hashes.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -69,7 +69,7 @@ struct Recent {
 }
 
 impl Recent {
-    /// Whether `hash` is not among them; from now on it is.
+    /// Adds `hash`. True where it was not among them.
     fn insert(&mut self, hash: u64) -> bool {
         if !self.known.insert(hash) {
             return false;

@@ -1,26 +1,27 @@
-//! A caller, as an operator sees one.
+//! Hash that stands for a caller, for operators.
 
 use std::{fmt, str::FromStr, sync::LazyLock};
 
 use super::digits;
 use crate::request::{CallerId, PartsHasher};
 
-/// A caller in what this process tells of its callers: the same for all that one principal, or one
-/// set of credentials, has sent to it.
+/// A caller, as this process shows it to operators: one hash for all that one principal, or one set
+/// of credentials, has sent to it.
 ///
-/// It is shown as 16 hexadecimal digits, and parsed from them. They are part of a SHA-256 under a
-/// secret that this process has drawn and tells nobody: neither a principal nor a credential can be
-/// computed from them, or tried against them, and another process shows others.
+/// The hash is shown as 16 hexadecimal digits, and parsed from them. They are part of a SHA-256
+/// under a secret that this process has drawn and tells nobody. So neither a principal nor a
+/// credential can be computed from them, or tried against them, and another process shows other
+/// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallerHash(u64);
 
-/// The domain of callers' hashes.
+/// Domain of callers' hashes.
 const DOMAIN: u8 = 19;
 
 static SECRET: LazyLock<[u8; 32]> = LazyLock::new(|| {
     let mut secret = [0; 32];
-    // Without random numbers a process has no fencing tokens either, and runs nothing that could be
-    // told of.
+    // Without random numbers a process has no fencing tokens either. It runs nothing then, so there
+    // is nothing to hide.
     let _ = getrandom::fill(&mut secret);
     secret
 });

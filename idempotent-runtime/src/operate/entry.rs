@@ -11,58 +11,57 @@ use crate::{
     store::{Inspection, Record, Standing},
 };
 
-/// What is known of one entry, by the store's clock. Of the request and its response it tells
-/// neither key nor body.
+/// State of one entry, by the store's clock. It holds neither key nor body of the request and its
+/// response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Where it lives: what it can be looked up by again.
+    /// Address of the entry, by which it can be looked up again.
     pub address: Address,
     /// 1, and one more for every time that the request was run again because an execution had died.
-    /// Also of what is completed; the memory store shows 255 for more than that then.
+    /// Completed entries have it too. The memory store shows 255 for all higher numbers then.
     pub attempt: u32,
-    /// What has become of its request.
+    /// State of the entry's request.
     pub state: EntryState,
-    /// Which entry this is, in this state: what it is [forgotten](crate::Idempotency::forget) by.
+    /// Version of the entry in this state, by which it is [forgotten](crate::Idempotency::forget).
     pub version: EntryVersion,
-    /// How long it is until the entry is forgotten and the key is free, if nobody moves it before.
+    /// Time until the entry is forgotten and the key is free, if nobody changes the entry before.
     pub kept_for: Duration,
 }
 
-/// What has become of a request.
+/// State of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryState {
-    /// It runs, as far as anybody knows.
+    /// The request runs, as far as anybody knows.
     Running {
-        /// How long it is until it would be given up, unless its process goes on renewing its
-        /// lease.
+        /// Time until the request would be given up, unless its process goes on renewing its lease.
         lease_left: Duration,
     },
-    /// Its execution died without an outcome: its lease has run out.
+    /// The execution died without an outcome: its lease has run out.
     Abandoned {
-        /// How long ago the lease has run out.
+        /// Time since the lease has run out.
         lapsed: Duration,
     },
-    /// It has run.
+    /// The request has run.
     Completed {
-        /// The response's status. `None`: there is no response to be replayed, or it is a step's
-        /// value.
+        /// Status of the response. `None`: there is no response to be replayed, or the entry is a
+        /// step's value.
         status: Option<StatusCode>,
-        /// How many bytes are recorded.
+        /// Number of bytes that are recorded.
         bytes: usize,
-        /// For how long it will still be replayed.
+        /// Time for which the response will still be replayed.
         left: Duration,
     },
-    /// Nobody knows whether it has had its effect: that was recorded, or what is recorded cannot be
-    /// read.
+    /// The request may have had its effect or not: nobody knows. That was recorded, or the record
+    /// cannot be read.
     Unknown {
-        /// How many bytes are recorded.
+        /// Number of bytes that are recorded.
         bytes: usize,
-        /// For how long whoever asks will still be told so.
+        /// Time for which requests will still be told so.
         left: Duration,
     },
-    /// It has run, its response has expired, and that is remembered.
+    /// The request has run, its response has expired, and that is remembered.
     Expired,
 }
 
@@ -80,7 +79,7 @@ impl Entry {
 }
 
 impl EntryState {
-    /// What it is called.
+    /// Name of the state.
     pub(super) fn name(&self) -> &'static str {
         match self {
             EntryState::Running { .. } => "running",

@@ -1,4 +1,4 @@
-//! How an operator says which entry is meant.
+//! Reference of an operator to an entry.
 
 use crate::{
     idempotency::Settings,
@@ -9,9 +9,9 @@ use crate::{
 /// it.
 #[derive(Clone, Copy, Debug)]
 pub enum EntryRef<'a> {
-    /// By what its address is made of, and the application's namespace.
+    /// By the parts that its address is made of, and the application's namespace.
     Name(&'a EntryName),
-    /// By where it lives in the store, also if another namespace has put it there: an address does
+    /// By its address in the store. It may be an entry of another namespace too: an address does
     /// not say whose it is.
     Address(Address),
 }
@@ -28,12 +28,12 @@ impl From<Address> for EntryRef<'_> {
     }
 }
 
-/// A step is nothing by itself: without it, or with another value, its key's request would go on as
-/// if it had run, or had not.
+/// Refusal of an operator's action on a step. A step is nothing by itself: without the step, or
+/// with another value, its key's request would go on as if the step had run, or had not.
 const A_STEP: &str = "a step of a key lives there, which goes with its key, whose address begins alike";
 
 impl EntryRef<'_> {
-    /// Where a key's entry lives that may be ended or forgotten.
+    /// Address of a key's entry that may be ended or forgotten.
     ///
     /// # Errors
     /// Those of [`address`](Self::address), and the address of a step.
@@ -42,10 +42,10 @@ impl EntryRef<'_> {
         if address.is_of_a_step() { Err(A_STEP) } else { Ok(address) }
     }
 
-    /// Where the entry lives.
+    /// Address of the entry.
     ///
     /// # Errors
-    /// Where its key is not one; the text says what is wrong and what is allowed.
+    /// A key that is not valid; the text says what is wrong and what is allowed.
     pub(crate) fn address(self, settings: &Settings) -> Result<Address, &'static str> {
         match self {
             EntryRef::Name(name) => name.address(&settings.namespace, settings.key_format),

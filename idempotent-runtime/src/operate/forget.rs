@@ -9,7 +9,7 @@ use crate::{
     store::{CallError, Forget, StoreError},
 };
 
-/// What has come of [`Idempotency::forget`].
+/// Result of [`Idempotency::forget`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Forgotten {
@@ -19,30 +19,29 @@ pub enum Forgotten {
     NotFound,
     /// The request runs, as far as anybody knows. Nothing was done.
     Running {
-        /// How long it is until it would be given up, unless its process goes on renewing its
-        /// lease.
+        /// Time until the request would be given up, unless its process goes on renewing its lease.
         lease_left: Duration,
     },
-    /// Something has become of the entry since it was looked at. Nothing was done.
+    /// The entry has changed since it was looked at. Nothing was done.
     Changed(
-        /// What there is now.
+        /// The entry as it is now.
         Entry,
     ),
 }
 
-/// How often an entry may become another one between a look and the forgetting.
+/// Greatest number of times that an entry may have changed between a look and the forgetting.
 const TRIES: usize = 8;
 
 impl Idempotency {
     /// Makes a key free again by hand, whatever is recorded: the next request with it runs as a
-    /// first attempt, whatever its body is.
+    /// first attempt, with any body.
     ///
-    /// What was completed, is remembered as expired, has an unknown outcome or was found dead is
-    /// forgotten, if it is what was seen: the `version` is the [`Entry`]'s that
-    /// [`inspect`](Self::inspect) or [`stuck`](Self::stuck) has shown. What has come since stays,
-    /// such as a response that was recorded after all. A request that runs is not forgotten: its
-    /// effect would have a second one beside it. To say what became of a request, rather than to
-    /// have it run again, there is [`resolve`](Self::resolve).
+    /// An entry that was completed, is remembered as expired, has an unknown outcome or was found
+    /// dead is forgotten, if it is still as it was seen: the `version` is the [`Entry`]'s that
+    /// [`inspect`](Self::inspect) or [`stuck`](Self::stuck) has shown. If something has come since,
+    /// such as a response that was recorded after all, it stays. A request that runs is not
+    /// forgotten, since its effect could happen twice then. To say what became of a request,
+    /// instead of having it run again, use [`resolve`](Self::resolve).
     ///
     /// ```
     /// use actix_web::http::Method;
@@ -65,27 +64,27 @@ impl Idempotency {
     ///
     /// # What to know
     ///
-    /// - It is one atomic step of the store. Of two operators who have seen the same one comes
-    ///   first, and the other finds nothing, or is told what has come since; so it may be repeated
-    ///   where its answer was lost.
+    /// - It is one atomic step of the store. Of two operators who have seen the same entry one
+    ///   comes first. The other finds nothing, or is told what has come since. So it may be
+    ///   repeated where its answer was lost.
     /// - An execution that only seemed to have died loses its claim by this, and records nothing.
-    ///   What it does otherwise, it does.
+    ///   Its other effects still happen.
     /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) are
     ///   forgotten with their key: they run again too. A step that runs at this moment stays, and
     ///   the next request waits for it.
     /// - The `local_cache` of this process forgets the response too. *Those of other processes do
-    ///   not*: what they hold they replay until its time ends, they are restarted, or the key is
+    ///   not.* They replay the response until its time ends, they are restarted, or the key is
     ///   [inspected](Self::inspect) or forgotten there: a process that finds that the store has
     ///   another outcome, or none, drops its own.
     /// - Derived keys ([`derive_key`](crate::IdempotencyContext::derive_key)) are made of the key,
-    ///   and stay: another service that has seen one replays what it did then, also if that was
-    ///   taken back. Where that matters let the client draw a new key instead.
+    ///   and stay the same: another service that has seen one replays what it did then, even if
+    ///   that was taken back. Where that matters let the client draw a new key instead.
     /// - It may be called while the process drains, and on any process that has the store and the
     ///   namespace, with or without a server.
     ///
     /// # Errors
-    /// A key that is not one, and what the store says: one of the application's own may not have
-    /// [`Store::forget`](crate::Store::forget).
+    /// A key that is not valid, and an error of the store: a store of the application's own may not
+    /// have [`Store::forget`](crate::Store::forget).
     pub async fn forget<'a>(
         &self,
         entry: impl Into<EntryRef<'a>>,
@@ -97,7 +96,8 @@ impl Idempotency {
         Ok(forgotten)
     }
 
-    /// Forgets the entry that was seen there, as it was, and nothing that has come since.
+    /// Forgets the entry at `address` if it is still as it was seen, and nothing that has come
+    /// since.
     async fn free(&self, address: Address, seen: EntryVersion) -> Result<Forgotten, StoreError> {
         let store = self.0.store.patiently();
         for _ in 0..TRIES {

@@ -1,4 +1,4 @@
-//! What an operator may look at, and make free again.
+//! Entries that an operator may look at, and make free again.
 
 mod caller_hash;
 mod digits;
@@ -23,18 +23,18 @@ use crate::{
     store::{CallError, Inspection, NoCursor, StoreError},
 };
 
-/// Why an entry could not be looked at, or forgotten.
+/// Reason that an entry could not be looked at, or forgotten.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
-    /// The key is not one. Nothing was done.
+    /// The key is not valid. Nothing was done.
     #[error("there cannot be such a key: {0}")]
     Key(&'static str),
-    /// The cursor is none that the store has given. Nothing was done.
+    /// The cursor was not given by this store. Nothing was done.
     #[error("this is no cursor of the store's")]
     Cursor,
-    /// The store failed, or cannot be looked into. Unless it is [`StoreError::Undone`] it may have
-    /// been done, and asking again tells.
+    /// The store failed, or cannot be looked into. Unless the error is [`StoreError::Undone`], the
+    /// operation may have been done, and asking again tells.
     #[error("the entry could not be looked at, or not be forgotten")]
     Store(#[source] StoreError),
 }
@@ -49,13 +49,13 @@ impl From<StoreError> for EntryError {
 }
 
 impl Idempotency {
-    /// Looks at the entry of a key: what has become of its request, and until when that is known.
-    /// `None`: nobody has used the key, or it is free again.
+    /// Looks at the entry of a key: the state of its request, and until when that is known. `None`:
+    /// nobody has used the key, or it is free again.
     ///
-    /// For people, not for decisions: what it says may be over when it is read. Nothing is changed
-    /// by it, no claim waits for it, and neither the request nor the response is told. The store is
-    /// asked, never a `local_cache`; what this process's holds is dropped if the store says
-    /// otherwise.
+    /// It is for people, not for decisions: the state may have changed when it is read. Nothing is
+    /// changed by the look, no claim waits for it, and neither the request nor the response is
+    /// shown. The store is asked, never a `local_cache`. If the store says otherwise than this
+    /// process's cache, the cache drops what it holds.
     ///
     /// ```
     /// use actix_web::http::Method;
@@ -73,8 +73,8 @@ impl Idempotency {
     /// ```
     ///
     /// # Errors
-    /// A key that is not one, and what the store says: one of the application's own may not have
-    /// [`Store::inspect`](crate::Store::inspect).
+    /// A key that is not valid, and an error of the store: a store of the application's own may not
+    /// have [`Store::inspect`](crate::Store::inspect).
     pub async fn inspect<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Result<Option<Entry>, EntryError> {
         let address = entry.into().address(&self.0.settings).map_err(EntryError::Key)?;
         Ok(self.look(address).await?.map(|found| Entry::of(&found)))

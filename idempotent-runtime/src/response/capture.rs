@@ -26,7 +26,8 @@ type BodyError = Box<dyn std::error::Error>;
 pub(crate) enum Captured {
     /// With all of its body, or with none where it has none.
     Whole(HttpResponse<()>, Option<Bytes>),
-    /// With a body that was not read to its end: what was read stands before what is still to come.
+    /// With a body that was not read to its end: the part that was read comes before the part that
+    /// is still to come.
     Passing(HttpResponse),
 }
 
@@ -39,7 +40,7 @@ impl Captured {
         }
     }
 
-    /// The mark of an answer of the library's own, if it is one.
+    /// Mark of the library's own answer, if it is one.
     pub(crate) fn own_answer(&self) -> Option<OwnAnswer> {
         match self {
             Captured::Whole(head, _) => OwnAnswer::of(head),
@@ -57,9 +58,11 @@ impl Captured {
     }
 }
 
-/// Reads the body of `response`, as far as `limit` and its kind allow. One that is there already
-/// takes no room in whoever waits. Where the status has no content the body is dropped unread, for
-/// the client as for the record: on the wire it would be taken for another response.
+/// Reads the body of `response`, as far as `limit` and its kind allow. A body that is there already
+/// takes no room in the future that waits.
+///
+/// Where the status has no content the body is dropped unread, for the client as for the record: on
+/// the wire it would be taken for another response.
 pub(crate) fn capture(
     response: HttpResponse,
     limit: usize,
@@ -80,7 +83,7 @@ pub(crate) fn capture(
     ready(captured).left_future()
 }
 
-/// An event stream has no end to wait for, and neither has an upgraded connection.
+/// True for an event stream and for an upgraded connection: neither has an end to wait for.
 fn passes_through(response: &HttpResponse) -> bool {
     if !may_have_content(response.status()) {
         return response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -111,7 +114,7 @@ async fn buffer(head: HttpResponse<()>, mut body: BoxBody, limit: usize) -> Capt
 
 /// A body of which a part has been read already.
 ///
-/// actix forgets what it has not sent yet when a body fails, so an error waits until the rest has
+/// When a body fails, actix forgets what it has not sent yet, so an error waits until the rest has
 /// been sent.
 struct Resumed {
     size: BodySize,
@@ -121,7 +124,7 @@ struct Resumed {
 
 enum Rest {
     Body(BoxBody),
-    /// It fails once what stands before has been sent.
+    /// The body fails once the part that was read has been sent.
     Failing(Option<BodyError>),
     Failed(Option<BodyError>),
 }

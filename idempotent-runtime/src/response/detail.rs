@@ -1,21 +1,21 @@
-//! The sentences of refusals: what happened and what to do next, with the header, the limit and the
-//! setting in force.
+//! Sentences of refusals. They say what happened and what to do next, with the header, the limit
+//! and the setting in force.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{Code, Reason};
 
-/// The settings that refusals name.
+/// Settings that refusals name.
 #[derive(Clone, Debug)]
 pub(crate) struct InForce {
-    /// The header that carries the key, as the application spells it.
+    /// Header that carries the key, as the application spells it.
     pub(crate) header: Cow<'static, str>,
     pub(crate) max_request_body: usize,
     pub(crate) body_timeout: Duration,
 }
 
 impl InForce {
-    /// What is told of `reason`.
+    /// Sentence for `reason`.
     pub(super) fn detail(&self, reason: Reason) -> Cow<'static, str> {
         match (reason.code, reason.detail) {
             (Code::KeyInvalid, Some(mistake)) => {
@@ -26,7 +26,7 @@ impl InForce {
         }
     }
 
-    /// What is told of a code where nothing more precise is known.
+    /// Sentence for a code where nothing more precise is known.
     fn usual(&self, code: Code) -> Cow<'static, str> {
         let InForce { header, max_request_body, body_timeout } = self;
         let fixed = match code {

@@ -1,4 +1,4 @@
-//! What a client gets: the recorded response, or a refusal that says what to do next.
+//! Response that a client gets: the recorded one, or a refusal that says what to do next.
 
 pub(crate) mod capture;
 pub(crate) mod content;

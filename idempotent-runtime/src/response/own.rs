@@ -3,13 +3,13 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 /// Mark of a response that the library has made, and that a handler passes on: by `?`, or as the
-/// answer of an error type that holds the library's own. It is no word of the application's, so it
-/// is not stored. A handler that answers with a response of its own has none.
+/// answer of an error type that holds the library's own. The application has not said it, so it is
+/// not stored. A handler that answers with a response of its own has no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnAnswer {
-    /// Something could not be done, or is used wrongly: the next attempt may run.
+    /// Something could not be done, or is used wrongly. The next attempt may run.
     Failed,
-    /// The claim is lost: somebody else has the next word.
+    /// The claim is lost: another execution decides what the key's answer is.
     Lost,
 }
 

@@ -1,8 +1,8 @@
-//! The stored record, version 1: a version byte, a CRC-32 of the rest (little-endian), and the
-//! outcome in postcard's format.
+//! Stored record, version 1: a version byte, a CRC-32 of the rest (little-endian), and the outcome
+//! in postcard's format.
 //!
-//! What cannot be read, because it is damaged or of a version to come, is no record: its outcome is
-//! unknown.
+//! Bytes that cannot be read, because they are damaged or of a later version, are no record: their
+//! outcome is unknown.
 
 use std::borrow::Cow;
 
@@ -44,8 +44,8 @@ struct Stored<'a> {
     body: Option<Raw<'a>>,
 }
 
-/// Bytes that are written at once. serde writes a slice of them one by one; what is written is the
-/// same.
+/// Bytes that are written at once. serde would write a slice of them one by one. The written form
+/// is the same.
 #[derive(Deserialize)]
 struct Raw<'a>(&'a [u8]);
 
@@ -55,14 +55,14 @@ impl Serialize for Raw<'_> {
     }
 }
 
-/// What a record says.
+/// Content of a record.
 #[derive(Debug)]
 pub(crate) enum Recorded {
     /// The response to replay.
     Response(Replay),
-    /// The effect happened; its response is not kept.
+    /// The effect happened, and its response is not kept.
     NotStored,
-    /// Whether the effect happened is not known, and never will be.
+    /// The effect may have happened or not: that is not known, and never will be.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Replay(HttpResponse);
 #[error("the stored record cannot be read")]
 pub(crate) struct Unreadable;
 
-/// The record of this response, without what its status does not allow to be sent.
+/// Record of this response, without the parts that its status does not allow to be sent.
 pub(crate) fn of_response(
     status: StatusCode,
     headers: &HeaderMap,
@@ -95,22 +95,23 @@ pub(crate) fn of_response(
     }))
 }
 
-/// The record of a step that has run, with its value.
+/// Record of a step that has run, with its value.
 pub(crate) fn of_value(value: &[u8]) -> Record {
     write(&Outcome::Value(Raw(value)))
 }
 
-/// The record of an effect of which nothing else is kept: no response, no value.
+/// Record of an effect of which nothing else is kept: no response, no value.
 pub(crate) fn of_nothing() -> Record {
     write(&Outcome::NotStored)
 }
 
-/// The record of an execution of which nobody will ever know whether it had its effect.
+/// Record of an execution that may have had its effect or not: nobody will ever know.
 pub(crate) fn of_refusal() -> Record {
     write(&Outcome::Unknown)
 }
 
-/// What cannot be written is a record that cannot be read, so that the request is never run again.
+/// Writes a record. An outcome that cannot be written becomes a record that cannot be read, so that
+/// the request is never run again.
 fn write(outcome: &Outcome<'_>) -> Record {
     Record::from_bytes(encode(outcome).unwrap_or_default())
 }
@@ -135,7 +136,7 @@ pub(crate) fn read(record: &Record) -> Result<Recorded, Unreadable> {
     }
 }
 
-/// Reads the record of a step. `None`: it has run, and its value is not kept.
+/// Reads the record of a step. `None`: the step has run, and its value is not kept.
 pub(crate) fn read_value(record: &Record) -> Result<Option<&[u8]>, Unreadable> {
     match outcome(record)? {
         Outcome::NotStored => Ok(None),
@@ -144,7 +145,7 @@ pub(crate) fn read_value(record: &Record) -> Result<Option<&[u8]>, Unreadable> {
     }
 }
 
-/// Whether what the record says is known, so that nobody may ever put another one in its place.
+/// True where the content of the record is known, so that nobody may ever replace the record.
 pub(crate) fn is_final(record: &Record) -> bool {
     match outcome(record) {
         Ok(Outcome::Response(stored)) => stored.replay(record.as_bytes()).is_ok(),
@@ -153,7 +154,7 @@ pub(crate) fn is_final(record: &Record) -> bool {
     }
 }
 
-/// The status of the response that is recorded, if it is one.
+/// Status of the recorded response, if the record holds one.
 pub(crate) fn status(record: &Record) -> Option<StatusCode> {
     match outcome(record) {
         Ok(Outcome::Response(stored)) => StatusCode::from_u16(stored.status).ok(),
@@ -191,7 +192,7 @@ impl Stored<'_> {
     }
 }
 
-/// Says that a response is the recorded one.
+/// Marks a response as the recorded one.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl Replay {
@@ -203,7 +204,8 @@ impl Replay {
     }
 }
 
-/// What belongs to one connection, one moment or one caller is not part of the record.
+/// True for a header that is part of the record. Headers that belong to one connection, one moment
+/// or one caller are not.
 fn is_stored(name: &HeaderName, set_cookie: bool) -> bool {
     const NEVER: [HeaderName; 8] =
         [CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE];
@@ -215,7 +217,7 @@ fn is_stored(name: &HeaderName, set_cookie: bool) -> bool {
         || (name == SET_COOKIE && !set_cookie))
 }
 
-/// The headers that `Connection` declares to be hop-by-hop (RFC 9110, section 7.6.1).
+/// Headers that `Connection` declares to be hop-by-hop (RFC 9110, section 7.6.1).
 fn connection_headers(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     let lines = headers.get_all(CONNECTION).filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase().into()).collect()

@@ -1,4 +1,4 @@
-//! The answers that are not the handler's: what happened, and what to do next.
+//! Answers that are not the handler's: what happened, and what to do next.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::detail::InForce;
 use crate::request::Key;
 
-/// Why a request was refused, as a name that never changes its meaning.
+/// Reason of a refusal, as a name that never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
@@ -32,7 +32,7 @@ pub enum Code {
     /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be
     /// read.
     OutcomeUnknown,
-    /// `response_not_stored`: the effect happened, its response was not kept.
+    /// `response_not_stored`: the effect happened, and its response was not kept.
     ResponseNotStored,
     /// `key_expired`: the response has expired.
     KeyExpired,
@@ -49,8 +49,8 @@ pub enum Code {
     BodyTimeout,
 }
 
-/// What never changes about a code: its name, status, title, the page that tells of it, and when to
-/// retry (seconds).
+/// Facts that never change about a code: its name, status, title, the page that tells of it, and
+/// when to retry (seconds).
 struct Facts(&'static str, StatusCode, &'static str, &'static str, Retry);
 
 enum Retry {
@@ -74,7 +74,7 @@ const UNIQUENESS: &str = draft!("2.2");
 const EXPIRY: &str = draft!("2.3");
 const ENFORCEMENT: &str = draft!("2.6");
 const ERRORS: &str = draft!("2.7");
-/// The draft says nothing of long bodies. This is what HTTP says of 413.
+/// Page for long bodies, of which the draft says nothing: what HTTP says of 413.
 const CONTENT_TOO_LARGE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14";
 
 impl Code {
@@ -130,18 +130,18 @@ impl Code {
         }
     }
 
-    /// The name, as in the refusal's `code`.
+    /// Name of the code, as in the refusal's `code`.
     pub fn as_str(self) -> &'static str {
         self.facts().0
     }
 
-    /// What happened, in few words that are the same every time.
+    /// Short description of what happened, the same every time.
     pub(crate) fn title(self) -> &'static str {
         self.facts().2
     }
 }
 
-/// A refusal's code, and more than the code where there is more to say.
+/// Code of a refusal, and more than the code where there is more to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reason {
     pub(crate) code: Code,
@@ -151,18 +151,18 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    /// The reason `code`, without more to say.
+    /// Reason `code`, without more to say.
     pub(crate) const fn new(code: Code) -> Self {
         Reason { code, detail: None, retry_after: None }
     }
 
-    /// Says what is known of the time to wait. A part of a second is a second.
+    /// Adds the time to wait, where it is known. A part of a second counts as a second.
     pub(crate) fn retry_after(self, wait: Option<Duration>) -> Self {
         let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         Reason { retry_after: wait.map(seconds), ..self }
     }
 
-    /// Says what else may be the reason where callers are told apart by their credentials.
+    /// Adds a second possible reason, for callers who are told apart by their credentials.
     pub(crate) fn by_credentials(self) -> Self {
         match self.code {
             Code::KeyReused => Reason {
@@ -182,7 +182,7 @@ impl From<Code> for Reason {
     }
 }
 
-/// One refusal, as it is about to be sent. What [`ProblemFormat::custom`] gets.
+/// One refusal that is about to be sent. [`ProblemFormat::custom`] gets it.
 #[derive(Debug)]
 pub struct Refusal<'a> {
     pub(crate) reason: Reason,
@@ -203,32 +203,33 @@ impl<'a> Refusal<'a> {
         Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
     }
 
-    /// Why the request was refused.
+    /// Reason of the refusal.
     pub fn code(&self) -> Code {
         self.reason.code
     }
 
-    /// The status it is refused with.
+    /// Status of the response that refuses.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// What happened, in few words that are the same every time.
+    /// Short description of what happened, the same every time.
     pub fn title(&self) -> &'static str {
         self.code().title()
     }
 
-    /// What happened and what to do next, with the header, the limit and the setting in force.
+    /// Sentence on what happened and what to do next, with the header, the limit and the setting in
+    /// force.
     pub fn detail(&self) -> Cow<'static, str> {
         self.detail.clone()
     }
 
-    /// Whether the same request with the same key may succeed later.
+    /// True where the same request with the same key may succeed later.
     pub fn retryable(&self) -> bool {
         !matches!(self.code().facts().4, Retry::Never)
     }
 
-    /// Seconds to wait before that, where the response says so.
+    /// Seconds to wait before a retry, where the response says so.
     pub fn retry_after(&self) -> Option<u32> {
         match self.code().facts().4 {
             Retry::After(seconds) => Some(self.reason.retry_after.unwrap_or(seconds)),
@@ -236,12 +237,12 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    /// The key, where one was read.
+    /// Key of the request, where one was read.
     pub fn idempotency_key(&self) -> Option<&str> {
         self.key.map(Key::as_str)
     }
 
-    /// The URL that documents the code.
+    /// URL that documents the code.
     pub fn problem_type(&self) -> String {
         let Facts(code, _, _, page, _) = self.code().facts();
         match self.type_base {
@@ -250,13 +251,13 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    /// This refusal's own URI.
+    /// URI of this refusal alone.
     pub fn instance(&self) -> String {
         format!("urn:uuid:{}", self.instance)
     }
 }
 
-/// How refusals look.
+/// Form of refusals.
 #[derive(Clone, Default)]
 pub struct ProblemFormat(pub(crate) Format);
 
@@ -275,10 +276,10 @@ impl ProblemFormat {
     /// `{"error": "Idempotency-Key required"}`: the title alone, as `application/json`.
     pub const Simple: ProblemFormat = ProblemFormat(Format::Simple);
 
-    /// The response that `format` makes of a refusal. A `Retry-After` it does not set is added
-    /// where the refusal has one, and so is the header of
-    /// [`should_retry_header`](crate::IdempotencyBuilder::should_retry_header) where that is
-    /// wanted.
+    /// Format of the application's own: `format` makes a response of a refusal. `Retry-After` is
+    /// added where the refusal has one and the response does not. The header of
+    /// [`should_retry_header`](crate::IdempotencyBuilder::should_retry_header) is added in the same
+    /// way where that is wanted.
     pub fn custom(format: impl Fn(&Refusal<'_>) -> HttpResponse + Send + Sync + 'static) -> Self {
         ProblemFormat(Format::Custom(std::sync::Arc::new(format)))
     }
@@ -294,27 +295,29 @@ impl fmt::Debug for ProblemFormat {
     }
 }
 
-/// SDKs that Stainless generates try again after each 408, 409, 429 and 5xx that does not say this.
+/// Header that tells SDKs that Stainless generates not to try again. Without it they try again
+/// after each 408, 409, 429 and 5xx.
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-/// What the application says of refusals.
+/// Settings of the application for refusals.
 #[derive(Clone, Debug)]
 pub(crate) struct RefusalSettings {
     pub(crate) format: ProblemFormat,
     pub(crate) type_base: Option<String>,
     pub(crate) reused_status: StatusCode,
-    /// Whether a refusal that no retry mends says so in a header.
+    /// True where a refusal that no retry can change says so in a header.
     pub(crate) should_retry_header: bool,
     pub(crate) in_force: InForce,
 }
 
 impl RefusalSettings {
-    /// The response that refuses a request for `reason`.
+    /// Makes the response that refuses a request for `reason`.
     pub(crate) fn respond(&self, reason: Reason, key: Option<&Key>) -> HttpResponse {
         self.answer(&Refusal::new(reason, self, key))
     }
 
-    /// Such a response for documents: nobody is refused with it, and it is the same every time.
+    /// Makes such a response for documents: nobody is refused with it, and it is the same every
+    /// time.
     #[cfg(feature = "openapi")]
     pub(crate) fn sample(&self, code: Code, key: Option<&Key>) -> HttpResponse {
         let instance = Uuid::from_u128(0x8d3f_7a52_6c1e_4b09_9f44_1c0a_5be2_d716);
@@ -338,8 +341,8 @@ impl RefusalSettings {
         if self.should_retry_header && !refusal.retryable() {
             add(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        // What remains of a body that is not read to its end must not be taken for the next
-        // request; and a server that shuts down is to be left for another one.
+        // The rest of a body that is not read to its end must not be taken for the next request.
+        // And a client of a server that shuts down is to go to another server.
         if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout | Code::ShuttingDown) {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }

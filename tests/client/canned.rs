@@ -28,7 +28,8 @@ impl Seen {
     }
 }
 
-/// Answers one request a connection, the next of its answers each time, and closes it; an empty answer is none.
+/// Answers one request per connection, with the next of its answers each time, and closes the
+/// connection. An empty answer is none.
 pub(crate) struct Canned {
     port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -61,7 +62,7 @@ impl Canned {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How long after the one before each request came.
+    /// Time from each request to the next one.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         self.seen().windows(2).map(|pair| pair[1].at - pair[0].at).collect()
     }

@@ -15,7 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-/// What becomes of a connection's request.
+/// Fate of a connection's request.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     /// Nothing.
@@ -65,7 +65,7 @@ impl Network {
         self.behind.store(port, SeqCst);
     }
 
-    /// How many requests have met each of the faults.
+    /// Number of requests that have met each of the faults.
     pub(crate) fn met(&self) -> Vec<usize> {
         self.met.iter().map(|met| met.load(SeqCst)).collect()
     }
@@ -86,7 +86,8 @@ fn draw(one_in: usize, met: &[AtomicUsize; FAULTS.len()]) -> Fault {
     FAULTS[number]
 }
 
-/// Requests and answers of the test are written whole and short, so each is one message; a connection ends with its first fault.
+/// Carries one connection. Requests and answers of the test are written whole and short, so each is
+/// one message. A connection ends with its first fault.
 async fn carry(
     mut client: TcpStream,
     behind: Arc<AtomicU16>,

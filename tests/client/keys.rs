@@ -1,4 +1,4 @@
-//! Which requests get a key, and which one.
+//! Requests that get a key, and the key that each gets.
 
 use std::collections::HashSet;
 

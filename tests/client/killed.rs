@@ -56,8 +56,9 @@ async fn transfer_until(
     }
 }
 
-/// A server that is killed in the midst of a transaction has left nothing of it, so each call ends with its answer and one effect. Where
-/// an effect is no row of the store's database, the client is told `outcome_unknown` instead, which it does not send again.
+/// A server that is killed in the midst of a transaction has left nothing of it, so each call ends
+/// with its answer and one effect. Where an effect is no row of the store's database, the client is
+/// told `outcome_unknown` instead, and does not send again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_to_a_process_that_is_killed_again_and_again_have_one_effect_each() {
     let mut ledger = Ledger::behind(10).await;
@@ -81,7 +82,7 @@ async fn calls_to_a_process_that_is_killed_again_and_again_have_one_effect_each(
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// What the example `payroll` is started with, again and again.
+/// Ledger and folder with which the example `payroll` is started, again and again.
 struct Payroll {
     ledger: Ledger,
     folder: Scratch,
@@ -101,12 +102,13 @@ impl Payroll {
         command.env("SALARIES", SALARIES.to_string()).stdout(Stdio::null()).spawn().unwrap()
     }
 
-    /// How many salaries it has written down as paid.
+    /// Number of salaries that the payroll has written down as paid.
     fn paid(&self) -> usize {
         fs::read_to_string(self.folder.file("paid")).map_or(0, |paid| paid.lines().count())
     }
 
-    /// Waits until a process that is running has paid some more salaries, or has ended, and kills it.
+    /// Waits until a process that is running has paid some more salaries, or has ended, and kills
+    /// it.
     async fn kill_on_the_way(&self, running: &mut Child) -> Killed {
         let (end, enough) = (Instant::now() + PATIENCE, self.paid() + fastrand::usize(1..20));
         while self.paid() < enough {
@@ -122,7 +124,8 @@ impl Payroll {
         Killed::Yes
     }
 
-    /// Kills it again and again, and its ledger now and then, until it has paid everybody; gives how often each was paid.
+    /// Kills the payroll again and again, and its ledger now and then, until it has paid everybody.
+    /// Gives how often each was paid.
     async fn until_everybody_is_paid(&mut self, between: impl Fn(&Scratch)) -> Vec<i64> {
         let mut kills = 0;
         loop {

@@ -1,4 +1,5 @@
-//! The example `ledger` as a process behind a bad network: killed, started again on its file, and its transfers counted in that.
+//! The example `ledger` as a process behind a bad network: it is killed and started again on its
+//! file, and its transfers are counted in that file.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -42,7 +43,7 @@ impl Ledger {
         self.program = Some(program);
     }
 
-    /// What is in its file.
+    /// Transfers in the ledger's file.
     pub(crate) async fn transfers(&self) -> Transfers {
         let count = "SELECT payer, payee, cents, count(*) FROM ledger_transfers GROUP BY payer, payee, cents";
         let options = SqliteConnectOptions::new().filename(self.scratch.file("ledger.db"));

@@ -1,4 +1,5 @@
-//! The client crate, against servers that answer as they like, and networks that lose what they carry.
+//! The client crate, against servers that answer as they like, and networks that lose what they
+//! carry.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Where a request is led by the server.
+//! Requests that the server leads elsewhere.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use idempotent_client::Key;
@@ -6,7 +6,7 @@ use idempotent_tests::TestServer;
 
 use crate::canned::{brisk, client};
 
-/// What it was asked, and with which key.
+/// Answers with the request's method, key and body.
 async fn echo(request: HttpRequest, body: String) -> String {
     let key = request.headers().get("idempotency-key").map_or("none", |key| key.to_str().unwrap());
     format!("{} {key} {body}", request.method())

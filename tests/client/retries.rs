@@ -1,4 +1,4 @@
-//! What is sent again, when, and how often.
+//! Requests that are sent again: which, when, and how often.
 
 use std::time::{Duration, SystemTime};
 

@@ -20,7 +20,8 @@ use idempotent_tests::{
 
 use crate::rekeying::rekeying;
 
-/// A shop stands still for so long between the charge and the order that whoever kills it meanwhile kills it there.
+/// Time in which a shop stands still between the charge and the order. It is so long that a kill in
+/// the meantime hits the shop there.
 const FOR_EVER: &str = "3600000";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,7 +31,7 @@ fn service(name: &str, settings: &[(&str, &str)]) -> Program {
     Program::launch(command)
 }
 
-/// What a shop is started with, again and again: its file, and where it charges.
+/// File of a shop and address of its provider, with which it is started again and again.
 struct Shop {
     provider: String,
     folder: Scratch,
@@ -48,7 +49,8 @@ impl Shop {
         service("shop", &settings)
     }
 
-    /// Orders for `cents`, and kills the shop when the customer has been charged and the order is not saved; gives what a retry is told.
+    /// Orders for `cents`, and kills the shop when the customer has been charged and the order is
+    /// not saved. Gives what a retry is told.
     fn killed_between(&self, provider: &Program, cents: usize) -> Reply {
         let shop = self.start(FOR_EVER);
         let address = shop.address();
@@ -64,7 +66,7 @@ impl Shop {
         reply
     }
 
-    /// What a client was told once is what it is told again, and its order is there once.
+    /// Asserts that a client is told again what it was told once, and that its order is there once.
     fn remembers(&self, replies: &[(usize, Reply)]) {
         let shop = self.start("0");
         for (cents, reply) in replies {
@@ -82,7 +84,8 @@ fn order(cents: usize) -> Vec<u8> {
     post("/orders", &["Content-Type: application/json", &key], body.as_bytes())
 }
 
-/// What the shop at `address` says of an order, which is sent again while it says so. Nothing where the shop dies meanwhile.
+/// Answer of the shop at `address` to an order. The order is sent again while the shop says so.
+/// `None` where the shop dies meanwhile.
 fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
     loop {
         let mut shop = Connection::try_open(address)?;
@@ -95,7 +98,7 @@ fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
     }
 }
 
-/// How many entries of a list have this price.
+/// Number of entries of a list that have this price.
 fn count(program: &Program, path: &str, cents: usize) -> usize {
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
     let list = program.connect().exchange(request.as_bytes()).json();

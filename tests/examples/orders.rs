@@ -90,7 +90,7 @@ fn prometheus_reads_how_orders_ended() {
     assert!(metrics.text().contains(r#"idempotent_store_seconds_bucket{verb="claim",le="+Inf"} "#));
 }
 
-/// What is said to the shop's operators, to whoever has this token.
+/// Replies to an operator who sends this token.
 fn as_operator(shop: &Program, token: &str) -> [Reply; 2] {
     let authorization = format!("Authorization: Bearer {token}");
     let counters = format!("GET /idempotency/counters HTTP/1.1\r\nHost: test\r\n{authorization}\r\n\r\n");
@@ -218,7 +218,7 @@ fn keys_in_postgres_outlive_the_process() {
     assert!(order_again_after_a_crash(&space.database()).is_replay());
 }
 
-/// What the shop says when it cannot start.
+/// Text that the shop prints when it cannot start.
 fn refusal(name: &str, value: &str) -> String {
     let mut shop =
         command("orders").env("PORT", "0").env(name, value).stderr(Stdio::piped()).spawn().unwrap();

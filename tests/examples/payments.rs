@@ -17,7 +17,7 @@ fn charges(payments: &Program) -> Vec<serde_json::Value> {
     list["data"].as_array().unwrap().clone()
 }
 
-/// What the SDKs read of an error: status, type, code, and whether to try again.
+/// Parts of an error that the SDKs read: status, type, code, and whether to try again.
 fn told(reply: &Reply) -> (u16, String, String, Option<&str>) {
     let error = &reply.json()["error"];
     assert!(error["message"].is_string(), "{reply:?}");

@@ -1,4 +1,4 @@
-//! What stands between a caller and a service, and gives every call an idempotency key of its own.
+//! Gateways between a caller and a service that give every call an idempotency key of their own.
 
 use std::{
     io::{Read, Write},

@@ -35,7 +35,7 @@ impl Node {
         Node { redis, idempotency, gate, server }
     }
 
-    /// How many commands the server has been sent, those that it has refused too.
+    /// Number of commands that the server has been sent, with those that it has refused.
     async fn commands(&self) -> u64 {
         let stats: String = self.redis.ask("INFO commandstats").await;
         let numbers = stats.lines().flat_map(|line| line.split([':', ',']));

@@ -1,4 +1,4 @@
-//! What a handler is told of its execution.
+//! Facts that a handler is told of its execution.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn dies_once(context: IdempotencyContext, first: web::Data<First>) -> impl
     told(&context)
 }
 
-/// Where the derived key of a first attempt is told.
+/// Channel on which the derived key of a first attempt is told.
 struct First(mpsc::UnboundedSender<String>);
 
 fn server(idempotency: &Idempotency, first: mpsc::UnboundedSender<String>) -> TestServer {

@@ -1,5 +1,5 @@
-//! How many may wait in one process, whichever handle they wait at, and how many of them for one caller: for another execution, or for
-//! the rest of their bodies.
+//! Limits on the requests that may wait in one process, whichever handle they wait at, and on those
+//! of one caller. They wait for another execution, or for the rest of their bodies.
 
 use std::{ops::Range, process::Command};
 
@@ -156,7 +156,8 @@ impl Caller<'_> {
         first
     }
 
-    /// Sends one more than may wait, spread over the keys: when that one has been refused, the others wait.
+    /// Sends one more request than may wait, spread over the keys: when that one has been refused,
+    /// the others wait.
     async fn fills(self, keys: Range<usize>) -> Vec<LocalBoxFuture<'static, Option<Reply>>> {
         let mut sent = Vec::new();
         while sent.len() <= A_CALLER {

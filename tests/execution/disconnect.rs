@@ -51,7 +51,8 @@ fn in_memory() -> Idempotency {
     fresh().build().unwrap()
 }
 
-/// A handle whose claims and completions are waited for, so that a client may hang up in the midst of one.
+/// A handle whose claims and completions take time, so that a client may hang up in the midst of
+/// one.
 async fn on_disk(scratch: &Scratch) -> Idempotency {
     let file = scratch.file("keys.db");
     let store = SqliteStore::open(&format!("sqlite:{}", file.display())).await.unwrap();

@@ -183,7 +183,8 @@ impl Process {
         Process { child, lines, address }
     }
 
-    /// A process that has got SIGTERM while its slow handler runs, and the connection that waits for that.
+    /// A process that has got SIGTERM while its slow handler runs, and the connection that waits
+    /// for that handler.
     async fn draining(slow_path: &str) -> (Process, Http1) {
         let mut process = Process::start().await;
         let mut slow = Http1::open(process.address).await;
@@ -200,7 +201,7 @@ impl Process {
         within(Http1::once(self.address, &keyed(path, key, ""))).await
     }
 
-    /// What it has logged when it has ended.
+    /// Log of the process when it has ended.
     async fn logged(self) -> String {
         let output = within(self.child.wait_with_output()).await.unwrap();
         String::from_utf8(output.stderr).unwrap()

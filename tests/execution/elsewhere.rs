@@ -9,7 +9,8 @@ use idempotent_tests::{
 
 use crate::gate::{Gate, keyed, within};
 
-/// As many as one caller may let wait in a process. The one that leads the flight waits too, for the other node.
+/// Number of requests that one caller may let wait in a process. The one that leads the flight
+/// waits too, for the other node.
 const WAITERS: usize = 1024;
 
 /// Two nodes on one store, which is counted.

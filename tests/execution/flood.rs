@@ -80,7 +80,8 @@ impl Flood {
     }
 }
 
-/// All of a response but when it was sent and whether it is a replay; values of one name in their order.
+/// Parts of a response that a replay has to repeat: all but when it was sent and whether it is a
+/// replay. Values of one name stay in their order.
 fn what_counts(reply: &Reply) -> (u16, Vec<(&str, &str)>, &[u8]) {
     let mut headers: Vec<_> = reply
         .headers

@@ -1,4 +1,5 @@
-//! Executions whose entry the store has lost, or given to somebody else, when they complete: those who wait for them.
+//! Executions whose entry the store has lost, or given to somebody else, when they complete, and
+//! the requests that wait for them.
 
 use std::time::Duration;
 

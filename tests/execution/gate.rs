@@ -59,12 +59,13 @@ impl Gate {
         within(self.0.ended.acquire()).await.unwrap().forget();
     }
 
-    /// How many handlers have begun.
+    /// Number of handlers that have begun.
     pub(crate) fn effects(&self) -> usize {
         self.0.effects.load(SeqCst)
     }
 
-    /// What a handler does: has its effect, and waits. Gives the number of the effect, counted from 1.
+    /// Work of a handler: has its effect, and waits. Gives the number of the effect, counted from
+    /// 1.
     pub(crate) async fn pass(&self) -> usize {
         struct Ended<'a>(&'a Gate);
         impl Drop for Ended<'_> {
@@ -113,7 +114,8 @@ pub(crate) fn keyed(path: &str, key: &str, body: &str) -> Vec<u8> {
     post(path, &[&format!("Idempotency-Key: {key}")], body.as_bytes())
 }
 
-/// The same of a caller who has credentials, and so waiters' places apart from those of other tests.
+/// The same for a caller who has credentials, and so has waiters' places apart from those of other
+/// tests.
 pub(crate) fn keyed_by(caller: &str, path: &str, key: &str, body: &str) -> Vec<u8> {
     let headers = [format!("Authorization: {caller}"), format!("Idempotency-Key: {key}")];
     post(path, &headers.each_ref().map(String::as_str), body.as_bytes())

@@ -1,4 +1,4 @@
-//! What is logged of a lease that could not be renewed.
+//! Log of a lease that could not be renewed.
 
 use std::{process::Command, sync::Arc, time::Duration};
 
@@ -14,7 +14,8 @@ use crate::gate::{Gate, keyed, within};
 const ALONE: &str = "IDEMPOTENT_TEST_ALONE";
 const LEASE: Duration = Duration::from_millis(300);
 
-/// What is logged in a process of its own while `scenario` is played: leases are kept from a thread that the whole process shares.
+/// Log of `scenario`, which is played in a process of its own: leases are kept from a thread that
+/// the whole process shares.
 fn logged(test: &str, scenario: impl Future<Output = ()>) -> Option<String> {
     if std::env::var_os(ALONE).is_none() {
         let own = std::env::current_exe().unwrap();

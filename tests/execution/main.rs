@@ -1,4 +1,4 @@
-//! How requests are executed: once, whoever hangs up, waits, dies or fails meanwhile.
+//! Execution of requests: once, whoever hangs up, waits, dies or fails meanwhile.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! What middleware puts around a request is around its handler, before and after its awaits.
+//! Context that middleware puts around a request: it is around the handler too, before and after
+//! its awaits.
 
 use std::sync::Arc;
 

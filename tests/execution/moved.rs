@@ -33,7 +33,7 @@ async fn of_tenant(gate: web::Data<Gate>) -> impl Responder {
     HttpResponse::Created().body(format!("{before} {}", tenant()))
 }
 
-/// How the middleware leaves the request that it has passed on.
+/// Way in which the middleware leaves the request that it has passed on.
 #[derive(Clone, Copy)]
 enum Leaving {
     /// It does not.

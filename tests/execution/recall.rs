@@ -1,4 +1,4 @@
-//! What the process's memory holds is replayed before anything is asked of the store.
+//! Replays from the process's memory, before anything is asked of the store.
 
 use std::time::Duration;
 

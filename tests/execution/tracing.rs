@@ -1,4 +1,5 @@
-//! What a handler logs belongs to its request's span, whatever became of the connection.
+//! Events that a handler logs: they belong to its request's span, whatever became of the
+//! connection.
 
 use std::{
     collections::HashMap,
@@ -24,7 +25,7 @@ use crate::gate::{Gate, keyed, within};
 
 const TARGET: &str = "idempotent_tests::handler";
 
-/// Which request's span each event of the handlers stood in, by message.
+/// Request whose span each event of the handlers stood in, by message.
 #[derive(Clone, Debug, Default)]
 struct Seen(Arc<Mutex<HashMap<String, Option<String>>>>);
 
@@ -85,7 +86,8 @@ async fn logs(name: web::Path<String>, gate: web::Data<Gate>) -> impl Responder 
     HttpResponse::Created().finish()
 }
 
-/// A server whose requests have a span each, named by their path; says when a request's future is gone.
+/// A server whose requests have a span each, named by their path. It tells when a request's future
+/// is gone.
 fn server(gate: &Gate) -> (TestServer, Arc<Semaphore>) {
     let (gate, gone) = (gate.clone(), Arc::new(Semaphore::new(0)));
     let (idempotency, is_gone) = (fresh().build().unwrap(), Arc::clone(&gone));

@@ -333,8 +333,8 @@ async fn a_store_that_wakes_for_nothing_is_not_asked_in_a_tight_loop() {
     assert!((3..=16).contains(&claims), "{claims} claims in one second of waiting");
 }
 
-/// A request whose claim is sent, and whose answer nobody hears for now: something blocks its worker. Duplicates come to another worker of the
-/// process.
+/// A request whose claim is sent, and whose answer nobody hears for now, since something blocks its
+/// worker. Duplicates come to another worker of the process.
 async fn behind_a_claim(path: &str) -> (Reply, Duration) {
     let (store, gate) = (Scripted::new(MemoryStore::new()), Gate::open());
     let idempotency = Idempotency::builder().store(store.clone()).build().unwrap();

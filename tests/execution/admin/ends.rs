@@ -1,4 +1,4 @@
-//! What operators end.
+//! Executions that operators end.
 
 use idempotent_tests::{fresh, post};
 use serde_json::{Value, json};

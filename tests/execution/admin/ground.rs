@@ -1,4 +1,5 @@
-//! A shop with an admin scope, and what its operator sends. Whatever is secret says so, and no answer may.
+//! A shop with an admin scope, and the requests that its operator sends. Every secret contains the
+//! word `secret`, and no answer may contain that word.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::gate::{Gate, keyed, within};
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// Where the shop's keys are, and how time passes there.
+/// Store of the shop's keys, and the clock by which time passes there.
 pub(super) struct Ground {
     pub(super) clock: ManualClock,
     store: MemoryStore,
@@ -78,25 +79,25 @@ pub(super) async fn begin(server: &TestServer, gate: &Gate, key: &str) -> Http1 
     connection
 }
 
-/// How an operator names the entry of such an order.
+/// Name of the entry of such an order, as an operator sends it.
 pub(super) fn named(key: &str) -> Value {
     json!({ "entry": { "method": "POST", "route": "/orders", "key": key } })
 }
 
-/// What an operator sends to forget an entry as it is now.
+/// Body that an operator sends to forget an entry as it is now.
 pub(super) async fn as_seen(server: &TestServer, named: &Value) -> Value {
     let seen = tell(server, "/inspect", named).await.json();
     json!({ "entry": named["entry"], "version": seen["version"] })
 }
 
-/// What an operator reads.
+/// Reply to an operator who reads at `path`.
 pub(super) async fn read(server: &TestServer, path: &str) -> Reply {
     let request =
         format!("GET /idempotency{path} HTTP/1.1\r\nHost: test\r\nX-Operator: me\r\n\r\n").into_bytes();
     told(send(server, &request).await)
 }
 
-/// What an operator is told of what is sent.
+/// Reply to an operator who sends `body` to `path`.
 pub(super) async fn tell(server: &TestServer, path: &str, body: &Value) -> Reply {
     tell_bytes(server, path, body.to_string().as_bytes()).await
 }
@@ -110,7 +111,7 @@ pub(super) fn from_operator(path: &str, body: &[u8]) -> Vec<u8> {
     post(&format!("/idempotency{path}"), &headers, body)
 }
 
-/// What holds of whatever an operator is told.
+/// Checks what holds of every reply to an operator.
 #[track_caller]
 pub(super) fn told(reply: Reply) -> Reply {
     assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply:?}");

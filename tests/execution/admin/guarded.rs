@@ -1,4 +1,4 @@
-//! Whom the scope lets in.
+//! Guards, and whom they let into the scope.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -34,7 +34,7 @@ async fn to_whoever_is_no_operator_there_is_no_scope() {
     assert!(order(&server, "secret-1").await.is_replay());
 }
 
-/// What an operator is told where this is the guard, and what is logged.
+/// Replies to an operator where this is the guard, and the log.
 async fn guarded_by<G: Guard + 'static>(
     guard: impl Fn() -> G + Clone + Send + 'static,
 ) -> (Vec<Reply>, String) {
@@ -106,7 +106,8 @@ async fn it_tells_of_what_holds_where_it_is_mounted() {
     assert_eq!(read(&server, "/counters").await.json()["memory"]["entries"], 0);
 }
 
-/// An address does not say whose it is, and a store keeps nothing else: operators are those of the store.
+/// An address does not say whose it is, and a store keeps nothing else: operators are those of the
+/// store.
 #[tokio::test]
 async fn what_shares_a_store_is_listed_and_ended_by_its_address_and_not_by_its_name() {
     let ground = Ground::new();

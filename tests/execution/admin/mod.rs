@@ -1,4 +1,4 @@
-//! What operators see and do over HTTP.
+//! Views and actions of operators over HTTP.
 
 mod ends;
 mod flood;

@@ -1,4 +1,4 @@
-//! What operators see.
+//! Views of operators.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::gate::{Gate, keyed, within};
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// What the handlers of one process go through.
+/// Gates and faults that the handlers of one process go through.
 #[derive(Clone)]
 pub(super) struct Bench {
     pub(super) before: Gate,
@@ -55,7 +55,7 @@ impl Bench {
         self.failures.store(times, SeqCst);
     }
 
-    /// Whether this thing fails.
+    /// True where this thing fails. Each call uses up one failure.
     fn is_failure(&self) -> bool {
         self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
     }
@@ -132,7 +132,7 @@ pub(super) fn charge_of(key: &str) -> Vec<u8> {
     keyed("/charge", key, "")
 }
 
-/// What a step may fail with.
+/// Error of a step.
 #[derive(Debug)]
 pub(super) struct Declined;
 

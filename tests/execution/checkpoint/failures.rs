@@ -34,7 +34,8 @@ async fn a_step_that_panics_is_run_again() {
     assert_eq!(ask(&server, &request).await.text(), "charge 2");
 }
 
-/// Sends a request whose handler comes to its step when something goes wrong, and gives it up when `until` has come.
+/// Sends a request whose handler comes to its step when something goes wrong, and gives the request
+/// up when `until` has come.
 async fn given_up(
     bench: &Bench,
     wrong: impl FnOnce(&Scripted),
@@ -52,7 +53,7 @@ async fn given_up(
     (server, store)
 }
 
-/// What the next attempt answers.
+/// Answer of the next attempt.
 async fn next_attempt(bench: &Bench, server: &TestServer) -> String {
     bench.before.let_one_through();
     bench.step.let_one_through();

@@ -93,7 +93,8 @@ async fn the_lease_of_a_step_is_kept_for_as_long_as_it_runs() {
     let request = keyed("/left_behind", "k", "");
     first.fails(1);
     assert_eq!(ask(&server, &request).await.status, 500);
-    // Nothing else runs: these are renewals of the step, each a third of its lease after the one before.
+    // Nothing else runs: these are renewals of the step, each a third of its lease after the one
+    // before.
     let renewed = store.calls(Verb::Renew);
     store.called(Verb::Renew, renewed + 6).await;
     let mut retry = begun(&another, &request).await;

@@ -1,4 +1,4 @@
-//! What a checkpoint does not take, and what it says then.
+//! Inputs that a checkpoint does not take, and its errors for them.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::bench::ask;
 use crate::gate::keyed;
 
-/// How often a step has run.
+/// Number of runs of a step.
 type Runs = web::Data<Mutex<usize>>;
 
 type Done = Result<HttpResponse, actix_web::Error>;

@@ -21,7 +21,7 @@ use idempotent_tests::{
 use super::bench::{Declined, ask};
 use crate::gate::keyed;
 
-/// How often each of the two steps has run, and what goes wrong at the first.
+/// Number of runs of each of the two steps, and the fault of the first.
 #[derive(Default)]
 struct Steps {
     charges: AtomicUsize,

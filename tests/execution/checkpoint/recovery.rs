@@ -1,4 +1,4 @@
-//! What later attempts find.
+//! Steps that later attempts find.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an event says beside the outcome.
+//! Fields of an event beside the outcome.
 
 use std::{sync::Arc, time::Duration};
 

@@ -51,7 +51,7 @@ impl From<&Event<'_>> for Heard {
     }
 }
 
-/// What has been heard, in order.
+/// Events that have been heard, in order.
 pub(super) struct Ears {
     speak: UnboundedSender<Heard>,
     heard: UnboundedReceiver<Heard>,

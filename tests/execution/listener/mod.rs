@@ -1,4 +1,4 @@
-//! What a listener hears: of every request once, how it ended.
+//! Events of a listener: it hears of every request once, and how that ended.
 
 mod durations;
 mod ground;

@@ -44,7 +44,7 @@ impl Recorder {
         named.map(|(key, number)| (key.clone(), number.0.load(SeqCst))).collect()
     }
 
-    /// How many requests ended how, by route.
+    /// Number of requests that ended in each way, by route.
     pub(super) fn requests(&self) -> Counts {
         let mut counts = Counts::new();
         for (key, times) in self.each("idempotent_requests_total") {
@@ -56,7 +56,7 @@ impl Recorder {
         counts
     }
 
-    /// How many requests have waited.
+    /// Number of requests that have waited.
     pub(super) fn waits(&self) -> u64 {
         self.each("idempotent_wait_seconds").iter().map(|(_, times)| times).sum()
     }

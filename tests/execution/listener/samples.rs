@@ -1,4 +1,4 @@
-//! What goes on at a moment.
+//! Samples of what goes on at a moment.
 
 use std::{
     sync::{Arc, Mutex, mpsc},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::gate::{Gate, keyed, within};
 
-/// What the metrics of `idempotency` are now, of which some have these values.
+/// Asserts that some of the metrics of `idempotency` have these values now.
 #[track_caller]
 fn measures(idempotency: &Idempotency, expected: &[(&str, u64)]) {
     let recorder = Recorder::default();

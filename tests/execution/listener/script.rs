@@ -1,4 +1,5 @@
-//! A script that knows how each of its requests ends, and what a listener hears, the metrics count and the spans say of it.
+//! A script that knows how each of its requests ends, and what the listener, the metrics and the
+//! spans tell of it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -25,16 +26,16 @@ use crate::{
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many requests ended how, by route.
+/// Number of requests that ended in each way, by route.
 pub(super) type Counts = BTreeMap<(String, &'static str), usize>;
 
 /// The status, whether it is a replay, and the code.
 type Answer<'a> = (u16, bool, &'a str);
 
-/// What a store says of a claim.
+/// Answer of a store to a claim.
 type Says = fn() -> Result<Claim, StoreError>;
 
-/// What the script has done so far, and who listens to it.
+/// State of the script: what it has done so far, and who listens to it.
 struct Script {
     ears: Ears,
     spans: Collector,
@@ -98,7 +99,7 @@ fn counted(events: &[Heard]) -> Counts {
     counts
 }
 
-/// What the span of this event's request has to say.
+/// Fields that the span of this event's request has to have.
 fn span(event: Heard) -> Fields {
     let seconds = |duration: Duration| format!("{:?}", duration.as_secs_f64());
     let asked = |duration: Duration| (!duration.is_zero()).then(|| seconds(duration));

@@ -1,4 +1,4 @@
-//! What an application may answer, and what becomes of it.
+//! Answers that an application may give, and their effects.
 
 use actix_web::HttpResponse;
 use idempotent_runtime::Resolution;

@@ -1,4 +1,4 @@
-//! What an application is asked, and when.
+//! Calls to the application: for which executions it is asked, and when.
 
 use std::{sync::Arc, time::Duration};
 

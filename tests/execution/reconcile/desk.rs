@@ -19,10 +19,10 @@ use crate::gate::{Gate, keyed, within};
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// What an application says of an abandoned execution.
+/// Resolution that an application gives for an abandoned execution.
 pub(super) type Say = fn(&AbandonedExecution) -> Resolution;
 
-/// Where abandoned executions are decided upon: how often, and when.
+/// Place where abandoned executions are decided upon. It counts the decisions, and holds them up.
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) gate: Gate,
@@ -39,7 +39,7 @@ impl Desk {
         Desk { gate: Gate::shut(), say }
     }
 
-    /// How often it has been asked.
+    /// Number of times that the application has been asked.
     pub(super) fn asked(&self) -> usize {
         self.gate.effects()
     }
@@ -123,7 +123,7 @@ impl Process {
         connection
     }
 
-    /// What a handler of this process derives from `key`.
+    /// Key that a handler of this process derives from `key`.
     pub(super) async fn derives(&self, key: &str) -> String {
         self.derived.store(1, SeqCst);
         self.ask(&keyed("/rerun", key, "")).await.text().to_owned()

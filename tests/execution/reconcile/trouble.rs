@@ -75,7 +75,8 @@ fn says(text: &'static str) -> Resolution {
     Resolution::Complete(HttpResponse::Ok().body(text))
 }
 
-/// What a process answers whose application is asked for so long that another process takes the claim over, and completes it.
+/// Answer of a process whose application takes so long to decide that another process takes the
+/// claim over, and completes it.
 async fn late(desk: Desk) -> (u16, bool, String) {
     let cluster = Cluster::new();
     cluster.dies_running(&order("k")).await;

@@ -196,7 +196,8 @@ async fn a_step_is_neither_listed_nor_ended_nor_forgotten_but_with_its_key() {
 async fn charges(charged: web::Data<AtomicUsize>, context: IdempotencyContext) -> impl Responder {
     let charge = async { Ok::<_, Infallible>(charged.fetch_add(1, SeqCst) + 1) };
     let number = context.checkpoint("charge", charge).await.unwrap();
-    // The first attempt fails after its charge, and the key is free for the next one, which finds the charge.
+    // The first attempt fails after its charge, and the key is free for the next one, which finds
+    // the charge.
     match number {
         1 if context.attempt() == 1 && charged.swap(10, SeqCst) == 1 => {
             HttpResponse::InternalServerError().body("charged, and failed")

@@ -1,4 +1,4 @@
-//! Where keys are kept, and how time passes there.
+//! Stores of keys, and the way in which time passes there.
 
 use std::time::Duration;
 

@@ -37,7 +37,8 @@ impl Shop {
         assert_eq!(reply.status, 201, "{reply:?}");
     }
 
-    /// Whether there is an entry of this name: it has an outcome, so that nothing is done to it.
+    /// True where there is an entry of this name. The entry has an outcome, so that nothing is done
+    /// to it.
     async fn knows(&self, entry: &EntryName) -> bool {
         match self.idempotency.resolve(entry, Resolution::Refuse).await.unwrap() {
             Resolved::Settled => true,

@@ -1,4 +1,4 @@
-//! What an operator may say of a dead execution, and what its client gets then.
+//! Outcomes that an operator may give to a dead execution, and what its client gets then.
 
 use std::time::Duration;
 

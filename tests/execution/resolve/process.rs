@@ -75,12 +75,12 @@ impl Process {
         within(self.idempotency.resolve(entry, resolution)).await
     }
 
-    /// What an operator sees, if there is anything.
+    /// Entry as an operator sees it, if there is one.
     pub(super) async fn look<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Option<Entry> {
         within(self.idempotency.inspect(entry)).await.unwrap()
     }
 
-    /// What an operator sees.
+    /// Entry as an operator sees it.
     pub(super) async fn seen<'a>(&self, entry: impl Into<EntryRef<'a>>) -> Entry {
         self.look(entry).await.unwrap()
     }
@@ -99,7 +99,7 @@ impl Process {
     }
 }
 
-/// Whether somebody has been told of an execution that died.
+/// State of a dead execution: whether somebody has been told that it died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Died {
     Seen,
@@ -127,7 +127,7 @@ pub(super) fn is_unknown(reply: &Reply) {
     assert!(!reply.is_replay(), "{reply:?}");
 }
 
-/// What the handler answers at its first attempt of a process.
+/// Asserts the handler's answer at its first attempt of a process.
 #[track_caller]
 pub(super) fn has_run(reply: &Reply, is_replay: bool) {
     let found = (reply.status, reply.is_replay(), reply.text());
@@ -136,7 +136,7 @@ pub(super) fn has_run(reply: &Reply, is_replay: bool) {
 
 const PAID: &[u8] = b"{\"paid\":\xff\x00}";
 
-/// What an operator has found out.
+/// Resolution with a response that an operator has found out.
 pub(super) fn paid() -> Resolution {
     let response = HttpResponse::Accepted()
         .append_header(("Link", "</charges/1>; rel=self"))
@@ -146,7 +146,7 @@ pub(super) fn paid() -> Resolution {
     Resolution::Complete(response)
 }
 
-/// What was found out, byte for byte.
+/// Asserts the response that was found out, byte for byte.
 #[track_caller]
 pub(super) fn is_paid(reply: &Reply) {
     assert_eq!((reply.status, reply.is_replay(), &reply.body[..]), (202, true, PAID), "{reply:?}");

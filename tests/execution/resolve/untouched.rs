@@ -1,4 +1,4 @@
-//! What no operator can end: what runs, and what has its outcome.
+//! Entries that no operator can end: those that run, and those that have their outcome.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is counted for a caller, and given back.
+//! Room that is counted for a caller, and given back.
 
 use actix_web::{HttpRequest, http::Method};
 use idempotent_runtime::{EntryName, Forgotten, Idempotency, MemoryStore, Principal};
@@ -116,7 +116,8 @@ async fn what_runs_counts_for_its_caller_until_it_is_forgotten() {
     assert_eq!(one.report("new", 0).await.status, 201);
 }
 
-/// So many requests of one caller, whose handlers have begun, and whose responses will have so many bytes.
+/// Sends so many requests of one caller. Their handlers have begun, and their responses will have
+/// so many bytes.
 async fn runs(service: &Service, requests: usize, bytes: u64) -> Vec<Http1> {
     let mut running = Vec::new();
     for key in 0..requests {

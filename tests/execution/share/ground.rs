@@ -15,7 +15,8 @@ pub(super) const BUDGET: u64 = 100_000;
 pub(super) const SHARE: u64 = BUDGET / 2;
 /// Of a report.
 pub(super) const BYTES: usize = 5_000;
-/// How many reports a caller gets: the last begins within its share and ends beyond it.
+/// Number of reports that a caller gets. The last begins within the caller's share and ends beyond
+/// it.
 pub(super) const REPORTS: usize = 10;
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -89,7 +90,7 @@ pub(super) fn is_refused(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.json()["retryable"], true);
 }
 
-/// How many seconds a refusal says to wait.
+/// Seconds that a refusal says to wait.
 #[track_caller]
 pub(super) fn wait_of(reply: &Reply) -> u64 {
     reply.header("retry-after").unwrap().parse().unwrap()

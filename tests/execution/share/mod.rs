@@ -1,4 +1,4 @@
-//! What one caller may hold of the memory store, and that others go on as ever.
+//! Share of the memory store that one caller may hold, so that others go on as ever.
 
 mod evicted;
 mod flood;

@@ -1,4 +1,5 @@
-//! Who fills the store, as an operator is told, and freeing what one caller holds.
+//! Callers that fill the store, as an operator is told, and the forgetting of what one caller
+//! holds.
 
 use idempotent_runtime::{CallerUsage, EntryError, Freed, Idempotency, StoreError};
 use idempotent_tests::{Http1, scripted::Scripted};
@@ -6,7 +7,7 @@ use idempotent_tests::{Http1, scripted::Scripted};
 use super::ground::{BUDGET, BYTES, DAY, REPORTS, SHARE, Service};
 use crate::gate::keyed_by;
 
-/// What the service holds of each caller, the largest first.
+/// Room that the service holds for each caller, the largest first.
 async fn callers(service: &Service) -> Vec<CallerUsage> {
     service.idempotency.usage().await.unwrap().callers
 }

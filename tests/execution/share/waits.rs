@@ -1,4 +1,4 @@
-//! What whoever finds no room is told to wait.
+//! Time that a request is told to wait when it finds no room.
 
 use std::time::Duration;
 

@@ -36,7 +36,8 @@ pub(crate) struct Collector {
     dispatch: Dispatch,
 }
 
-/// An event and the spans in which it stands, from the outermost to the innermost: their names, and the fields that they have by then.
+/// An event and the spans in which it stands, from the outermost to the innermost: their names, and
+/// the fields that they have by then.
 #[derive(Debug)]
 pub(crate) struct Logged {
     pub(crate) message: String,
@@ -67,7 +68,7 @@ impl Collector {
         Collector { closed, events, output, dispatch }
     }
 
-    /// What makes a thread tell this collector, and no other, from then on.
+    /// Function that makes a thread tell this collector, and no other, from then on.
     pub(crate) fn installer(&self) -> impl Fn() + Clone + Send + 'static {
         let dispatch = self.dispatch.clone();
         // For as long as the thread lives.

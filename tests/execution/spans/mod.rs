@@ -26,7 +26,8 @@ async fn optional(name: web::Path<String>) -> impl Responder {
     HttpResponse::Created().finish()
 }
 
-/// A server that tells the collector of its requests, each of which has a span of its application's own, named `request`.
+/// A server that tells the collector of its requests. Each request has a span of its application's
+/// own, named `request`.
 fn server(collector: &Collector, gate: &Gate) -> TestServer {
     let (gate, install) = (gate.clone(), collector.installer());
     let idempotency = fresh().build().unwrap();

@@ -1,4 +1,5 @@
-//! The attribute gets along with every way to register a handler, and is nothing that could not be written by hand.
+//! The attribute beside every way to register a handler. It does nothing that could not be written
+//! by hand.
 
 use std::{future::Future, sync::atomic::Ordering::SeqCst};
 
@@ -82,7 +83,7 @@ where
     HttpResponse::Ok().body(repo.save(&order).await)
 }
 
-/// What the attribute makes of `registered`, written out.
+/// Expansion of the attribute on `registered`, written out.
 #[post("/by-hand")]
 async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
     static POLICY: Policy = Policy {

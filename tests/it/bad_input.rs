@@ -1,4 +1,4 @@
-//! What a wrong request is answered, and that it has no effect: each row is bytes on a socket.
+//! Wrong requests: their answers, and that they have no effect. Each row is bytes on a socket.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ struct Row {
     /// The `idempotency_key` that the refusal tells.
     key: Option<&'static str>,
     replay: bool,
-    /// How often a handler ran, for this row's requests together.
+    /// Runs of the handler for this row's requests together.
     effects: usize,
     calls: Calls,
 }
@@ -544,7 +544,7 @@ fn every_bad_request_gets_its_answer_and_has_no_effect() {
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-/// What is wrong with a row, if anything.
+/// Fault of a row, if there is any.
 fn check(server: &Served, store: &Scripted, number: usize, row: &Row) -> Option<String> {
     let (effects, calls) = (server.effects(), Calls::to(store));
     for before in &row.before {

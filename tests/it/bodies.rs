@@ -188,7 +188,8 @@ fn an_event_stream_passes_through_at_once() {
     let server = responses(&gate);
     let mut connection = server.connect();
     connection.send(&post("/events", &[KEY, CLOSE], b""));
-    // The stream waits for the gate before its second event, so this would never come if it were buffered.
+    // The stream waits for the gate before its second event, so this would never come if the stream
+    // were buffered.
     let start = read_until(&connection, b"data: 0\n\n\r\n");
     let head = String::from_utf8_lossy(&start).to_ascii_lowercase();
     assert!(head.contains("\r\nidempotency-stored: false\r\n"), "{head}");

@@ -40,7 +40,7 @@ async fn by_all(request: HttpRequest) -> Result<Principal, Error> {
     Ok(Principal::new(seen(&request)))
 }
 
-/// What one request was answered.
+/// Request and its answer.
 struct Exchange {
     caller: Caller,
     key: usize,

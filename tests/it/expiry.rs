@@ -1,4 +1,4 @@
-//! What time does to a key, by a clock that the test sets.
+//! Expiry of a key, by a clock that the test sets.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 

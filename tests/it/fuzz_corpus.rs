@@ -1,4 +1,5 @@
-//! The fuzz targets' seeds, and a fixed series of mutations of them, have the properties that the fuzzer tests.
+//! The fuzz targets' seeds, and a fixed series of mutations of them. They have the properties that
+//! the fuzzer tests.
 
 use std::path::PathBuf;
 use std::{fs, io};
@@ -7,7 +8,7 @@ use idempotent_runtime::fuzzing;
 
 const MUTATIONS: usize = 30_000;
 
-/// What mutations insert: the tokens on which the parsers decide.
+/// Tokens that mutations insert: those on which the parsers decide.
 const TOKENS: &[&str] = &[
     "\"",
     "\\",

@@ -83,7 +83,7 @@ fn start() -> Served {
 const KEY: &str = "Idempotency-Key: k";
 const JSON: &str = "Content-Type: application/json";
 
-/// What a second request is that differs from the first in these headers.
+/// Verdict on a second request that differs from the first in these headers.
 fn second(path: &str, first: &[&str], then: &[&str]) -> Is {
     let server = start();
     let send = |headers: &[&str]| is(&server.post(path, &[&[KEY, JSON], headers].concat(), b"{}"));

@@ -1,4 +1,4 @@
-//! Which requests are the same: by scope, by who is calling, and by what they ask for.
+//! Identity of requests: by scope, by who is calling, and by what they ask for.
 
 use std::sync::atomic::Ordering::SeqCst;
 

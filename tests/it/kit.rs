@@ -1,4 +1,4 @@
-//! What the modules share: a server that counts effects, and what a store has been asked.
+//! Parts that the modules share: a server that counts effects, and the calls that a store has got.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use idempotent_tests::{
     scripted::{Scripted, Verb},
 };
 
-/// How often a handler ran.
+/// Number of runs of the handlers.
 pub(crate) type Effects = web::Data<AtomicUsize>;
 
 /// A server, and how often its handlers ran.
@@ -75,7 +75,8 @@ impl Served {
     }
 }
 
-/// Two replies are the same response: status, body, and headers but the date and the mark of a replay.
+/// Asserts that two replies are the same response: status, body, and headers but the date and the
+/// mark of a replay.
 pub(crate) fn assert_replayed(first: &Reply, again: &Reply) {
     let headers = |reply: &Reply| {
         let mut headers = reply.headers.clone();
@@ -90,7 +91,7 @@ pub(crate) fn assert_replayed(first: &Reply, again: &Reply) {
     assert_eq!(headers(first), headers(again));
 }
 
-/// What a second request with a key is.
+/// Verdict on a second request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Is {
     Replayed,
@@ -98,7 +99,7 @@ pub(crate) enum Is {
     New,
 }
 
-/// What the handler's 201, its replay or its refusal says of a request.
+/// Verdict that the handler's 201, its replay or its refusal gives on a request.
 pub(crate) fn is(reply: &Reply) -> Is {
     match (reply.status, &*reply.code(), reply.is_replay()) {
         (201, "", true) => Is::Replayed,

@@ -1,4 +1,5 @@
-//! Every dependency has a licence that `deny.toml` allows, on every platform and with every feature.
+//! Licences of the dependencies: `deny.toml` allows each of them, on every platform and with every
+//! feature.
 
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 

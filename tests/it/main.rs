@@ -1,4 +1,4 @@
-//! What a client sees, over real HTTP.
+//! The client's view, over real HTTP.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here is a test")]
 

@@ -31,7 +31,7 @@ fn disposed(disposition: &str) -> String {
     part(&[&format!("Content-Disposition: {disposition}")])
 }
 
-/// What a second request is whose body is of another spelling.
+/// Verdict on a second request whose body is of another spelling.
 fn second(first: (&str, &str), then: (&str, &str)) -> Is {
     let server = serve(&fresh().build().unwrap(), |app| {
         app.route("/", web::post().to(canonical));

@@ -1,4 +1,5 @@
-//! Two spellings of one path are one path (RFC 3986, section 6.2.2), wherever a path says which request it is.
+//! Spellings of one path. They are one path (RFC 3986, section 6.2.2), wherever a path says which
+//! request it is.
 
 use std::sync::atomic::Ordering::SeqCst;
 

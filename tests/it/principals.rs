@@ -1,4 +1,4 @@
-//! Who calls, by functions with extractors: the application's, or the endpoint's own.
+//! Principals, by functions with extractors: the application's, or the endpoint's own.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,7 @@ use idempotent_tests::{Reply, fresh};
 
 use crate::kit::{Effects, Served, assert_replayed, serve};
 
-/// Who is logged in, by a header that stands for a session.
+/// User who is logged in, by a header that stands for a session.
 struct User(String);
 
 impl FromRequest for User {

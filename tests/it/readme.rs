@@ -8,8 +8,8 @@ struct Block<'a> {
     code: &'a str,
 }
 
-/// What stands between three backticks with `language` and the next three, from each of the places
-/// where it begins.
+/// Text between three backticks with `language` and the next three, from the last place where such
+/// a text begins.
 fn fenced<'a>(text: &'a str, language: &str) -> Option<&'a str> {
     let (_, rest) = text.rsplit_once(&format!("```{language}\n"))?;
     Some(rest.split_once("```").map_or(rest, |(inside, _)| inside))
@@ -52,7 +52,7 @@ const KNOWN: [&str; 9] = [
     "utoipa",
 ];
 
-/// What is there only with a feature, and the feature.
+/// Items that are there only with a feature, and the feature.
 const FEATURES: [(&str, &str); 6] = [
     ("PostgresStore", "postgres"),
     ("IdempotentTx<sqlx::Postgres>", "postgres"),

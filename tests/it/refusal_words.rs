@@ -1,4 +1,5 @@
-//! Refusals say what holds: which header carries the key, which limit was passed, and which setting sets it.
+//! Words of refusals: which header carries the key, which limit was passed, and which setting sets
+//! it.
 
 use std::{sync::Arc, time::Duration};
 

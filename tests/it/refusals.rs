@@ -1,4 +1,5 @@
-//! Every refusal says what happened and what to do next, in the application's format, and nothing of the store's.
+//! Every refusal says what happened and what to do next, in the application's format, and nothing
+//! of the store's.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -49,17 +50,17 @@ fn unavailable() -> Result<Claim, StoreError> {
     Err(StoreError::unavailable("scripted", SECRET))
 }
 
-/// How to get a refusal.
+/// Way to get a refusal.
 type Get = fn(IdempotencyBuilder) -> Reply;
 
-/// What a code promises.
+/// Promise that a code makes.
 struct Promise {
     code: &'static str,
     status: u16,
     title: &'static str,
     retryable: bool,
     retry_after: bool,
-    /// Whether the key was read.
+    /// True where the key was read.
     key: bool,
     get: Get,
 }

@@ -55,7 +55,8 @@ fn values<'a>(reply: &'a Reply, name: &str) -> Vec<&'a str> {
     reply.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str()).collect()
 }
 
-/// Answers with what the request asks for: `status`, `header` lines as `name: value`, and a body or none.
+/// Answers with what the request asks for: `status`, `header` lines as `name: value`, and a body or
+/// none.
 fn asked_for(request: &HttpRequest, body: &web::Bytes) -> HttpResponse {
     let status = request.match_info().get("status").and_then(|status| status.parse().ok());
     let mut response = HttpResponse::build(StatusCode::from_u16(status.unwrap_or(200)).unwrap());

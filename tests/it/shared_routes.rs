@@ -1,4 +1,5 @@
-//! Handlers that share a method and a pattern are warned of at start, before one's response is given for the other's.
+//! Handlers that share a method and a pattern. A warning at start names them, before one's response
+//! is given for the other's.
 #![allow(dead_code, reason = "the handlers are only declared")]
 
 use std::collections::BTreeSet;

@@ -36,7 +36,8 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The lines that run in an application, with their numbers: no comments, and nothing of the tests, which end a file.
+/// The lines that run in an application, with their numbers: no comments, and nothing of the tests,
+/// which end a file.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(number, line)| (number + 1, line));
     lines
@@ -117,7 +118,8 @@ fn the_dashboard_shows_the_metrics_that_are_documented_and_recorded() {
     assert_eq!(metrics(&recorded), metrics(&table));
 }
 
-/// A counter is born with its first event, and what it was before is not 0 but unknown: an increase alone would not show it.
+/// A counter is born with its first event. Its value before is unknown, and not 0: an increase
+/// alone would not show the first event.
 #[test]
 fn the_dashboard_shows_the_first_event_of_a_counter() {
     for text in [read("examples/grafana-dashboard.json"), read("idempotent-runtime/src/guide/operating.md")] {
@@ -156,7 +158,8 @@ fn no_guarantee_is_held_by_nothing() {
 
 #[test]
 fn the_library_never_unwraps() {
-    // A suite that stores are tested with panics on purpose, and so do the fuzz targets' properties.
+    // A suite that stores are tested with panics on purpose, and so do the fuzz targets'
+    // properties.
     let tests = ["conformance/mod.rs", "fuzzing.rs"];
     let allowed: Vec<String> = library()
         .into_iter()

@@ -25,7 +25,8 @@ use idempotent_tests::fresh;
 
 use super::{Effects, order};
 
-/// The faults of the endpoint at `path`, in an application that is made for each worker. `between` is called whenever effects are counted.
+/// The faults of the endpoint at `path`, in an application that is made for each worker. `between`
+/// is called whenever effects are counted.
 async fn faults<T>(
     path: &str,
     app: impl Fn() -> App<T> + Clone + Send + 'static,
@@ -115,7 +116,7 @@ async fn fails(effects: web::Data<Effects>) -> HttpResponse {
     HttpResponse::InternalServerError().body("the printer is out of paper")
 }
 
-/// What it is asked for is done by somebody else, some time.
+/// Handler whose effect somebody else has, some time later.
 #[idempotent]
 async fn later() -> HttpResponse {
     HttpResponse::Accepted().finish()

@@ -20,7 +20,7 @@ use actix_web::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// What an endpoint does.
+/// Effects that an endpoint has had.
 #[derive(Clone, Default)]
 pub(crate) struct Effects(Arc<AtomicUsize>);
 

@@ -13,10 +13,11 @@ fn template(file: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join("tests/outside/own_endpoint").join(file)).unwrap()
 }
 
-/// Puts the crate where it is nobody's member, with `change` made to its endpoint, and runs its tests.
+/// Puts the crate where it is nobody's member, with `change` made to its endpoint, and runs its
+/// tests.
 ///
-/// No network is needed: its dependencies are some of the workspace's, in the same versions. With the same profile most of what the
-/// workspace has built serves it too.
+/// No network is needed: its dependencies are some of the workspace's, in the same versions. With
+/// the same profile, most of what the workspace has built serves it too.
 fn tested(change: impl Fn(String) -> String) -> Output {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own_endpoint");
     for file in FILES {

@@ -1,4 +1,5 @@
-//! Two nodes whose workers are blocked at random, for longer than a lease, while clients send requests to both.
+//! Two nodes whose workers are blocked at random, for longer than a lease, while clients send
+//! requests to both.
 
 use std::{
     collections::HashMap,
@@ -18,10 +19,10 @@ use crate::{
     service::{Service, request, uuid},
 };
 
-/// How long a claim stands without renewal.
+/// Time for which a claim stands without renewal.
 const LEASE: Duration = Duration::from_millis(LEASE_MILLIS);
 const LEASE_MILLIS: u64 = 2_000;
-/// How many keys are sent; `BLOCKED_KEYS` says another number.
+/// Number of keys that are sent; `BLOCKED_KEYS` says another number.
 const KEYS: usize = 96;
 const CLIENTS: usize = 32;
 /// Two workers a node: one of them is blocked for most of the time.
@@ -39,7 +40,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// Whether the machine may have kept the key's lease from being renewed.
+    /// True where the machine may have kept the key's lease from being renewed.
     fn is_excused(&self) -> bool {
         self.ended.wall_since(self.began) - self.ended.since(self.began) >= STALL
     }

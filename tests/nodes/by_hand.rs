@@ -1,4 +1,5 @@
-//! A node is killed in the midst of requests, and an operator, who serves nothing, says what became of them.
+//! A node that is killed in the midst of requests, and an operator, who serves nothing, and says
+//! what became of them.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::service::{PATIENCE, Service, request, uuid};
 
-/// How long a claim stands without renewal. Waited out once.
+/// Time for which a claim stands without renewal. It is waited out once.
 const LEASE: Duration = Duration::from_secs(2);
 /// Far longer than the test takes, in milliseconds.
 const FOREVER: u64 = 3_600_000;
@@ -29,7 +30,7 @@ async fn dies_running(service: &Service, keys: &[String]) {
     assert!(replies.iter().all(Option::is_none), "{replies:?}");
 }
 
-/// What each node answers.
+/// Answer of each node.
 async fn answers(service: &Service, request: &[u8]) -> [Reply; 2] {
     let (first, second) = tokio::join!(service.ask(0, request), service.ask(1, request));
     [first.unwrap(), second.unwrap()]

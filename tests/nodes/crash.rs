@@ -1,4 +1,5 @@
-//! One of two nodes is killed, again and again, while clients send requests and retry until they have an answer.
+//! One of two nodes is killed, again and again, while clients send requests and retry until they
+//! have an answer.
 
 use std::{
     collections::HashMap,
@@ -14,11 +15,12 @@ use tokio::time::sleep;
 
 use crate::service::{Service, request, uuid};
 
-/// How long a claim stands without renewal.
+/// Time for which a claim stands without renewal.
 const LEASE: Duration = Duration::from_millis(1_500);
 const KILLS: usize = 200;
 const CLIENTS: usize = 32;
-/// What a request may take beside the leases that have to run out before it can be decided upon.
+/// Time that a request may take beside the leases that have to run out before it can be decided
+/// upon.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// A request that has ended.
@@ -26,28 +28,31 @@ struct Ended {
     request: Vec<u8>,
     key: String,
     reply: Reply,
-    /// How often a node said that its store did not answer: whether it had claimed is not known then.
+    /// Number of times that a node said that its store did not answer. It is not known then whether
+    /// the node had claimed.
     refusals: usize,
-    /// How long it took from when the first of its nodes died, if one did.
+    /// Time from when the first of its nodes died, if one did.
     recovery: Option<Duration>,
-    /// What came of each try: when, at which node, and what it said before it died.
+    /// Outcome of each try: when, at which node, and what the node said before it died.
     tries: Vec<(Duration, usize, Option<u16>)>,
 }
 
 impl Ended {
-    /// How many of its executions have died.
+    /// Number of its executions that have died.
     ///
-    /// Every one of them was claimed, and the next attempt is told how many there were. Where its outcome is unknown, there was one:
-    /// nothing runs again then.
+    /// Every one of them was claimed, and the next attempt is told how many there were. If the
+    /// outcome is unknown, there was one: nothing runs again then.
     fn deaths(&self) -> u32 {
         self.reply.header("x-attempt").map_or(1, |attempt| attempt.parse::<u32>().unwrap() - 1)
     }
 
-    /// Whether it ended later than it should have, counted from the death of the first node. Not where a store did not answer.
+    /// True where it ended later than it should have, counted from the death of the first node. A
+    /// request whose store did not answer is never too late.
     ///
-    /// A claim whose node has died stands for a lease at most; whoever asks then gets an answer, or runs it, and may die of it again.
-    /// Nodes that die while they only wait for that lease delay nothing but the next try. A lease is granted where none had to run out
-    /// too: a node may die before its claim is sent, and on a busy machine the next try takes its time.
+    /// A claim whose node has died stands for a lease at most. The next request gets an answer, or
+    /// runs the handler, and may die of it again. Nodes that die while they only wait for that
+    /// lease delay nothing but the next try. One lease is granted also where none had to run out: a
+    /// node may die before its claim is sent, and on a busy machine the next try takes its time.
     fn is_too_late(&self) -> bool {
         let longest = LEASE * self.deaths().max(1) + MARGIN;
         self.refusals == 0 && self.recovery.is_some_and(|recovery| recovery > longest)
@@ -110,7 +115,8 @@ pub(crate) fn is_to_be_retried(reply: &Reply) -> bool {
     }
 }
 
-/// Kills a node at random moments, again and again, while clients send to `path`; then checks what has become of every request.
+/// Kills a node at random moments, again and again, while clients send to `path`. Then checks what
+/// has become of every request.
 async fn killed(store: &str, path: &'static str) -> (Vec<Ended>, HashMap<String, usize>) {
     let clients = Arc::new(Clients {
         service: Service::start(store, LEASE).await,
@@ -153,7 +159,7 @@ fn in_time(ended: &[Ended]) {
     }
 }
 
-/// What a client was told once is what it is told again, at every node.
+/// Asserts that every node tells a client again what the client was told once.
 async fn replays_everywhere(service: &Service, ended: &Ended) {
     for node in 0..2 {
         let mut again = service.ask(node, &ended.request).await.unwrap();

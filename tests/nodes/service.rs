@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a node may take to start, or to answer, before the test gives up.
+/// Longest time that a node may take to start, or to answer, before the test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A machine is enough for one service at a time.
@@ -35,8 +35,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts two nodes on `store`, whose claims stand for `lease` without renewal. A folder of this service's own is put in the
-    /// place of `{folder}`.
+    /// Starts two nodes on `store`, whose claims stand for `lease` without renewal. A folder of
+    /// this service's own is put in the place of `{folder}`.
     pub(crate) async fn start(store: &str, lease: Duration) -> Service {
         Self::start_with(store, lease, 1).await
     }
@@ -68,7 +68,7 @@ impl Service {
         *self.nodes[node].lock().unwrap() = Some(child);
     }
 
-    /// When a node was last killed, if it ever was.
+    /// Moment at which a node was last killed, if it ever was.
     pub(crate) fn killed(&self, node: usize) -> Option<Moment> {
         *self.killed[node].lock().unwrap()
     }
@@ -77,7 +77,7 @@ impl Service {
         self.stalls.now()
     }
 
-    /// What a node answers; `None` where the connection broke.
+    /// Answer of a node; `None` where the connection broke.
     pub(crate) async fn ask(&self, node: usize, request: &[u8]) -> Option<Reply> {
         let mut connection = Http1::try_open(self.addresses[node]).await?;
         connection.send(request).await;
@@ -98,12 +98,12 @@ impl Service {
         with_store(builder, store, space.name(), &Script::default()).await.unwrap().build().unwrap()
     }
 
-    /// How many claims a node has sent to its store.
+    /// Number of claims that a node has sent to its store.
     pub(crate) async fn claims(&self, node: usize) -> usize {
         self.number(node, "/claims").await
     }
 
-    /// How many requests to `/held` wait at a node, if its handler has not been let go.
+    /// Number of requests to `/held` that wait at a node, if its handler has not been let go.
     pub(crate) async fn held(&self, node: usize) -> usize {
         self.number(node, "/arrived").await
     }
@@ -128,7 +128,7 @@ impl Service {
     }
 }
 
-/// What the nodes of a service have in common.
+/// Settings that the nodes of a service have in common.
 struct Node {
     store: String,
     space: Space,
@@ -168,7 +168,8 @@ pub(crate) fn uuid() -> String {
     token.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A request with this key, whose handler takes so many milliseconds before its effect and after it.
+/// A request with this key, whose handler takes so many milliseconds before its effect and after
+/// it.
 pub(crate) fn request(path: &str, key: &str, before: u64, after: u64) -> Vec<u8> {
     let body = format!("{before} {after}");
     let length = body.len();

@@ -28,8 +28,11 @@ async fn held(
     response
 }
 
-/// Counts a request whose whole body is there. Between this and its flight it waits for nothing, and this process has one
-/// worker: whoever is told of the count is told after all that were counted have led their flight, or followed it.
+/// Counts a request whose whole body is there.
+///
+/// Between this and its flight, the request waits for nothing, and this process has one worker. So
+/// a request for the count is answered after all that were counted have led their flight, or
+/// followed it.
 pub(crate) fn arrived(request: &HttpRequest, body: &[u8]) -> Vec<u8> {
     if let Some(gate) = request.app_data::<web::Data<Gate>>() {
         gate.arrived.fetch_add(1, SeqCst);
@@ -37,7 +40,7 @@ pub(crate) fn arrived(request: &HttpRequest, body: &[u8]) -> Vec<u8> {
     body.to_vec()
 }
 
-/// How many requests have arrived at `/held`.
+/// Number of requests that have arrived at `/held`.
 #[get("/arrived")]
 async fn count(gate: web::Data<Gate>) -> impl Responder {
     gate.arrived.load(SeqCst).to_string()

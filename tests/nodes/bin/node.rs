@@ -1,7 +1,11 @@
-//! One node of a service: `STORE` and `SPACE` say where its keys are kept, `EFFECTS` names the file to which every effect adds a
-//! line, `LEASE_MS`, `WORKERS` and `PORT` say what they do. Prints its address when it serves.
+//! One node of a service.
 //!
-//! A request's body is two numbers: how many milliseconds the handler takes before its effect, and after it.
+//! `STORE` and `SPACE` say where its keys are kept, and `EFFECTS` names the file to which every
+//! effect adds a line. `LEASE_MS`, `WORKERS` and `PORT` are its lease, its workers and its port.
+//! Prints its address when it serves.
+//!
+//! A request's body is two numbers: how many milliseconds the handler takes before its effect, and
+//! after it.
 
 mod held;
 
@@ -21,7 +25,7 @@ use idempotent_tests::{
 };
 use tokio::time::sleep;
 
-/// Where effects are written, and how many this process has had.
+/// File to which effects are written, and their number in this process.
 struct Effects {
     path: String,
     count: AtomicUsize,

@@ -16,7 +16,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How far each clock is off, in milliseconds: longer than any lease, and than what is replayed.
+/// Error of each clock, in milliseconds. It is longer than any lease, and than the time for which
+/// responses are replayed.
 const OFF: u64 = 48 * 3_600_000;
 
 #[derive(Clone, Copy)]
@@ -35,7 +36,7 @@ impl Clock for Wrong {
     }
 }
 
-/// What a handler does, and until when it does not end.
+/// Effects of the handlers, and the permits for which they wait before they end.
 struct Work {
     effects: AtomicUsize,
     ends: Semaphore,
@@ -63,7 +64,8 @@ async fn request(node: &TestServer, key: &str) -> Reply {
     timeout(Duration::from_secs(60), Http1::once(node.address(), &request)).await.unwrap()
 }
 
-/// A request to one node, and the same to the other while its handler runs; then both have the response, and keep it.
+/// Sends a request to one node, and the same to the other while its handler runs. Both have the
+/// response then, and keep it.
 async fn has_one_effect(nodes: [&TestServer; 2], work: &Work, key: &str) {
     let before = work.effects.load(SeqCst);
     let ends = async {

@@ -1,4 +1,5 @@
-//! Whoever drops a store's future, after however many polls, drops nothing but the answer.
+//! Futures of a store that are dropped, after however many polls: nothing is dropped but the
+//! answer.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -14,11 +15,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How many futures are dropped at each call site.
+/// Number of futures that are dropped at each call site.
 const TRIES: usize = 1_000;
 /// After at most so many polls.
 const POLLS: usize = 12;
-/// How many keys are worked upon at a time.
+/// Number of keys that are worked upon at a time.
 const AT_A_TIME: usize = 8;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -144,7 +145,8 @@ async fn a_dropped_wait(store: &impl Store, polls: usize) -> bool {
     ended
 }
 
-/// Drops a thousand futures of each verb, and checks each time that what was acknowledged is there, and that all can go on.
+/// Drops a thousand futures of each verb. Checks each time that what was acknowledged is there, and
+/// that all can go on.
 async fn leave_nothing_behind(store: impl Store) {
     let store = Arc::new(store);
     let mut acknowledged = [0; 4];

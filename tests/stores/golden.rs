@@ -1,6 +1,8 @@
-//! The bytes that stores keep: what version 1 has written can always be read, and what cannot be read is no execution.
+//! The bytes that stores keep. Those that version 1 has written can always be read, and bytes that
+//! cannot be read are no execution.
 //!
-//! `BLESS=1 cargo test` writes the files of this version anew. A released version's files never change.
+//! `BLESS=1 cargo test` writes the files of this version anew. A released version's files never
+//! change.
 
 use std::{
     convert::Infallible,
@@ -21,7 +23,8 @@ use idempotent_runtime::{
 };
 use idempotent_tests::{Connection, Reply, TestServer, post};
 
-/// Keeps the records of what completes, and answers claims with `served` if there is one: all of them, or the steps' alone.
+/// Keeps the records of what completes. Answers claims with `served` if there is one: all claims,
+/// or those of steps alone.
 #[derive(Clone, Default)]
 struct Shelf {
     served: Option<Record>,
@@ -92,7 +95,8 @@ async fn refuse(_: &AbandonedExecution) -> Resolution {
     Resolution::Refuse
 }
 
-/// What a client is answered that sends `body` to a server with this store, and how often the handler ran.
+/// Answer to a client that sends `body` to a server with this store, and the number of the
+/// handler's runs.
 fn answer(shelf: &Shelf, body: &[u8]) -> (Reply, usize) {
     let effects = Arc::new(AtomicUsize::new(0));
     let (idempotency, counted) = (

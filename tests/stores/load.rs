@@ -24,7 +24,7 @@ use crate::{
     times::median,
 };
 
-/// What a store has acknowledged.
+/// Claims and completions that a store has acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledged {
     claimed: Vec<Hold>,
@@ -41,7 +41,8 @@ impl Acknowledged {
         self.completed.extend(more.completed);
     }
 
-    /// How many acknowledged claims and responses are lost. A claim is lost where the key is vacant, whatever was acknowledged after it.
+    /// Number of acknowledged claims and responses that are lost. A claim is lost where the key is
+    /// vacant, whatever was acknowledged after it.
     pub(crate) async fn lost(&self, store: &impl Store) -> (usize, usize) {
         let (mut claims, mut responses) = (0, 0);
         for owner in &self.claimed {
@@ -73,7 +74,7 @@ impl Load {
         load
     }
 
-    /// How many claims have been acknowledged.
+    /// Number of claims that have been acknowledged.
     pub(crate) fn claimed(&self) -> usize {
         self.acknowledged.lock().unwrap().claims()
     }
@@ -88,7 +89,8 @@ impl Load {
         timeout(Duration::from_secs(60), claimed).await.expect("claims are acknowledged");
     }
 
-    /// Stands by while the server is down. Nothing is won, but for what the server had sent before and arrives only now.
+    /// Stands by while the server is down. Nothing is won, but for what the server had sent before
+    /// and arrives only now.
     pub(crate) async fn wins_nothing(&self) {
         sleep(Duration::from_millis(50)).await;
         let before = self.claimed();
@@ -113,14 +115,15 @@ async fn execute(store: impl Store, acknowledged: Arc<Mutex<Acknowledged>>, stop
         };
         assert_eq!(won, WON);
         acknowledged.lock().unwrap().claimed.push(owner);
-        // A server that has forgotten the claim says that it is fenced: the claim is what is lost then.
+        // A server that has forgotten the claim says that it is fenced: the claim is what is lost
+        // then.
         if let Ok(Completion::Stored) = complete(&store, owner).await {
             acknowledged.lock().unwrap().completed.insert(owner.address);
         }
     }
 }
 
-/// How long it takes from now until the store answers.
+/// Time from now until the store answers.
 pub(crate) async fn first_success(store: &impl Store) -> Duration {
     let began = Instant::now();
     while let Err(error) = claim(store, hold()).await {
@@ -137,12 +140,13 @@ pub(crate) trait Mortal {
     fn restart(&mut self) -> impl Future<Output = ()>;
 }
 
-/// What came of a server that was killed under load, time and again.
+/// Outcome for a server that was killed under load, time and again.
 #[derive(Debug)]
 pub(crate) struct Killed {
     lost: (usize, usize),
     claims: usize,
-    /// How long after the server accepted connections again the store answered, each time.
+    /// Time after which the store answered, counted from when the server accepted connections
+    /// again, for each kill.
     returns: Vec<Duration>,
 }
 

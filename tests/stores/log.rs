@@ -1,4 +1,4 @@
-//! What the stores say to an operator.
+//! Messages of the stores to an operator.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use idempotent_tests::subscribers::hear_every_thread;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is logged on a thread.
+/// Log of a thread.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 

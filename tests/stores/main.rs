@@ -1,4 +1,5 @@
-//! The conformance suite on stores that conform and on stores that do not, and the bytes that stores keep.
+//! The conformance suite on stores that conform and on stores that do not, and the bytes that
+//! stores keep.
 #![allow(missing_docs, reason = "a test says in its name what it asserts")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 

@@ -1,4 +1,5 @@
-//! A store that answers nothing, for as long as it likes: what it is asked does not collect without end.
+//! A store that answers nothing, for as long as it likes. The calls to it do not collect without
+//! end.
 
 use std::{
     sync::{
@@ -25,7 +26,7 @@ const IN_A_ROW: usize = 1024;
 /// A store is waited for for a sixth of it.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// What the handlers have done, and until when they do not end.
+/// Effects of the handlers, and the permits for which they wait before they end.
 struct Work {
     effects: AtomicUsize,
     ends: Semaphore,

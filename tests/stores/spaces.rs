@@ -7,7 +7,7 @@ use idempotent_tests::{
 use redis::AsyncCommands;
 use sqlx::{Connection, PgConnection};
 
-/// What a run of long ago would have been given.
+/// Name that a run of long ago would have been given.
 const STALE: &str = "idempotent_test_1000_1_1";
 
 async fn schemas(connection: &mut PgConnection, name: &str) -> i64 {

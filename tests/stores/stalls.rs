@@ -1,4 +1,5 @@
-//! The store's server stands still: what it was sent, or has written and shows to nobody, all counts at once when it goes on.
+//! A store's server that stands still. All that it was sent, or has written and shows to nobody,
+//! counts at once when it goes on.
 
 use std::{
     sync::{
@@ -53,7 +54,8 @@ impl Node {
         assert_eq!(self.effects.load(SeqCst), 0);
     }
 
-    /// Asks until the store answers: the answer is the first one's, and the next one's is its replay.
+    /// Asks until the store answers. The answer is the first one's, and the next one's is its
+    /// replay.
     async fn runs(&self, key: &str) {
         let reply = loop {
             let reply = self.request(key).await;

@@ -1,10 +1,11 @@
-//! Times that are measured until the machine lets them: one that was busy with something else proves nothing.
+//! Times that are measured until the machine lets them: a machine that was busy with something else
+//! proves nothing.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a notification takes to wake a waiter on another node.
+/// Time that a notification takes to wake a waiter on another node.
 pub(crate) const WAKE_UP: Duration = Duration::from_millis(20);
 
 /// Measures until it took less than `limit`, ten times at most.
@@ -42,7 +43,8 @@ pub(crate) async fn looked(polls: impl Fn() -> u64, looks: u64) {
     timeout(Duration::from_secs(60), looked).await.expect("it goes on looking");
 }
 
-/// Looks at each of so many keys come at half a second's distance, give or take a quarter, whoever waits.
+/// Asserts that looks at each of so many keys come at half a second's distance, give or take a
+/// quarter, whoever waits.
 pub(crate) async fn looks_each_half_second(polls: impl Fn() -> u64, keys: u64) {
     let began = Instant::now();
     looked(polls, 8 * keys).await;

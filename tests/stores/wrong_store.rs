@@ -16,7 +16,7 @@ use idempotent_runtime::{
 };
 use tokio::sync::Notify;
 
-/// What a store's author got wrong.
+/// Mistake of a store's author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     /// Nothing.
@@ -41,23 +41,23 @@ pub(crate) enum Mistake {
     StoredForGood,
     /// Waiters are not told of a release.
     SilentRelease,
-    /// What is recalled is neither asked which request it is for, nor for how long.
+    /// A record is recalled for any request, and for good.
     RecallsForGood,
     /// Claims are told apart by nothing.
     OneToken,
-    /// What is recorded by hand is recorded as the owner's.
+    /// A record by hand is recorded as the owner's.
     ResolvesForTheOwner,
-    /// What is completed is ended by hand, whatever is recorded.
+    /// An entry that is completed is ended by hand, whatever is recorded.
     ResolvesAnyRecord,
-    /// What runs is forgotten like anything else.
+    /// An entry that runs is forgotten like anything else.
     ForgetsWhatRuns,
-    /// Whatever lives at an address is forgotten, whichever entry was meant.
+    /// Any entry at the address is forgotten, whichever entry was meant.
     ForgetsAnyEntry,
-    /// What has been completed since it was seen is forgotten too.
+    /// An entry that has been completed since it was seen is forgotten too.
     ForgetsLateRecords,
-    /// What is forgotten leaves its steps behind.
+    /// An entry that is forgotten leaves its steps behind.
     ForgetsNoSteps,
-    /// What a claim has seen to be dead is listed, and nothing else.
+    /// Entries are listed only where a claim has seen them to be dead.
     ListsWhatWasSeen,
     /// A look at what has lapsed abandons it.
     LooksLikeAClaim,

@@ -1,10 +1,13 @@
-//! A process to be killed: executes without end, and prints a line for each thing that the store has acknowledged.
+//! A process to be killed: executes without end, and prints a line for each thing that the store
+//! has acknowledged.
 //!
-//! `sqlite_writer <file> [early]`: prints `claimed <address>` and `stored <address>`, both in hexadecimal. With `early` each line is
-//! printed before the store is asked, as a store would that acknowledges before it commits.
+//! `sqlite_writer <file> [early]`: prints `claimed <address>` and `stored <address>`, both in
+//! hexadecimal. With `early` each line is printed before the store is asked, as a store would that
+//! acknowledges before it commits.
 //!
-//! `sqlite_writer <file> race <keys>`: says `ready`, and when its input has ended claims so many keys that are the same for every
-//! process, in an order of its own, each until it is answered; prints those it won.
+//! `sqlite_writer <file> race <keys>`: says `ready`. When its input has ended, claims so many keys
+//! that are the same for every process, in an order of its own, each until it is answered. Prints
+//! those it won.
 #![allow(clippy::unwrap_used, reason = "what only tests run may fail as a test does")]
 
 use std::{
@@ -65,7 +68,8 @@ async fn execute_without_end(store: SqliteStore, early: bool) {
     }
 }
 
-/// Claims the keys 1 to `keys`, as every other process does at the same time, and says which it won.
+/// Claims the keys 1 to `keys`, as every other process does at the same time, and says which it
+/// won.
 async fn race(store: SqliteStore, keys: u64) {
     let (random, mut keys) = (RandomState::new(), (1..=keys).collect::<Vec<_>>());
     keys.sort_by_key(|key| random.hash_one(key));
@@ -80,7 +84,8 @@ async fn race(store: SqliteStore, keys: u64) {
     }
 }
 
-/// What a claim is told in the end. One that is not answered in time is repeated with its token: it may have been made.
+/// Final answer to a claim. A claim that is not answered in time is repeated with its token: it may
+/// have been made.
 async fn claimed(store: &SqliteStore, hold: Hold) -> Claim {
     let request = ClaimRequest {
         hold,

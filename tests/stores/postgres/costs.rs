@@ -1,4 +1,4 @@
-//! What a request costs, counted at the server and on the wire.
+//! Cost of a request, counted at the server and on the wire.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn node(server: &PostgresServer, schema: &Schema) -> (PostgresStore, Proxy
     (store, proxy)
 }
 
-/// What is counted while `work` is done: statements at the server, and messages to it on the wire.
+/// Counts while `work` is done: statements at the server, and messages to it on the wire.
 struct Count<'a> {
     schema: &'a Schema,
     proxy: &'a Proxy,
@@ -81,7 +81,8 @@ impl Count<'_> {
 }
 
 impl Cost {
-    /// Each few seconds the store looks at what is waited for. Such a look may come in between, and share a statement or have its own.
+    /// Asserts one round trip. Each few seconds the store looks at what is waited for. Such a look
+    /// may come in between, and share a statement or have its own.
     #[track_caller]
     fn is_one_trip(&self, what: &str) {
         let right = 1..=1 + self.looks;

@@ -25,8 +25,9 @@ enum Replication {
     Asynchronous,
 }
 
-/// How many acknowledged claims and responses are lost when the primary, cut off from its standby, dies under load and the standby takes
-/// its place; and how many claims there were.
+/// Number of acknowledged claims and responses that are lost when the primary, cut off from its
+/// standby, dies under load and the standby takes its place. The third number is that of the
+/// claims.
 async fn failover(replication: Replication) -> (usize, usize, usize) {
     let mut primary = PostgresServer::start(&[]).await;
     let schema = Schema::on(primary.options()).await;
@@ -64,7 +65,8 @@ async fn a_failover_to_an_asynchronous_standby_loses_what_it_has_not_received() 
     assert!(claims > 0 && responses > 0, "the test sees no loss: {claims} claims, {responses} responses");
 }
 
-/// How long after a standby was promoted a store answers whose address leads to it by then.
+/// Time from the promotion of a standby until the store answers. The store's address leads to the
+/// standby by then.
 async fn promotion() -> Duration {
     let mut primary = PostgresServer::start(&[]).await;
     let schema = Schema::on(primary.options()).await;

@@ -10,7 +10,7 @@ use idempotent_tests::postgres::Schema;
 use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
 use crate::requests::{is_in_flight, request};
 
-/// What a server says whose disk is full, without one: to `what` is done to a row, in the end.
+/// Makes the server answer as one whose disk is full, in the end, when `what` is done to a row.
 async fn fill(schema: &Schema, what: &str) {
     let full = "CREATE FUNCTION {}.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;

@@ -18,7 +18,8 @@ fn is_unreadable<T: Debug>(answer: Result<T, StoreError>) {
     assert!(matches!(answer, Err(StoreError::Unreadable { store: "postgres", .. })), "{answer:?}");
 }
 
-/// Fails where the store does not say of every call, alone and among others, that the server has done nothing.
+/// Fails where the store does not say of every call, alone and among others, that the server has
+/// done nothing.
 async fn refuses(store: &PostgresStore, running: Hold) {
     did_nothing(claim(store, hold()).await);
     join_all((0..64).map(|_| claim(store, hold()))).await.into_iter().for_each(did_nothing);

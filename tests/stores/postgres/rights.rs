@@ -1,4 +1,4 @@
-//! What the user of the store needs rights to.
+//! Rights that the user of the store needs.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Granted {
         builder_for(&self.schema, &self.user)
     }
 
-    /// What is said to be missing.
+    /// Rights that are said to be missing.
     async fn missing(&self) -> String {
         match self.builder().build().await {
             Err(SetupError::Rights { store: "postgres", user, missing }) => {

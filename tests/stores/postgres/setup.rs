@@ -1,4 +1,4 @@
-//! How the store is set up, and what it needs for it.
+//! Setup of the store, and what it needs for that.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is forgotten is deleted, and nothing else.
+//! Sweeps: they delete the keys that are forgotten, and nothing else.
 
 use std::time::Duration;
 

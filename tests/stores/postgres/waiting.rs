@@ -26,7 +26,7 @@ async fn nodes(schema: &Schema) -> [PostgresStore; 2] {
     nodes
 }
 
-/// How long after the completion was asked for a waiter on another node has its response.
+/// Time from the request for the completion until a waiter on another node has its response.
 async fn wake_up(owning: &PostgresStore, waiting: &PostgresStore) -> Duration {
     let owner = hold();
     assert_eq!(claim(owning, owner).await.unwrap(), WON);
@@ -83,14 +83,15 @@ async fn waiters_hold_no_connection_of_the_pool() {
     schema.drop().await;
 }
 
-/// How many statements of the store the server has carried out.
+/// Number of statements of the store that the server has carried out.
 async fn statements(schema: &Schema) -> i64 {
     let calls =
         "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query LIKE '%{}_.keys_%(%'";
     schema.number(calls).await
 }
 
-/// A node of a user who may have `limit` connections: one for the store's one lane, which it has, and one to listen.
+/// A node of a user who may have two connections: one for the store's one lane, which it has, and
+/// one to listen.
 async fn limited_node(schema: &Schema) -> PostgresStore {
     let grants = "CREATE ROLE app LOGIN CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA {} TO app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO app";

@@ -14,7 +14,8 @@ fn keys() -> usize {
     std::env::var("CONFORMANCE_KEYS").map_or(200, |keys| keys.parse().unwrap())
 }
 
-/// Leases and retentions that the suite lets end, by moving time on: so long that none ends by itself, however busy the machine is.
+/// Leases and retentions that the suite lets end by moving time on. They are so long that none ends
+/// by itself, however busy the machine is.
 pub(super) const UNIT: Duration = Duration::from_secs(300);
 
 async fn conforms(keys: Keys, number: usize) {

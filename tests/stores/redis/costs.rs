@@ -1,4 +1,4 @@
-//! What a request costs, counted at the server.
+//! Cost of a request, counted at the server.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,13 +13,15 @@ use tokio::time::sleep;
 use super::{node, until_heard};
 use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
-/// How many commands stores have sent while `work` was done. What scripts call is counted too by the server, and left out.
+/// Number of commands that stores have sent while `work` was done. The server also counts the calls
+/// of scripts, and those are left out.
 async fn sent(server: &RedisServer, work: impl Future<Output = ()>) -> BTreeMap<String, u64> {
     let before = server.calls().await;
     work.await;
     let mut sent = server.calls().await;
     sent.iter_mut().for_each(|(name, calls)| *calls -= before.get(name).copied().unwrap_or_default());
-    // The test's own, what is asked once after subscribing, and what only scripts call. Looks are counted for themselves.
+    // Commands of the test's own, those that are sent once after subscribing, and those that only
+    // scripts call. Looks are counted for themselves.
     let others = [
         "info",
         "ping",

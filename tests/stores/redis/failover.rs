@@ -47,7 +47,7 @@ async fn a_store_finds_the_new_primary_behind_the_same_address() {
     is_within(Duration::from_secs(1), "first success after the failover", failover).await;
 }
 
-/// How long it takes a store to find the new primary.
+/// Time that a store takes to find the new primary.
 async fn failover() -> Duration {
     let (primary, replica) = replicated().await;
     let proxy = Proxy::to(primary.port()).await;

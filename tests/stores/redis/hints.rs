@@ -1,4 +1,5 @@
-//! What this process has seen completed is asked for by a plain command, and whatever has become of it is answered as ever.
+//! Hints: what this process has seen completed is asked for by a plain command. Whatever has become
+//! of it is answered as ever.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +21,8 @@ use crate::requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_r
 
 type Calls = BTreeMap<String, u64>;
 
-/// The commands that have come to these servers while `work` was done, but for the test's own; what scripts call is among them.
+/// The commands that have come to these servers while `work` was done, but for the test's own. The
+/// calls of scripts are among them.
 async fn sent(servers: &[RedisServer], work: impl Future<Output = ()>) -> Calls {
     let before = calls(servers).await;
     work.await;
@@ -128,7 +130,8 @@ async fn a_known_replay_is_never_said_to_last_longer_than_it_does() {
         let most = Duration::from_millis(most);
         assert!(left <= most && left > most - HOUR / 10, "{left:?} of {most:?}");
     }
-    // The same completion again, when half of the time has passed, as if its first answer had been lost.
+    // The same completion again, when half of the time has passed, as if its first answer had been
+    // lost.
     pass(&servers[0], owner, HOUR / 2).await;
     assert_eq!(complete(&late, owner).await.unwrap(), Completion::Stored);
     let replay = claim(&late, retry(owner)).await.unwrap();
@@ -140,7 +143,8 @@ async fn forget(store: &RedisStore, owner: Hold) {
     assert_eq!(store.forget(request).await.unwrap(), Forget::Done);
 }
 
-/// What becomes, on another node, of an entry that a process has seen completed; and what is then answered to a claim.
+/// Fate, on another node, of an entry that a process has seen completed, and the answer that a
+/// claim then gets.
 type Fate = (&'static str, fn(&Claim, Hold), AsyncFate);
 type AsyncFate =
     for<'a> fn(&'a RedisServer, &'a RedisStore, Hold) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;

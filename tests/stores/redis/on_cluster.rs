@@ -90,7 +90,8 @@ async fn a_node_that_dies_takes_only_its_own_keys_along_and_is_found_again() {
         let answers = join_all((0..40).map(|_| claim(&store, hold()))).await;
         let won = answers.iter().filter(|answer| answer.is_ok()).count();
         assert!(won < answers.len(), "all are won");
-        // Now and then the cluster's client stands in its own way when a node dies, until it is left for another one.
+        // Now and then the cluster's client stands in its own way when a node dies, until it is
+        // left for another one.
         if won == 0 { Duration::MAX } else { began.elapsed() }
     };
     is_within(Duration::from_secs(4), "claims while a node is gone", forty).await;
@@ -117,8 +118,8 @@ async fn until_whole(cluster: &RedisCluster) {
     timeout(Duration::from_secs(60), whole).await.expect("the cluster is whole again");
 }
 
-/// How long it takes until thirty claims in a row are won, from when the cluster is whole: on a machine that is slow its nodes may miss
-/// each other once more.
+/// Time until thirty claims in a row are won, from when the cluster is whole. On a slow machine,
+/// its nodes may miss each other once more.
 async fn until_all_keys_are_served(store: &RedisStore, cluster: &RedisCluster) -> Duration {
     let (mut began, mut row) = (Instant::now(), 0);
     while row < 30 {

@@ -24,8 +24,9 @@ pub(super) async fn pair() -> (RedisServer, RedisServer) {
     (primary, replica)
 }
 
-/// Waits until the replica has what is written, which the primary begins to send up to a second after it calls it online. What is
-/// written before there is a replica counts as acknowledged, so once is not enough.
+/// Waits until the replica has what is written. The primary begins to send up to a second after it
+/// calls the replica online. What is written before there is a replica counts as acknowledged, so
+/// once is not enough.
 async fn until_connected(primary: &RedisServer) {
     let mut connection = primary.connection().await.unwrap();
     let began = Instant::now();
@@ -71,7 +72,8 @@ async fn what_no_replica_has_is_not_won_not_stored_and_not_replayed() {
     replica.freeze();
     is_unavailable(claim(&store, hold()).await);
     is_unavailable(complete(&store, done).await);
-    // It is completed at the primary now, which alone does not count, whoever asks and on whichever connection.
+    // It is completed at the primary now. That alone does not count, whoever asks and on whichever
+    // connection.
     is_unavailable(complete(&store, done).await);
     is_unavailable(claim(&store, retry(done)).await);
     let newcomer = self::store(primary.url()).await;
@@ -145,8 +147,9 @@ async fn executions_at_once_share_the_waiting() {
     assert!(waits < 60, "{waits}");
 }
 
-/// How many acknowledged claims and responses are lost when the primary, cut off from its replica, dies under load and the replica takes
-/// its place; and how many claims there were.
+/// Number of acknowledged claims and responses that are lost when the primary, cut off from its
+/// replica, dies under load and the replica takes its place. The third number is that of the
+/// claims.
 async fn failover(replicas: Option<u32>) -> (usize, usize, usize) {
     let (mut primary, replica) = pair().await;
     let mut builder = RedisStore::builder(primary.url());

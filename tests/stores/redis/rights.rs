@@ -1,4 +1,4 @@
-//! What the user of the store needs rights to.
+//! Rights that the user of the store needs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -72,7 +72,7 @@ async fn a_user_with_the_documented_rights_runs_the_store() {
     check(Subject::new(open).shift(shift).unit(UNIT).keys(20).resolves().inspects()).await.assert();
 }
 
-/// What is said to be missing.
+/// Rights that are said to be missing.
 async fn missing(server: &RedisServer) -> String {
     match RedisStore::builder(url(server)).build().await {
         Err(SetupError::Rights { store: "redis", user, missing }) => {

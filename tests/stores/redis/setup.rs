@@ -1,4 +1,4 @@
-//! How the store is set up, and what it says about the server's settings.
+//! Setup of the store, and its messages about the server's settings.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn replicas_that_cannot_be_waited_for_are_refused() {
     }
 }
 
-/// What is logged while a store is made.
+/// Log of the setup of a store.
 async fn logged(server: &RedisServer, url: &str) -> String {
     let (log, guard) = Log::listen();
     let store = RedisStore::new(url).await.unwrap();

@@ -10,7 +10,8 @@ use idempotent_tests::redis_server::RedisServer;
 use super::{key, node, trouble::fill};
 use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
-/// A store that asks what the server can do, and one that asks only what servers before Redis 7 can.
+/// A store that asks what the server can do, and one that asks only what servers before Redis 7
+/// can.
 async fn of_both_generations(server: &RedisServer) -> [RedisStore; 2] {
     let old = RedisStore::builder(server.url()).before_redis_7().build().await.unwrap();
     [node(server).await, old]
@@ -56,7 +57,8 @@ async fn claims_of_one_key_that_go_together_have_one_winner() {
         for _ in 0..20 {
             let owner = hold();
             let rivals: Vec<Hold> = (0..40).map(|_| retry(owner)).collect();
-            // Each is sent twice, as if the first reply had been lost: its token is answered the same both times.
+            // Each is sent twice, as if the first reply had been lost: its token is answered the
+            // same both times.
             let twice = [rivals.clone(), rivals.clone()].concat();
             let mut answers = claims(&store, &twice).await;
             let again = answers.split_off(rivals.len());

@@ -153,7 +153,8 @@ async fn a_connection_that_has_died_without_a_word_is_left() {
         first_success(&store).await
     };
     is_within(Duration::from_secs(3), "first success after a silence", back).await;
-    // Notifications are heard again too. Until then those who wait are found by looks, seconds later.
+    // Notifications are heard again too. Until then those who wait are found by looks, seconds
+    // later.
     is_within(WAKE_UP, "wake-up after a silence", async || wake_up(&other, &store).await).await;
 }
 

@@ -21,7 +21,7 @@ async fn nodes(server: &RedisServer) -> [RedisStore; 2] {
     nodes
 }
 
-/// How long after the completion was asked for a waiter on another node has its response.
+/// Time from the request for the completion until a waiter on another node has its response.
 pub(super) async fn wake_up(owning: &RedisStore, waiting: &RedisStore) -> Duration {
     let owner = hold();
     assert_eq!(claim(owning, owner).await.unwrap(), WON);
@@ -47,7 +47,8 @@ async fn a_waiter_on_another_node_has_the_response_within_20_ms() {
     let [owning, waiting] = nodes(&server).await;
     let began = Instant::now();
     is_within(WAKE_UP, "median wake-up", async || median_wake_up(&owning, &waiting, 51).await).await;
-    // Somebody waits nearly all the time, and all are woken between two looks of those that come each five seconds.
+    // Somebody waits nearly all the time, and all are woken between two looks of those that come
+    // each five seconds.
     let looks = began.elapsed().as_secs() / 5 + 1;
     assert!(waiting.polls() <= looks, "{} polls", waiting.polls());
 }
@@ -62,7 +63,7 @@ async fn response(store: RedisStore, owner: Hold) {
     is_replay(&claim(&store, duplicate).await.unwrap(), owner);
 }
 
-/// What may not subscribe, and may do all else.
+/// Command after which the user may not subscribe, and may do all else.
 const DEAF: &str = "ACL SETUSER default resetchannels";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

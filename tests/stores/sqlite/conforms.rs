@@ -25,7 +25,8 @@ fn keys(usual: usize) -> usize {
     env::var("CONFORMANCE_KEYS").map_or(usual, |keys| keys.parse().unwrap())
 }
 
-/// Like a server's connections, handles to one file are few: each has a writer, a poller and a file of its own.
+/// Handles to one file. Like a server's connections, they are few: each has a writer, a poller and
+/// a file of its own.
 async fn handles(scratch: &Scratch, clock: &ManualClock) -> Vec<SqliteStore> {
     let path = scratch.file("keys.db");
     let mut handles = Vec::new();

@@ -15,7 +15,7 @@ use sqlx::Row;
 
 use super::{LONG, claim, hold, open, pool};
 
-/// What a process said it was told before it was killed.
+/// Answers that a process printed before it was killed.
 #[derive(Debug, Default)]
 struct Told {
     claimed: Vec<Address>,
@@ -58,7 +58,7 @@ fn killed(path: &Path, how: &[&str], after: Duration) -> Told {
     told
 }
 
-/// How many of the claims and the responses that were acknowledged are not there.
+/// Number of the acknowledged claims and responses that are not there.
 async fn lost(store: &SqliteStore, told: &Told) -> (usize, usize) {
     let mut lost = (0, 0);
     for &address in &told.claimed {

@@ -15,7 +15,8 @@ use tokio::task::yield_now;
 
 use super::{claim, hold, open, pool};
 
-/// Makes every claim a transaction that takes some ten milliseconds, as on a disk that is slow to sync.
+/// Makes every claim a transaction that takes some ten milliseconds, as on a disk that is slow to
+/// sync.
 const SLOW: &str = "CREATE TRIGGER slow AFTER INSERT ON idempotency_keys BEGIN \
     SELECT count(*) FROM \
         (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT i FROM n); END";

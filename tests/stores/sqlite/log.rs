@@ -69,7 +69,8 @@ async fn a_reader_that_needs_the_log_holds_up_no_call_and_what_it_needed_is_move
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_few_large_responses_are_as_much_as_many_rows() {
-    // Fewer rows than are written before the log is moved, and fewer pages than a commit would move.
+    // Fewer rows than are written before the log is moved, and fewer pages than a commit would
+    // move.
     const RESPONSES: u64 = 3_000;
     const BYTES: usize = 64 << 10;
     let scratch = Scratch::new();

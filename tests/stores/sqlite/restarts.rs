@@ -1,4 +1,4 @@
-//! What is there after everybody has gone.
+//! State that is there after everybody has gone.
 
 use std::time::Duration;
 

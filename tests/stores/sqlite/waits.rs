@@ -20,7 +20,8 @@ async fn complete(store: &SqliteStore, hold: super::Hold) {
     assert_eq!(stored, Completion::Stored);
 }
 
-/// A claim of `owner` through one store, and a waiter for it at another. Gives when the waiter woke.
+/// A claim of `owner` through one store, and a waiter for it at another. Gives when the waiter
+/// woke.
 async fn wait(owner: &SqliteStore, other: &SqliteStore) -> (super::Hold, tokio::task::JoinHandle<Instant>) {
     let request = hold();
     assert_eq!(owner.claim(claim(request)).await.unwrap(), Claim::Won { attempt: 1 });
@@ -34,7 +35,8 @@ async fn wait(owner: &SqliteStore, other: &SqliteStore) -> (super::Hold, tokio::
     (request, waiter)
 }
 
-/// How long after its completion was acknowledged, so long after it began to wait, a waiter woke.
+/// Time from the acknowledgement of a completion until a waiter woke. The waiter began to wait
+/// `after` before the completion.
 async fn wake_up(owner: &SqliteStore, other: &SqliteStore, after: Duration) -> Duration {
     let (request, waiter) = wait(owner, other).await;
     sleep(after).await;

@@ -2,7 +2,8 @@
 
 use idempotent_runtime::{Idempotency, IdempotencyBuilder, MemoryStore};
 
-/// Settings of a handle with a memory of its own: without a store's name all tests of a process share one.
+/// Settings of a handle with a memory of its own: without a store's name all tests of a process
+/// share one.
 pub fn fresh() -> IdempotencyBuilder {
     Idempotency::builder().store(MemoryStore::new())
 }

@@ -25,7 +25,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What an HTTP/1.1 status line and headers say; the body is still to come.
+    /// Reply with an HTTP/1.1 status line and headers; the body is still to come.
     pub(crate) fn from_head(head: &[u8]) -> Option<Reply> {
         let mut lines = str::from_utf8(head).ok()?.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -41,7 +41,7 @@ impl Reply {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether this is a replay.
+    /// True where this is a replay.
     pub fn is_replay(&self) -> bool {
         self.header("idempotent-replayed") == Some("true")
     }

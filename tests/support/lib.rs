@@ -1,4 +1,5 @@
-//! What the tests share: a real server on a free port, raw HTTP/1.1 over a socket, and what a response says.
+//! Support that the tests share: a real server on a free port, raw HTTP/1.1 over a socket, and the
+//! parts of a response.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

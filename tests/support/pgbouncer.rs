@@ -55,7 +55,7 @@ impl PgBouncer {
         PgBouncer { scratch, server, port, process: None }
     }
 
-    /// How to connect to the database through it.
+    /// Options to connect to the database through PgBouncer.
     pub fn options(&self) -> PgConnectOptions {
         self.server.clone().host("127.0.0.1").port(self.port)
     }
@@ -66,7 +66,7 @@ impl PgBouncer {
         format!("postgres://{}@127.0.0.1:{}/{database}", self.server.get_username(), self.port)
     }
 
-    /// Whether it could be started.
+    /// Starts PgBouncer; true where it could be started.
     async fn runs(&mut self) -> bool {
         let program = std::env::var("PGBOUNCER").unwrap_or_else(|_| "pgbouncer".to_owned());
         let mut command = Command::new(program);
@@ -91,13 +91,13 @@ impl PgBouncer {
         }
     }
 
-    /// What it has logged.
+    /// Log of PgBouncer.
     pub fn log(&self) -> String {
         fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
     }
 }
 
-/// What sqlx asks for by default, and PgBouncer refuses unless told otherwise.
+/// Setting without which PgBouncer refuses a parameter that sqlx asks for by default.
 pub const TAKES_SQLX: &str = "ignore_startup_parameters = extra_float_digits";
 
 impl Drop for PgBouncer {

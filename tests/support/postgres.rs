@@ -35,7 +35,7 @@ impl Schema {
         Schema { name: space.name().to_owned(), options, _space: space }
     }
 
-    /// How to connect to its server.
+    /// Options to connect to its server.
     pub fn options(&self) -> PgConnectOptions {
         self.options.clone()
     }

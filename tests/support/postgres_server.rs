@@ -61,7 +61,7 @@ impl PostgresServer {
         PostgresServer { directory, port, settings, wal_writer: WalWriter::Works, postmaster: None }
     }
 
-    /// How to connect to it.
+    /// Options to connect to the server.
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new().host("127.0.0.1").port(self.port).username("postgres").database("postgres")
     }
@@ -90,7 +90,7 @@ impl PostgresServer {
         }
     }
 
-    /// Whether it accepts connections after it was started, or has ended.
+    /// Starts the server. True where it accepts connections then, false where it has ended.
     async fn runs(&mut self) -> bool {
         assert!(self.postmaster.is_none(), "it runs");
         let mut server = program("postgres");
@@ -127,8 +127,8 @@ impl PostgresServer {
         }
     }
 
-    /// Kills every process of the server at once, as if its machine had lost its power but for what the machine itself would
-    /// have lost.
+    /// Kills every process of the server at once, as if its machine had lost its power but for what
+    /// the machine itself would have lost.
     pub fn kill(&mut self) {
         let Some(mut postmaster) = self.postmaster.take() else { return };
         let pid = postmaster.id().to_string();
@@ -145,8 +145,11 @@ impl PostgresServer {
         }
     }
 
-    /// From now on, and after each restart, the log leaves the server's memory only where a commit waits for it, or its buffers are full. Without
-    /// that the server writes each page of it as soon as the page is full, and what is written outlives the server.
+    /// Makes the log leave the server's memory only where a commit waits for it, or its buffers are
+    /// full, from now on and after each restart.
+    ///
+    /// Otherwise the server writes each page of the log as soon as the page is full, and what is
+    /// written outlives the server.
     pub fn stop_wal_writer(&mut self) {
         self.wal_writer = WalWriter::IsStopped;
         let postmaster = self.postmaster.as_ref().expect("it runs").id().to_string();
@@ -164,7 +167,8 @@ impl PostgresServer {
         }
     }
 
-    /// From now on no commit ends: each waits for a standby that is not there. What has been written is seen by nobody.
+    /// Makes no commit end from now on: each waits for a standby that is not there. Nobody sees
+    /// what has been written.
     pub async fn stall_commits(&self) {
         let mut connection = self.told("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await;
         let commit = || sqlx::raw_sql("SELECT pg_current_xact_id()");

@@ -50,7 +50,7 @@ impl Program {
         Program { child, address }
     }
 
-    /// Where it listens.
+    /// Address at which the program listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -94,7 +94,7 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-/// Where the program is, which is built first, once.
+/// Path of the program, which is built first, once.
 fn built(name: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,16 +11,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Where a connection is cut: at the next message of a client that holds `text`.
+/// Point at which a connection is cut: the next message of a client that holds `text`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
-    /// What the message holds.
+    /// Text in the message.
     pub text: &'static str,
-    /// How.
+    /// Way of the cut.
     pub how: How,
 }
 
-/// How a connection is cut.
+/// Way in which a connection is cut.
 #[derive(Clone, Copy, Debug)]
 pub enum How {
     /// It is closed, and the server does not get the message.
@@ -64,7 +64,8 @@ impl Proxy {
         self.port
     }
 
-    /// How many times a client has sent something after the server had its turn: round trips begun.
+    /// Number of times that a client has sent something after the server had its turn: round trips
+    /// begun.
     pub fn messages(&self) -> usize {
         self.messages.load(Ordering::SeqCst)
     }
@@ -74,7 +75,8 @@ impl Proxy {
         self.behind.store(port, Ordering::SeqCst);
     }
 
-    /// From now on nothing passes any more on the connections that are open, and they stay open. New ones work.
+    /// Lets nothing pass any more, from now on, on the connections that are open, and they stay
+    /// open. New ones work.
     pub fn swallow(&self) {
         self.swallowed.fetch_add(1, Ordering::SeqCst);
     }
@@ -139,7 +141,7 @@ fn holds(message: &[u8], text: &str) -> bool {
     message.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// What becomes of a message.
+/// Fate of a message.
 enum Fate {
     Passes,
     IsLost,

@@ -6,12 +6,12 @@ use idempotent_runtime::{Address, RedisStore};
 
 use crate::{redis_cluster::RedisCluster, redis_server::RedisServer, space::Space, stores::redis_url};
 
-/// Where a test keeps its keys.
+/// Place in which a test keeps its keys.
 #[derive(Debug)]
 pub struct Keys {
     space: Space,
     url: String,
-    /// Where time has to be moved on.
+    /// Servers on which time has to be moved on.
     servers: Vec<String>,
     is_old: bool,
 }
@@ -42,7 +42,7 @@ impl Keys {
         Keys { space: Space::alone(), url, servers: vec![server.url()], is_old: false }
     }
 
-    /// What the names of all keys begin with, before a colon.
+    /// Start of the names of all keys, before a colon.
     pub fn prefix(&self) -> &str {
         self.space.name()
     }

@@ -27,7 +27,8 @@ pub fn free_port() -> u16 {
 }
 
 impl RedisServer {
-    /// A running server with these settings, each a line of its configuration. Without any it keeps nothing across a restart.
+    /// A running server with these settings, each a line of its configuration. Without any it keeps
+    /// nothing across a restart.
     pub async fn start(settings: &[&str]) -> Self {
         // Somebody else may take the port before the server does.
         for _ in 0..5 {
@@ -73,7 +74,7 @@ impl RedisServer {
         assert!(self.runs().await, "{}", self.log());
     }
 
-    /// Whether it could be started.
+    /// Starts the server; true where it could be started.
     async fn runs(&mut self) -> bool {
         assert!(self.process.is_none(), "it runs");
         let mut server = Command::new("redis-server");
@@ -89,7 +90,7 @@ impl RedisServer {
         !has_ended
     }
 
-    /// Whether it answers, if only that it wants a password.
+    /// True where the server answers, if only that it wants a password.
     async fn is_up(&self) -> bool {
         match self.try_ask::<()>("PING").await {
             Ok(()) => true,
@@ -97,7 +98,8 @@ impl RedisServer {
         }
     }
 
-    /// Kills the server, as if its machine had lost its power but for what the machine itself would have lost.
+    /// Kills the server, as if its machine had lost its power but for what the machine itself would
+    /// have lost.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -135,7 +137,7 @@ impl RedisServer {
         Client::open(self.url())?.get_multiplexed_async_connection().await
     }
 
-    /// What the server answers to a command whose words are parted by spaces.
+    /// Answer of the server to a command whose words are parted by spaces.
     pub async fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         self.try_ask(command).await.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
@@ -154,7 +156,7 @@ impl RedisServer {
         question.query_async(&mut connection).await
     }
 
-    /// How many calls of each command there have been, inside scripts and outside.
+    /// Number of calls of each command so far, inside scripts and outside.
     pub async fn calls(&self) -> std::collections::BTreeMap<String, u64> {
         let stats: String = self.ask("INFO commandstats").await;
         let call = |line: &str| {
@@ -175,7 +177,7 @@ impl RedisServer {
         }
     }
 
-    /// What the server has logged.
+    /// Log of the server.
     pub fn log(&self) -> String {
         fs::read_to_string(self.scratch.file("log")).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, iter};
 
-/// What an error says, and what those behind it say.
+/// Text of an error, and of those behind it.
 pub fn said(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |&error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! What is to go wrong with a store, and what it has been asked.
+//! Faults of a store, and the calls that it has got.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-/// What is asked of a store.
+/// Kind of call to a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "these are the store's own words")]
 pub enum Verb {
@@ -32,7 +32,7 @@ pub enum Verb {
     Changed,
 }
 
-/// What goes wrong with a call.
+/// Fault of a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Nothing is done, and the store says that it failed. Waiting ends at once.
@@ -51,10 +51,11 @@ pub enum Fault {
     Damages(fn(&mut Vec<u8>)),
     /// Nothing is done, and this is what a claim is told.
     Says(fn() -> Result<Claim, StoreError>),
-    /// A claim that the store says failed, and that is decided when the semaphore has a permit. Whoever claims after it waits for that;
-    /// whoever releases finds nothing.
+    /// A claim that the store says failed, and that is decided when the semaphore has a permit. A
+    /// claim after it waits for that, and a release finds nothing.
     LandsLate(Arc<Semaphore>),
-    /// A claim that the store says failed, and that arrives when the semaphore has a permit. Nobody waits for it.
+    /// A claim that the store says failed, and that arrives when the semaphore has a permit. Nobody
+    /// waits for it.
     ArrivesLate(Arc<Semaphore>),
 }
 
@@ -66,10 +67,10 @@ impl Fault {
     }
 }
 
-/// What goes wrong next, and how many times.
+/// Faults that come next, and how many times each.
 type Faults = VecDeque<(Fault, usize)>;
 
-/// What goes wrong, and what has been called. Clones share it.
+/// Faults, and the calls so far. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     faults: Arc<Mutex<HashMap<Verb, Faults>>>,
@@ -90,7 +91,7 @@ impl Script {
         self.faults.lock().unwrap().remove(&verb);
     }
 
-    /// How often `verb` has been called.
+    /// Number of calls of `verb`.
     pub fn calls(&self, verb: Verb) -> usize {
         self.counts.borrow().get(&verb).copied().unwrap_or(0)
     }
@@ -107,7 +108,7 @@ impl Script {
         Script { recalls: true, ..self }
     }
 
-    /// What was claimed last, whatever came of it.
+    /// Hold that was claimed last, whatever came of it.
     pub fn claimed(&self) -> Option<Hold> {
         *self.claimed.lock().unwrap()
     }

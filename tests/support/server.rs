@@ -12,7 +12,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Serves what `configure` registers, on `workers` workers, over HTTP/1.1 and HTTP/2 with prior knowledge.
+    /// Serves what `configure` registers, on `workers` workers, over HTTP/1.1 and HTTP/2 with prior
+    /// knowledge.
     pub fn start(
         workers: usize,
         configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
@@ -20,7 +21,8 @@ impl TestServer {
         Self::start_with(workers, true, configure)
     }
 
-    /// Like [`start`](Self::start), and says whether a half-closed HTTP/1.1 connection is still answered.
+    /// Like [`start`](Self::start), with the choice whether a half-closed HTTP/1.1 connection is
+    /// still answered.
     pub fn start_with(
         workers: usize,
         half_closed: bool,
@@ -49,7 +51,7 @@ impl TestServer {
         TestServer { address, handle, thread: Some(thread) }
     }
 
-    /// Where it listens.
+    /// Address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

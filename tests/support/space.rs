@@ -1,7 +1,8 @@
 //! Places of a test's own on the servers that all tests share.
 //!
-//! A place is emptied when its test is done with it, also when the test fails. What a killed run leaves behind says in its name
-//! when it began, and is removed by whoever comes an hour later.
+//! A place is emptied when its test is done with it, also when the test fails. A place that a
+//! killed run leaves behind says in its name when the run began, and is removed by any run that
+//! comes an hour later.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +19,7 @@ use redis::{Client, RedisResult};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::runtime::Builder;
 
-/// What the name of every place begins with. The second in which its run began follows.
+/// Start of the name of every place. The second in which its run began follows.
 const MARK: &str = "idempotent_test_";
 /// No run takes longer.
 const HOUR: u64 = 3600;
@@ -36,7 +37,7 @@ enum Server {
     Postgres(Box<PgConnectOptions>),
     /// Keys whose names go on after a colon.
     Redis(Client),
-    /// What is kept ends by itself.
+    /// Keys and rows end by themselves.
     None,
 }
 
@@ -55,7 +56,8 @@ impl Space {
         Space { name: name(), server: Server::None }
     }
 
-    /// Removes what killed runs have left behind on the server at `url`. Others may do so at the same time.
+    /// Removes what killed runs have left behind on the server at `url`. Others may do so at the
+    /// same time.
     pub fn sweep(url: &str) {
         match Server::at(url) {
             Server::Postgres(options) => {
@@ -118,13 +120,14 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Whether this is the name of a place whose run has long ended.
+/// True where this is the name of a place whose run has long ended.
 fn is_stale(name: &str) -> bool {
     let began = name.strip_prefix(MARK).and_then(|rest| rest.split('_').next()?.parse::<u64>().ok());
     began.is_some_and(|began| began + HOUR < now())
 }
 
-/// Does `work` on a thread and a runtime of its own, whatever the runtime of the test does meanwhile, or does not do any more.
+/// Does `work` on a thread and a runtime of its own, whatever the runtime of the test does
+/// meanwhile, or does not do any more.
 fn apart<T: Send>(work: impl Future<Output = sqlx::Result<T>> + Send) -> sqlx::Result<T> {
     let run = || Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
     thread::scope(|scope| scope.spawn(run).join().unwrap_or(Err(sqlx::Error::WorkerCrashed)))

@@ -1,4 +1,5 @@
-//! Time without that in which the machine stood still: what a busy machine did not give cannot be held against what is tested.
+//! Time without that in which the machine stood still: time that a busy machine did not give cannot
+//! be held against what is tested.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,7 +11,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// As late as a thread may wake on a machine that has nothing else to do.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// A thread that does nothing but see how much later it wakes than it wanted to. Ends with the last clone.
+/// A thread that does nothing but see how much later it wakes than it wanted to. It ends with the
+/// last clone.
 #[derive(Clone, Debug)]
 pub struct Stalls(Arc<Mutex<Seen>>);
 
@@ -21,7 +23,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// How much too late it is, if the thread wakes only now.
+    /// Delay of the thread, if it wakes only now.
     fn late(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.woke).saturating_sub(TICK + GRAIN)
     }
@@ -60,12 +62,12 @@ impl Stalls {
 }
 
 impl Moment {
-    /// How long it is since `earlier`, the time in between in which the machine stood still not counted.
+    /// Time since `earlier`, without the time in between in which the machine stood still.
     pub fn since(self, earlier: Moment) -> Duration {
         self.wall_since(earlier).saturating_sub(self.stalled.saturating_sub(earlier.stalled))
     }
 
-    /// How long it is since `earlier` for everybody else.
+    /// Time since `earlier` for everybody else.
     pub fn wall_since(self, earlier: Moment) -> Duration {
         self.at.saturating_duration_since(earlier.at)
     }

@@ -17,8 +17,8 @@ pub fn database_url() -> String {
     std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into())
 }
 
-/// Sets up the store at `url`: `memory`, `sqlite:PATH`, `redis://…` or `postgres://…`, before which `script` stands. On a server, `space` is
-/// the prefix of its keys, or its schema.
+/// Sets up the store at `url`: `memory`, `sqlite:PATH`, `redis://…` or `postgres://…`. `script`
+/// stands before the store. On a server, `space` is the prefix of its keys, or its schema.
 ///
 /// # Errors
 /// Where there is no such store, or it cannot be reached.

@@ -9,7 +9,8 @@ use super::{Instant, PostgresServer, program};
 const NAME: &str = "standby";
 
 impl PostgresServer {
-    /// A standby of this server, which receives what it writes, and confirms nothing. There can be one.
+    /// A standby of this server, which receives what the server writes, and confirms nothing. There
+    /// can be one.
     pub async fn standby(&self) -> PostgresServer {
         let mut standby = Self::new(self.settings.clone());
         let connection = format!("host=127.0.0.1 port={} user=postgres application_name={NAME}", self.port);
@@ -39,7 +40,7 @@ impl PostgresServer {
         self.until("SELECT pg_promote()").await;
     }
 
-    /// How many connections listen for notifications.
+    /// Number of connections that listen for notifications.
     pub async fn listeners(&self) -> i64 {
         let mut connection = PgConnection::connect_with(&self.options()).await.unwrap();
         let listeners = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle'";

@@ -21,7 +21,8 @@ struct Shared {
     failures: AtomicUsize,
 }
 
-/// Inserts a row, charges in a checkpoint, and answers 500 where it is to fail. `body` is what it does first.
+/// Inserts a row, charges in a checkpoint, and answers 500 where it is to fail. `body` is what it
+/// does first.
 #[idempotent(transaction)]
 async fn charge<DB>(
     body: String,

@@ -6,7 +6,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::kit::{OnPostgres, Place, Setup};
 
-/// What the handler asks of the database itself.
+/// Number of the handler's own statements.
 const OWN: usize = 1;
 /// A pool asks a connection that comes back how it is, whoever used it.
 const POOLS: usize = 1;

@@ -15,8 +15,9 @@ use tokio::{
 use crate::kit::within;
 
 const KILLS: usize = 50;
-/// Where a request stops: before the claim, after it, in the handler before and after its writes, before the commit arrives, after
-/// the commit and before the response, and during a replay.
+/// Points at which a request stops: before the claim, after it, in the handler before and after its
+/// writes, before the commit arrives, after the commit and before the response, and during a
+/// replay.
 const POINTS: [&str; 7] = ["arrived", "claimed", "began", "written", "committing", "committed", "replaying"];
 const TRANSFERS: i64 = (KILLS * POINTS.len()) as i64;
 
@@ -89,7 +90,8 @@ fn is_to_be_sent_again(reply: &Reply) -> bool {
     reply.status == 503
 }
 
-/// Kills a process at every point of a transfer, again and again, and retries everything to its end.
+/// Kills a process at every point of a transfer, again and again, and retries everything to its
+/// end.
 async fn every_transfer_happens_once(arguments: &[String]) {
     for point in POINTS {
         let keys: Vec<_> = (0..KILLS).map(|kill| format!("{point}-{kill}")).collect();
@@ -155,8 +157,8 @@ async fn a_process_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() 
     assert_eq!(totals, EXPECTED);
 }
 
-/// How often a process is killed on each way out: `WAYS_OUT=50 cargo test` for more than a short
-/// run.
+/// Number of times that a process is killed on each way out: `WAYS_OUT=50 cargo test` for more than
+/// a short run.
 fn kills() -> usize {
     env::var("WAYS_OUT").map_or(3, |times| times.parse().unwrap())
 }
@@ -207,7 +209,7 @@ fn totals(transfers: i64) -> [i64; 4] {
     [1000 - transfers, transfers, transfers, transfers]
 }
 
-/// What a handler does that has not noticed that its transaction has ended.
+/// Statement of a handler that has not noticed that its transaction has ended.
 const AND_ON: &str = "INSERT INTO transfers VALUES ('{key}')";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use sqlx::Sqlite;
 
 use crate::kit::{OnSqlite, Place, within};
 
-/// How often the handler's own hook was called.
+/// Number of calls of the handler's own hook.
 type Calls = web::Data<AtomicUsize>;
 
 /// Sets a commit hook, adds a row, and runs what its body says.

@@ -12,7 +12,8 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::kit::{OnPostgres, Place, Setup};
 
-/// As the message ends that says it; the store's connections speak of READ COMMITTED when they begin.
+/// End of the message that commits. The word alone would not tell it apart: the store's connections
+/// speak of READ COMMITTED when they begin.
 const COMMIT: &str = "COMMIT\0";
 
 /// A service that reaches its database through a proxy.

@@ -17,7 +17,7 @@ use idempotent_tests::{Http1, Reply, Scratch, TestServer, post, postgres::Schema
 use sqlx::{AssertSqlSafe, Executor, Pool, Postgres, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// Where a test's rows and keys are.
+/// Place of a test's rows and keys.
 pub(crate) trait Place: Sized + Sync {
     type Database: TransactionalDatabase;
 
@@ -27,7 +27,7 @@ pub(crate) trait Place: Sized + Sync {
     async fn store(&self, pool: Pool<Self::Database>) -> impl Store + Clone;
     /// The table of the handler's rows.
     fn rows(&self) -> String;
-    /// How many rows there are.
+    /// Number of rows.
     async fn count(&self) -> i64;
     /// Registers the handler at `/act`.
     fn register(app: &mut web::ServiceConfig);
@@ -110,7 +110,7 @@ impl Place for OnSqlite {
     async fn clean(self) {}
 }
 
-/// What the handler shares with its test.
+/// State that the handler shares with its test.
 #[derive(Clone)]
 pub(crate) struct Handler(Arc<Shared>);
 
@@ -122,7 +122,7 @@ struct Shared {
 }
 
 impl Handler {
-    /// How often it has begun.
+    /// Number of times that the handler has begun.
     pub(crate) fn runs(&self) -> usize {
         self.0.runs.load(SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What a listener hears of handlers in a transaction.
+//! Events that a listener hears of handlers in a transaction.
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,4 +1,4 @@
-//! What becomes of the rows, the response and the key, by what the handler answers.
+//! Fate of the rows, the response and the key, by what the handler answers.
 
 use idempotent_tests::Reply;
 
@@ -72,7 +72,8 @@ async fn a_connection_that_is_killed_is_a_503_and_the_next_attempt_runs() {
     let place = OnPostgres::new().await;
     let it = Setup::new(&place).await;
     let dies = "SELECT~pg_terminate_backend(pg_backend_pid())";
-    // Whether the handler says what went wrong, or that all is well, or that it is the client's fault, or its own.
+    // Whether the handler says what went wrong, or that all is well, or that it is the client's
+    // fault, or its own.
     let cases = [
         (format!("insert {dies} 201"), 503),
         (format!("insert swallow:{dies} 201"), 503),
@@ -99,7 +100,8 @@ fn is_to_be_retried(reply: &Reply) {
     assert_eq!((reply.header("retry-after"), &reply.json()["retryable"]), (Some("1"), &true.into()));
 }
 
-/// Runs two handlers up to where both wait, and then on; gives what they answered, in the order in which they were let on.
+/// Runs two handlers up to where both wait, and then on. Gives their answers, in the order in which
+/// they were let on.
 async fn interleaved(it: &Setup<OnPostgres>, one: &str, other: &str) -> [Reply; 2] {
     let replies = tokio::join!(it.ask("one", one), it.ask("other", other), async {
         for _ in 0..2 {

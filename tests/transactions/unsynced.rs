@@ -35,7 +35,7 @@ async fn a_transaction_begins_although_no_commit_reaches_its_standby() {
     assert_eq!((reply.status, place.count().await), (201, 1), "{reply:?}");
 }
 
-/// What becomes of a request whose transaction cannot begin before `meanwhile` is over.
+/// Reply to a request whose transaction cannot begin before `meanwhile` is over.
 async fn held_up(it: &Setup<OnPostgres>, place: &OnPostgres, pool: &PgPool, meanwhile: impl Future) -> Reply {
     let only = pool.acquire().await.unwrap();
     let (reply, ()) = tokio::join!(it.ask("k", "insert 201"), async {

@@ -10,7 +10,7 @@ use sqlx::{SqlitePool, postgres::PgPoolOptions};
 
 use crate::kit::{OnPostgres, OnSqlite, Place, Setup};
 
-/// What a way out leaves.
+/// State that a way out leaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leaves {
     /// No row, and a key that is free.
@@ -19,7 +19,7 @@ enum Leaves {
     Unknown,
 }
 
-/// What handlers answer that have not noticed, or do not care.
+/// Answers of handlers that have not noticed, or do not care.
 const ENDINGS: [&str; 6] = ["201", "303", "409", "500", "503", "panic 201"];
 
 /// Adds a row, and goes on where it can't.
@@ -81,7 +81,7 @@ const TABLES: &str = "CREATE TABLE once (key text PRIMARY KEY ON CONFLICT ROLLBA
      CREATE TRIGGER thrown BEFORE INSERT ON plain WHEN new.key = 'thrown' \
      BEGIN SELECT RAISE(ROLLBACK, 'thrown'); END";
 
-/// What a handler may do that has not noticed that its transaction has ended.
+/// Statements of a handler that has not noticed that its transaction has ended.
 fn afterwards() -> [String; 5] {
     [
         String::new(),
@@ -237,7 +237,7 @@ async fn a_connection_to_postgres_keeps_no_setting_of_a_transaction_that_was_on_
     place.clean().await;
 }
 
-/// How many settings a session has that nobody has used yet.
+/// Number of settings in a session that nobody has used yet.
 async fn session_settings(place: &OnPostgres) -> i64 {
     let fresh = place.0.pool(2);
     let settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'";

@@ -1,9 +1,12 @@
 //! A bank that stands still where it is told, so that it can be killed there.
 //!
 //! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
-//! serves transfers of one from account `a` to account `b`, each in a
-//! transaction, and prints its address. A request with a header `X-Stop` stands still at that point for ever, and `here` is printed.
-//! One with a header `X-Way` runs the statements there behind its own, and goes on whatever fails.
+//! serves transfers of one from account `a` to account `b`, each in a transaction, and prints its
+//! address.
+//!
+//! A request with a header `X-Stop` stands still at that point for ever, and `here` is printed. A
+//! request with a header `X-Way` runs the statements there behind its own, and goes on whatever
+//! fails.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what only tests run may fail as a test does")]
 
 use std::{
@@ -70,7 +73,7 @@ impl FromRequest for Claimed {
     }
 }
 
-/// Where a commit can be made to stand still.
+/// Database on which a commit can be made to stand still.
 trait Bank: TransactionalDatabase {
     type Hold: 'static;
     async fn hold_commit(tx: &mut IdempotentTx<Self>, hold: &Self::Hold);

@@ -1,4 +1,4 @@
-//! What the compiler says of a wrong use, and that every right use compiles.
+//! Messages of the compiler for a wrong use, and that every right use compiles.
 
 #[test]
 fn the_compiler_says_what_is_wrong_and_every_accepted_form_compiles() {

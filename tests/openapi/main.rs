@@ -1,4 +1,4 @@
-//! What OpenAPI documents say of annotated handlers, and that servers do what the documents say.
+//! OpenAPI documents of annotated handlers, and that servers do what the documents say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod merged;

@@ -1,4 +1,4 @@
-//! What is documented by hand stays, and what the policy says is added to it.
+//! Documentation that is written by hand: it stays, and what the policy says is added to it.
 
 use actix_web::HttpResponse;
 use idempotent_runtime::{idempotent, openapi::Policies};

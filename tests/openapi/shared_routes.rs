@@ -30,7 +30,7 @@ async fn described_second() -> HttpResponse {
     HttpResponse::Created().finish()
 }
 
-/// Whatever is logged, in lines.
+/// Log, in lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! Whatever a server answers is documented: status, code, content type and headers.
+//! Answers of a server: each is documented with its status, code, content type and headers.
 
 use std::sync::Arc;
 

@@ -20,8 +20,8 @@ const DOMAIN: u8 = 19;
 
 static SECRET: LazyLock<[u8; 32]> = LazyLock::new(|| {
     let mut secret = [0; 32];
-    // Without random numbers a process has no fencing tokens either. It runs nothing then, so there
-    // is nothing to hide.
+    // Without random numbers a process has no fencing tokens either. It runs nothing then, so it
+    // has no callers to show.
     let _ = getrandom::fill(&mut secret);
     secret
 });

@@ -7,30 +7,32 @@ use crate::{
     store::{CallError, Stuck, StuckCursor, StuckRequest},
 };
 
-/// A page of what [`Idempotency::stuck`] gives.
+/// A page of the entries that [`Idempotency::stuck`] lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StuckEntries {
     /// The entries, each [`Abandoned`](crate::EntryState::Abandoned) or
     /// [`Unknown`](crate::EntryState::Unknown).
     pub entries: Vec<Entry>,
-    /// Where the next page begins. `None`: there are no more.
+    /// Begin of the next page. `None`: there are no more.
     pub next: Option<StuckCursor>,
 }
 
-/// The longest page.
+/// Longest page.
 const MOST: usize = 1_000;
-/// How often a store is asked for a page at most: it looks at a bounded number of entries each
-/// time.
+/// Greatest number of times that a store is asked per page: it looks at a bounded number of entries
+/// each time.
 const ROUNDS: usize = 32;
 
 impl Idempotency {
-    /// The keys that nobody but an operator brings further: those whose execution died without an
-    /// outcome, whether or not a retry has seen it, and those of which it is recorded that nobody
-    /// knows whether they had their effect. At most `limit` of them, and never more than 1,000,
-    /// from where a page before has ended.
+    /// Lists the keys that nobody but an operator can end. At most `limit` of them, and never more
+    /// than 1,000, from the end of the page before.
     ///
-    /// An entry is told by its address alone, since a store knows no key: look it up, end it or
+    /// Two kinds of keys are listed. The execution of the first kind died without an outcome, and a
+    /// retry may have seen that or not. For the second kind it is recorded that nobody knows
+    /// whether they had their effect.
+    ///
+    /// An entry is shown by its address alone, since a store knows no key. Look it up, end it or
     /// forget it by that, with [`inspect`](Self::inspect), [`resolve`](Self::resolve) and
     /// [`forget`](Self::forget). A step of a [`checkpoint`](crate::IdempotencyContext::checkpoint)
     /// has an entry of its own, whose address begins with the same 32 digits as its key's.
@@ -55,20 +57,20 @@ impl Idempotency {
     ///
     /// # What to know
     ///
-    /// - Those that will be forgotten first come first: the oldest, where all keys are kept equally
-    ///   long. Redis keeps no order: there only the entries of one page are in order, and a page
-    ///   may hold a few more than `limit`.
+    /// - Entries that will be forgotten first come first: the oldest, where all keys are kept
+    ///   equally long. Redis keeps no order: there only the entries of one page are in order, and a
+    ///   page may hold a few more than `limit`.
     /// - No claim waits for it. Stores keep no list of such keys, since every request would pay for
-    ///   it: they look through their entries, a bounded number a call. So a page may be short, or
+    ///   it. They look through their entries, a bounded number per call. So a page may be short, or
     ///   empty, while there is a next one.
     /// - Steps are not listed: they end and are forgotten with their keys.
-    /// - It lists all of the store, of all namespaces, if several share it: an address does not say
-    ///   whose it is. Where that is not wanted each has a schema, prefix or file of its own. What
-    ///   is recorded and cannot be read is not listed: looking it up shows it.
+    /// - It lists the whole store, with all namespaces that share it: an address does not say whose
+    ///   it is. Where that is not wanted give each namespace a schema, prefix or file of its own.
+    ///   Records that cannot be read are not listed: looking one up shows it.
     ///
     /// # Errors
-    /// A cursor that is none of this store, and what the store says: one of the application's own
-    /// may not have [`Store::stuck`](crate::Store::stuck).
+    /// A cursor that was not given by this store, and an error of the store: a store of the
+    /// application's own may not have [`Store::stuck`](crate::Store::stuck).
     pub async fn stuck(&self, after: Option<&StuckCursor>, limit: usize) -> Result<StuckEntries, EntryError> {
         let (limit, unknown) = (limit.clamp(1, MOST), record::of_refusal());
         let mut page = StuckEntries { entries: Vec::new(), next: after.cloned() };

@@ -1,4 +1,4 @@
-//! What is held in memory, and whose it is.
+//! Use of the memory, by endpoint and by caller.
 
 use std::cmp::Reverse;
 
@@ -9,68 +9,69 @@ use crate::{
     store::{Held, HeldBy, MemoryStore, StoreError},
 };
 
-/// What a [`MemoryStore`] holds, by endpoint and by caller.
+/// Contents of a [`MemoryStore`], by endpoint and by caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// How many keys there are; those that have expired count until their memory is given back.
+    /// Number of keys. Keys that have expired count until their memory is given back.
     pub keys: u64,
-    /// The bytes that they and their steps take up, bookkeeping included.
+    /// Bytes that the keys and their steps take up, bookkeeping included.
     pub bytes: u64,
-    /// The bytes that they may take up.
+    /// Bytes that the keys and their steps may take up.
     pub budget: u64,
-    /// Of these, the bytes that one caller may claim.
+    /// Bytes of the budget that one caller may claim.
     pub caller_share: u64,
-    /// Each endpoint that has keys, the largest first.
+    /// Endpoints that have keys, the largest first.
     pub endpoints: Vec<EndpointUsage>,
-    /// The callers who have keys, the largest first; at most 1,000 of them.
+    /// Callers who have keys, the largest first; at most 1,000 of them.
     pub callers: Vec<CallerUsage>,
 }
 
-/// What is held for one endpoint.
+/// Share of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointUsage {
-    /// Its method and its route's pattern, such as `POST /orders/{id}`.
+    /// Method of the endpoint and its route's pattern, such as `POST /orders/{id}`.
     pub endpoint: &'static str,
-    /// How many keys it has.
+    /// Number of keys of the endpoint.
     pub keys: u64,
-    /// The bytes that they and their steps take up.
+    /// Bytes that these keys and their steps take up.
     pub bytes: u64,
 }
 
-/// What is held for one caller.
+/// Share of one caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallerUsage {
-    /// Who it is, without telling.
+    /// Hash that stands for the caller, without telling who it is.
     pub caller: CallerHash,
-    /// Whether these are all who have neither a principal nor credentials.
+    /// True for the one entry of all who have neither a principal nor credentials.
     pub anonymous: bool,
-    /// How many keys it has.
+    /// Number of keys of the caller.
     pub keys: u64,
-    /// The bytes that they and their steps take up.
+    /// Bytes that these keys and their steps take up.
     pub bytes: u64,
 }
 
-/// What has been freed by [`Idempotency::forget_caller`].
+/// Keys and bytes that [`Idempotency::forget_caller`] has freed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Freed {
-    /// How many keys are free.
+    /// Number of keys that are free now.
     pub keys: u64,
-    /// The bytes that they and their steps have taken up.
+    /// Bytes that the keys and their steps took up.
     pub bytes: u64,
 }
 
-/// How many callers are told of.
+/// Greatest number of callers that are listed.
 const CALLERS: usize = 1_000;
 
 impl Idempotency {
-    /// What the [`MemoryStore`] holds, by endpoint and by caller: who fills it?
+    /// Looks at the contents of the [`MemoryStore`], by endpoint and by caller, to find out who
+    /// fills it.
     ///
-    /// It looks at every entry, a few at a time, so that no claim is held up; what comes and goes
-    /// meanwhile may be counted or not.
+    /// It looks at every entry, a few at a time, so that no claim is held up. Entries that come and
+    /// go meanwhile may be counted or not.
     ///
     /// ```
     /// use idempotent_runtime::Idempotency;
@@ -116,12 +117,13 @@ impl Idempotency {
         Ok(usage)
     }
 
-    /// Frees what one caller holds in the [`MemoryStore`]: every key of its that is not running,
-    /// with its steps. `None`: no such caller holds anything.
+    /// Frees all that one caller holds in the [`MemoryStore`]: each of its keys that is not
+    /// running, with its steps. `None`: no such caller holds anything.
     ///
     /// *Each of these keys is free again: a retry of its request runs a second time.* It is for a
-    /// caller who floods, when what it did is worth nothing. Who it is says [`usage`](Self::usage).
-    /// What the caller sends meanwhile may be forgotten or not, and it may go on.
+    /// caller who floods, whose requests are worth nothing. [`usage`](Self::usage) tells which
+    /// caller that is. Keys that the caller sends meanwhile may be forgotten or not, and the caller
+    /// may go on sending.
     ///
     /// # Errors
     /// [`StoreError::Undone`] where the store is another one: it does not know who its callers are.

@@ -1,23 +1,23 @@
-//! What an operator has seen: which entry, and in which state.
+//! Version of an entry that an operator has seen.
 
 use std::{fmt, str::FromStr};
 
 use super::{EntryState, digits};
 use crate::{request::PartsHasher, store::Inspection};
 
-/// Which entry was seen at an address, and in which state: what
-/// [`forget`](crate::Idempotency::forget) is told, so that it takes nothing else.
+/// An entry in the state in which it was seen. [`forget`](crate::Idempotency::forget) takes it, so
+/// that nothing else is forgotten.
 ///
-/// It is another one once anything has become of the entry that a look would tell: another
-/// execution has claimed the key, the request has completed, its lease has run out, its response
-/// has expired. Renewals and the passing of time do not change it, nor does which process looks.
+/// The version changes with everything that a look at the entry would show: another execution has
+/// claimed the key, the request has completed, its lease has run out, its response has expired. It
+/// does not change with renewals or the passing of time, and is the same in each process.
 ///
 /// It is shown as 16 hexadecimal digits, and parsed from them. They are part of a hash, and reveal
 /// nothing with which an execution could be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryVersion(u64);
 
-/// The domain of versions.
+/// Domain of versions.
 const DOMAIN: u8 = 18;
 
 impl EntryVersion {

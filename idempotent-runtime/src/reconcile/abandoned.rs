@@ -1,4 +1,4 @@
-//! What is known of an execution that died.
+//! Execution that died, as far as it is known.
 
 use std::fmt;
 
@@ -13,8 +13,9 @@ use crate::{
 /// An execution that died without an outcome, as far as it is known: through the retry that has
 /// found it.
 ///
-/// The retry is the same request as far as the endpoint's scope and fingerprint can tell: the same
-/// key, by the same caller, with the same body unless a fingerprint function says otherwise.
+/// The retry is the same request as far as the endpoint's scope and fingerprint can tell. It has
+/// the same key, by the same caller, with the same body unless a fingerprint function says
+/// otherwise.
 pub struct AbandonedExecution {
     pub(crate) execution: Execution,
     pub(crate) key: Key,
@@ -33,17 +34,17 @@ impl AbandonedExecution {
         self.key.as_str()
     }
 
-    /// How many attempts have been made. The last of them is this one; those before it were found
-    /// abandoned too.
+    /// Number of attempts that have been made. The last of them is this one; those before it were
+    /// found abandoned too.
     ///
-    /// A takeover that came to no end counts, whether its handler began or not: the process died,
+    /// A takeover that came to no end counts, even if its handler did not begin: the process died,
     /// or this was asked and brought no answer.
     pub fn attempt(&self) -> u32 {
         self.execution.attempt - 1
     }
 
-    /// The key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has
-    /// given the handler for `name`.
+    /// Key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has given
+    /// the handler for `name`.
     pub fn derive_key(&self, name: &str) -> String {
         request::derived_key(self.execution.hold.address, name)
     }

@@ -1,4 +1,4 @@
-//! Ending by hand what nobody else can: an operator says what became of a request.
+//! Ends keys by hand that nothing else ends: an operator says what became of a request.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     store::{CallError, Record, Resolve, ResolveRequest, StoreError},
 };
 
-/// What has come of [`Idempotency::resolve`].
+/// Result of [`Idempotency::resolve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Resolved {
@@ -31,8 +31,7 @@ pub enum Resolved {
     NotFound,
     /// The request runs, as far as anybody knows. Nothing was done.
     Running {
-        /// How long it is until it would be given up, unless its process goes on renewing its
-        /// lease.
+        /// Time until the request would be given up, unless its process goes on renewing its lease.
         lease_left: Duration,
     },
     /// The request has its outcome: a response, or that there is none to be replayed. Nothing was
@@ -40,11 +39,11 @@ pub enum Resolved {
     Settled,
 }
 
-/// Why an entry could not be ended.
+/// Reason that an entry could not be ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// The key is not one. Nothing was done.
+    /// The key is not valid. Nothing was done.
     #[error("there cannot be such a key: {0}")]
     Key(&'static str),
     /// The response cannot be recorded. Nothing was done.
@@ -58,13 +57,13 @@ pub enum ResolveError {
         "a response of status {0} cannot be recorded so: 204, 205 and 304 have no body, and 1xx is no outcome"
     )]
     Status(StatusCode),
-    /// The store failed, or cannot end entries by hand. Unless it is [`StoreError::Undone`] it may
-    /// have been done, and asking again tells.
+    /// The store failed, or cannot end entries by hand. Unless the error is [`StoreError::Undone`],
+    /// the entry may have been ended, and asking again tells.
     #[error("the entry could not be ended")]
     Store(#[from] StoreError),
 }
 
-/// How often the record of an entry may be another one when it is to be replaced.
+/// Greatest number of times that the record of an entry may have changed when it is to be replaced.
 const TRIES: usize = 8;
 
 impl Idempotency {
@@ -72,16 +71,16 @@ impl Idempotency {
     /// of the request.
     ///
     /// With [`Rerun`](Resolution::Rerun) the key is free, and the next request with it runs as a
-    /// first attempt, whatever its body is. With [`Refuse`](Resolution::Refuse) it is
-    /// `outcome_unknown`, also under `abandoned = "rerun"` and whatever `reconcile` would say. With
-    /// [`Complete`](Resolution::Complete) every retry gets that response as a replay, whatever its
-    /// status is.
+    /// first attempt, with any body. With [`Refuse`](Resolution::Refuse) the key is
+    /// `outcome_unknown`, also under `abandoned = "rerun"`, and `reconcile` is not asked. With
+    /// [`Complete`](Resolution::Complete) every retry gets that response as a replay, with any
+    /// status.
     ///
-    /// It is done only where nobody runs the request any more and no outcome is recorded: the
-    /// execution was found dead, its lease has run out, or what is recorded says that nothing is
-    /// known, or cannot be read. Otherwise the entry stays as it is, and the answer says why. What
-    /// is recorded so is kept for as long as the store would have remembered the entry: `ttl` after
-    /// the lease's end.
+    /// This is done only where nobody runs the request any more and no outcome is recorded. That is
+    /// so where the execution was found dead, where its lease has run out, and where the record
+    /// says that nothing is known, or cannot be read. Otherwise the entry stays as it is, and the
+    /// answer says why. The new record is kept for as long as the store would have remembered the
+    /// entry: `ttl` after the lease's end.
     ///
     /// ```
     /// use actix_web::{HttpResponse, http::Method};
@@ -102,24 +101,24 @@ impl Idempotency {
     ///
     /// # What to know
     ///
-    /// - It is one atomic step of the store. Of two operators, or of an operator and whoever claims
-    ///   or completes the key, one comes first and the other is told so. It ends whatever has no
-    ///   outcome when it comes: where executions that died are run again, that may be a later
-    ///   attempt than the one that you looked at.
+    /// - It is one atomic step of the store. Of two operators, or of an operator and an execution
+    ///   that claims or completes the key, one comes first and the other is told so. It ends any
+    ///   entry that has no outcome when it comes. Where executions that died are run again, that
+    ///   may be a later attempt than the one that you looked at.
     /// - An execution that only seemed to have died loses its claim by this. It cannot record
-    ///   anything, and begins no checkpoint; its client gets what was recorded here. What it does
-    ///   otherwise, it does.
+    ///   anything, and begins no checkpoint. Its client gets the response that was recorded here.
+    ///   Its other effects still happen.
     /// - Steps that were recorded with [`checkpoint`](crate::IdempotencyContext::checkpoint) stay:
     ///   a request with the same body that is run again finds them, and its derived keys are the
     ///   same. [`forget`](Self::forget) drops them.
-    /// - All processes on the store see it with the next request: no `local_cache` holds what this
-    ///   can end.
+    /// - All processes on the store see it with the next request: no `local_cache` holds an entry
+    ///   that this can end.
     /// - It may be called while the process drains, and on any process that has the store and the
     ///   namespace, with or without a server. A record that a newer release has written cannot be
     ///   read by an older one: let the newest one do it.
     ///
     /// # Errors
-    /// A key or a response that cannot be recorded, and what the store says: one of the
+    /// A key or a response that cannot be recorded, and an error of the store: a store of the
     /// application's own may not have [`Store::resolve`](crate::Store::resolve).
     pub async fn resolve<'a>(
         &self,
@@ -135,8 +134,8 @@ impl Idempotency {
         Ok(resolved)
     }
 
-    /// Ends the entry, also where what is recorded says nothing: that record is replaced, and no
-    /// other that may have come in between.
+    /// Ends the entry, also where its record says that nothing is known. Then that record is
+    /// replaced, and no other that may have come in between.
     async fn end(&self, address: Address, outcome: Option<Record>) -> Result<Resolved, StoreError> {
         let store = &self.0.store;
         let token = store.token().map_err(CallError::into_error)?;
@@ -167,7 +166,7 @@ impl Resolution {
         }
     }
 
-    /// What is recorded of it, if anything.
+    /// Record of the resolution, if there is one.
     async fn record(self, settings: &Settings) -> Result<Option<Record>, ResolveError> {
         match self {
             Resolution::Rerun => Ok(None),
@@ -186,7 +185,7 @@ impl Resolution {
     }
 }
 
-/// Tells a response that is an outcome, and that a client can read as what it is.
+/// True for a response that is an outcome, and that a client reads as it is meant.
 fn can_be_sent(response: &HttpResponse) -> bool {
     let is_empty = matches!(response.body().size(), BodySize::None | BodySize::Sized(0));
     !response.status().is_informational() && (is_empty || may_have_content(response.status()))

@@ -1,5 +1,5 @@
-//! What becomes of executions that died without an outcome, where the application or an operator
-//! can find out.
+//! Resolution of executions that died without an outcome, where the application or an operator can
+//! find it out.
 
 mod abandoned;
 mod by_hand;
@@ -10,22 +10,22 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 pub use abandoned::AbandonedExecution;
 pub use by_hand::{ResolveError, Resolved};
 
-/// What becomes of a request whose earlier execution died without an outcome.
+/// Decision about a request whose earlier execution died without an outcome.
 #[derive(Debug)]
 pub enum Resolution {
-    /// It had no effect, or one that may happen again: the handler is run.
+    /// The execution had no effect, or one that may happen again: the handler is run.
     Rerun,
-    /// It cannot be told: the request is `outcome_unknown`, for as long as a response would have
-    /// been replayed.
+    /// The effect is not known: the request is `outcome_unknown`, for as long as a response would
+    /// have been replayed.
     Refuse,
-    /// It had its effect, and this is its response: recorded, whatever its status and the
-    /// endpoint's `replay` are, and replayed.
+    /// The execution had its effect, and this is its response. It is recorded, with any status and
+    /// any `replay` of the endpoint, and replayed.
     Complete(HttpResponse),
 }
 
-/// What the application says of abandoned executions.
+/// The application's function for abandoned executions.
 pub(crate) trait Reconcile: Send + Sync {
-    /// What becomes of this one.
+    /// Decides about this execution.
     fn ask<'a>(&'a self, abandoned: &'a AbandonedExecution) -> LocalBoxFuture<'a, Resolution>;
 }
 

@@ -1,5 +1,5 @@
-//! Where a key's entry lives: SHA-256 over the application's namespace, the scope, the principal
-//! and the key, with its last bit cleared.
+//! Address of a key's entry: SHA-256 over the application's namespace, the scope, the principal and
+//! the key, with its last bit cleared.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use uuid::Builder;
 use super::{Endpoint, Identity, Key, NormalPath, PartsHasher, Principal};
 use crate::policy::Scope;
 
-/// The address of a stored entry: 32 bytes that reveal neither the key nor the principal.
+/// Address of a stored entry: 32 bytes that reveal neither the key nor the principal.
 ///
 /// Two requests share an address only if namespace, scope, principal and key are all the same: the
-/// parts are length-prefixed before they are hashed, whatever characters they hold.
+/// parts are length-prefixed before they are hashed, so this holds for all characters.
 ///
 /// It is shown as 64 hexadecimal digits, and parsed from them. The first eight are the
 /// [`KeyHash`](crate::KeyHash) of events and log lines.
@@ -24,36 +24,36 @@ use crate::policy::Scope;
 pub struct Address([u8; 32]);
 
 impl Address {
-    /// The bytes under which a store keeps the entry.
+    /// Bytes under which a store keeps the entry.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The address that [`as_bytes`](Self::as_bytes) gave.
+    /// Makes the address of the bytes that [`as_bytes`](Self::as_bytes) gave.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Address(bytes)
     }
 
-    /// Whether a step lives there, and no key.
+    /// True for the address of a step, false for that of a key.
     pub(crate) fn is_of_a_step(&self) -> bool {
         self.0[LAST] & OF_A_STEP != 0
     }
 
-    /// What the addresses of a key's steps begin with too.
+    /// Beginning that the address shares with those of its key's steps.
     pub(crate) fn beginning(&self) -> [u8; BEGINNING] {
         self.0[..BEGINNING].try_into().unwrap_or_default()
     }
 }
 
-/// How many bytes an address has in common with those of its steps.
+/// Number of bytes that an address has in common with those of its steps.
 const BEGINNING: usize = 16;
 
-/// The byte, and the bit in it, that tells a step's address from a key's.
+/// Byte whose bit [`OF_A_STEP`] tells a step's address from a key's.
 const LAST: usize = 31;
 const OF_A_STEP: u8 = 1;
 
-/// Folded in two before it is hashed: it is a hash already, and is looked up several times a
-/// request.
+/// Folds the address in two before it is hashed: it is a hash already, and is looked up several
+/// times per request.
 impl Hash for Address {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let (low, high) = self.0.split_at(16);
@@ -96,7 +96,7 @@ impl FromStr for Address {
 
 const DOMAIN: u8 = 1;
 
-/// Where a key is unique: what the scope makes of a request, or what an operator says of it.
+/// Extent in which a key is unique: the scope makes it of a request, or an operator names it.
 pub(crate) enum Place<'a> {
     Endpoint { method: &'a Method, pattern: &'a NormalPath<'a> },
     Resource { method: &'a Method, path: &'a NormalPath<'a> },
@@ -128,11 +128,11 @@ pub(crate) fn address(namespace: &str, place: &Place<'_>, principal: &Principal,
     Address(address)
 }
 
-/// The domain of what is derived from an address.
+/// Domain of keys that are derived from an address.
 const DERIVED: u8 = 16;
 
-/// A key that stands for `name` at `address`, and at no other, in the form of a UUID of version 8
-/// (RFC 9562). It tells nothing of what the address was made of.
+/// Derives a key that stands for `name` at `address`, and at no other, in the form of a UUID of
+/// version 8 (RFC 9562). It tells nothing about the parts of the address.
 pub(crate) fn derived_key(address: Address, name: &str) -> String {
     let mut hasher = PartsHasher::new(DERIVED);
     hasher.parts(&[&address.0, name.as_bytes()]);
@@ -140,12 +140,14 @@ pub(crate) fn derived_key(address: Address, name: &str) -> String {
     Builder::from_custom_bytes(std::array::from_fn(|at| hash[at])).into_uuid().to_string()
 }
 
-/// The domain of the addresses of steps.
+/// Domain of the addresses of steps.
 const STEP: u8 = 17;
 
-/// Where the entry of the step `name` lives: apart for every execution's address, every request
-/// made there, and every name. It begins like the execution's, so that all steps of a key can be
-/// found by it, and its last bit is set, as no key's is.
+/// Address of the entry of the step `name`.
+///
+/// It is different for every execution's address, every request made there, and every name. It
+/// begins like the execution's, so that all steps of a key can be found by it. Its last bit is set,
+/// while no key's is.
 pub(crate) fn step(execution: Identity, name: &str) -> Address {
     let mut hasher = PartsHasher::new(STEP);
     hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
@@ -155,7 +157,7 @@ pub(crate) fn step(execution: Identity, name: &str) -> Address {
     Address(address)
 }
 
-/// What a request is aimed at.
+/// Target of a request.
 pub(crate) struct Target<'a> {
     request: &'a HttpRequest,
     method: &'a Method,
@@ -164,7 +166,7 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The method and path of `request`, and its route's pattern where `scope` asks for it.
+    /// Takes the method and path of `request`, and its route's pattern where `scope` asks for it.
     pub(crate) fn new(request: &'a HttpRequest, scope: Scope) -> Self {
         let pattern = match scope {
             Scope::Endpoint => request.match_pattern().map(NormalPath::of_pattern),
@@ -173,8 +175,8 @@ impl<'a> Target<'a> {
         Target { request, method: request.method(), path: NormalPath::of(request.path()), pattern }
     }
 
-    /// Where a key is unique that this request carries. A handler without a pattern, a default
-    /// service, has its path for one.
+    /// Extent in which the key of this request is unique. A handler without a pattern, a default
+    /// service, uses its path instead.
     pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
         let Target { method, path, pattern, .. } = self;
         match scope {
@@ -185,7 +187,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The endpoint by name. What `new` has left out is asked for here.
+    /// Endpoint by name. A pattern that `new` has left out is read here.
     pub(crate) fn endpoint(&self, scope: Scope) -> Endpoint {
         match scope {
             Scope::Endpoint => Endpoint::of(self.method, self.pattern.as_deref()),
@@ -193,7 +195,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What the scope leaves out of the address, and the fingerprint therefore has to hold.
+    /// Parts that the scope leaves out of the address, so that the fingerprint has to hold them.
     pub(crate) fn fingerprinted(&self, scope: Scope) -> [&[u8]; 2] {
         match scope {
             Scope::Endpoint => [b"", self.path.as_bytes()],

@@ -1,5 +1,5 @@
-//! Reads the whole body before anything is claimed, within a limit of bytes, of silence, and at a
-//! rate that is no dripping.
+//! Reads the whole body before anything is claimed. Its bytes are limited, and so are the time of
+//! silence and the slowness.
 
 use std::{
     cell::Cell,
@@ -19,26 +19,27 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::poll_once::{next_poll, poll_once};
 
-/// Why a body did not arrive whole.
+/// Reason that a body did not arrive whole.
 #[derive(Debug)]
 pub(crate) enum BodyError {
-    /// It is longer than the limit, or says so.
+    /// The body is longer than the limit, or its head says so.
     TooLarge,
-    /// Nothing of it arrived for the time limit, or too little.
+    /// Nothing of the body arrived for the time limit, or too little.
     Timeout,
-    /// It did not come with its head, and there is no place to wait for it.
+    /// The body did not come with its head, and there is no place to wait for it.
     Crowded,
     /// The connection or its encoding failed.
     Failed(PayloadError),
 }
 
-/// Slowest rate over a time limit, in bytes per second, that is not taken for dripping.
+/// Slowest rate over a time limit, in bytes per second. A body that is slower is refused as
+/// dripping.
 const SLOWEST: u128 = 512;
 
-/// Reads all of `payload`, which `headers` announce. `time` is how long nothing may arrive, and the
-/// time over which the rate counts.
+/// Reads all of `payload`, which `headers` announce. `time` is the longest silence, and the time
+/// over which the rate counts.
 ///
-/// What is not here yet is waited for in a `place`, and is not read where there is none.
+/// Bytes that are not here yet are waited for in a `place`, and are not read where there is none.
 pub(crate) async fn read<P>(
     payload: &mut Payload,
     headers: &HeaderMap,
@@ -51,8 +52,8 @@ pub(crate) async fn read<P>(
     }
     let arrived = Cell::new(0);
     let mut whole = pin!(collect(payload, limit, &arrived));
-    // What has arrived already needs no timer and no place. actix decodes what came with the head
-    // once the handler has been polled.
+    // Bytes that have arrived already need no timer and no place. actix decodes those that came
+    // with the head once the handler has been polled.
     for _ in 0..2 {
         if let Some(read) = poll_once(whole.as_mut()).await {
             return read;
@@ -63,13 +64,13 @@ pub(crate) async fn read<P>(
     Box::pin(in_time(whole, Watch::begin(&arrived, time))).await
 }
 
-/// The end of `whole`, if it does not become too slow.
+/// Waits for the end of `whole`, unless it becomes too slow.
 async fn in_time(
     mut whole: Pin<&mut impl Future<Output = Result<Bytes, BodyError>>>,
     mut watch: Watch<'_>,
 ) -> Result<Bytes, BodyError> {
     loop {
-        // A time beyond what can be counted is no limit.
+        // A time too long to be counted is no limit.
         let Some(deadline) = watch.deadline() else { return whole.await };
         let read = poll_fn(|context| {
             let polled = whole.as_mut().poll(context);
@@ -84,8 +85,8 @@ async fn in_time(
     }
 }
 
-/// Limits on the time of a body: how long nothing may arrive, and how much has to. A timer is set
-/// per stretch of time and not per chunk: when it fires, what has arrived decides.
+/// Limits on the time of a body: the longest silence, and the slowest rate. A timer is set per
+/// stretch of time and not per chunk: when the timer fires, the bytes that have arrived decide.
 struct Watch<'a> {
     time: Duration,
     arrived: &'a Cell<usize>,
@@ -108,7 +109,7 @@ impl<'a> Watch<'a> {
         Watch { time, arrived, last: begin, begin }
     }
 
-    /// Notes whether more has arrived.
+    /// Notes the bytes that have arrived since the last look.
     fn look(&mut self) {
         if self.arrived.get() > self.last.bytes {
             self.last = Mark { bytes: self.arrived.get(), at: Instant::now() };
@@ -119,13 +120,13 @@ impl<'a> Watch<'a> {
         self.last.bytes - self.begin.bytes
     }
 
-    /// When the stretch is over, or the silence too long.
+    /// Moment at which the stretch is over, or the silence too long.
     fn deadline(&self) -> Option<Instant> {
         let since = if self.brought() > 0 { self.begin.at } else { self.last.at };
         since.checked_add(self.time)
     }
 
-    /// Whether too little has arrived. If not, another stretch begins when this one is over.
+    /// True where too little has arrived. If not, another stretch begins when this one is over.
     fn is_too_slow(&mut self) -> bool {
         let now = Instant::now();
         if self.deadline().is_none_or(|deadline| deadline > now) {
@@ -141,7 +142,8 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A body of one chunk is handed on as it came; only several are copied together.
+/// Collects the chunks. A body of one chunk is handed on as it came; only several are copied
+/// together.
 async fn collect(payload: &mut Payload, limit: usize, arrived: &Cell<usize>) -> Result<Bytes, BodyError> {
     let Some(first) = chunk(payload, limit, arrived).await? else { return Ok(Bytes::new()) };
     let Some(second) = chunk(payload, limit, arrived).await? else { return Ok(first) };

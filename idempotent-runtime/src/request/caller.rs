@@ -1,11 +1,11 @@
-//! Who calls, as far as the application tells.
+//! Caller of a request, as far as the application tells.
 
 use actix_web::http::header::HeaderMap;
 
 use super::{CallerId, Credentials, Presented, Principal};
 
-/// The caller of a request: a principal, else what the request presents of the application's
-/// credentials.
+/// Caller of a request: its principal, or else the application's credentials that the request
+/// presents.
 ///
 /// All who have neither are one caller.
 pub(crate) enum Caller<'a> {
@@ -14,7 +14,7 @@ pub(crate) enum Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// The caller that the application names, or else the one that `headers` tell from others.
+    /// Caller that the application names, or else the one that `headers` tell from others.
     pub(crate) fn new(
         principal: Option<Principal>,
         credentials: &'a Credentials,
@@ -26,7 +26,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The principal whose key space a key belongs to.
+    /// Principal whose key space a key belongs to.
     pub(crate) fn principal(&self) -> &Principal {
         const ANONYMOUS: &Principal = &Principal::anonymous();
         match self {
@@ -35,7 +35,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The caller as a number.
+    /// Caller as a number.
     pub(crate) fn id(&self) -> CallerId {
         match self {
             Caller::Principal(principal) => CallerId::of_principal(principal),
@@ -43,7 +43,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The credentials that are compared. None where a principal tells callers apart.
+    /// Credentials that are compared. There are none where a principal tells callers apart.
     pub(crate) fn credentials(&self) -> &[Presented<'a>] {
         match self {
             Caller::Principal(_) => &[],

@@ -1,4 +1,4 @@
-//! Who counts as one caller.
+//! Number of a caller.
 
 use std::{
     fmt,
@@ -11,15 +11,15 @@ use foldhash::quality::RandomState;
 
 use super::{Presented, Principal};
 
-/// A caller as a number, by which its share of what a process has is counted: its principal, else
-/// its credentials. All who have neither are one.
+/// A caller as a number, by which its share of a process's resources is counted: its principal, or
+/// else its credentials. All who have neither are one caller.
 ///
 /// The number is a hash under a seed of this process, so that no client can choose with whom it is
 /// counted. Two callers count as one by a chance of one in four billion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CallerId(NonZeroU32);
 
-/// Seeded for each process.
+/// Seed, drawn once per process.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// Keeps a principal and a credential of the same bytes apart.
@@ -30,16 +30,16 @@ enum Kind {
 }
 
 impl CallerId {
-    /// All who have neither a principal nor credentials.
+    /// Caller that stands for all who have neither a principal nor credentials.
     pub(crate) const NOBODY: CallerId = CallerId(NonZeroU32::MIN);
 
-    /// The caller that the application names.
+    /// Caller that the application names.
     pub(crate) fn of_principal(principal: &Principal) -> Self {
         let hashed = |bytes| CallerId::hashed(Kind::Principal, [bytes].into_iter());
         principal.bytes().map_or(CallerId::NOBODY, hashed)
     }
 
-    /// The caller that presents these credentials, if there are any.
+    /// Caller that presents these credentials, if there are any.
     pub(crate) fn of_credentials(credentials: &[Presented<'_>]) -> Self {
         match credentials {
             [] => CallerId::NOBODY,
@@ -51,7 +51,7 @@ impl CallerId {
     fn hashed<'a>(kind: Kind, parts: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut hasher = SEED.build_hasher();
         kind.hash(&mut hasher);
-        // Each part with its length.
+        // Each part is hashed with its length.
         parts.for_each(|part| part.hash(&mut hasher));
         CallerId(NonZeroU32::new(hasher.finish() as u32).unwrap_or(NonZeroU32::MAX))
     }
@@ -62,7 +62,7 @@ impl CallerId {
     }
 }
 
-/// Without the number, which is not for people.
+/// Shows no number, since it is not for people.
 impl fmt::Debug for CallerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if *self == CallerId::NOBODY { "CallerId(nobody)" } else { "CallerId(…)" })

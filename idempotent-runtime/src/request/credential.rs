@@ -1,4 +1,4 @@
-//! The parts of a request by which callers are told apart where no principal is configured.
+//! Parts of a request by which callers are told apart where no principal is configured.
 
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
@@ -26,17 +26,17 @@ enum Named {
 }
 
 impl Credential {
-    /// A header, every line of it. Of `Cookie` every cookie, in one line or in many.
+    /// A header, with every line of it. For `Cookie`, every cookie, in one line or in many.
     pub fn header(name: impl Into<String>) -> Self {
         Credential(Named::Header(name.into()))
     }
 
-    /// The cookie of this name. Case counts. No other cookie does.
+    /// The cookie of this name, and no other. Case counts.
     pub fn cookie(name: impl Into<String>) -> Self {
         Credential(Named::Cookie(name.into()))
     }
 
-    /// The place in a request that this names, or the name that no request can have.
+    /// Place in a request that this names. The error is the name that no request can have.
     fn source(self) -> Result<Source, String> {
         match self.0 {
             Named::Header(name) => match HeaderName::from_bytes(name.as_bytes()) {
@@ -50,13 +50,14 @@ impl Credential {
     }
 }
 
-/// The credentials by which an application tells its callers apart.
+/// Credentials by which an application tells its callers apart.
 #[derive(Debug, Default)]
 pub(crate) enum Credentials {
     /// The usual ones: the application has named none.
     #[default]
     Usual,
-    /// Those that it has named, each once, in an order that does not depend on theirs.
+    /// The credentials that the application has named, each once, in an order that does not depend
+    /// on the application's.
     Named(Vec<Source>),
 }
 
@@ -64,7 +65,7 @@ static USUAL: [Source; 3] =
     [Source::Cookies, Source::Header(AUTHORIZATION), Source::Header(HeaderName::from_static("x-api-key"))];
 
 impl Credentials {
-    /// The credentials that an application has named.
+    /// Takes the credentials that an application has named.
     ///
     /// # Errors
     /// The first name that no request can have.
@@ -76,7 +77,7 @@ impl Credentials {
         Ok(Credentials::Named(sources))
     }
 
-    /// All that a request with these headers presents of them.
+    /// Credentials that a request with these headers presents.
     pub(crate) fn presented<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Presented<'a>> {
         let sources = match self {
             Credentials::Usual => &USUAL[..],
@@ -98,20 +99,20 @@ pub(crate) struct Presented<'a> {
 }
 
 impl Presented<'_> {
-    /// What was presented, and the value: parts that together are different for any two different
-    /// ones.
+    /// Kind and name of the credential, and its value. Two different presented values never have
+    /// the same parts.
     pub(crate) fn parts(&self) -> [&[u8]; 3] {
         let (kind, name) = self.source.name();
         [kind.as_bytes(), name.as_bytes(), self.value]
     }
 
-    /// Whether it came in a cookie.
+    /// True where the value came in a cookie.
     pub(crate) fn is_cookie(&self) -> bool {
         !matches!(self.source, Source::Header(_))
     }
 }
 
-/// A place in a request where a credential is.
+/// Place in a request where a credential is.
 #[derive(Debug)]
 pub(crate) enum Source {
     Header(HeaderName),
@@ -140,15 +141,15 @@ impl Source {
     }
 }
 
-/// The cookies of a request. HTTP/2 may send each in a line of its own (RFC 9113, section 8.2.3),
-/// which makes no difference.
+/// Cookies of a request. HTTP/2 may send each in a line of its own (RFC 9113, section 8.2.3), which
+/// makes no difference.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let cookies = headers.get_all(COOKIE).flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
     cookies.map(<[u8]>::trim_ascii).filter(|cookie| !cookie.is_empty())
 }
 
-/// The value of a cookie, if its name is `wanted`. A handler is given the name percent-decoded, so
-/// that is compared.
+/// Value of a cookie, if its name is `wanted`. A handler gets the name percent-decoded, so the
+/// decoded name is compared.
 fn value_of<'a>(cookie: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     let at = cookie.iter().position(|&byte| byte == b'=')?;
     let (name, value) = (&cookie[..at], &cookie[at + 1..]);

@@ -4,16 +4,16 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 over a domain byte and length-prefixed parts.
 ///
-/// Each part is preceded by its length, as eight bytes, big-endian. What is hashed can therefore be
-/// read back in only one way, so two different sequences of parts are two different inputs,
-/// whatever bytes the parts hold: the composition is injective, and a collision would be one of
+/// Each part is preceded by its length, as eight bytes, big-endian. The hashed bytes can therefore
+/// be read back in only one way. So two different sequences of parts are two different inputs, for
+/// all bytes that the parts hold: the composition is injective, and a collision would be one of
 /// SHA-256 itself.
 #[derive(Clone)]
 pub(crate) struct PartsHasher(Sha256);
 
 impl PartsHasher {
-    /// Starts a hash. Each use, and each version of a use, has a `domain` of its own, so that they
-    /// never meet.
+    /// Starts a hash. Each use, and each version of a use, has a `domain` of its own, so that their
+    /// hashes never meet.
     pub(crate) fn new(domain: u8) -> Self {
         PartsHasher(Sha256::new_with_prefix([domain]))
     }
@@ -24,8 +24,8 @@ impl PartsHasher {
         self.0.update(part);
     }
 
-    /// Adds each of `parts`. How many they are is not told: use it where the first of them says
-    /// what follows.
+    /// Adds each of `parts`. Their number is not hashed: use this where the first part says what
+    /// follows.
     pub(crate) fn parts(&mut self, parts: &[&[u8]]) {
         for part in parts {
             self.part(part);
@@ -37,7 +37,7 @@ impl PartsHasher {
         self.part(&(count as u64).to_be_bytes());
     }
 
-    /// The hash of everything added.
+    /// Hash of everything that was added.
     pub(crate) fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }

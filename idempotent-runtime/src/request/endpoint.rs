@@ -1,6 +1,6 @@
-//! The endpoint of a request, by name.
+//! Endpoint of a request, by name.
 //!
-//! Each name is written down once per process, and a number stands for it wherever many are kept.
+//! Each name is written down once per process, and a number stands for it where many are kept.
 //! Names come from the application's routes and never from what clients send, so there are few of
 //! them.
 
@@ -25,11 +25,11 @@ struct Name {
     text: &'static str,
 }
 
-/// Where it is not known which one it is.
+/// Name of an endpoint that is not known.
 static UNKNOWN: Name = Name { number: 0, method: "", text: "" };
 
-/// What stands for a method of a client's own invention, and for the pattern of a handler that has
-/// no route.
+/// Stands for a method of a client's own invention, and for the pattern of a handler that has no
+/// route.
 const ANY: &str = "*";
 
 static NAMES: LazyLock<RwLock<Names>> = LazyLock::new(RwLock::default);
@@ -42,21 +42,21 @@ struct Names {
 }
 
 impl Endpoint {
-    /// The endpoint of this method and pattern.
+    /// Endpoint of this method and pattern.
     pub(crate) fn of(method: &Method, pattern: Option<&str>) -> Self {
         let (method, pattern) = (name_of(method), pattern.unwrap_or(ANY));
         let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).find(method, pattern);
         known.unwrap_or_else(|| NAMES.write().unwrap_or_else(PoisonError::into_inner).enter(method, pattern))
     }
 
-    /// The endpoint that has this number in this process.
+    /// Endpoint that has this number in this process.
     pub(crate) fn of_number(number: u16) -> Self {
         let names = NAMES.read().unwrap_or_else(PoisonError::into_inner);
         let at = usize::from(number).checked_sub(1);
         at.and_then(|at| names.all.get(at)).copied().unwrap_or_default()
     }
 
-    /// Its number in this process.
+    /// Number of the endpoint in this process.
     pub(crate) fn number(self) -> u16 {
         self.0.number
     }
@@ -67,7 +67,8 @@ impl Endpoint {
     }
 }
 
-/// The methods that RFC 9110 and RFC 5789 define, since clients may send any other.
+/// Name of a method that RFC 9110 or RFC 5789 defines, or [`ANY`], since clients may send any
+/// other.
 fn name_of(method: &Method) -> &'static str {
     const DEFINED: [&str; 9] =
         ["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
@@ -79,8 +80,8 @@ impl Names {
         self.by_pattern.get(pattern)?.iter().find(|endpoint| endpoint.0.method == method).copied()
     }
 
-    /// Gives a number to an endpoint, unless it has one. Where there are no more numbers it stays
-    /// unknown.
+    /// Gives a number to an endpoint, unless it has one. If there are no more numbers the endpoint
+    /// stays unknown.
     fn enter(&mut self, method: &'static str, pattern: &str) -> Endpoint {
         if let Some(known) = self.find(method, pattern) {
             return known;
@@ -94,7 +95,7 @@ impl Names {
     }
 }
 
-/// Not known.
+/// An endpoint that is not known.
 impl Default for Endpoint {
     fn default() -> Self {
         Endpoint(&UNKNOWN)

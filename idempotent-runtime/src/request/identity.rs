@@ -1,8 +1,8 @@
-//! Which request this is.
+//! Identity of a request.
 
 use super::{Address, RequestFingerprint};
 
-/// Where a request's entry lives, and what the request asks for.
+/// Identity of a request: the address of its entry, and what the request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     pub(crate) address: Address,

@@ -1,4 +1,4 @@
-//! How a store is set up.
+//! Setting a store up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// How many statements are under way at a time, unless the pool has fewer connections.
+/// Number of statements that are under way at a time, unless the pool has fewer connections.
 const LANES: usize = 4;
 
 /// Settings of a [`PostgresStore`].
@@ -64,40 +64,39 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// The table that holds the keys, and what the names of its index, functions and version table
-    /// begin with; `keys` if not set.
+    /// The table that holds the keys; `keys` if not set. The names of its index, functions and
+    /// version table begin with this name.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// Whether [`build`](Self::build) migrates, which it does if not told otherwise. If not, a
+    /// Lets [`build`](Self::build) migrate, or not; it does if not told otherwise. With `false`, a
     /// schema that is missing or of another version is an error.
     pub fn migrate_at_start(mut self, migrates: bool) -> Self {
         self.migrate_at_start = migrates;
         self
     }
 
-    /// How many statements may be under way at a time, each on a connection of the store's own; 4
-    /// if not set, or as many as the pool may have connections if that is fewer. Calls that arrive
-    /// while all are under way share the next one.
+    /// Number of statements that may be under way at a time, each on a connection of the store's
+    /// own. 4 if not set, or as many as the pool may have connections if that is fewer. Calls that
+    /// arrive while all are under way share the next statement.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes;
         self
     }
 
-    /// How often the rows of forgotten keys are looked for; once a minute if not set.
+    /// Time between two searches for the rows of forgotten keys; one minute if not set.
     pub fn sweep_every(mut self, interval: Duration) -> Self {
         self.sweep_every = interval;
         self
     }
 
-    /// How long a connection keeps its session on the server; recognised when the store is built if
-    /// not set.
+    /// Time for which a connection keeps its session on the server. The store recognises it when it
+    /// is built, if it is not set.
     ///
-    /// Every pooler that is recognised is taken for one in transaction mode, which is right for
-    /// all and costs notifications. Behind one in session mode [`PoolMode::Session`] brings them
-    /// back.
+    /// Every pooler that is recognised is taken for one in transaction mode, which is right for all
+    /// and costs notifications. Behind one in session mode [`PoolMode::Session`] brings them back.
     pub fn pool_mode(mut self, mode: PoolMode) -> Self {
         self.pool_mode = Some(mode);
         self
@@ -140,7 +139,7 @@ impl PostgresStoreBuilder {
         Ok(start(Arc::new(link), names, transactions, self.lanes, self.sweep_every).await)
     }
 
-    /// A connection to set the store up by, and its mode.
+    /// A connection to set the store up with, and its mode.
     async fn connect(&self) -> Result<(PgConnection, PoolMode), SetupError> {
         let options = link::options(&self.pool);
         let Some(mode) = self.pool_mode else { return pool_mode::recognise(&options).await };
@@ -188,7 +187,7 @@ async fn start(
     PostgresStore(Arc::new(Inner { calls, looks, wakes, sweeper, transactions, _tasks: tasks }))
 }
 
-/// Whether an address is claimed, if that can be known now.
+/// True where an address is claimed. `None` where that cannot be known now.
 async fn still_claimed(calls: Lanes, address: Address) -> Option<bool> {
     calls.call(Call::look(address)).await.ok().map(|answer| answer.is_claimed())
 }

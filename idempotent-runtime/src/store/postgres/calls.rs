@@ -1,4 +1,4 @@
-//! What is asked of the server, and what it answers.
+//! Calls to the server, and its answers.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// The longest lease and retention, which end long before PostgreSQL's calendar does: a thousand
-/// years.
+/// The longest lease and retention: a thousand years. They end long before PostgreSQL's calendar
+/// does.
 const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// One call, as the server takes it.
@@ -26,7 +26,7 @@ pub(super) struct Call {
     pub(super) first: i64,
     pub(super) second: i64,
     pub(super) rerun: bool,
-    /// Whether it has to be on disk before it is answered.
+    /// True where the call has to be on disk before it is answered.
     pub(super) durable: bool,
     pub(super) record: Bytes,
 }
@@ -62,8 +62,9 @@ impl Call {
         Call::new("release", hold)
     }
 
-    /// The record that may be replaced stands before the outcome's: `first` bytes of it, or -1
-    /// where none may. `rerun`: there is no outcome.
+    /// A resolution. `record` is the record that may be replaced, and behind it the outcome's.
+    /// `first` is the length of the former in bytes, or -1 where no record may be replaced. `rerun`
+    /// says that there is no outcome.
     pub(super) fn resolve(request: ResolveRequest) -> Self {
         let ResolveRequest { address, token, instead_of, outcome } = request;
         let bytes = |record: &Option<Record>| record.as_ref().map(|record| record.as_bytes().clone());
@@ -76,13 +77,13 @@ impl Call {
         }
     }
 
-    /// `first`: 1 if it is meant as completed.
+    /// A request to forget. `first` is 1 if a completed entry is meant.
     pub(super) fn forget(request: ForgetRequest) -> Self {
         let first = i64::from(request.stage == Stage::Completed);
         Call { first, ..Call::of_no_request("forget", request.address, request.token) }
     }
 
-    /// Whether the address is claimed still; marks it as waited for if it is.
+    /// A look at an address: is it still claimed? If it is, this marks it as waited for.
     pub(super) fn look(address: Address) -> Self {
         Call::of_no_request("look", address, Token::from_bytes([0; 16]))
     }
@@ -96,12 +97,12 @@ pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.min(LONGEST).as_micros()).unwrap_or(i64::MAX)
 }
 
-/// What is said to a call that did nothing.
+/// Answers to a call that did nothing.
 const LOCKED: &str = "locked";
 const FULL: &str = "full";
 const UNREADABLE: &str = "unreadable";
 
-/// What the server said to one call.
+/// The server's answer to one call.
 #[derive(Debug)]
 pub(super) struct Answer {
     said: String,
@@ -127,7 +128,7 @@ impl Answer {
 
     /// The place of a call, from 1 on, and the answer to it.
     pub(super) fn read(row: &PgRow) -> Result<(i64, Self), sqlx::Error> {
-        // An allocation of its own: a slice would keep the whole batch's answer.
+        // In an allocation of its own: a slice would keep the whole batch's answer.
         let record: Option<Vec<u8>> = row.try_get(4)?;
         let answer = Answer {
             said: row.try_get(1)?,
@@ -207,12 +208,12 @@ impl Answer {
         self.is_locked() || self.said == FULL
     }
 
-    /// The answer, unless there was no room for what was asked.
+    /// The answer, unless the call found no room.
     pub(super) fn unless_full(self) -> Result<Self, StoreError> {
         if self.said == FULL { Err(StoreError::full(NAME)) } else { Ok(self) }
     }
 
-    /// Whether whoever waits has to go on waiting.
+    /// True where a waiter has to go on waiting.
     pub(super) fn is_claimed(&self) -> bool {
         self.said == "claimed"
     }

@@ -46,7 +46,7 @@ impl Function {
         Function { head: head.into(), prepared: prepared.into() }
     }
 
-    /// Calls it, and gives the rows that it returns.
+    /// Calls the function. Gives the rows that it returns.
     pub(super) async fn call(
         &self,
         connection: &mut Connection,
@@ -91,7 +91,7 @@ impl Function {
 }
 
 impl Value<'_> {
-    /// About how long its literal is.
+    /// Length of its literal, roughly.
     fn written_bytes(&self) -> usize {
         const OTHER: usize = 24;
         match self {
@@ -132,7 +132,7 @@ fn write_word(text: &mut String, word: &str) {
     text.push('\'');
 }
 
-/// Read alike whatever the session says of backslashes.
+/// A literal that is read alike in every session, whatever its setting for backslashes.
 fn write_bytes(text: &mut String, bytes: &[u8]) {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];

@@ -1,5 +1,5 @@
-//! The ways on which calls go to the server, so that a row which somebody has locked holds up its
-//! own calls and no others.
+//! Lanes on which calls go to the server. A row that somebody has locked holds up its own calls and
+//! no others.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -19,38 +19,41 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// How many calls go in one statement.
+/// Number of calls that go in one statement.
 const MOST: usize = 128;
-/// How long a row is waited for where others wait behind it.
+/// Time for which a row is waited for where other calls wait behind it.
 const NO_WAIT: Duration = Duration::from_millis(1);
-/// What a caller is left with when it has been waited for its row.
+/// Time that a caller has left after the wait for its row.
 const MARGIN: Duration = Duration::from_millis(300);
-/// For how long rows are waited for at most, all together.
+/// The longest time for which rows are waited for, all together.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// How long it is remembered that somebody has locked a row, and of how many rows.
+/// Time for which it is remembered that somebody has locked a row; and the number of rows
+/// remembered.
 const REMEMBERED: Duration = Duration::from_secs(1);
 const REMEMBER: usize = 1024;
-/// How long a call may take: as long as its caller waits for the answer.
+/// Time that a call may take: its caller waits as long for the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-// A row may be locked for long: by somebody's transaction, or by a commit that stalls. How a call
-// comes by its answer:
+// A row may be locked for long: by somebody's transaction, or by a commit that stalls. A call gets
+// its answer so:
 //
-//   together ─ all rows are free, or soon are ─▶ answered
-//            ─ a lock is not to be had, or room for a row ─▶ nothing was done: apart, on the same lane
-//   apart    ─ its own row is free ─▶ answered
-//            ─ there is no room for it ─▶ failed: the store is full
-//            ─ locked ─▶ patiently, on a lane of its own; for a second, so are all calls for this address, from the beginning
+//   together  ─ all rows are free, or soon are ─▶ answered
+//             ─ a lock or room for a row is missing ─▶ nothing was done: apart, on the same lane
+//   apart     ─ its own row is free ─▶ answered
+//             ─ there is no room for it ─▶ failed: the store is full
+//             ─ locked ─▶ patiently, on a lane of its own; for a second, all calls for this
+//                         address begin there
 //   patiently ─ the row is free in time ─▶ answered
 //             ─ it is not ─▶ failed; nothing was done
 //
-// So others wait for a locked row for a tenth of a second, once, and not again for as long as
-// somebody asks for it.
+// So other calls wait for a locked row for a tenth of a second, once. They do not wait again for as
+// long as somebody asks for that row.
 /// Carries the calls of one store. Clones share the lanes.
 #[derive(Clone)]
 pub(super) struct Lanes {
     quick: Batches<Call, Answer>,
-    /// For what need not be on disk: trips so short that on more lanes nothing would share one.
+    /// Lane for calls that need not be on disk. Their trips are so short that on more lanes no two
+    /// calls would share one.
     undurable: Batches<Call, Answer>,
     patient: Batches<Call, Answer>,
     locked: Arc<Locked>,
@@ -59,8 +62,8 @@ pub(super) struct Lanes {
 type Calls = Vec<Asked<Call, Answer>>;
 
 impl Lanes {
-    /// Starts so many lanes on the present runtime, one for what need not be on disk, and one for
-    /// locked rows.
+    /// Starts `lanes` lanes on the present runtime. Starts another one for calls that need not be
+    /// on disk, and another one for locked rows.
     pub(super) fn start(carrier: Carrier, lanes: usize) -> Self {
         let carrier = Arc::new(carrier);
         let start = |lanes, way| {
@@ -75,10 +78,10 @@ impl Lanes {
         }
     }
 
-    /// What the server answers to `call`.
+    /// The server's answer to `call`.
     ///
     /// # Errors
-    /// Where it does not, or somebody else has locked the row for as long as one can wait.
+    /// The server does not answer, or somebody else has locked the row for as long as one can wait.
     pub(super) async fn call(&self, call: Call) -> Result<Answer, StoreError> {
         let (address, until) = (call.hold.address, Instant::now() + PATIENCE);
         if !self.locked.knows(&address) {
@@ -105,8 +108,8 @@ enum Way {
     Patient,
 }
 
-/// Answers `calls`, as many at a time as go in one statement and its answer. What has been answered
-/// stays so, whatever becomes of the rest.
+/// Answers `calls`, as many at a time as fit in one statement and its answer. Calls that have been
+/// answered stay so, whatever becomes of the rest.
 async fn answer_all(carrier: Arc<Carrier>, mut calls: Calls, way: Way) {
     calls.sort_by_key(|call| *call.op.hold.address.as_bytes());
     while !calls.is_empty() {
@@ -134,8 +137,8 @@ async fn carry(carrier: &Carrier, calls: &[Asked<Call, Answer>], way: Way) -> Re
     }
 }
 
-/// How long each of the rows of `calls` is waited for, so that the first leaves something for the
-/// last, and all are answered in time.
+/// Time for which each of the rows of `calls` is waited for. The first row leaves some of the time
+/// for the last, and all calls are answered in time.
 fn share(calls: &[Asked<Call, Answer>]) -> Duration {
     let now = Instant::now();
     let until = calls.iter().map(|call| call.until).min().unwrap_or(now);
@@ -157,7 +160,7 @@ fn locked() -> StoreError {
     StoreError::undone(NAME, "another transaction has locked the row")
 }
 
-/// The rows of which it is known that somebody has locked them, and until when that is believed.
+/// Rows that somebody has locked, and the times until which that is believed.
 #[derive(Default)]
 struct Locked(Mutex<HashMap<Address, Instant>>);
 
@@ -166,7 +169,8 @@ impl Locked {
         lock(&self.0).get(address).is_some_and(|until| Instant::now() < *until)
     }
 
-    /// Beyond a bound nothing more is remembered: it is found out again.
+    /// Remembers a locked row. Beyond a bound nothing more is remembered: the lock is found out
+    /// again.
     fn note(&self, address: Address) {
         let (mut known, now) = (lock(&self.0), Instant::now());
         if known.len() >= REMEMBER {

@@ -1,9 +1,9 @@
 //! The store's own connections to the server.
 //!
-//! They are made with the options of the application's pool, and are not taken out of it: a handler
-//! that holds the pool's last connection must not keep its own lease from being renewed, and a pool
-//! asks the server whether a connection still lives before each use, which is a round trip more for
-//! each call.
+//! They are made with the options of the application's pool, and are not taken out of it, for two
+//! reasons. A handler that holds the pool's last connection must not keep its own lease from being
+//! renewed. And a pool asks the server before each use whether a connection still lives, which is
+//! one more round trip per call.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use tokio::time::{Instant, timeout};
 use super::pool_mode::PoolMode;
 use crate::sync::{Mutex, lock};
 
-/// How long it may take to connect, and to hear whether a connection still lives.
+/// Time that connecting may take, and time to hear whether a connection still lives.
 const CONNECT: Duration = Duration::from_secs(2);
 const PING: Duration = Duration::from_millis(500);
-/// After how long without use a connection is asked whether it still lives.
+/// Time without use after which a connection is asked whether it still lives.
 const DOUBTED: Duration = Duration::from_secs(5);
 
 /// Settings of a session of the store's own. Claims are decided by statements that each see what
 /// was committed before them.
 const SESSION: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
-/// The server gives up a statement that works or waits for a lock before its caller does. A commit
-/// it does not give up: one that waits for a disk or a standby may end when its caller has long
-/// been told that it failed.
+/// The limit after which the server gives up a statement that works or waits for a lock. It ends
+/// before the caller's does. A commit is not given up: one that waits for a disk or a standby may
+/// end long after its caller has been told that it failed.
 const SESSION_LIMIT: &str = "SET statement_timeout = '1800ms'";
-/// The same for one transaction, where others get the session afterwards, and the form in which
-/// bytes come back. They end with the transaction, however it ends.
+/// The same settings for one transaction, where others get the session afterwards. Also sets the
+/// form in which bytes come back. The settings end with the transaction, however it ends.
 const TRANSACTION: &str =
     "SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL bytea_output = 'hex'; ";
 const TRANSACTION_LIMIT: &str = "SET LOCAL statement_timeout = '1800ms'; ";
@@ -37,8 +37,8 @@ const TRANSACTION_LIMIT: &str = "SET LOCAL statement_timeout = '1800ms'; ";
 //   (none) ─ connect ─▶ in use ─ answered ─▶ idle ─ take ─▶ in use
 //                         └ any error, timeout, dropped ─▶ closed
 //
-// What is not put back is closed by being dropped. So no connection is used again in a state that
-// nobody knows.
+// A connection that is not put back is dropped, and so is closed. So no connection is used again in
+// an unknown state.
 /// Connections that wait for work. The one that worked last works next.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -136,7 +136,7 @@ impl Link {
         Ok(Connection { session, settings: None })
     }
 
-    /// Keeps a connection that nothing has been set on yet, if it may carry calls.
+    /// Keeps a connection on which nothing has been set yet, if it may carry calls.
     pub(super) async fn adopt(&self, session: PgConnection) {
         if self.mode == PoolMode::Transaction {
             // It was opened before anybody knew what it must not log.
@@ -150,12 +150,12 @@ impl Link {
         lock(&self.idle).pop()
     }
 
-    /// Keeps a connection that has answered all it was asked.
+    /// Keeps a connection that has answered everything.
     pub(super) fn put(&self, connection: Connection) {
         lock(&self.idle).push(Idle { connection, since: Instant::now() });
     }
 
-    /// Closes what is idle: the server has gone, and these connections with it.
+    /// Closes all idle connections: the server has gone, and they have gone with it.
     pub(super) fn forget(&self) {
         let idle = std::mem::take(&mut *lock(&self.idle));
         drop(idle);
@@ -166,25 +166,25 @@ impl Link {
         let options = options(&self.pool);
         match self.mode {
             PoolMode::Session => options,
-            // The text of a call holds what is to be recorded.
+            // The text of a call holds the record.
             PoolMode::Transaction => options.disable_statement_logging(),
         }
     }
 }
 
-/// Options of the application's pool, for a connection of the store's own. Of what sqlx asks for,
-/// poolers refuse the digits of floating-point numbers, and the store has none.
+/// Options of the application's pool, for a connection of the store's own. Poolers refuse one thing
+/// that sqlx asks for: the digits of floating-point numbers. The store has no such numbers.
 pub(super) fn options(pool: &PgPool) -> PgConnectOptions {
     pool.connect_options().as_ref().clone().extra_float_digits(None)
 }
 
-/// A new connection that nothing has been set on.
+/// A new connection on which nothing has been set.
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let connecting = timeout(CONNECT, PgConnection::connect_with(options));
     connecting.await.unwrap_or_else(|_| Err(timed_out("connecting")))
 }
 
-/// What is said of a server that does not answer.
+/// The error for a server that does not answer.
 pub(super) fn timed_out(what: &str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, format!("{what} took too long")))
 }

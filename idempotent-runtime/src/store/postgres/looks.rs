@@ -1,5 +1,4 @@
-//! Looks at entries. They take no lock and wait for none, so they go by themselves, beside the
-//! calls.
+//! Looks at entries. They take no lock and wait for none, so they do not go with the calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,11 +20,11 @@ use crate::{
     },
 };
 
-/// How long a statement may take; the server gives it up a little earlier.
+/// Time that a statement may take; the server gives it up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many statements are under way at a time; others wait for their turn.
+/// Number of statements that are under way at a time; others wait for their turn.
 const AT_A_TIME: usize = 2;
-/// How many rows a page of what is stuck looks at.
+/// Number of rows that are looked at for a page of stuck entries.
 const WALKED: i32 = 1_000;
 
 const INSPECT: &str = "SELECT * FROM {schema}.{table}_inspect";
@@ -35,7 +34,7 @@ const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck";
 #[derive(Debug)]
 pub(super) struct Looks {
     link: Arc<Link>,
-    // A look has a connection of its own, and there are only so many at a time.
+    // Each look has a connection of its own, and their number is bounded.
     places: Semaphore,
     inspect: Function,
     stuck: Function,
@@ -76,10 +75,10 @@ impl Looks {
         Ok(stuck_among(walked, rows.len() >= WALKED.unsigned_abs() as usize, request))
     }
 
-    /// What the server answers. A connection that has been idle may be dead without anybody
-    /// knowing.
+    /// The server's answer. An idle connection may be dead without anybody knowing, so a second try
+    /// is made on a new one.
     async fn rows(&self, function: &Function, values: &[Value<'_>]) -> Result<Vec<PgRow>, sqlx::Error> {
-        // It is never closed.
+        // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let InUse { connection, used_before } = self.link.take().await?;
         match self.rows_on(connection, function, values).await {
@@ -111,20 +110,20 @@ fn failed(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The place of a row, and what is known of it, if it is stuck.
+/// The place of a row, and everything known of its entry, if the entry is stuck.
 fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>), sqlx::Error> {
     let (time, address): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
     let address = Address::from_bytes(address.try_into().map_err(|_| unreadable("an address"))?);
     let entry = match inspection(row, 2, address, Some(unknown.clone())) {
-        // Those that cannot be read are passed over.
+        // Rows that cannot be read are passed over.
         Err(sqlx::Error::Decode(_)) => None,
         entry => entry?,
     };
     Ok((Position { time: time.unsigned_abs(), address }, entry))
 }
 
-/// What is known of an entry, from the column `first` on: token, state, attempt, and what is left
-/// of its time. Nothing where there is no state.
+/// Everything known of an entry, from the column `first` on: token, state, attempt, and the time
+/// that is left. Nothing where there is no state.
 fn inspection(
     row: &PgRow,
     first: usize,

@@ -18,7 +18,7 @@ pub(super) const MIGRATIONS: [&str; 1] = [concat!(
 #[allow(clippy::cast_possible_truncation, reason = "a handful")]
 const WANTED: u32 = MIGRATIONS.len() as u32;
 
-/// Any number that nobody else is likely to lock.
+/// Lock under any number that nobody else is likely to lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1768189039, 0)";
 
 const SCHEMA_EXISTS: &str = "SELECT count(*) FROM pg_namespace WHERE nspname = '{schema_name}'";
@@ -29,17 +29,17 @@ const CREATE_VERSIONS: &str = "CREATE TABLE {schema}.{table}_versions (
     version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
 const WRITE_VERSION: &str = "INSERT INTO {schema}.{table}_versions (version) VALUES ({version})";
 
-/// Statements of other transactions are seen once they have committed, whatever the database is
-/// set to.
+/// Beginning of a transaction in which statements see others' transactions once they have
+/// committed, whatever the database is set to.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Brings the schema up to date. Does nothing, and needs no privilege, where it is.
+/// Brings the schema up to date. Where it is, this does nothing and needs no privilege.
 ///
 /// One node at a time: the others wait, and find that nothing is left to do.
 pub(super) async fn migrate(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
     if version(connection, names).await? != WANTED {
         rights::to_migrate(connection, names).await?;
-        // The connection is nobody else's: dropped half-way, the transaction ends with it.
+        // The connection is nobody else's. Dropped half-way, it ends the transaction.
         let mut transaction = connection.begin_with(BEGIN).await.map_err(unreachable)?;
         transaction.execute(LOCK).await.map_err(failed)?;
         let found = version(&mut transaction, names).await?;
@@ -91,8 +91,8 @@ async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result
     Ok(())
 }
 
-/// Asked for first: `IF NOT EXISTS` wants the privilege to create even where there is nothing to
-/// create.
+/// Creates the schema, if it is not there. That is asked for first: `IF NOT EXISTS` wants the
+/// privilege to create even where there is nothing to create.
 async fn create_schema(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
     match number(connection, names.fill(SCHEMA_EXISTS)).await? {
         0 => execute(connection, names.fill("CREATE SCHEMA {schema}")).await,
@@ -114,7 +114,7 @@ pub(super) fn unreachable(error: sqlx::Error) -> SetupError {
     SetupError::Unreachable { store: NAME, source: error.into() }
 }
 
-/// What the server refused is told in its words; the rest is that it cannot be reached.
+/// The server's refusal in its own words; any other error says that the server cannot be reached.
 pub(super) fn failed(error: sqlx::Error) -> SetupError {
     match error {
         sqlx::Error::Database(refusal) => {

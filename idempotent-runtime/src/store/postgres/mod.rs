@@ -58,85 +58,85 @@ const NAME: &str = "postgres";
 ///
 /// A claim is an insertion under a primary key, so of any number of nodes that claim one address
 /// PostgreSQL lets one insert. Each call is one round trip: one call of a function, which is one
-/// transaction that the server begins and ends. No client holds a transaction open, so one that
-/// dies leaves none behind.
+/// transaction that the server begins and ends. No client holds a transaction open, so a client
+/// that dies leaves none behind.
 ///
 /// A lone call is sent at once. Calls that arrive while others are under way share the next
-/// statement, and its commit: under load a commit's cost is divided among many requests. A row that
-/// somebody else has locked (a transaction of a person's, a commit that hangs) fails its own calls
-/// after a second or so, with nothing done: others wait for it for a tenth of a second, once.
-/// Anything else that makes a statement fail fails all the calls it carries. A statement carries
-/// and answers with about 4 MiB of records, or one longer record.
+/// statement, and its commit: under load a commit's cost is divided among many requests. A row may
+/// be locked by somebody else (a person's transaction, a commit that hangs). Calls for that row
+/// fail after a second or so, with nothing done. Other calls wait for it for a tenth of a second,
+/// once. Any other failure of a statement fails all the calls it carries. A statement carries and
+/// answers with about 4 MiB of records, or one longer record.
 ///
 /// A duplicate on another node waits for a notification (`LISTEN`/`NOTIFY`) and holds no
-/// connection. Where there are no notifications the store looks at what is waited for: after some
-/// milliseconds at first, and at last once each half second, whatever number of requests waits.
+/// connection. Where there are no notifications the store looks at the entries that are waited for:
+/// after some milliseconds at first, and at last once each half second, whatever number of requests
+/// waits.
 ///
 /// # Connections
 ///
 /// The store makes connections of its own, with the options of the pool it is given: one for
-/// notifications and at most one a lane ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one
-/// more for rows that others have locked, one for the claims of transactions, one while it sweeps,
-/// and two for operators who look at keys. It takes none out of the pool: handlers that hold all of
-/// them must not keep their own leases from being renewed. A pool's `after_connect` hooks are not
-/// run on the store's connections.
+/// notifications, at most one per lane ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one
+/// for rows that others have locked, one for the claims of transactions, one while it sweeps, and
+/// two for operators who look at keys. It takes none out of the pool: handlers that hold all of the
+/// pool's connections must not keep their own leases from being renewed. A pool's `after_connect`
+/// hooks are not run on the store's connections.
 ///
 /// Connections are encrypted only if sqlx is built with TLS, which is a feature of the
-/// application's own
-/// sqlx dependency (`tls-rustls` or `tls-native-tls`).
+/// application's own sqlx dependency (`tls-rustls` or `tls-native-tls`).
 ///
 /// # Poolers
 ///
 /// The store works behind PgBouncer in transaction mode, as Supabase and Neon run it, and behind
-/// poolers like it. It recognises them when it is built, and leaves nothing on a session of the
+/// poolers like it. It recognises them when it is built. It leaves nothing on a session of the
 /// server's that others get: no setting, no prepared statement, no listener. A call is one round
-/// trip as ever, a text that brings its settings and its values; the log of a server that logs
+/// trip as ever, a text that brings its settings and its values. The log of a server that logs
 /// statements then shows the records in them, in hexadecimal. There are no notifications.
 ///
 /// A pooler in session mode may be taken for one in transaction mode:
 /// [`pool_mode`](PostgresStoreBuilder::pool_mode) says what it is. One in statement mode allows no
 /// transactions, and is an error.
 ///
-/// What handlers send on the application's pool is theirs. By default sqlx names its statements,
-/// and a PgBouncer before 1.21 does not know them: use `.persistent(false)` within the
+/// Statements that handlers send on the application's pool are their own. By default sqlx names its
+/// statements, and a PgBouncer before 1.21 does not know them: use `.persistent(false)` within the
 /// transaction. `transaction` itself names none there.
 ///
 /// # What it guarantees
 ///
 /// - *The server restarts or crashes*: nothing acknowledged is lost, with PostgreSQL's own defaults
 ///   (`fsync`, `full_page_writes` and `synchronous_commit` on). Where they are off the store says
-///   so in the log when it starts, and the last claims and responses may be lost, so that their
-///   requests run again. While the server is away, requests are refused with `store_unavailable`;
-///   the first call after its return succeeds, without a restart.
+///   so in the log when it starts. Then the last claims and responses may be lost, so that their
+///   requests run again. While the server is away, requests are refused with `store_unavailable`.
+///   The first call after its return succeeds, without a restart.
 /// - *The server stands still in its commits* (a synchronous standby is missing, a disk hangs):
-///   requests are refused with `store_unavailable` after two seconds. What they have written is
-///   seen by nobody and lands when the server goes on; the store's nodes then give it back, and the
-///   keys are free. Where that lasts longer than a lease, a retry may be there first, and its key
-///   is `outcome_unknown`, although nothing ran.
-/// - *Its disk is full*: new keys are refused with `store_full`, those that are there are replayed,
-///   renewed and completed as far as their rows find room. Where there is none left for the
-///   server's log, PostgreSQL stops: that is a crash.
-/// - *A node crashes*: its claims end with their leases; the `abandoned` policy decides what a
+///   requests are refused with `store_unavailable` after two seconds. Nobody sees what they have
+///   written until the server goes on. The store's nodes then give it back, and the keys are free.
+///   Where that takes longer than a lease, a retry may be there first, and its key is
+///   `outcome_unknown`, although nothing ran.
+/// - *Its disk is full*: new keys are refused with `store_full`. Keys that are there are replayed,
+///   renewed and completed as far as their rows find room. Where there is no room for the server's
+///   log, PostgreSQL stops: that is a crash.
+/// - *A node crashes*: its claims end with their leases. The `abandoned` policy decides what a
 ///   retry gets.
-/// - *Failover*: what a synchronous standby has confirmed survives. With asynchronous replication
-///   the claims and responses that the standby had not received are lost, and their requests may
-///   run again.
+/// - *Failover*: everything that a synchronous standby has confirmed survives. With asynchronous
+///   replication the claims and responses that the standby had not received are lost, and their
+///   requests may run again.
 /// - *Eviction*: none. A key is forgotten when its time has ended, and its row is deleted later, in
 ///   batches, by one node at a time.
-/// - *Clocks*: only the database server's clock counts, so those of the nodes may differ. A server
-///   whose clock is set forward ends leases early; while a handler runs its claim is then seen as
-///   abandoned.
+/// - *Clocks*: only the database server's clock counts, so the clocks of the nodes may differ. A
+///   server whose clock is set forward ends leases early: a claim is then seen as abandoned while
+///   its handler runs.
 ///
-/// Claims are decided under `READ COMMITTED`, which the store's connections are set to; the
+/// Claims are decided under `READ COMMITTED`, which the store's connections are set to. The
 /// functions refuse any other isolation.
 ///
 /// # The schema
 ///
-/// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise,
-/// and need no right to create anything where nothing is to be done.
+/// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise.
+/// Where nothing is to be done they need no right to create anything.
 /// [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
-/// `src/store/postgres/migrations`. Another user than who has migrated needs these rights, and no
-/// more. One that is missing is an error that names it when the store is built.
+/// `src/store/postgres/migrations`. A user other than the one who has migrated needs these rights,
+/// and no more. A missing right is an error that names it when the store is built.
 ///
 /// ```sql
 /// GRANT USAGE ON SCHEMA idempotent TO app;
@@ -183,19 +183,19 @@ impl PostgresStore {
         PostgresStoreBuilder::new(pool)
     }
 
-    /// Deletes the rows of forgotten keys and drops expired records now, and gives their number; 0
-    /// where another node is at it. The store does so by itself from time to time.
+    /// Deletes the rows of forgotten keys and drops expired records now. Gives their number; 0
+    /// where another node is sweeping. The store also does this by itself from time to time.
     ///
     /// # Errors
-    /// Where the server does not answer or refuses.
+    /// The server does not answer or refuses.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let sweeper = self.0.sweeper.clone();
         let swept = tokio::spawn(async move { sweeper.sweep().await }).await;
         swept.unwrap_or_else(|error| Err(StoreError::unavailable(NAME, error)))
     }
 
-    /// How often the store has looked so far whether a claim still stands: every few seconds for
-    /// each that is waited for, and more often only while notifications are down.
+    /// Number of looks so far at claims that are waited for: does the claim still stand? Each is
+    /// looked at every few seconds, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
         self.0.wakes.looks()
     }
@@ -211,8 +211,8 @@ impl PostgresStore {
         self.0.calls.call(call).await
     }
 
-    /// Whether the address is claimed, as far as one can know: where the store cannot say now, the
-    /// poller finds out later.
+    /// True where the address is claimed. True also where the store cannot say now: the poller
+    /// finds out later.
     async fn may_be_claimed(&self, address: Address) -> bool {
         self.call(Call::look(address)).await.map_or(true, |answer| answer.is_claimed())
     }

@@ -1,16 +1,16 @@
-//! Where the keys are, and the SQL that is made from it.
+//! Names of a store's schema and table, and the SQL that is made from them.
 
 use crate::store::{SetupError, remote::checked};
 
 /// The longest name of a channel, in bytes.
 const LONGEST_CHANNEL: usize = 63;
 
-/// The names of a store's schema and table, checked, and what is made from them.
+/// The checked names of a store's schema and table, and of its channel.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     pub(super) schema: String,
     pub(super) table: String,
-    /// Where changes are notified. A database has one name space for all its channels.
+    /// Channel on which changes are notified. A database has one name space for all its channels.
     pub(super) channel: String,
 }
 
@@ -21,9 +21,9 @@ impl Names {
         Ok(Names { schema, table, channel })
     }
 
-    /// `template` with these names in the places of `{schema}`, `{schema_name}`, `{table}` and
-    /// `{channel}`. Words of SQL are names like any other: `{schema}` is quoted, and behind its
-    /// point a table need not be.
+    /// Text of `template` with these names in the places of `{schema}`, `{schema_name}`, `{table}`
+    /// and `{channel}`. A name may be a word of SQL. So `{schema}` is quoted; behind the schema and
+    /// its point a table need not be.
     pub(super) fn fill(&self, template: &str) -> String {
         template
             .replace("{schema}", &format!("\"{}\"", self.schema))
@@ -33,8 +33,8 @@ impl Names {
     }
 }
 
-/// Long names share channels, if it has to be: a waiter who is woken for nothing looks and waits
-/// on.
+/// Name of the channel. Long names may share a channel: a waiter that is woken for nothing looks
+/// and waits on.
 fn channel(schema: &str, table: &str) -> String {
     let full = format!("{schema}.{table}");
     if full.len() <= LONGEST_CHANNEL {

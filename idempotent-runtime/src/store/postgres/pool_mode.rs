@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use super::{NAME, link, migrate};
 use crate::store::SetupError;
 
-/// How long a connection of the store keeps its session on the server.
+/// Time for which a connection of the store keeps its session on the server.
 ///
-/// Poolers call it `pool_mode`. The store recognises it when it is built; where that goes wrong,
+/// Poolers call it `pool_mode`. The store recognises it when it is built. Where that goes wrong,
 /// [`PostgresStoreBuilder::pool_mode`](super::PostgresStoreBuilder::pool_mode) says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolMode {
-    /// As long as it is open: the server itself, or a pooler in session mode.
+    /// As long as the connection is open: the server itself, or a pooler in session mode.
     Session,
     /// One transaction: PgBouncer in transaction mode, as Supabase and Neon run it, and poolers
     /// like it. The next transaction may be in another session, and this session is lent to others.
@@ -24,7 +24,8 @@ pub enum PoolMode {
 /// Time limit of the recognition's statements.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Process of the session, when it began, and the time now, in microseconds of the server's clock.
+/// Process of the session, the time when the session began, and the time now, in microseconds of
+/// the server's clock.
 const SESSION: &str = "SELECT pg_backend_pid(), \
      (SELECT (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()), \
      (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -40,7 +41,7 @@ const SESSION: &str = "SELECT pg_backend_pid(), \
 // A pooler that has no session to spare opens one for the second connection, which is then as
 // young. To pass for the server it would also have to lend each connection the same session three
 // times, in this order, while others use them: the one used last is lent next, or they take turns.
-/// The pool mode at `options`, and a connection that nothing has been set on.
+/// The pool mode at `options`, and a connection on which nothing has been set.
 pub(super) async fn recognise(options: &PgConnectOptions) -> Result<(PgConnection, PoolMode), SetupError> {
     let mut first = link::open(options).await.map_err(refused)?;
     let before = Session::of(&mut first).await?;
@@ -98,7 +99,8 @@ async fn keeps_transactions_together(connection: &mut PgConnection) -> Result<()
     }
 }
 
-/// A pooler that refuses a connection says so, and the error names the remedy.
+/// Error for a refused connection. A pooler that refuses one says so, and the error names the
+/// remedy.
 pub(super) fn refused(error: sqlx::Error) -> SetupError {
     let message = error.as_database_error().map(|refusal| refusal.message().to_owned());
     match message.filter(|message| message.contains("startup parameter")) {

@@ -25,7 +25,7 @@ const FUNCTIONS: [&str; 16] = [
     "tell",
 ];
 
-/// Rights to use what there is of a schema.
+/// Finds missing rights to use the parts of a schema that are there.
 const TO_USE: &str = "
 SELECT 'USAGE on schema {schema_name}' FROM pg_namespace
 WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'USAGE')
@@ -40,7 +40,7 @@ SELECT 'EXECUTE on function {schema_name}.' || proname
 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
 WHERE nspname = '{schema_name}' AND proname IN ({functions}) AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')";
 
-/// Rights to make what there is not.
+/// Finds missing rights to make the parts that are not there.
 const TO_MIGRATE: &str = "
 SELECT 'CREATE on database ' || current_database()
 WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '{schema_name}')
@@ -49,13 +49,13 @@ UNION ALL
 SELECT 'CREATE on schema {schema_name}' FROM pg_namespace
 WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'CREATE')";
 
-/// Fails where the user may not use what there is of the schema.
+/// Fails where the user may not use the parts of the schema that are there.
 pub(super) async fn to_use(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
     let functions = FUNCTIONS.map(|function| format!("'{}_{function}'", names.table)).join(", ");
     check(connection, names.fill(TO_USE).replace("{functions}", &functions)).await
 }
 
-/// Fails where the user may not make what is missing of the schema.
+/// Fails where the user may not make the parts of the schema that are missing.
 pub(super) async fn to_migrate(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
     check(connection, names.fill(TO_MIGRATE)).await
 }

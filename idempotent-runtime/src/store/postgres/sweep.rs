@@ -1,4 +1,4 @@
-//! Deletes what is forgotten, in small batches, by one node at a time.
+//! Deletes forgotten keys, in small batches, by one node at a time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{pace::Pace, store::StoreError};
 /// Rows that one statement deletes, and the pause after it.
 const BATCH: i32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long one statement may take.
+/// Time that one statement may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sweeps one table.
@@ -55,7 +55,7 @@ impl Sweeper {
             let batch = timeout(PATIENCE, self.function.call(&mut connection, &[Value::Count(BATCH)])).await;
             let batch = batch.unwrap_or_else(|_| Err(timed_out("sweeping")))?;
             let rows = batch.first().map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
-            // Nothing where another node sweeps.
+            // `None` where another node sweeps.
             let rows = rows.flatten().unwrap_or_default();
             swept += rows.unsigned_abs();
             if rows < i64::from(BATCH) {

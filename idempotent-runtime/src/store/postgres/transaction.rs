@@ -12,31 +12,31 @@ use crate::{
     transaction::{Database, Standing},
 };
 
-// The mark of a transaction is a setting of the application's own kind, which is set twice as it
-// begins, for the session and for the transaction. It reads:
+// The mark of a transaction is a setting of the application's own kind. It is set twice as the
+// transaction begins, for the session and for the transaction. It reads:
 //
 //   in the transaction   the mark
 //   after a COMMIT       'committed ' and the mark: the session has it now
 //   after a ROLLBACK     what was there before, nothing of this transaction's
 //
-// The record is written only under the mark, and the statement that writes it takes the setting
-// back: with the execution's own commit nothing is left to the session.
+// The record is written only under the mark. The statement that writes it takes the setting back,
+// so with the execution's own commit nothing is left to the session.
 const COMPLETE: &str = "SELECT said, record, \
      CASE said WHEN 'stored' THEN set_config('idempotent.transaction', '', false) END \
      FROM {schema}.{table}_complete_within($1, $2, $3, $4, $5, $6) \
      WHERE current_setting('idempotent.transaction', true) = $7";
 
-// Behind a pooler another session may answer than the transaction was in, and what it has to say
+// Behind a pooler another session may answer than the one the transaction was in, and its answer
 // proves nothing. There, statements have the pooler's names, or the connection keeps none.
 const STANDING: &str = "SELECT CASE current_setting('idempotent.transaction', true) \
      WHEN $1 THEN 'stands' WHEN 'committed ' || $1 THEN 'committed' \
      ELSE CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name LIKE 'sqlx%') \
          THEN 'rolled back' ELSE 'unknown' END END";
 
-/// SQLSTATE of whatever is asked in a transaction in which a statement has failed.
+/// SQLSTATE of every statement in a transaction in which an earlier statement has failed.
 const IN_FAILED_TRANSACTION: &str = "25P02";
 
-/// The application's pool, and how a record is written.
+/// The application's pool, and the way to write a record.
 #[derive(Clone, Debug)]
 pub struct Transactions {
     pool: PgPool,
@@ -78,7 +78,7 @@ impl Database for Postgres {
     }
 
     async fn standing(connection: &mut PgConnection, mark: &Arc<str>) -> Result<Standing, sqlx::Error> {
-        // The statement has a name: that its session knows it is what proves a rollback.
+        // The statement has a name. A session that knows the name proves a rollback.
         let said: Result<String, _> =
             sqlx::query_scalar(STANDING).bind(&**mark).fetch_one(&mut *connection).await;
         match said {
@@ -103,7 +103,7 @@ impl Database for Postgres {
         record: &Record,
         retention: Retention,
     ) -> Result<Option<Completion>, sqlx::Error> {
-        // The transaction keeps its session, so a pooler need not know the statement: it has no
+        // The transaction keeps its session, so no pooler needs to know the statement: it has no
         // name.
         let row = sqlx::query(AssertSqlSafe(Arc::clone(&access.complete)))
             .bind(&hold.address.as_bytes()[..])
@@ -124,7 +124,7 @@ impl Database for Postgres {
         }
     }
 
-    // Who has the connection could commit, and nobody else can keep it from that.
+    // The holder of the connection could commit, and nobody else can prevent it.
     fn revoke(_: &Arc<str>) -> Standing {
         Standing::Stands
     }

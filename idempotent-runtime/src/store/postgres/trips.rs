@@ -14,25 +14,25 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// How long a statement may take; the server gives it up a little earlier.
+/// Time that a statement may take; the server gives it up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many bytes of records go in one statement, unless one record alone is longer. Not many more
-/// come back.
+/// Bytes of records that go in one statement, unless one record alone is longer. Not many more come
+/// back.
 const MOST_BYTES: usize = 4 << 20;
 
 const ALONE: &str = "SELECT 1::bigint, said, attempt, micros, record FROM {schema}.{table}_alone";
 const CALLS: &str = "SELECT place, said, attempt, micros, record FROM {schema}.{table}_calls";
 
-/// What becomes of calls that are sent in one statement.
+/// Rule for calls that are sent in one statement.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sent {
     /// All are done, or none.
     Together,
-    /// Each is done or not, and waits so long for a row that somebody else has locked.
+    /// Each is done or not. Each waits so long for a row that somebody else has locked.
     Apart(Duration),
 }
 
-/// Why a statement brought no answers.
+/// Reason why a statement brought no answers.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// One of the calls cannot be done, and this would be its answer. Nothing was done.
@@ -57,7 +57,7 @@ impl Carrier {
     /// The answers to the first of `calls`, in their order: at least one, and as many as the server
     /// gives at once. `calls` are in the order of their addresses.
     pub(super) async fn carry(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
-        // What fails before a statement is sent has done nothing.
+        // A failure before the statement is sent: nothing was done.
         let InUse { connection, used_before } = self.link.take().await.map_err(undone)?;
         match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
             Ok(Err(error)) if used_before && has_gone(&error) => {
@@ -69,8 +69,8 @@ impl Carrier {
         }
     }
 
-    /// The same on a new connection: one that has been idle may be dead without anybody knowing.
-    /// Every call may be repeated, by its token.
+    /// Carries the calls on a new connection: one that has been idle may be dead without anybody
+    /// knowing. Every call may be repeated, by its token.
     async fn carry_anew(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
         self.link.forget();
         let connection = self.link.connect_for_calls().await.map_err(undone)?;
@@ -140,7 +140,7 @@ fn column<'a, T>(calls: &[&'a Call], of: impl Fn(&'a Call) -> T) -> Vec<T> {
     calls.iter().map(|call| of(call)).collect()
 }
 
-/// How many of `calls` go in one statement: at least one.
+/// Number of `calls` that fit in one statement: at least one.
 pub(super) fn fitting<'a>(calls: impl Iterator<Item = &'a Call>) -> usize {
     let mut bytes = 0;
     let fits = |call: &&Call| {
@@ -160,7 +160,8 @@ fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Answer>, sqlx::Error> {
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// Whether the connection is gone, or the server about to go or not the one that writes any more.
+/// True where the connection is gone, the server is about to go, or the server is no longer the one
+/// that writes.
 pub(super) fn has_gone(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
@@ -179,8 +180,8 @@ fn unknown(error: sqlx::Error) -> Failure {
     Failure::Store(StoreError::unavailable(NAME, error))
 }
 
-/// Answers to calls that a dead connection may have carried before: what was not done now may have
-/// been done then.
+/// Answers to calls that a dead connection may have carried before. A call that was not done now
+/// may have been done then.
 fn doubted(answers: Result<Vec<Answer>, Failure>) -> Result<Vec<Answer>, Failure> {
     let error = match answers {
         Err(Failure::Store(StoreError::Undone { source, .. })) => StoreError::unavailable(NAME, source),
@@ -193,8 +194,8 @@ fn doubted(answers: Result<Vec<Answer>, Failure>) -> Result<Vec<Answer>, Failure
 
 const LOST: &str = "a connection was lost, and a row cannot be written";
 
-/// Whether the server has answered with an error, and has taken back what the statement did. Where
-/// it ends the connection it may have committed before.
+/// True where the server has answered with an error, and has taken back what the statement did.
+/// Where it ends the connection it may have committed before.
 fn is_refusal(error: &sqlx::Error) -> bool {
     matches!(refusal(error), Some((PgSeverity::Error, _)))
 }
@@ -204,7 +205,7 @@ fn refusal(error: &sqlx::Error) -> Option<(PgSeverity, &str)> {
     Some((error.severity(), error.code()))
 }
 
-/// What a statement has done that ended so.
+/// Failure of a statement that ended with `error`: what was done, as far as that is known.
 fn failed(error: sqlx::Error) -> Failure {
     match refusal(&error) {
         // lock_not_available, deadlock_detected

@@ -1,4 +1,4 @@
-//! Wakes those who wait for a change that another node makes.
+//! Wakes the waiters for a change that another node makes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::store::remote::{Bells, Channel};
 
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// What nodes notify each other of.
+/// Notifications of changes, from node to node.
 pub(super) struct Notifications {
     pub(super) link: Arc<Link>,
     pub(super) names: Names,
@@ -35,7 +35,7 @@ impl Channel for Notifications {
     }
 }
 
-/// A connection of its own that listens: the application's pool lends none.
+/// A connection of its own that listens: none of the application's pool's.
 async fn listener(link: &Link, channel: &str) -> Result<PgListener, sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let mut listener = PgListener::connect_with(&pool.connect_lazy_with(link.options())).await?;

@@ -7,10 +7,10 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use sfv::{Parser, StringRef};
 use uuid::fmt::Hyphenated;
 
-/// The longest key, in characters, after a quoted one is decoded.
+/// Longest key, in characters, after a quoted one is decoded.
 const MAX_LENGTH: usize = 255;
 
-/// What a key has to look like, beyond being 1 to 255 visible ASCII characters.
+/// Form that keys must have, beyond being 1 to 255 visible ASCII characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyFormat {
     /// Any characters a key may hold.
@@ -18,7 +18,7 @@ pub enum KeyFormat {
     Any,
     /// A hyphenated UUID of any version, 36 characters (`8e03978e-40d5-43dd-bc93-6894a57f9324`).
     ///
-    /// Capitals and small letters are one key, which is told in small letters (RFC 9562, section
+    /// Capitals and small letters are one key, which is shown in small letters (RFC 9562, section
     /// 4).
     Uuid,
 }
@@ -32,12 +32,12 @@ pub enum KeyFormat {
 pub(crate) struct Key(Box<str>);
 
 impl Key {
-    /// The key's characters, decoded.
+    /// Characters of the key, decoded.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key's characters, decoded, as bytes.
+    /// Characters of the key, decoded, as bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -49,14 +49,14 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why a request has no key to go by.
+/// Reason that a request has no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyError {
     /// There is no such header.
     Missing,
-    /// The header is not a key; the text says what is wrong and what is allowed.
+    /// The header is not a key. The text says what is wrong and what is allowed.
     Invalid(&'static str),
-    /// The key is not what the application's [`KeyFormat`] asks for.
+    /// The key does not have the form that the application's [`KeyFormat`] asks for.
     OtherFormat,
 }
 
@@ -75,10 +75,10 @@ pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat
     in_format(key, format).map_err(|_| KeyError::OtherFormat)
 }
 
-/// The key that `header` is, the value of such a header.
+/// Reads the key from the value of such a header.
 ///
 /// # Errors
-/// Where it is none; the text says what is wrong and what is allowed.
+/// A header that is not a key; the text says what is wrong and what is allowed.
 pub(crate) fn parse_key(header: &[u8], format: KeyFormat) -> Result<Key, &'static str> {
     in_format(parse(header)?, format)
 }
@@ -103,13 +103,14 @@ fn parse_quoted(quoted: &[u8]) -> Result<Key, &'static str> {
 
 fn parse_bare(bare: &[u8]) -> Result<Key, &'static str> {
     match str::from_utf8(bare) {
-        // Looked at to the end: the compiler then looks at many at once.
+        // Every byte is looked at, up to the end: the compiler can then compare many at once.
         Ok(text) if text.bytes().fold(true, |so_far, byte| so_far & is_bare(byte)) => sized(text),
         _ => Err(BAD_BARE),
     }
 }
 
-/// A comma is how intermediaries merge two header lines into one.
+/// True for a character of a key without quotes. A comma is how intermediaries merge two header
+/// lines into one.
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b',' && byte != b'"'
 }
@@ -122,7 +123,7 @@ fn sized(text: &str) -> Result<Key, &'static str> {
     }
 }
 
-/// The key as `format` has it: of the spellings of one UUID there is one.
+/// Key in the form that `format` asks for: all spellings of one UUID become one.
 fn in_format(mut key: Key, format: KeyFormat) -> Result<Key, &'static str> {
     match format {
         KeyFormat::Any => {}

@@ -1,5 +1,5 @@
-//! What identifies a request: its key, where its entry lives, who sends it, what it asks for, and
-//! its body.
+//! Identity of a request: its key, the address of its entry, its caller, its fingerprint, and its
+//! body.
 
 mod address;
 pub(crate) mod body;

@@ -1,4 +1,4 @@
-//! The name of an entry, as an operator knows it.
+//! Name of an entry, as an operator knows it.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::{
     key::{KeyFormat, parse_key},
 };
 
-/// Names the entry of a key by what its address is made of: the endpoint's scope, who called, and
-/// the key.
+/// Names the entry of a key by the parts of its address: the endpoint's scope, who called, and the
+/// key.
 ///
-/// The rest is the [`Idempotency`](crate::Idempotency)'s own: its namespace, and what its keys look
-/// like. A key is written as a client writes it in the header, quoted or bare. Of `fingerprint`
-/// nothing is asked: a key belongs to one request.
+/// The rest comes from the [`Idempotency`](crate::Idempotency): its namespace, and the form of its
+/// keys. A key is written as a client writes it in the header, quoted or bare. The fingerprint is
+/// not needed, since a key belongs to one request.
 ///
 /// ```
 /// use actix_web::http::Method;
@@ -42,26 +42,26 @@ enum Named {
 }
 
 impl EntryName {
-    /// An entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the prefixes
-    /// of the scopes that it is in: what
-    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives. A handler that
-    /// has none, a default service, is named by the request's path.
+    /// Names an entry of `scope = "endpoint"`, the default. `pattern` is the route's, with the
+    /// prefixes of the scopes that the route is in, as
+    /// [`HttpRequest::match_pattern`](actix_web::HttpRequest::match_pattern) gives it. A handler
+    /// that has none, a default service, is named by the request's path.
     pub fn endpoint(method: Method, pattern: impl Into<String>, key: impl Into<String>) -> Self {
         Self::new(Named::Endpoint(method, NormalPath::of_pattern(pattern.into())), key)
     }
 
-    /// An entry of `scope = "resource"`. `path` is the request's, without the query, in any
+    /// Names an entry of `scope = "resource"`. `path` is the request's, without the query, in any
     /// spelling: as RFC 3986 (section 6.2.2) normalises it, `/al%69ce` is `/alice`.
     pub fn resource(method: Method, path: impl Into<String>, key: impl Into<String>) -> Self {
         Self::new(Named::Resource(method, NormalPath::of(&path.into()).into_owned()), key)
     }
 
-    /// An entry of `scope = "global"`.
+    /// Names an entry of `scope = "global"`.
     pub fn global(key: impl Into<String>) -> Self {
         Self::new(Named::Global, key)
     }
 
-    /// An entry of `scope = "group:NAME"`, where `group` is the `NAME`.
+    /// Names an entry of `scope = "group:NAME"`, where `group` is the `NAME`.
     pub fn group(group: impl Into<String>, key: impl Into<String>) -> Self {
         Self::new(Named::Group(group.into()), key)
     }
@@ -70,18 +70,18 @@ impl EntryName {
         EntryName { place, principal: Principal::anonymous(), key: key.into() }
     }
 
-    /// Who has called, where the application's [`principal`](crate::IdempotencyBuilder::principal)
-    /// tells that. Otherwise nobody in particular.
+    /// Sets the caller, where the application's [`principal`](crate::IdempotencyBuilder::principal)
+    /// tells that. Default: anonymous.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principal = principal;
         self
     }
 
-    /// Where the entry lives.
+    /// Address of the entry.
     ///
     /// # Errors
-    /// Where the key is not one; the text says what is wrong and what is allowed.
+    /// A key that is not valid; the text says what is wrong and what is allowed.
     pub(crate) fn address(&self, namespace: &str, format: KeyFormat) -> Result<Address, &'static str> {
         let key = parse_key(self.key.as_bytes(), format)?;
         Ok(address(namespace, &self.place.place(), &self.principal, &key))

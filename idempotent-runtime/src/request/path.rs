@@ -1,7 +1,7 @@
 //! A path in its normal form (RFC 3986, section 6.2.2).
 //!
 //! Unreserved characters are written as themselves, and hexadecimal digits as capitals. A character
-//! that no path may hold, though clients send it, is percent-encoded. Reserved characters stay as
+//! that no path may hold, but that clients send, is percent-encoded. Reserved characters stay as
 //! they were sent: `%2F` is no slash. Dot segments stay too, since actix routes them like any other
 //! segment. A path with a percent sign that encodes nothing stays as a whole as it was sent.
 
@@ -12,7 +12,7 @@ use std::{borrow::Cow, fmt::Write, ops::Deref};
 pub(crate) struct NormalPath<'a>(Cow<'a, str>);
 
 impl<'a> NormalPath<'a> {
-    /// The normal form of `path`, without a copy where it is its own.
+    /// Normal form of `path`, without a copy where `path` is in that form already.
     pub(crate) fn of(path: &'a str) -> Self {
         let (usual, unusual) = path.split_at(first_unusual(path.as_bytes()).unwrap_or(path.len()));
         if unusual.is_empty() || is_malformed(path.as_bytes()) {
@@ -24,8 +24,8 @@ impl<'a> NormalPath<'a> {
         NormalPath(Cow::Owned(normal))
     }
 
-    /// The normal form of `pattern`: without a placeholder it is a path, and with one it is as it
-    /// is written.
+    /// Normal form of `pattern`. Without a placeholder it is a path, and with one it stays as it is
+    /// written.
     pub(crate) fn of_pattern(pattern: String) -> NormalPath<'static> {
         let is_normal = pattern.contains('{') || first_unusual(pattern.as_bytes()).is_none();
         if is_normal { NormalPath(Cow::Owned(pattern)) } else { NormalPath::of(&pattern).into_owned() }
@@ -45,7 +45,7 @@ impl Deref for NormalPath<'_> {
     }
 }
 
-/// The position of the first character that is not in its normal form.
+/// Position of the first character that is not in its normal form.
 fn first_unusual(path: &[u8]) -> Option<usize> {
     (0..path.len()).find(|&at| match path[at] {
         b'%' => encoded(&path[at + 1..]).is_some_and(|byte| {
@@ -55,8 +55,8 @@ fn first_unusual(path: &[u8]) -> Option<usize> {
     })
 }
 
-/// Whether a percent sign encodes nothing. Such a path has no other spelling: what is decoded
-/// beside the sign could be read together with it.
+/// True where a percent sign encodes nothing. Such a path has no other spelling: characters that
+/// are decoded beside the sign could be read together with it.
 fn is_malformed(path: &[u8]) -> bool {
     (0..path.len()).any(|at| path[at] == b'%' && encoded(&path[at + 1..]).is_none())
 }
@@ -82,7 +82,7 @@ fn push(normal: &mut String, byte: u8, as_it_is: bool) {
     }
 }
 
-/// The byte that two hexadecimal digits after a percent sign stand for.
+/// Byte that two hexadecimal digits after a percent sign stand for.
 fn encoded(digits: &[u8]) -> Option<u8> {
     let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
     u8::try_from(digit(0)? << 4 | digit(1)?).ok()
@@ -92,8 +92,8 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// Characters that may stand in a path as they are, those among them that are delimiters elsewhere
-/// in a URI included.
+/// True for characters that may stand in a path as they are. Those that are delimiters elsewhere in
+/// a URI are among them.
 fn is_of_a_path(byte: u8) -> bool {
     is_unreserved(byte) || b":/?#[]@!$&'()*+,;=".contains(&byte)
 }

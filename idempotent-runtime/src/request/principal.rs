@@ -1,9 +1,9 @@
-//! Who is calling.
+//! Principal of a request: its caller.
 
 use std::fmt;
 
-/// Who is calling, as bytes that are the same for every request of one caller: an account id, a
-/// tenant and user.
+/// A caller, as bytes that are the same for every request of this caller: an account id, a tenant
+/// and user.
 ///
 /// Part of the address: two principals with the same key have two entries. The bytes are hashed,
 /// never stored or logged.
@@ -24,7 +24,7 @@ impl Principal {
         Principal(Some(bytes.as_ref().into()))
     }
 
-    /// Nobody in particular: all anonymous callers share one key space.
+    /// The caller of requests that name none: all anonymous callers share one key space.
     pub const fn anonymous() -> Self {
         Principal(None)
     }

@@ -1,4 +1,4 @@
-//! The functions of an application that tell who calls.
+//! Functions of an application that tell who calls.
 
 use std::marker::PhantomData;
 
@@ -7,21 +7,21 @@ use futures_util::future::LocalBoxFuture;
 
 use super::Principal;
 
-/// An async function that tells who calls, by whatever extractors it takes, up to twelve.
+/// An async function that tells who calls, with up to twelve extractors as its arguments.
 ///
-/// All such functions are one, also closures that capture: `async |session: Session| …`. It is
-/// asked before the body is read, so its extractors find the body empty. The error of an extractor
-/// is the function's own.
+/// All such functions implement this, also closures that capture: `async |session: Session| …`. It
+/// is called before the body is read, so its extractors find the body empty. The error of an
+/// extractor is the function's own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell who calls",
     label = "expected an async function with up to 12 extractors that returns `Result<Principal, actix_web::Error>`",
     note = "write for instance `async fn caller(session: Session) -> Result<Principal, actix_web::Error>`"
 )]
 pub trait PrincipalFn<Args>: 'static {
-    /// The caller of `request`.
+    /// Caller of `request`.
     ///
     /// # Errors
-    /// Where it may not call: the error is the response.
+    /// A caller who may not call: the error is the response.
     fn principal(&self, request: &HttpRequest) -> impl Future<Output = Result<Principal, Error>>;
 }
 
@@ -58,7 +58,7 @@ async fn extract<Args: FromRequest>(request: &HttpRequest) -> Result<Args, Error
     Args::from_request(request, &mut Payload::None).await.map_err(Into::into)
 }
 
-/// The answer of a function with extractors.
+/// Answer of a function with extractors.
 pub(crate) type PrincipalFuture<'a> = LocalBoxFuture<'a, Result<Principal, Error>>;
 
 /// Asks `function` who sends `request`.
@@ -69,12 +69,12 @@ where
     Box::pin(async move { function.principal(request).await })
 }
 
-/// A function of the request's head.
+/// Function of the request's head.
 type Plain = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 
-/// The function that an application has set for all of its endpoints.
+/// Function that an application has set for all of its endpoints.
 pub(crate) enum AppPrincipal {
-    /// It needs the head of the request alone, and nothing has to be awaited.
+    /// Needs only the head of the request, and has nothing to wait for.
     Plain(Box<Plain>),
     Extracting(Box<dyn Extracting>),
 }
@@ -85,7 +85,7 @@ impl AppPrincipal {
     }
 }
 
-/// A function with extractors of whatever types.
+/// Function with extractors of any types.
 pub(crate) trait Extracting: Send + Sync {
     fn principal<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a>;
 }

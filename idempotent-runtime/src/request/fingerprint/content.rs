@@ -1,4 +1,4 @@
-//! How a body can be compared by meaning, as its content type tells.
+//! Content types whose bodies can be compared by meaning.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use mime::{Mime, Name};
@@ -12,7 +12,7 @@ pub(super) struct Content {
     pub(super) kind: Kind,
 }
 
-/// What is known of a content type.
+/// Kind of a content type whose meaning is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Json,
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 impl Content {
-    /// What the headers say of the body; `None` if it has to be compared raw.
+    /// Reads the content type from the headers. `None` if the body has to be compared raw.
     ///
     /// That is so for every type that is not a [`Kind`], for two types, for a type with a repeated
     /// parameter, and for a body that is not in UTF-8 or that is encoded: its bytes do not mean
@@ -35,13 +35,12 @@ impl Content {
         (plain && utf8 && !repeats_a_parameter(&mime)).then_some(Content { mime, kind })
     }
 
-    /// What separates the parts of a multipart body.
+    /// Boundary between the parts of a multipart body.
     pub(super) fn boundary(&self) -> Option<&str> {
         self.mime.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str())
     }
 
-    /// Adds the media type and those of its parameters that are neither `charset=utf-8` nor the
-    /// boundary.
+    /// Adds the media type and its parameters, without `charset=utf-8` and the boundary.
     pub(super) fn hash(&self, hasher: &mut PartsHasher) {
         hasher.part(self.mime.essence_str().as_bytes());
         hasher.count(self.parameters().count());
@@ -65,8 +64,8 @@ fn repeats_a_parameter(mime: &Mime) -> bool {
 }
 
 impl Kind {
-    /// JSON is what the WHATWG MIME Sniffing standard calls a JSON MIME type: `application/json`,
-    /// `text/json`, and any `+json`.
+    /// Kind of a media type. JSON is what the WHATWG MIME Sniffing standard calls a JSON MIME type:
+    /// `application/json`, `text/json`, and any `+json`.
     fn of(mime: &Mime) -> Option<Kind> {
         match (mime.essence_str(), mime.suffix()) {
             ("application/json" | "text/json", _) => Some(Kind::Json),

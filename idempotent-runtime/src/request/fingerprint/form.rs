@@ -1,4 +1,4 @@
-//! A form by its fields.
+//! Fields of a form.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,10 @@ pub(super) fn hash_fields(hasher: &mut PartsHasher, body: &[u8]) {
     }
 }
 
-/// The fields as the WHATWG URL standard parses them, but as bytes: nothing is replaced that is not
-/// UTF-8.
+/// Fields as the WHATWG URL standard parses them, but as bytes: bytes that are not UTF-8 are not
+/// replaced.
 ///
-/// An empty field is none, and a name without `=` has an empty value.
+/// An empty field is left out, and a name without `=` has an empty value.
 pub(crate) fn fields(body: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     body.split(|&byte| byte == b'&').filter(|field| !field.is_empty()).map(|field| {
         let name = field.split(|&byte| byte == b'=').next().unwrap_or_default();

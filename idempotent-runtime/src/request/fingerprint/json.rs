@@ -1,4 +1,4 @@
-//! JSON by what it means: RFC 8785, the JSON Canonicalization Scheme.
+//! JSON by its meaning: RFC 8785, the JSON Canonicalization Scheme.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,20 +9,20 @@ use super::number::write_number;
 use super::order::{Reordering, by_utf16};
 use super::string::write_string;
 
-/// Deeper JSON is compared raw.
+/// Greatest depth. Deeper JSON is compared raw.
 const MAX_DEPTH: usize = 128;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The canonical form of a JSON text, in which member order, white space, and the forms of numbers
-/// and escapes do not count.
+/// Canonical form of a JSON text, in which member order, white space, and the forms of numbers and
+/// escapes do not count.
 ///
-/// `None` if it has none and has to be compared raw: it is not JSON (RFC 8259), is nested deeper
-/// than 128, starts with a byte order mark, or has an object with a repeated member, which
-/// different readers read differently.
+/// `None` if the text has no canonical form and has to be compared raw. It is not JSON (RFC 8259),
+/// is nested deeper than 128, starts with a byte order mark, or has an object with a repeated
+/// member, which different readers read differently.
 ///
-/// Differs from RFC 8785 where a double does not say exactly what was written: see
-/// [`write_number`].
+/// The form differs from RFC 8785 where a double does not hold exactly the number that was written:
+/// see [`write_number`].
 pub(crate) fn canonical(body: &[u8]) -> Option<Vec<u8>> {
     if body.starts_with(BYTE_ORDER_MARK) {
         return None;
@@ -37,12 +37,12 @@ pub(crate) fn canonical(body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Writes events without white space, in the order in which they come, and notes which objects have
-/// to be sorted.
+/// Writes events without white space, in the order in which they come, and notes the objects that
+/// have to be sorted.
 struct Writer<'a> {
     out: Vec<u8>,
     open: Vec<Open>,
-    /// The members of all open objects, the innermost object's last.
+    /// Members of all open objects, the innermost object's last.
     members: Vec<Member<'a>>,
     reordering: Reordering,
 }
@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes one event; `None` if the text has no canonical form.
+    /// Writes one event. `None` if the text has no canonical form.
     fn write(&mut self, event: JsonEvent<'a>) -> Option<()> {
         match event {
             JsonEvent::StartObject => self.begin(b'{')?,
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
         Some(())
     }
 
-    /// The output, after the comma that the next value may need.
+    /// Output, after the comma that the next value may need.
     fn value(&mut self) -> &mut Vec<u8> {
         if !matches!(self.out.last(), None | Some(b'[' | b'{' | b':')) {
             self.out.push(b',');
@@ -116,7 +116,7 @@ impl<'a> Writer<'a> {
         self.members.push(Member { name, range: start..start });
     }
 
-    /// Notes where the innermost object's latest member ends.
+    /// Notes the end of the innermost object's latest member.
     fn end_member(&mut self) {
         let first = self.open.last().map_or(0, |open| open.first_member);
         if let Some(member) = self.members.get_mut(first..).and_then(<[_]>::last_mut) {

@@ -1,21 +1,21 @@
-//! What a request asks for, as a hash: two requests with one key have to ask for the same.
+//! Fingerprint of a request, a hash: two requests with one key have to have the same fingerprint.
 //!
 //! The fingerprint is SHA-256 over a version byte and length-prefixed parts:
 //!
-//! 1. what the scope leaves out of the address, as a number and as many parts;
-//! 2. the caller's credentials, where no principal is configured: how many values there are, and of
-//!    each its kind, name and bytes;
-//! 3. the headers that the endpoint names, those that are there: how many lines, and the name and
-//!    the value of each;
-//! 4. how the rest is compared, and the rest:
+//! 1. the parts that the scope leaves out of the address: their number, and each of them;
+//! 2. the caller's credentials, where no principal is configured: the number of values, and of each
+//!    its kind, name and bytes;
+//! 3. the headers that the endpoint names and the request has: the number of lines, and the name
+//!    and the value of each;
+//! 4. the way to compare the rest, and the rest:
 //!    - raw: query string, `Content-Type`, `Content-Encoding`, body, byte for byte;
-//!    - canonical: query string, media type, and what the body means, by [`json`], [`form`] or
+//!    - canonical: query string, media type, and the meaning of the body, by [`json`], [`form`] or
 //!      [`multipart`]; raw where a body's meaning is not known, and where it is encoded;
-//!    - by a function of the application: what it returns.
+//!    - by a function of the application: its return value.
 //!
-//! Each way to compare has a tag of its own, so what is compared in one way never equals what is
-//! compared in another. What goes into a version never changes after its release; the golden values
-//! in the tests say so. A new version is a new byte.
+//! Each way to compare has a tag of its own, so two requests that are compared in different ways
+//! never have the same fingerprint. The parts of a version never change after its release; the
+//! golden values in the tests prove that. A new version is a new byte.
 
 mod content;
 pub(crate) mod form;
@@ -35,27 +35,27 @@ use super::{Presented, digest::PartsHasher};
 use crate::policy::{Fingerprint, Policy};
 use content::{Content, Kind};
 
-/// The first version of the algorithm. Addresses have another byte.
+/// First version of the algorithm. Addresses have another byte.
 const VERSION_1: u8 = 2;
 
-/// The fingerprint of a request: 32 bytes that are the same for two requests only if they ask for
-/// the same.
+/// Fingerprint of a request: 32 bytes that are the same for two requests only if they ask for the
+/// same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestFingerprint([u8; 32]);
 
 impl RequestFingerprint {
-    /// The bytes that a store keeps.
+    /// Bytes that a store keeps.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The fingerprint that [`as_bytes`](Self::as_bytes) gave.
+    /// Makes the fingerprint of the bytes that [`as_bytes`](Self::as_bytes) gave.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         RequestFingerprint(bytes)
     }
 }
 
-/// The first four bytes: enough to compare two log lines by eye.
+/// Shows the first four bytes: enough to compare two log lines by eye.
 impl fmt::Debug for RequestFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.0;
@@ -63,10 +63,10 @@ impl fmt::Debug for RequestFingerprint {
     }
 }
 
-/// The fingerprint of `request`, whose whole body is `body`.
+/// Fingerprint of `request`, whose whole body is `body`.
 ///
-/// `scope_parts` is what the scope leaves out of the address. `credentials` are the caller's where
-/// no principal is configured, so that nobody gets another caller's response.
+/// `scope_parts` are the parts that the scope leaves out of the address. `credentials` are the
+/// caller's where no principal is configured, so that nobody gets another caller's response.
 pub(crate) fn fingerprint(
     policy: &Policy,
     request: &HttpRequest,
@@ -90,8 +90,8 @@ pub(crate) fn fingerprint(
     RequestFingerprint(hasher.finish())
 }
 
-/// Adds the headers with these names. One that is not there adds nothing, so that an endpoint may
-/// come to name another one while keys are alive. A name is in small letters.
+/// Adds the headers with these names, which are in small letters. A header that is not there adds
+/// nothing, so that an endpoint can begin to name another header while keys are alive.
 fn hash_headers(hasher: &mut PartsHasher, headers: &HeaderMap, names: &[&str]) {
     let named = |name| headers.iter().filter(move |(header, _)| header.as_str() == name);
     hasher.count(names.iter().map(|name| named(*name).count()).sum());
@@ -125,7 +125,7 @@ fn hash_canonical(hasher: &mut PartsHasher, request: &HttpRequest, body: &[u8]) 
     }
 }
 
-/// A body that is known to mean something.
+/// Body whose meaning is known.
 enum Meaning<'a> {
     Json(Vec<u8>),
     Form(&'a [u8]),

@@ -1,34 +1,36 @@
-//! A multipart form by its parts.
+//! Parts of a multipart form.
 //!
-//! The body is taken apart here and not by a streaming parser: those forgive (a preamble, an
-//! epilogue, folded headers, text behind a closing quote), and what they skip would not count. Here
-//! every byte either counts or is framing. A body with anything unusual in it is compared raw, and
-//! unusual is whatever two readers may take for two things: a header or a parameter that is there
-//! twice, a backslash in a file name, a length that is not the content's.
+//! The body is taken apart here and not by a streaming parser. Streaming parsers forgive (a
+//! preamble, an epilogue, folded headers, text behind a closing quote), and the bytes that they
+//! skip would not count. Here every byte either counts or is framing.
+//!
+//! A body with anything unusual in it is compared raw. Unusual is everything that two readers may
+//! read in two ways: a header or a parameter that is there twice, a backslash in a file name, a
+//! length that is not the content's.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderName};
 
 use super::PartsHasher;
 
-/// A part with more headers is unusual; multer refuses it as well.
+/// Greatest number of headers of a part. A part with more is unusual; multer refuses it as well.
 const MAX_HEADERS: usize = 32;
 
 /// One part of a `multipart/form-data` body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
-    /// Name, file name, content type, and what else is said of the part, sorted.
+    /// Name, file name, content type, and everything else that is said of the part, sorted.
     labels: Vec<Label<'a>>,
     content: &'a [u8],
 }
 
-/// One thing said of a part: a parameter of its disposition or one of its other headers.
+/// A label of a part: a parameter of its disposition or one of its other headers.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Label<'a> {
     name: String,
     value: &'a str,
 }
 
-/// The parts of a body, in their order; `None` if it is not exactly what RFC 7578 asks for.
+/// Parts of a body, in their order. `None` if the body is not exactly in the form of RFC 7578.
 pub(crate) fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<Part<'a>>> {
     let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
     let mut parts = Vec::new();
@@ -53,8 +55,8 @@ pub(super) fn hash_parts(hasher: &mut PartsHasher, parts: &[Part<'_>]) {
     }
 }
 
-/// Where `delimiter` is in `text`. Linear, since nothing but the first byte of a delimiter is a
-/// carriage return.
+/// Position of `delimiter` in `text`. The search is linear, since only the first byte of a
+/// delimiter is a carriage return.
 fn find(text: &[u8], delimiter: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = text[from..].iter().position(|&byte| byte == b'\r') {
@@ -88,7 +90,7 @@ impl<'a> Part<'a> {
     fn read_header(&mut self, name: &HeaderName, value: &'a str) -> Option<()> {
         match *name {
             CONTENT_DISPOSITION => self.read_disposition(value)?,
-            // It says nothing that the content does not, where it is right.
+            // A length that is right says nothing that the content does not say.
             CONTENT_LENGTH if value == self.content.len().to_string() => {}
             CONTENT_LENGTH => return None,
             _ => self.labels.push(Label { name: format!("header {name}"), value }),
@@ -96,7 +98,7 @@ impl<'a> Part<'a> {
         Some(())
     }
 
-    /// Reads `form-data; name="…"; filename="…"`, and what other parameters there are.
+    /// Reads `form-data; name="…"; filename="…"`, and other parameters that are there.
     fn read_disposition(&mut self, value: &'a str) -> Option<()> {
         let (kind, rest) = split_token(value)?;
         let mut rest = rest.trim_start_matches(SPACE);
@@ -110,7 +112,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// White space that means nothing around a value. Any other is part of it.
+/// White space that means nothing around a value. Any other white space is part of the value.
 const SPACE: [char; 2] = [' ', '\t'];
 
 fn header(line: &[u8]) -> Option<(HeaderName, &str)> {
@@ -120,7 +122,7 @@ fn header(line: &[u8]) -> Option<(HeaderName, &str)> {
     Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value)).filter(|_| is_text)
 }
 
-/// A parameter's name as a label. One that ends in an asterisk has a character set of its own,
+/// Parameter's name as a label. A name that ends in an asterisk has a character set of its own,
 /// which a form must not use (RFC 7578, section 4.2).
 fn label(parameter: &str) -> Option<String> {
     match parameter.to_ascii_lowercase() {
@@ -130,15 +132,16 @@ fn label(parameter: &str) -> Option<String> {
     }
 }
 
-/// A token (RFC 9110, section 5.6.2), and what follows it.
+/// Splits off a token (RFC 9110, section 5.6.2). The second part is the text after it.
 fn split_token(text: &str) -> Option<(&str, &str)> {
     let is_of_a_token = |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char);
     let (token, rest) = text.split_at(text.find(|char| !is_of_a_token(char)).unwrap_or(text.len()));
     (!token.is_empty()).then_some((token, rest))
 }
 
-/// A token, or what stands between two quotes, and what follows it. A backslash escapes for one
-/// reader and stands for itself for another.
+/// Splits off a token, or the text between two quotes. The second part is the text after it. A
+/// value with a backslash is refused: the backslash escapes for one reader and stands for itself
+/// for another.
 fn split_value(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').filter(|(value, _)| !value.contains('\\')),

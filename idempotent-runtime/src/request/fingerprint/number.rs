@@ -1,18 +1,20 @@
-//! A JSON number as its canonical text.
+//! Canonical text of a JSON number.
 
-/// Doubles have at most 17 significant digits in their shortest form, so a number with more is
-/// never exact.
+/// Limit of the significand. Doubles have at most 17 significant digits in their shortest form, so
+/// a number with more is never exact.
 const MORE_THAN_17_DIGITS: u64 = 100_000_000_000_000_000;
 
 /// Appends the canonical text of a JSON number.
 ///
-/// A number with a fraction or an exponent is written in RFC 8785's form if its double says exactly
-/// what was written: if the shortest decimal that reads back as that double is the decimal that was
-/// written. Everything else is written as it stands, so that two different amounts never look
-/// equal. An integer stands in RFC 8785's form already up to 2^53; beyond, its own digits count.
-/// The one exception is `-0`, which is `0`.
+/// A number with a fraction or an exponent is written in RFC 8785's form if its double holds
+/// exactly the number that was written: if the shortest decimal that reads back as that double is
+/// the decimal that was written. Every other number is written as it stands, so that two different
+/// amounts never look equal.
 ///
-/// The work is linear in the length of `literal`, however large an exponent it states.
+/// An integer up to 2^53 is in RFC 8785's form already. Beyond that its own digits count. The one
+/// exception is `-0`, which is `0`.
+///
+/// The work is linear in the length of `literal`, even if its exponent is large.
 pub(super) fn write_number(out: &mut Vec<u8>, literal: &str) {
     if literal == "-0" {
         out.push(b'0');
@@ -33,8 +35,8 @@ fn write_decimal(out: &mut Vec<u8>, literal: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// What RFC 8785 writes for the double of `literal`, if that double says exactly what `literal`
-/// says.
+/// Text that RFC 8785 writes for the double of `literal`, if that double holds exactly the number
+/// that `literal` says.
 fn exact_text<'a>(literal: &str, buffer: &'a mut ryu_js::Buffer) -> Option<&'a str> {
     let written = Decimal::read(literal)?;
     if written == Decimal::ZERO {
@@ -57,11 +59,11 @@ struct Decimal {
 impl Decimal {
     const ZERO: Decimal = Decimal { negative: false, significand: 0, exponent: 0 };
 
-    /// Reads a JSON number; `None` if it has more digits or a larger exponent than a double can
+    /// Reads a JSON number. `None` if it has more digits or a larger exponent than a double can
     /// have.
     ///
-    /// So has one whose exponent does not fit 16 bits, even where ten thousands of zeros make up
-    /// for it: the standard library reads no exponent beyond that.
+    /// It is `None` too for an exponent that does not fit 16 bits, even where ten thousands of
+    /// zeros make up for it: the standard library reads no exponent beyond that.
     fn read(literal: &str) -> Option<Decimal> {
         let (mantissa, exponent) = split_once(literal, |byte| matches!(byte, b'e' | b'E'));
         let (integer, fraction) = split_once(mantissa, |byte| byte == b'.');
@@ -78,14 +80,13 @@ impl Decimal {
     }
 }
 
-/// The text before the first byte that `separates`, and the text behind it.
+/// Splits the text at the first byte that `separates`: the text before it, and the text behind it.
 fn split_once(text: &str, separates: impl Fn(u8) -> bool) -> (&str, &str) {
     let at = text.bytes().position(separates).unwrap_or(text.len());
     (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
 }
 
-/// The digits of a mantissa without the zeros at both ends, and how many zeros there are behind
-/// them.
+/// Digits of a mantissa without the zeros at both ends, and the number of zeros behind them.
 fn significand(integer: &str, fraction: &str) -> Option<(u64, u32)> {
     let mut significand = 0_u64;
     let mut zeros = 0_u32;

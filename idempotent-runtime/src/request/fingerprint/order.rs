@@ -1,4 +1,4 @@
-//! The order of an object's members.
+//! Order of an object's members.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -8,22 +8,24 @@ pub(super) fn by_utf16(a: &str, b: &str) -> Ordering {
     a.bytes().map(utf16_rank).cmp(b.bytes().map(utf16_rank))
 }
 
-/// The order of UTF-8 bytes is that of UTF-16 code units but for U+E000 to U+FFFF (which start with
-/// EE or EF): in UTF-16 they come after the surrogates, which stand for what starts with F0 to F4
-/// in UTF-8.
+/// Rank of a UTF-8 byte in the order of UTF-16.
+///
+/// The order of UTF-8 bytes is that of UTF-16 code units but for U+E000 to U+FFFF, which start with
+/// EE or EF. In UTF-16 they come after the surrogates, which stand for the characters that start
+/// with F0 to F4 in UTF-8.
 fn utf16_rank(byte: u8) -> u8 {
     if matches!(byte, 0xee | 0xef) { byte + 0x10 } else { byte }
 }
 
-/// The objects of a text whose members have to be put in order.
+/// Objects of a text whose members have to be put in order.
 ///
 /// Nothing is moved before the whole text is written. Each byte is then copied once, so sorting
-/// objects within objects costs no more than sorting one, and nothing at all where all members came
-/// in order.
+/// objects within objects costs no more than sorting one. Where all members came in order it costs
+/// nothing.
 #[derive(Default)]
 pub(super) struct Reordering {
     objects: Vec<Unsorted>,
-    /// Where the members are, each object's in their canonical order.
+    /// Ranges of the members, each object's in their canonical order.
     members: Vec<Range<usize>>,
 }
 
@@ -33,7 +35,7 @@ struct Unsorted {
     members: Range<usize>,
 }
 
-/// A stretch of the text that is to be copied next, and the byte to be written before it.
+/// A part of the text that is to be copied next, and the byte to be written before it.
 struct Piece {
     before: Option<u8>,
     range: Range<usize>,
@@ -47,7 +49,7 @@ impl Reordering {
         self.objects.push(Unsorted { range, members: first..self.members.len() });
     }
 
-    /// The text with all members in order.
+    /// Puts all members of the text in order.
     pub(super) fn apply(mut self, text: Vec<u8>) -> Vec<u8> {
         if self.objects.is_empty() {
             return text;
@@ -69,7 +71,7 @@ impl Reordering {
         ordered
     }
 
-    /// The outermost unsorted object that comes first in `range`.
+    /// Outermost unsorted object that comes first in `range`.
     fn first_within(&self, range: &Range<usize>) -> Option<&Unsorted> {
         let at = self.objects.partition_point(|object| object.range.start < range.start);
         self.objects.get(at).filter(|object| object.range.start < range.end)

@@ -1,7 +1,7 @@
-//! A JSON string as its canonical text.
+//! Canonical text of a JSON string.
 
-/// Appends the canonical text of a string: only what has to be escaped is, in the shortest way (RFC
-/// 8785 section 3.2.2.2).
+/// Appends the canonical text of a string. Only characters that have to be escaped are escaped, in
+/// the shortest way (RFC 8785 section 3.2.2.2).
 pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();

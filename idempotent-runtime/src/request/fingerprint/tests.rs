@@ -1,4 +1,4 @@
-//! What counts in a fingerprint, and the golden values of its first version.
+//! Parts that count in a fingerprint, and the golden values of its first version.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ fn bearer(token: &str) -> HeaderMap {
     HeaderMap::from_iter([(AUTHORIZATION, value)])
 }
 
-/// A policy that compares in this way, and these headers too.
+/// Makes a policy that compares in this way, and these headers too.
 fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy {
     Policy {
         handler: "",
@@ -45,7 +45,7 @@ fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy 
     }
 }
 
-/// The fingerprint by the way of comparing alone.
+/// Fingerprint by the way of comparing alone.
 fn fingerprint(
     mode: &Fingerprint,
     request: &HttpRequest,
@@ -78,7 +78,7 @@ fn hex(fingerprint: RequestFingerprint) -> String {
     fingerprint.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Computed by another program (Python's hashlib) from the documented composition.
+/// Golden values, computed by another program (Python's hashlib) from the documented composition.
 #[test]
 fn golden_values_of_version_1_are_what_they_were() {
     let length = Fingerprint::Function(|_, body| body.len().to_string().into_bytes());

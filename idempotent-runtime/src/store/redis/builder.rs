@@ -1,4 +1,4 @@
-//! How a store is set up.
+//! Setting a store up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,19 +64,19 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// What the names of all keys begin with, and of the channel for notifications; `idempotent` if
+    /// Beginning of the names of all keys, and of the channel for notifications; `idempotent` if
     /// not set.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Counts a claim as won, and a response as stored, only when so many replicas have
+    /// Counts a claim as won, and a response as stored, only when `count` replicas have
     /// acknowledged it within `timeout` (at most one second). If they have not, the store is
-    /// unavailable: the request is refused, and its claim taken back; a response goes to the first
+    /// unavailable. The request is refused, and its claim taken back. A response goes to the first
     /// client once storing it has been tried for a while. Replays count only on the same condition.
     ///
-    /// This makes it unlikely that a failover forgets a key, and not impossible: a replica that has
+    /// This makes it unlikely that a failover forgets a key, but not impossible: a replica that has
     /// acknowledged need not be the one that is promoted. Not for clusters.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
@@ -90,9 +90,9 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// The store. Its tasks run on the present runtime until the last clone is dropped, and its
-    /// connection is driven there, whichever runtimes call it. So build it where no handler runs
-    /// that could block: before the server is started, and not in a worker.
+    /// The store. Its tasks run on the present runtime until the last clone is dropped. Its
+    /// connection is driven there too, whichever runtimes call it. So build it where no handler
+    /// runs that could block: before the server is started, and not in a worker.
     ///
     /// # Errors
     /// A setting that cannot work, rights that the user lacks, or a server that does not answer or
@@ -130,7 +130,8 @@ impl RedisStoreBuilder {
 }
 
 impl Server {
-    /// One URL is one server, several are nodes of a cluster.
+    /// The server or cluster that the URLs name: one URL is one server, several are nodes of a
+    /// cluster.
     fn resolved(self) -> Result<Self, SetupError> {
         let Server::Url(urls) = self else { return Ok(self) };
         let nodes = urls.split(',').map(|url| connection(url.trim())).collect::<Result<Vec<_>, _>>()?;
@@ -180,7 +181,7 @@ impl Server {
         user.unwrap_or_else(|| "default".to_owned())
     }
 
-    /// Where notifications can be heard.
+    /// Nodes at which notifications can be heard.
     async fn nodes(&self, link: &Link) -> Vec<Client> {
         match self {
             Server::Single(client) => vec![client.clone()],
@@ -204,7 +205,7 @@ impl Replicas {
     }
 }
 
-/// What `url` says. It may hold a password, so no error repeats it.
+/// Address and settings in `url`. The URL may hold a password, so no error repeats it.
 fn connection(url: &str) -> Result<ConnectionInfo, SetupError> {
     url.into_connection_info().map_err(|error| match error.kind() {
         ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => setting(

@@ -1,4 +1,4 @@
-//! Clusters: how one is recognised, how long a call is tried, and where notifications can be heard.
+//! Clusters: recognising one, tries of a call, and nodes at which notifications can be heard.
 
 use futures_util::future::join_all;
 use redis::{
@@ -9,8 +9,8 @@ use redis::{
 use super::{link::Link, words::Names};
 use crate::request::Address;
 
-/// How often a call is tried again, with pauses of 10 to 250 ms. As the client comes it goes on for
-/// minutes, long after the caller has been told that the call failed.
+/// Number of times that a call is tried again, with pauses of 10 to 250 ms. By default the client
+/// would go on for minutes, long after the caller has been told that the call failed.
 const RETRIES: u32 = 6;
 
 /// A client of the cluster that `nodes` belong to.
@@ -24,11 +24,13 @@ pub(super) fn client(nodes: impl IntoIterator<Item = ConnectionInfo>) -> RedisRe
         .build()
 }
 
-/// How many keys are asked for of a server that does not say whether it is a node of a cluster: one
-/// that holds half of the slots passes for a server of its own once in so many thousand times.
+/// Number of keys that are asked for of a server that does not say whether it is a node of a
+/// cluster. A node with half of the slots is mistaken for a server of its own once in so many
+/// thousand times.
 const PROBES: u8 = 16;
 
-/// Whether a server is a node of a cluster: it says so, or sends who asks for a key to another one.
+/// True where a server is a node of a cluster. It says so, or it sends a client that asks for a key
+/// to another node.
 pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
     let reply = server.send(Cmd::new().arg("INFO").arg("cluster")).await;
     if let Some(info) = reply.ok().and_then(|reply| from_redis_value::<String>(&reply).ok()) {
@@ -40,8 +42,8 @@ pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
     replies.iter().any(|reply| reply.as_ref().is_err_and(|failure| failure.error().is_cluster_error()))
 }
 
-/// Clients of all nodes that the cluster names, reached as `seeds` are, which come first: what is
-/// published at one node is heard at all of them, so any will do.
+/// Clients of all nodes that the cluster names, reached as `seeds` are. The `seeds` come first. A
+/// message that is published at one node is heard at all of them, so any node will do.
 pub(super) async fn nodes(cluster: &Link, mut seeds: Vec<Client>) -> Vec<Client> {
     let reply = cluster.send(Cmd::new().arg("CLUSTER").arg("SLOTS")).await;
     let Some(like) = seeds.first().map(|seed| seed.get_connection_info().clone()) else { return seeds };
@@ -55,7 +57,7 @@ pub(super) async fn nodes(cluster: &Link, mut seeds: Vec<Client>) -> Vec<Client>
     seeds
 }
 
-/// The address of another node, with what else is needed to reach it.
+/// The address of another node, with the other settings that are needed to reach it.
 fn at(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
     match like {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {

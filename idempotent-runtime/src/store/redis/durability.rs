@@ -4,7 +4,7 @@ use redis::{Cmd, from_redis_value};
 
 use super::{NAME, link::Link};
 
-/// Reads what the server lets be read, and warns of what may lose keys.
+/// Reads the settings that the server shows, and warns of those that may lose keys.
 pub(super) async fn warn(link: &Link) {
     let limited = setting(link, "maxmemory").await.is_some_and(|limit| limit != "0");
     match setting(link, "maxmemory-policy").await {

@@ -29,13 +29,13 @@ impl Failure {
     pub(super) fn of(error: RedisError, sent: Sent) -> Self {
         let is_answer = match sent {
             Sent::Once => error.code().is_some(),
-            // No try of ours has written what cannot be read.
+            // No try of ours has written an entry that cannot be read.
             Sent::Again => says(&error, "UNREADABLE") || says(&error, "WRONGTYPE"),
         };
         if is_answer { Failure::Refused(error) } else { Failure::Unknown(error) }
     }
 
-    /// The same where the call had been sent before, and had failed with `first`.
+    /// The same failure, for a call that had been sent before and had failed with `first`.
     pub(super) fn after(self, first: &Failure) -> Self {
         match first {
             Failure::Refused(_) => self,
@@ -71,8 +71,8 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Whether the server has answered with an error of this code. Before Redis 7 an error in a script
-/// has another one of its own, and the code is in its text.
+/// True where the server has answered with an error of this code. Before Redis 7 an error in a
+/// script has a code of its own, and this code is in its text.
 pub(super) fn says(error: &RedisError, code: &str) -> bool {
     error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }

@@ -1,8 +1,9 @@
-//! Which entries this process has seen completed: those are asked for by a plain `GET` before a
+//! Entries that this process has seen completed. They are asked for by a plain `GET` before a
 //! script is.
 //!
-//! A hint decides nothing: it chooses how a claim is asked for first. What comes back decides, and
-//! is believed only where a completed entry with the hint's token is all that there can be to say.
+//! A hint decides nothing: it chooses the first question that a claim asks. The reply decides. It
+//! is believed only where it is a completed entry with the hint's token, since nothing else is to
+//! be said then.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,19 +19,20 @@ use crate::{
     },
 };
 
-/// How many are kept: less than a megabyte.
+/// Number of hints that are kept: less than a megabyte.
 const PLACES: usize = 8 * 1024;
 
-/// A completed entry that nothing is remembered of afterwards.
+/// A completed entry, of a kind that is not remembered as expired afterwards.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hint {
-    /// What completed it.
+    /// The hold that completed the entry.
     pub(super) hold: Hold,
-    /// Until when it is replayed at least, counted from before that was asked for.
+    /// Time until which the entry is replayed at least. Counted from before the question.
     pub(super) until: Moment,
 }
 
-/// The last one at each place. An address has one place, so there are never more.
+/// The last hint at each place. An address has one place, so there are never more hints than
+/// places.
 pub(super) struct Hints {
     places: Box<[Mutex<Option<Hint>>]>,
     clocks: Clocks,
@@ -41,7 +43,7 @@ impl Hints {
         Self::with(PLACES, Clocks::new(SystemClock))
     }
 
-    /// Keeps none.
+    /// A collection that keeps no hints.
     pub(super) fn none() -> Self {
         Self::with(0, Clocks::new(SystemClock))
     }
@@ -60,8 +62,8 @@ impl Hints {
         }
     }
 
-    /// What has completed the request of this hold, and what is left of its time at least, if
-    /// anything.
+    /// The hold that has completed this hold's request, and the least time that is left of the
+    /// replay, if there is a hint.
     pub(super) fn find(&self, hold: &Hold) -> Option<(Hold, Duration)> {
         let hint = (*self.place(&hold.address)?)?;
         let is_same = hint.hold.address == hold.address && hint.hold.fingerprint == hold.fingerprint;
@@ -75,7 +77,7 @@ impl Hints {
         }
     }
 
-    /// By the part of an address in which a key and its steps differ.
+    /// The place of an address, by the part in which a key and its steps differ.
     fn place(&self, address: &Address) -> Option<MutexGuard<'_, Option<Hint>>> {
         let number = u64::from_le_bytes(*address.as_bytes()[16..].first_chunk()?);
         let place = number.checked_rem(self.places.len() as u64)?;

@@ -19,22 +19,22 @@ use crate::{
 
 /// No record is longer.
 const ALL: usize = 1 << 30;
-/// How many keys are looked through at a time, for steps and for what is stuck.
+/// Number of keys that are looked through at a time: for steps, and for stuck entries.
 const COUNT: usize = 1_000;
 const LOOKED_AT: usize = 200;
-/// How often a page of what is stuck goes on to look.
+/// Number of times that the search for one page of stuck entries goes on.
 const ROUNDS: usize = 16;
-/// For how long an entry is held that is being forgotten; renewed after each part of the keys.
+/// Time for which an entry is held while it is forgotten; renewed after each part of the keys.
 const HELD: Duration = Duration::from_secs(10);
 
 impl RedisStore {
-    /// See [`Store::inspect`]; of the record `most` bytes.
+    /// See [`Store::inspect`]; of the record only the first `most` bytes.
     pub(super) async fn look(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
         let call = self.0.names.inspect(address, most);
         Answer::of(self.alone(&call).await?)?.into_inspection(address)
     }
 
-    /// The same, and nothing where the entry cannot be read.
+    /// The same look, with nothing where the entry cannot be read.
     async fn look_past(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
         match self.look(address, most).await {
             Err(StoreError::Unreadable { .. }) => Ok(None),
@@ -54,7 +54,7 @@ impl RedisStore {
         for _ in 0..ROUNDS {
             let count = request.limit.min(LOOKED_AT);
             let (addresses, next) = self.scan(&pattern, place, count).await?;
-            // A byte more than is looked for tells what is longer.
+            // One byte more than the record that is looked for, to tell longer ones apart.
             let most = request.unknown.as_bytes().len() + 1;
             let found = addresses.into_iter().map(|address| self.look_past(address, most));
             let found = try_join_all(found).await?;
@@ -82,10 +82,11 @@ impl RedisStore {
         Ok((keys.iter().filter_map(|key| self.0.names.address_of(key)).collect(), next))
     }
 
-    // The entry and its steps live in different slots, so they do not go in one script:
+    // The entry and its steps live in different slots, so one script cannot delete them:
     //
-    //   not running ─ taken over, by a token of our own ─▶ held: whoever asks waits ─ its steps dropped ─▶ vacant, and whoever waits is woken
-    //                                                        └ we die over it ─▶ a dead claim, which may be forgotten again
+    //   not running ─ taken over, by a token of our own ─▶ held: all others wait
+    //   held ─ its steps dropped ─▶ vacant, and all waiters are woken
+    //        └ we die over it ────▶ a dead claim, which may be forgotten again
     /// See [`Store::forget`].
     pub(super) async fn free(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
         let token = Token::random().map_err(|error| StoreError::undone(NAME, error))?;
@@ -102,7 +103,7 @@ impl RedisStore {
         Ok(Forget::Done)
     }
 
-    /// Drops what lies beneath an entry that is held, for as long as it is held.
+    /// Drops everything beneath an entry that is held, for as long as the entry is held.
     async fn drop_steps(&self, held: Hold) -> Result<Renewal, StoreError> {
         let (pattern, mut place) = (self.0.names.pattern(&held.address.beginning()), None);
         loop {

@@ -1,4 +1,4 @@
-//! A connection that all calls share, and that is replaced where it is of no use any more.
+//! A connection that all calls share. It is replaced where it is of no use any more.
 
 use std::{
     io,
@@ -18,11 +18,11 @@ use tokio::{
 
 use super::{NAME, link::RESPONSE};
 
-/// How long a connection that is open is kept before a better one is sought, and how long a call
-/// waits for that.
+/// Time for which an open connection is kept before a better one is sought, and time that a call
+/// waits for the better one.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where connections lead.
+/// Server, or cluster, that connections lead to.
 pub(super) trait Server: Send + Sync + 'static {
     type Connection: Clone + Send + Sync + 'static;
 
@@ -30,11 +30,11 @@ pub(super) trait Server: Send + Sync + 'static {
     fn open(&self) -> impl Future<Output = RedisResult<Self::Connection>> + Send;
 }
 
-// Calls come from many runtimes, and a connection is driven by the one that opened it: by one that
-// stands still, with a handler that blocks its worker, or has ended, no call would be answered. So
-// every connection is opened by a task on the runtime that the store was made on. There is one
-// attempt at a time, whose outcome all share that wait for it.
-/// By whatever connection leads to the server now.
+// Calls come from many runtimes, and a connection is driven by the runtime that opened it. That
+// runtime may stand still, with a handler that blocks its worker, or may have ended. Then no call
+// would be answered. So every connection is opened by a task on the runtime that the store was made
+// on. There is one attempt at a time, and all who wait for it share its outcome.
+/// The connection that leads to the server now, whichever that is.
 pub(super) struct Kept<S: Server> {
     server: S,
     home: Handle,
@@ -43,12 +43,12 @@ pub(super) struct Kept<S: Server> {
 
 struct State<C> {
     used: Used<C>,
-    /// When another one was last sought.
+    /// Time when another connection was last sought.
     sought: Instant,
     seeking: Option<Attempt>,
 }
 
-/// The connection in use, and which one that is.
+/// The connection in use, and its number.
 #[derive(Clone)]
 pub(super) struct Used<C> {
     pub(super) connection: C,
@@ -70,9 +70,9 @@ impl<S: Server> Kept<S> {
         self.state().used.clone()
     }
 
-    /// Leaves the connection with this number for a better one, which whoever asks next may find
-    /// already. It stays in use where there is none, and is not left time and again where the
-    /// better one is no better.
+    /// Leaves the connection with this number for a better one, which an earlier call may have
+    /// found already. Where there is none, the connection stays in use. It is not left again and
+    /// again where the new one is no better.
     pub(super) async fn leave(self: &Arc<Self>, number: u64) {
         if self.state().sought.elapsed() >= PAUSE {
             let _ = timeout(PAUSE, self.replaced(number)).await;
@@ -93,7 +93,7 @@ impl<S: Server> Kept<S> {
         if state.used.number != number {
             return None;
         }
-        // One that is over and still here was cut short.
+        // An attempt that is over and still here was cut short.
         state.seeking.take_if(|attempt| attempt.peek().is_some());
         Some(state.seeking.get_or_insert_with(|| self.begun()).clone())
     }

@@ -1,4 +1,5 @@
-//! How calls go to the server, or to a cluster, and come back by themselves when it does.
+//! Calls to the server, or to a cluster. They find their way again by themselves when the server is
+//! back.
 
 use std::{
     fmt, io,
@@ -26,22 +27,22 @@ use super::{
     together::is_from_a_replica,
 };
 
-/// How long a call waits for its reply: as long as its caller waits for the answer.
+/// Time that a call waits for its reply: its caller waits as long for the answer.
 pub(super) const RESPONSE: Duration = Duration::from_secs(2);
-/// How long connecting may take.
+/// Time that connecting may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(1);
 
 // One server:
 //
-//   in use ─ closed ────────────────────────────────────────────▶ replaced; the call is sent once more
-//          ─ the server has become a replica: READONLY ────────▶ replaced; the name may lead to the new primary already
-//          ─ no reply in two seconds: nobody may be there ─────▶ replaced; a host that vanished closes nothing
+//   in use ─ closed ──────────────────────────▶ replaced; the call is sent once more
+//          ─ READONLY: it is a replica now ───▶ replaced; its name may lead to the new primary
+//          ─ no reply in two seconds ─────────▶ replaced; a host that vanished closes nothing
 //
 // A cluster, whose client connects to nodes anew by itself:
 //
-//   in use ─ no reply in two seconds, to this call or any other ─▶ replaced; the client may wait for itself for ever
+//   in use ─ no reply to any call in two seconds ─▶ replaced; the client may wait for ever
 //
-// Where no other can be opened, the next call that fails seeks again.
+// Where no other connection can be opened, the next call that fails seeks again.
 /// One server, or a cluster.
 pub(super) enum Link {
     Single(Arc<Kept<Client>>),
@@ -59,8 +60,8 @@ impl Link {
         Kept::to(client).await.map(Link::Cluster)
     }
 
-    /// Sends a command. A reply that nobody waits for any more is thrown away; the next one is not
-    /// mixed up with it.
+    /// Sends a command. A reply that nobody waits for any more is thrown away. It is not taken for
+    /// the reply to the next command.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
@@ -68,8 +69,8 @@ impl Link {
         }
     }
 
-    /// Sends a command that only reads this key: to the primary that has it, also where the
-    /// application's client would ask a replica.
+    /// Sends a command that only reads this key. The command goes to the key's primary, even where
+    /// the application's client would ask a replica.
     pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
@@ -77,7 +78,7 @@ impl Link {
         }
     }
 
-    /// Sends a command that names no key: to the primary that has this slot.
+    /// Sends a command that names no key, to the primary that has this slot.
     pub(super) async fn send_to(&self, slot: u16, command: &Cmd) -> Result<Value, Failure> {
         match self {
             Link::Single(single) => send(single, command).await,
@@ -103,8 +104,8 @@ pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> 
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// A connection that was lost while nobody used it shows so at the next call, which is then sent
-/// once more: the token that each call carries lets it be repeated, even if it was carried out.
+/// Sends a command. A connection that was lost while nobody used it shows that at the next call,
+/// which is then sent once more. The call's token lets it be repeated, even if it was carried out.
 async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failure> {
     let used = single.used();
     let number = used.number;
@@ -118,7 +119,7 @@ async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failur
     }
 }
 
-/// The same for commands that go together, each of which has a reply of its own, an error or not.
+/// The same for commands that go together. Each has a reply of its own, an error or not.
 pub(super) async fn send_all(
     single: &Arc<Kept<Client>>,
     commands: Pipeline,
@@ -181,8 +182,8 @@ impl Server for ClusterClient {
     }
 }
 
-/// The client sends a call again by itself, and does not tell: what it is answered in the end
-/// counts as the answer to the first try.
+/// Sends a command to a cluster. The client may send it again by itself, and does not tell. The
+/// last answer then counts as the answer to the first try.
 async fn send_to_cluster(
     cluster: &Arc<Kept<ClusterClient>>,
     command: &Cmd,
@@ -190,7 +191,7 @@ async fn send_to_cluster(
 ) -> Result<Value, Failure> {
     let Used { connection: ToCluster { mut connection, answered }, number } = cluster.used();
     let before = answered.load(Relaxed);
-    // The client's own limit is the application's, where it has set one.
+    // The client has a time limit of its own, which the application may have set.
     let sent = async {
         match slot.map(|slot| Route::new(slot, SlotAddr::Master)) {
             None => connection.req_packed_command(command).await,
@@ -214,7 +215,7 @@ async fn send_to_cluster(
     reply.and_then(Value::extract_error).map_err(|error| Failure::of(error, Sent::Once))
 }
 
-/// Whether a connection on which a call ended like this leads nowhere.
+/// True where a connection leads nowhere, since a call on it ended with `error`.
 fn is_useless(error: &RedisError) -> bool {
     error.is_timeout() || says(error, "READONLY")
 }

@@ -1,4 +1,5 @@
-//! Many machines: keys in Redis, or whatever speaks its protocol and runs its scripts.
+//! A store for many machines: keys in Redis, or in any server that speaks its protocol and runs its
+//! scripts.
 
 mod builder;
 mod cluster;
@@ -45,31 +46,30 @@ const NAME: &str = "redis";
 ///
 /// # What it guarantees
 ///
-/// That depends on how Redis is run, and Redis forgets silently; what its settings show is checked
-/// when the store is built, and warned of.
+/// That depends on the settings of Redis, and Redis forgets silently. The settings that it shows
+/// are checked when the store is built, and the store warns of bad ones.
 ///
 /// - **Crash of a node of the application.** Its claims stand until their leases run out, and then
 ///   `abandoned` decides.
-/// - **Restart of Redis.** With `appendonly yes` and `appendfsync always` what has been
-///   acknowledged is there again. With `everysec` a crash of the machine may lose the last second,
-///   and without an append-only file a restart forgets every key: a retry of a forgotten key is a
-///   new execution.
-/// - **Failover.** Replication is asynchronous: a replica that is promoted may not have the last
+/// - **Restart of Redis.** With `appendonly yes` and `appendfsync always` everything acknowledged
+///   is there again. With `everysec` a crash of the machine may lose the last second. Without an
+///   append-only file a restart forgets every key: a retry of a forgotten key is a new execution.
+/// - **Failover.** Replication is asynchronous. A replica that is promoted may not have the last
 ///   claims and responses, and then retries of them run again.
-///   [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, and not impossible.
+///   [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, but not impossible.
 ///   Where it must not happen, use PostgreSQL with synchronous replication.
 /// - **Eviction.** With `maxmemory` and a policy other than `noeviction` Redis drops keys when its
-///   memory is full. With `noeviction` new keys are refused with `store_full`, while what was
-///   claimed before is renewed and completed as ever: its responses may exceed the limit.
-/// - **Clock skew.** Leases and retention are counted by the server's clock; those of the
-///   application's machines do not matter. A failover to a server whose clock differs shifts them
-///   by the difference.
+///   memory is full. With `noeviction` new keys are refused with `store_full`. Keys that were
+///   claimed before are renewed and completed as ever: their responses may exceed the limit.
+/// - **Clock skew.** Leases and retention are counted by the server's clock. The clocks of the
+///   application's machines do not matter. A failover to a server whose clock differs shifts leases
+///   and retention by the difference.
 ///
 /// # Rights
 ///
-/// The store's user needs the rights of the first line; one that is missing is an error that names
-/// it when the store is built. With those of the second line nodes wake each other, stuck keys can
-/// be listed and keys forgotten, replays may go together, and settings that lose keys are seen;
+/// The store's user needs the rights of the first line. A missing right is an error that names it
+/// when the store is built. With the rights of the second line nodes wake each other, stuck keys
+/// can be listed and keys forgotten, replays may go together, and settings that lose keys are seen.
 /// [`wait_replicas`](RedisStoreBuilder::wait_replicas) needs `+wait`.
 ///
 /// ```text
@@ -80,22 +80,23 @@ const NAME: &str = "redis";
 /// # How it works
 ///
 /// An entry is one key, so it lives in one slot of a cluster, and every verb is one Lua script, so
-/// it is atomic. The entry's lease is inside its value; its retention is the key's own expiry. All
-/// calls share one connection. A call that is alone is sent at once, by itself; on one server,
-/// calls that come while others are under way go together, up to 64 claims or completions in one
-/// script, each answered for itself. A duplicate on another node is woken by a message on one
-/// channel, published only if somebody waits; while that channel is down it is polled for.
+/// it is atomic. The entry's lease is inside its value. Its retention is the key's own expiry. All
+/// calls share one connection. A lone call is sent at once, by itself. On one server, calls that
+/// come while others are under way go together, up to 64 claims or completions in one script, each
+/// answered for itself. A duplicate on another node is woken by a message on one channel, published
+/// only if somebody waits. While that channel is down the store polls.
 ///
-/// What this process has completed or replayed before is asked for by a plain `GET`, which costs
-/// the server a fraction of a script. If exactly that entry is there, it is replayed; anything else
-/// is left to the script, which costs such a claim one more round trip, once. The last 8,192 such
-/// entries are known, in less than a megabyte however long their responses are; not where replicas
-/// are waited for or expired keys remembered.
+/// An entry that this process has completed or replayed before is asked for by a plain `GET`, which
+/// costs the server a fraction of a script. If exactly that entry is there, it is replayed.
+/// Everything else is left to the script. Such a claim then costs one more round trip, once. The
+/// last 8,192 such entries are known, in less than a megabyte however long their responses are.
+/// None are known where replicas are waited for or expired keys remembered.
 ///
-/// Redis keeps no order of keys. To list what is stuck, and to find the steps of a key that is
+/// Redis keeps no order of keys. To list stuck entries, and to find the steps of a key that is
 /// forgotten, the store looks through all of its keys with `SCAN`, some hundreds at a time, on each
-/// primary; while a cluster moves slots the list may lack what moves. A key whose steps are looked
-/// for is claimed meanwhile, and who dies over it leaves a claim that died, to be forgotten again.
+/// primary. While a cluster moves slots the list may lack the entries that move. A key whose steps
+/// are looked for is claimed meanwhile. A node that dies over it leaves a dead claim, which may be
+/// forgotten again.
 ///
 /// ```no_run
 /// use idempotent_runtime::{Idempotency, RedisStore};
@@ -117,12 +118,12 @@ struct Inner {
     wakes: Wakes,
 }
 
-/// How calls are sent.
+/// Way in which calls are sent.
 enum Calls {
-    /// To one server: those that come among few others by themselves, without a detour, and
-    /// together those that do not.
+    /// To one server. Calls that come among few others go by themselves, without a detour. Other
+    /// calls go together.
     Together(Batches<Call, Answered>, UnderWay),
-    /// To one server, with what waits for replicas behind them.
+    /// To one server, together, with a wait for replicas behind them.
     Acknowledged(Batches<Call, Answered>),
     /// Each by itself: in a cluster each key may have a server of its own.
     Each,
@@ -148,14 +149,14 @@ impl RedisStore {
         RedisStoreBuilder::client(client)
     }
 
-    /// A store with a cluster client of the application's own; notifications are heard at `node`,
+    /// A store with a cluster client of the application's own. Notifications are heard at `node`,
     /// any node of the cluster.
     pub fn with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
         RedisStoreBuilder::cluster(cluster, node)
     }
 
-    /// How often the store has looked so far whether a claim still stands: every few seconds for
-    /// each that is waited for, and more often only while notifications are down.
+    /// Number of looks so far at claims that are waited for: does the claim still stand? Each is
+    /// looked at every few seconds, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
         self.0.wakes.looks()
     }
@@ -179,7 +180,7 @@ impl RedisStore {
         Ok(self.0.scripts.run(&self.0.link, call).await?)
     }
 
-    /// What the script of a claim decides.
+    /// Decision of the claim's script.
     async fn decide(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         let asked = self.0.hints.now();
         let (completed, left) = match Decision::of(self.reply(self.0.names.claim(request)).await?)? {
@@ -195,11 +196,11 @@ impl RedisStore {
         Ok(Claim::Replay { record: completed.into_record(), left })
     }
 
-    /// The record of an entry that was seen completed by this hold, if it is still there.
+    /// The record of an entry that was seen completed by this hold, if the entry is still there.
     ///
-    /// Nothing is left to decide then: it is there for as long as it is replayed, and by its token
-    /// it is the one that was seen. A user who may run the scripts need not be allowed to get many
-    /// keys at once: whatever the server refuses is no entry either.
+    /// Then nothing is left to decide: the entry is there for as long as it is replayed, and its
+    /// token shows that it is the one that was seen. A user who may run the scripts need not be
+    /// allowed to get many keys at once: a refusal counts as no entry.
     async fn completed_by(&self, seen: &Hold) -> Result<Option<Record>, StoreError> {
         let entry = match self.reply(self.0.names.get(seen.address)).await {
             Ok(reply) => Completed::of(reply),
@@ -218,7 +219,7 @@ impl RedisStore {
     }
 }
 
-/// Whether an entry is claimed, if that can be known now.
+/// True where an entry is claimed. `None` where that cannot be known now.
 async fn is_claimed(link: Arc<Link>, key: Vec<u8>) -> Option<bool> {
     match link.send(Cmd::new().arg("GETRANGE").arg(key).arg(0).arg(0)).await {
         Ok(Value::BulkString(state)) => Some(state == b"C"),

@@ -20,28 +20,29 @@ use crate::store::{
     remote::{Batches, share},
 };
 
-/// How many calls share one `WAIT`.
+/// Number of calls that share one `WAIT`.
 const MOST: usize = 256;
 
-/// How many replicas have to acknowledge, and how long they may take.
+/// Number of replicas that have to acknowledge, and the time that they may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Replicas {
     pub(super) count: u32,
     pub(super) timeout: Duration,
 }
 
-// A batch is one pipeline, calls first and `WAIT` last, on one connection that never becomes
-// another one by itself: a `WAIT` on a new connection, perhaps to a server that has been promoted
+// A batch is one pipeline, calls first and `WAIT` last. Its connection is never replaced by another
+// one in the midst. A `WAIT` on a new connection, perhaps to a server that has been promoted
 // meanwhile, would count replicas that know nothing of the calls.
 //
-// sent ─ enough have acknowledged ─▶ each call is given its answer ├─ too few, or an error ─▶ what
-// the server has refused did nothing; all other calls fail: what │ they have done stands, or is
-// lost with the server ├─ no answer ─▶ all calls of the batch fail, and nobody knows what they have
-// done └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text;
-// each call can be repeated by its token
+//   sent ─ enough have acknowledged ─▶ each call is given its answer
+//    ├─ too few, or an error ─▶ calls that the server has refused did nothing; all others fail:
+//    │                          what they have done stands, or is lost with the server
+//    ├─ no answer ─▶ all calls of the batch fail, and nobody knows what they have done
+//    └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text;
+//                                            each call can be repeated by its token
 
-/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up whatever comes
-/// after it.
+/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up everything that
+/// comes after it.
 pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Answered> {
     let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
     Batches::start(NAME, 1, MOST, move |calls| {
@@ -75,12 +76,12 @@ impl Line {
         Ok(groups.answers(replies).into_iter().map(acknowledged).collect())
     }
 
-    /// Success where enough replicas have what was done, by the reply to `WAIT`.
+    /// Success where enough replicas have the calls too, by the reply to `WAIT`.
     async fn waited(&self, reply: Option<Value>) -> Result<(), StoreError> {
         match reply {
             Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(()),
             Some(Value::ServerError(error)) => {
-                // A server that has become a replica cannot be waited for; its name may lead to
+                // A server that has become a replica cannot be waited for. Its name may lead to
                 // another one by now.
                 *self.connection.lock().await = None;
                 Err(StoreError::unavailable(NAME, RedisError::from(error)))
@@ -96,7 +97,7 @@ impl Line {
         let mut connection = self.connection.lock().await;
         let is_old = connection.is_some();
         match self.once(&mut connection, &all).await {
-            // One that was lost while it was not used shows so now.
+            // A connection that was lost while it was not used shows that now.
             Err(error) if is_old && error.is_connection_dropped() => {
                 let again = self.once(&mut connection, &all).await.map_err(Failure::Unknown)?;
                 Ok((again, Sent::Again))

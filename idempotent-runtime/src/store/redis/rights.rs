@@ -1,6 +1,6 @@
 //! Rights of the store's user, tried before they are needed, in ways that change nothing.
 //!
-//! `ACL DRYRUN` would say it too, but those who may not do everything may seldom ask that.
+//! `ACL DRYRUN` would tell too, but a user who may not do everything may seldom ask that.
 
 use redis::{Cmd, RedisError, Script, Value, from_redis_value};
 
@@ -16,14 +16,14 @@ use crate::{request::Address, store::SetupError};
 /// An address that no entry has.
 const NOBODYS: [u8; 32] = [0; 32];
 
-/// Commands without which the store works, and what is lost.
+/// Commands without which the store works, and the loss without each.
 const USEFUL: [(&str, &str); 2] = [
     ("PUBLISH", "a duplicate on another node learns of a completion up to five seconds late"),
     ("SCAN", "stuck keys cannot be listed, and no key can be forgotten"),
 ];
 
-/// Fails where the user may not do what the store will have to. A server in trouble, which answers
-/// with other errors, says nothing of rights.
+/// Fails where the user may not do what the store will have to. A server in trouble answers with
+/// other errors, which say nothing of rights.
 pub(super) async fn check(
     link: &Link,
     names: &Names,
@@ -63,7 +63,7 @@ async fn of_scripts(link: &Link, names: &Names) -> Vec<String> {
     missing
 }
 
-/// Asks Redis 7 and later, which say it to scripts.
+/// Finds missing commands. For Redis 7 and later, which tell scripts about rights.
 const USEFUL_ONES_MISSING: &str = "
     local missing = {}
     local function check(...)
@@ -87,7 +87,7 @@ fn command(words: &[&str]) -> Cmd {
     command
 }
 
-/// Whether the server refuses for lack of rights, or does not know the command, as where it was
+/// True where the server refuses for lack of rights, or does not know the command, as where it was
 /// renamed.
 fn is_refused(reply: &Result<Value, Failure>) -> bool {
     let is_refusal = |error: &RedisError| says(error, "NOPERM") || says(error, "unknown command");

@@ -8,7 +8,7 @@ use redis::{Cmd, RedisResult, Value, from_redis_value};
 use super::{NAME, cluster::items, link::Link};
 use crate::store::{StoreError, StuckCursor, inspect::no_cursor};
 
-/// How far a walk has come: at the primary that has this slot as its first, and there at this
+/// Place that a walk has come to: the primary that has this slot as its first, and there this
 /// cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
@@ -17,8 +17,10 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place that `cursor` says.
+    ///
     /// # Errors
-    /// Where `cursor` is none of this store.
+    /// `cursor` is none of this store.
     pub(super) fn of(cursor: &StuckCursor) -> Result<Self, StoreError> {
         let read = || {
             let (slot, cursor) = cursor.as_str().split_once('.')?;
@@ -32,8 +34,8 @@ impl Place {
     }
 }
 
-/// Some of the keys that look like `pattern`, among about `count` from `place` on, and where to go
-/// on.
+/// Some of the keys that look like `pattern`, among about `count` from `place` on, and the place to
+/// go on from.
 pub(super) async fn step(
     link: &Link,
     pattern: &[u8],

@@ -1,5 +1,5 @@
-//! One Lua script a verb, but for one that is a command of Redis's own. Redis runs a script as one
-//! step, so every verb is atomic.
+//! One Lua script per verb. One verb needs none: it is a command of Redis's own. Redis runs a
+//! script as one step, so every verb is atomic.
 
 use redis::{Cmd, Script, Value};
 
@@ -19,7 +19,7 @@ pub(super) struct Scripts {
     drop: Text,
 }
 
-/// Which of them.
+/// One of the verbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Claim(OnAbandoned),
@@ -34,13 +34,13 @@ pub(super) enum Verb {
     Drop,
 }
 
-/// What a server's scripts can do.
+/// Abilities of a server's scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
-    /// Whatever the server says of itself.
+    /// The abilities that the server says it has.
     OfServer,
-    /// As servers before Redis 7, which cannot set a key if there is none and else read it, in one
-    /// command.
+    /// The abilities of servers before Redis 7. There one command cannot set a key if there is none
+    /// and else read it.
     Before7,
 }
 
@@ -94,12 +94,12 @@ impl Scripts {
         })
     }
 
-    /// Makes calls that go together, by a script that the server knows.
+    /// Command for calls that go together, by a script that the server knows.
     pub(super) fn by_hash(&self, calls: &[&Call]) -> Cmd {
         self.command("EVALSHA", |text| &text.hash, calls)
     }
 
-    /// The same, and lets the server know the script from then on.
+    /// The same command with the script's text. From then on the server knows the script.
     pub(super) fn by_text(&self, calls: &[&Call]) -> Cmd {
         self.command("EVAL", |text| &text.text, calls)
     }
@@ -136,7 +136,7 @@ impl Scripts {
     }
 }
 
-/// Gets the entries of these keys; a single one as it is, and more in an array.
+/// Command that gets the entries of these keys: a single one as it is, and more in an array.
 fn got(calls: &[&Call]) -> Cmd {
     let mut command = Cmd::new();
     command.arg(if calls.len() == 1 { "GET" } else { "MGET" });
@@ -147,21 +147,21 @@ fn got(calls: &[&Call]) -> Cmd {
 }
 
 impl Call {
-    /// What it brings.
+    /// Bytes that the call brings.
     pub(super) fn bytes(&self) -> usize {
         self.arguments.iter().map(Vec::len).sum()
     }
 }
 
 impl Verb {
-    /// Below how many others a call goes by itself. Being a script costs as much as what it does,
-    /// so two share one; a plain command costs little by itself, and less than the detour by which
-    /// few would share one.
+    /// Number of other calls under way below which a call goes by itself. Being a script costs as
+    /// much as what it does, so two share one. A plain command costs little by itself. It costs
+    /// less than the detour by which few would share one.
     pub(super) fn goes_alone_below(self) -> usize {
         if self == Verb::Get { 12 } else { 1 }
     }
 
-    /// Whether its script, or its command, takes many calls.
+    /// True where its script, or its command, takes many calls.
     pub(super) fn goes_together(self) -> bool {
         matches!(self, Verb::Claim(_) | Verb::Complete | Verb::Get)
     }
@@ -177,7 +177,8 @@ impl OnAbandoned {
 }
 
 impl Text {
-    /// `usual` comes before anything is set up for the rest; it may be empty.
+    /// A script's text: `usual`, then the shared part, then `rest`. `usual` runs before anything is
+    /// set up for the rest; it may be empty.
     fn new(generation: Generation, usual: &str, rest: &str) -> Self {
         let text = [generation.known(), usual, include_str!("scripts/entry.lua"), rest].concat();
         Text { hash: Script::new(&text).get_hash().to_owned(), text }
@@ -185,7 +186,7 @@ impl Text {
 }
 
 impl Generation {
-    /// What scripts know of it.
+    /// Lines that tell a script the server's abilities.
     fn known(self) -> &'static str {
         match self {
             Generation::OfServer => "local can_set_and_get = (redis.REDIS_VERSION_NUM or 0) >= 0x00070000\n",

@@ -1,5 +1,5 @@
-//! Calls that go together: those that wait while earlier ones are under way share the next trip,
-//! and one script for each verb.
+//! Calls that go together. Calls that wait while earlier ones are under way share the next trip,
+//! and one script per verb.
 
 use std::sync::{
     Arc,
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::store::{StoreError, remote::Batches};
 
-/// How many trips are under way at a time. With one, a call that comes right after another would
-/// wait for two; with many, none would be shared.
+/// Number of trips that are under way at a time. With one, a call that comes right after another
+/// would wait for two. With many, none would be shared.
 const LANES: usize = 2;
-/// How many calls share a script: nobody else is answered while it runs.
+/// Number of calls that share a script: nobody else is answered while it runs.
 const MOST: usize = 64;
-/// How many bytes they bring, unless one alone brings more.
+/// Bytes that the calls of a script bring together, unless one alone brings more.
 const MOST_BYTES: usize = 1 << 20;
 
 /// Answer to one of the calls that go together.
@@ -36,19 +36,19 @@ pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches
     })
 }
 
-/// How many calls are under way, one way or the other.
+/// Number of calls that are under way, by themselves or together.
 #[derive(Default)]
 pub(super) struct UnderWay(AtomicUsize);
 
-/// Counts a call until it is dropped, and says how many others there were when it came.
+/// Counts a call until it is dropped. Knows how many others there were when the call came.
 pub(super) struct Place<'a> {
     under_way: &'a UnderWay,
     others: usize,
 }
 
 impl UnderWay {
-    /// A call has come. Callers that stand still in the middle of their own leave all others to the
-    /// lanes, which nobody holds up.
+    /// Counts a call that has come. Callers that stand still in the midst of their calls are
+    /// counted too. Then all others go by the lanes, which nobody holds up.
     pub(super) fn enter(&self) -> Place<'_> {
         Place { under_way: self, others: self.0.fetch_add(1, Relaxed) }
     }
@@ -66,9 +66,11 @@ impl Drop for Place<'_> {
     }
 }
 
-// sent by hash ─ answered ─▶ each call is given its answer ├─ no connection, or no answer in time
-// ─▶ all calls of the batch fail; each can be repeated by its token └─ the server does not know a
-// script ─▶ the calls of that script, which have done nothing, are sent again with its text
+//   sent by hash ─ answered ─▶ each call is given its answer
+//    ├─ no connection, or no answer in time ─▶ all calls of the batch fail; each can be repeated
+//    │                                         by its token
+//    └─ the server does not know a script ─▶ the calls of that script, which have done nothing,
+//                                            are sent again with its text
 async fn send(
     server: &Arc<Kept<Client>>,
     scripts: &Scripts,
@@ -87,17 +89,17 @@ async fn send(
     Ok(groups.answers(replies).into_iter().map(|answer| answered(answer, sent)).collect())
 }
 
-/// What one call is answered, of several that were sent so often.
+/// Answer to one call of several, after the number of tries that `sent` says.
 pub(super) fn answered(answer: Value, sent: Sent) -> Answered {
     answer.extract_error().map_err(|error| Failure::of(error, sent).into())
 }
 
-/// Whether the server does not know the script that it was to run.
+/// True where the server does not know the script that it was to run.
 pub(super) fn is_unknown(reply: &Value) -> bool {
     error_of(reply).is_some_and(|error| error.code() == Some("NOSCRIPT"))
 }
 
-/// Whether the server that has answered this, for one of the calls at least, has become a replica.
+/// True where the server has become a replica, by its answer to one of the calls at least.
 pub(super) fn is_from_a_replica(reply: &Value) -> bool {
     match reply {
         Value::Array(answers) => answers.iter().any(is_from_a_replica),
@@ -112,7 +114,7 @@ fn error_of(reply: &Value) -> Option<RedisError> {
     }
 }
 
-/// Calls that are one command, each with its place among all.
+/// Calls that go in one command, each with its place among all.
 #[derive(Clone)]
 struct Group<'a> {
     calls: Vec<(usize, &'a Call)>,
@@ -124,7 +126,7 @@ impl<'a> Group<'a> {
         Group { calls: vec![(place, call)], bytes: call.bytes() }
     }
 
-    /// Takes a call in, if it can be one command with the others.
+    /// Takes a call in, if it can go in one command with the others.
     fn takes(&mut self, place: usize, call: &'a Call) -> bool {
         let bytes = self.bytes + call.bytes();
         let has_room = self.calls.len() < MOST && bytes <= MOST_BYTES;
@@ -155,7 +157,7 @@ impl<'a> Groups<'a> {
         Groups(groups)
     }
 
-    /// Those at these places.
+    /// The groups at these places.
     fn some(&self, places: &[usize]) -> Self {
         Groups(places.iter().map(|place| self.0[*place].clone()).collect())
     }
@@ -169,7 +171,7 @@ impl<'a> Groups<'a> {
         all
     }
 
-    /// Each call's answer, in the order of the calls, from one reply for each group.
+    /// Each call's answer, in the order of the calls, from one reply per group.
     pub(super) fn answers(&self, replies: Vec<Value>) -> Vec<Value> {
         let calls = self.0.iter().map(|group| group.calls.len()).sum();
         let mut all = vec![Value::Nil; calls];
@@ -178,7 +180,7 @@ impl<'a> Groups<'a> {
                 Value::Array(answers) if group.verb().goes_together() => {
                     group.calls.iter().zip(answers).for_each(|((place, _), answer)| all[*place] = answer);
                 }
-                // One for all: an error, or what each is answered.
+                // One reply for all: an error, or the answer that each gets.
                 reply => group.calls.iter().for_each(|(place, _)| all[*place] = reply.clone()),
             }
         }

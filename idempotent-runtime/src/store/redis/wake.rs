@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use super::{link::CONNECT, words::Names};
 use crate::store::remote::{Bells, Channel};
 
-/// After how long a silence the server is asked whether it is still there: a host that has vanished
+/// Silence after which the server is asked whether it is still there: a host that has vanished
 /// closes nothing.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What nodes publish for each other, heard at one server after the other: what is published at one
-/// node of a cluster is heard at all.
+/// Messages that nodes publish for each other, heard at one server after the other. A message that
+/// is published at one node of a cluster is heard at all.
 pub(super) struct Notifications {
     servers: Vec<Client>,
     channel: Vec<u8>,
@@ -52,7 +52,8 @@ impl Channel for Notifications {
     }
 }
 
-/// The same server in the older protocol, in which it can be told whether a subscription stands.
+/// The same server in the older protocol. In that protocol a client can tell whether a subscription
+/// stands.
 fn as_subscriber(server: Client) -> Client {
     let mut info = server.get_connection_info().clone();
     info.redis.protocol = ProtocolVersion::RESP2;
@@ -63,8 +64,8 @@ async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubS
     let subscribing = async {
         let mut subscription = server.get_async_pubsub().await?;
         subscription.subscribe(channel).await?;
-        // The client takes a refusal for a confirmation. A ping is answered with an array only to a
-        // subscriber.
+        // The client takes a refusal for a confirmation. Only a subscriber gets an array as the
+        // answer to a ping.
         match subscription.ping().await {
             Ok(Value::SimpleString(_)) => {
                 Err((ErrorKind::ClientError, "the user may not subscribe to the channel").into())
@@ -84,8 +85,8 @@ fn ring(message: &Msg, bells: &Bells) {
     }
 }
 
-/// Whether the server answers anything: who may not ask is told so, and a closed connection says so
-/// by itself.
+/// True where the server answers anything. A user who may not ask is told so, and a closed
+/// connection shows that by itself.
 async fn answers(asking: &mut PubSubSink) -> bool {
     timeout(CONNECT, asking.ping::<()>()).await.is_ok()
 }

@@ -1,4 +1,4 @@
-//! What is said to the scripts, and what they answer.
+//! Calls to the scripts, and their answers.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Names {
         Names { channel: format!("{prefix}:changed").into_bytes(), prefix }
     }
 
-    /// Where notifications are published.
+    /// Channel on which notifications are published.
     pub(super) fn channel(&self) -> &[u8] {
         &self.channel
     }
@@ -58,7 +58,7 @@ impl Names {
         str::from_utf8(key.last_chunk::<64>()?).ok()?.parse().ok()
     }
 
-    /// The same, if it is a key of these names.
+    /// The same address, if this is a key of these names.
     pub(super) fn address_of(&self, key: &[u8]) -> Option<Address> {
         Self::address(key).filter(|address| self.key(*address) == key)
     }
@@ -116,7 +116,7 @@ impl Names {
         self.call(Verb::Drop, address, Vec::new())
     }
 
-    /// What the keys of all entries look like whose addresses begin with these bytes.
+    /// Pattern of the keys of all entries whose addresses begin with these bytes.
     pub(super) fn pattern(&self, beginning: &[u8]) -> Vec<u8> {
         [self.key_of(beginning), b"*".to_vec()].concat()
     }
@@ -126,7 +126,7 @@ impl Names {
     }
 }
 
-/// How many bytes stand before the record.
+/// Number of bytes that stand before the record.
 const HEADER_LENGTH: usize = 75;
 
 /// An entry as `entry.lua` describes it, the first attempt of its request.
@@ -162,7 +162,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
-/// For how long an entry is kept: Redis keeps none for no time at all.
+/// Time for which an entry is kept; at least one millisecond, since Redis refuses to keep a key for
+/// no time.
 fn kept(time: u64, span: u64) -> Vec<u8> {
     (time + span).max(1).to_string().into_bytes()
 }
@@ -171,7 +172,7 @@ fn kept(time: u64, span: u64) -> Vec<u8> {
 pub(super) struct Completed(Vec<u8>);
 
 impl Completed {
-    /// What a reply brings, if it is that.
+    /// The entry in a reply, if it is a completed one.
     pub(super) fn of(entry: Value) -> Option<Self> {
         let Value::BulkString(entry) = entry else { return None };
         (entry.len() >= HEADER_LENGTH && entry[0] == b'D').then_some(Completed(entry))
@@ -181,25 +182,26 @@ impl Completed {
         self.0[2..].first_chunk().map(|token| Token::from_bytes(*token))
     }
 
-    /// Whether this hold completed it.
+    /// True where this hold completed the entry.
     pub(super) fn is_of(&self, hold: &Hold) -> bool {
         self.0[2..18] == *hold.token.as_bytes() && self.0[18..50] == *hold.fingerprint.as_bytes()
     }
 
-    /// Whether it is there for as long as it is replayed, and no longer.
+    /// True where the entry is there for as long as it is replayed, and no longer.
     pub(super) fn ends_with_its_replay(&self) -> bool {
         self.0[60..HEADER_LENGTH] == digits(0)
     }
 
-    /// Its record, in an allocation of its own: whoever keeps it counts its bytes and no others.
+    /// The record, in an allocation of its own: a caller that keeps it counts its bytes and no
+    /// others.
     pub(super) fn into_record(mut self) -> Record {
         Record::from_bytes(self.0.split_off(HEADER_LENGTH))
     }
 }
 
-/// What a script says to a claim.
+/// A script's decision on a claim.
 pub(super) enum Decision {
-    /// What is replayed, and for how long.
+    /// The entry that is replayed, and the time for which it still is.
     Replay(Completed, Duration),
     Other(Claim),
 }
@@ -249,7 +251,7 @@ impl Answer {
         }
     }
 
-    /// Whether a completion was stored by this very call, and not before it.
+    /// True where a completion was stored by this very call, and not before it.
     pub(super) fn is_stored_now(&self) -> bool {
         self.line() == b"stored"
     }
@@ -274,7 +276,8 @@ impl Answer {
         })
     }
 
-    /// Of an entry that was taken over to be forgotten: [`Forget::Done`].
+    /// Answer to a request to forget. [`Forget::Done`] where the entry was taken over to be
+    /// forgotten.
     pub(super) fn into_forget(self) -> Result<Forget, StoreError> {
         Ok(match self.word() {
             b"held" => Forget::Done,

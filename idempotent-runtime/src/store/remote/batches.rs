@@ -1,8 +1,8 @@
-//! Calls that go together: what arrives while earlier calls are under way shares the next trip to
-//! the store.
+//! Calls that go together. Calls that arrive while earlier ones are under way share the next trip
+//! to the store.
 //!
-//! A lone call is sent at once, alone. Calls are sent by tasks of the store's own, so whoever drops
-//! a call's future drops nothing but the answer.
+//! A lone call is sent at once, alone. Calls are sent by tasks of the store's own, so dropping a
+//! call's future drops only the answer.
 
 use std::{error::Error, fmt, panic::AssertUnwindSafe, sync::Arc};
 
@@ -14,32 +14,32 @@ use tokio::{
 
 use crate::store::StoreError;
 
-/// How many calls may wait to be sent.
+/// Number of calls that may wait to be sent.
 const WAITING: usize = 16 * 1024;
-/// How long a call may wait to be sent: as long as its caller waits for the answer.
+/// Time that a call may wait to be sent: its caller waits as long for the answer.
 #[cfg(any(feature = "sqlite", feature = "redis"))]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Sends calls in batches, over a fixed number of lanes. Clones share the lanes; they end with the
-/// last clone.
+/// Sends calls in batches, over a fixed number of lanes. Clones share the lanes. The lanes end with
+/// the last clone.
 pub(crate) struct Batches<Op, Answer> {
     store: &'static str,
     queue: mpsc::Sender<Asked<Op, Answer>>,
 }
 
-/// A call, and whoever waits for its answer. Dropped, it is answered that nobody knows what became
-/// of it.
+/// A call, and the caller who waits for its answer. When the call is dropped its caller is told
+/// that nobody knows its fate.
 #[derive(Debug)]
 pub(crate) struct Asked<Op, Answer> {
     pub(crate) op: Op,
-    /// When whoever waits gives up.
+    /// Time at which the caller gives up.
     pub(crate) until: Instant,
     answer: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
 impl<Op, Answer> Asked<Op, Answer> {
     pub(crate) fn answer(self, answer: Result<Answer, StoreError>) {
-        // Whoever has waited may be gone.
+        // The caller may be gone.
         let _ = self.answer.send(answer);
     }
 }
@@ -78,8 +78,8 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
         Self::start_each(store, lanes, most, move |calls| answered(store, calls, &send))
     }
 
-    /// The same for trips that take no longer than their callers take to go on: those who have been
-    /// answered go first, so that what they ask for next shares the next trip.
+    /// The same for short trips, which take no longer than their callers take to go on. Callers
+    /// that have been answered go first, so that their next calls share the next trip.
     #[cfg(feature = "redis")]
     pub(crate) fn start_in_turns<F>(
         store: &'static str,
@@ -99,11 +99,11 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
         })
     }
 
-    /// What the store answers to `op`.
+    /// The store's answer to `op`.
     ///
     /// # Errors
-    /// Where the batch failed, or the call could not be sent in time. In the latter case nothing
-    /// was done.
+    /// The batch failed, or the call could not be sent in time. In the latter case nothing was
+    /// done.
     #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(crate) async fn call(&self, op: Op) -> Result<Answer, StoreError> {
         self.call_until(op, Instant::now() + PATIENCE).await
@@ -148,7 +148,7 @@ async fn lane<Op, Answer, F>(
     }
 }
 
-/// Leaves out the calls whose callers have given up: they are told that nothing was done.
+/// The calls whose callers still wait. The others' callers are told that nothing was done.
 pub(crate) fn in_time<Op, Answer>(
     store: &'static str,
     calls: Vec<Asked<Op, Answer>>,
@@ -161,7 +161,7 @@ pub(crate) fn in_time<Op, Answer>(
     calls
 }
 
-/// Tells everybody of one error.
+/// Gives one error to all callers.
 #[cfg(feature = "postgres")]
 pub(crate) fn fail<Op, Answer>(calls: impl Iterator<Item = Asked<Op, Answer>>, error: StoreError) {
     fail_all(calls.map(|call| call.answer), error);
@@ -176,8 +176,7 @@ fn fail_all<Answer>(callers: impl IntoIterator<Item = Caller<Answer>>, error: St
     }
 }
 
-/// What one of the calls is told to which `error` happened: the same, as far as it says what was
-/// done.
+/// The error for one of the calls that failed with `error`. It says the same of what was done.
 pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
     let shared = || Shared(Arc::clone(error));
     match **error {
@@ -250,7 +249,7 @@ impl<Op, Answer> fmt::Debug for Batches<Op, Answer> {
 mod tests {
     use super::*;
 
-    /// What three calls are told of a batch that failed with `error`.
+    /// Errors that three calls get from a batch that failed with `error`.
     async fn told(error: StoreError) -> Vec<StoreError> {
         let (callers, answers): (Vec<_>, Vec<_>) =
             (0..3).map(|_| oneshot::channel::<Result<(), _>>()).unzip();

@@ -1,7 +1,7 @@
-//! Wakes those in this process who wait for an address that is claimed elsewhere.
+//! Wakes the waiters in this process whose address is claimed elsewhere.
 //!
-//! A bell is taken before a claim is sent, so whatever happens between the store's answer and the
-//! waiting has rung it.
+//! A bell is taken before a claim is sent. So it has been rung by anything that happens between the
+//! store's answer and the waiting.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -13,17 +13,19 @@ use crate::{
     watched::{Seat, Watched},
 };
 
-/// How long a bell is kept for somebody who will wait for it. Waiting begins right after the claim;
-/// whoever comes later finds no bell, and has to look.
+/// Time for which a bell is kept for a waiter. Waiting begins right after the claim. A waiter that
+/// comes later finds no bell, and has to look.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 // The life of a bell:
 //
-//   listen ─ the claim is in flight elsewhere ─▶ kept ─ take ─▶ waited for ─ rung, or dropped by who waited
-//     └ any other answer ─▶ dropped               └ nobody came ─▶ dropped, when another one is kept
+//   listen ─ the claim is in flight elsewhere ─▶ kept
+//     └ any other answer ─▶ dropped
+//   kept ─ take ─▶ waited for ─ rung, or dropped by the waiter
+//     └ nobody came ─▶ dropped, when another bell is kept
 //
-// A ring takes the address out of the table and wakes all who have listened so far; whoever listens
-// later listens anew.
+// A ring takes the address out of the table and wakes all who have listened so far. Those who
+// listen later listen anew.
 /// The bells of one store. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Bells(Arc<Inner>);
@@ -48,7 +50,7 @@ impl Bells {
         Bell { seat: watched.join(usize::MAX), address, bells: self.clone() }
     }
 
-    /// Keeps `bell` for whoever waits for its address next.
+    /// Keeps `bell` for the next waiter at its address.
     pub(crate) fn keep(&self, bell: Bell) {
         let now = Instant::now();
         let mut kept = lock(&self.0.kept);
@@ -64,7 +66,7 @@ impl Bells {
         lock(&self.0.kept).bells.remove(&address).map(|(bell, _)| bell)
     }
 
-    /// Something happened at `address`.
+    /// Rings the bells of `address`: something happened there.
     pub(crate) fn ring(&self, address: Address) {
         let rung = lock(&self.0.listened).remove(&address);
         if let Some(watched) = rung {
@@ -72,21 +74,21 @@ impl Bells {
         }
     }
 
-    /// Anything may have happened: nobody was listening elsewhere for a while.
+    /// Rings all bells: anything may have happened while nobody was listening elsewhere.
     #[cfg(any(feature = "postgres", feature = "redis"))]
     pub(crate) fn ring_all(&self) {
         let rung = std::mem::take(&mut *lock(&self.0.listened));
         rung.into_values().for_each(|watched| watched.update(true));
     }
 
-    /// The addresses for which somebody listens.
+    /// The addresses for which there are bells.
     pub(crate) fn listened(&self) -> Vec<Address> {
         lock(&self.0.listened).keys().copied().collect()
     }
 }
 
 impl Kept {
-    /// Takes out what nobody came for.
+    /// Takes out the bells that nobody came for.
     fn sweep(&mut self, now: Instant) -> Vec<Bell> {
         if self.swept.is_some_and(|swept| now < swept + KEPT_FOR) {
             return Vec::new();
@@ -103,7 +105,7 @@ impl fmt::Debug for Bells {
     }
 }
 
-/// Rings once.
+/// Wakes its waiter once.
 #[derive(Debug)]
 pub(crate) struct Bell {
     seat: Option<Seat<bool>>,
@@ -112,13 +114,13 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    /// What it rings for.
+    /// The address that the bell rings for.
     #[cfg(any(feature = "postgres", feature = "redis"))]
     pub(crate) fn address(&self) -> Address {
         self.address
     }
 
-    /// Waits until it has rung since it was taken.
+    /// Waits until the bell has rung since it was taken.
     pub(crate) async fn rung(&mut self) {
         if let Some(seat) = &mut self.seat {
             seat.until(|rung| rung.then_some(())).await;
@@ -130,7 +132,7 @@ impl Drop for Bell {
     fn drop(&mut self) {
         let mut listened = lock(&self.bells.0.listened);
         drop(self.seat.take());
-        // Nobody else holds it: whoever joins does so under this lock.
+        // Nobody else holds it: others join only under this lock.
         if listened.get(&self.address).is_some_and(|watched| Arc::strong_count(watched) == 1) {
             listened.remove(&self.address);
         }

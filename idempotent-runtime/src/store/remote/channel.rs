@@ -1,4 +1,4 @@
-//! The channel on which a store's server tells of what other nodes have done, kept open.
+//! The channel on which a store's server notifies of other nodes' changes, kept open.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use tokio::{
 use super::Bells;
 use crate::pace::Pace;
 
-/// Pauses between attempts to open it.
+/// Pauses between attempts to open the channel.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// For how long a channel has to stay before it counts as back.
+/// Time that a channel has to stay open before it counts as back.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// How notifications are heard.
+/// A way to hear notifications.
 pub(crate) trait Channel: Send + 'static {
     type Open: Send;
 
-    /// Opens it, in bounded time. Else says why it cannot be.
+    /// Opens the channel, in bounded time. Else says why it cannot be opened.
     fn open(&mut self) -> impl Future<Output = Result<Self::Open, String>> + Send;
 
     /// Rings for each notification until the channel is lost.
     fn hear(open: Self::Open, bells: &Bells) -> impl Future<Output = ()> + Send;
 }
 
-// down ─ opened ─▶ up, rings all bells ─ lost ─▶ down, tries again at a growing pace
+//   down ─ opened ─▶ up, rings all bells ─ lost ─▶ down, tries again at a growing pace
 //
-// A bell is listened to before its claim is sent and the claim marks the entry as waited for, so
-// what changes from then on is notified. What is not heard because nobody listened is found by a
-// look (poller.rs), or by the ring when the channel is back.
-/// Keeps the channel open, for as long as it is polled, and says in `up` whether it is. An operator
-/// is told once that it cannot be, and each time that it is lost.
+// A bell listens before its claim is sent, and the claim marks the entry as waited for. So every
+// change from then on is notified. A change that nobody listened to is found by a look (poller.rs),
+// or by the ring when the channel is back.
+/// Keeps the channel open, for as long as it is polled. Says in `up` whether it is open. An
+/// operator is told once that it cannot be opened, and each time that it is lost.
 pub(super) async fn keep_open<C: Channel>(
     store: &'static str,
     mut channel: C,
@@ -48,7 +48,7 @@ pub(super) async fn keep_open<C: Channel>(
                 bells.ring_all();
                 C::hear(open, &bells).await;
                 up.send_replace(false);
-                // One that comes and goes wakes everybody each time it comes.
+                // A channel that comes and goes would wake all waiters each time it comes.
                 if since.elapsed() > STEADY {
                     pace = Pace::new(RECONNECT.0, RECONNECT.1);
                 }

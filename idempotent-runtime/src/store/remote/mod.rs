@@ -1,4 +1,4 @@
-//! What the stores outside this process share: calls that go together, and wake-ups that come from
+//! Shared by the stores outside this process: calls that go together, and wake-ups that come from
 //! elsewhere.
 
 mod batches;

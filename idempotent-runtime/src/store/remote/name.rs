@@ -2,15 +2,15 @@
 
 use crate::store::SetupError;
 
-/// The longest name: PostgreSQL cuts identifiers at 63 bytes, and names of indexes and functions
-/// are made from it.
+/// The longest name. PostgreSQL cuts identifiers at 63 bytes, and names of indexes and functions
+/// are made from this one.
 const LONGEST: usize = 48;
 
-/// `name`, if it can be the name of `what`. It can be a word of SQL, so it has to be quoted where
-/// those mean something else.
+/// `name`, if it can be the name of `what`. It may be a word of SQL, so it has to be quoted where
+/// that word means something else.
 ///
 /// # Errors
-/// Where it cannot.
+/// It cannot be one.
 pub(crate) fn checked(what: &'static str, name: impl Into<String>) -> Result<String, SetupError> {
     let name = name.into();
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');

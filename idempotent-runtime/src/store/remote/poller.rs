@@ -1,4 +1,4 @@
-//! Looks for changes that no notification told of.
+//! Looks for changes that were not notified.
 
 use std::{
     collections::HashMap,
@@ -23,14 +23,14 @@ const POLL: (Duration, Duration) = (Duration::from_millis(8), Duration::from_mil
 /// Pauses between looks while notifications come: a connection can be dead without either end
 /// knowing.
 const SAFETY: Duration = Duration::from_secs(5);
-/// How many addresses are looked at at a time.
+/// Number of addresses that are looked at at a time.
 const AT_ONCE: usize = 512;
 
-/// How long a store that is set up waits for its notifications to come.
+/// Time that a new store waits for its notifications to come.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// Waits until notifications come, so that they wake nobody for nothing when they begin to; not for
-/// long, since all works without them too.
+/// Waits until notifications come. When they begin they wake all waiters, and a new store has none
+/// to be woken for nothing. The wait is short, since all works without notifications too.
 pub(super) async fn heard(mut up: watch::Receiver<bool>) {
     let _ = timeout(FIRST, up.wait_for(|up| *up)).await;
 }
@@ -38,16 +38,16 @@ pub(super) async fn heard(mut up: watch::Receiver<bool>) {
 /// Task that looks for changes.
 pub(super) struct Poller {
     pub(super) bells: Bells,
-    /// Somebody has begun to wait.
+    /// Wakes the task when a caller begins to wait.
     pub(super) came: Arc<Notify>,
-    /// How often it has looked.
+    /// Number of looks so far.
     pub(super) looks: Arc<AtomicU64>,
 }
 
 impl Poller {
-    /// Looks at what is listened for, for as long as it is polled: every few seconds while
-    /// notifications come, and else at each address at a growing pace from when it is first
-    /// listened for.
+    /// Looks at the addresses that are listened for, for as long as this is polled. While
+    /// notifications come it looks every few seconds. Else it looks at each address at a growing
+    /// pace, from the time when the address is first listened for.
     ///
     /// `look` says whether an address is still claimed, if that can be known now.
     pub(super) async fn poll<F>(self, mut up: watch::Receiver<bool>, look: impl Fn(Address) -> F)
@@ -81,7 +81,7 @@ impl Poller {
         }
     }
 
-    /// Waits until an address is due, somebody comes, or notifications come.
+    /// Waits until an address is due, a waiter comes, or notifications come.
     async fn pause(&self, schedule: &Schedule, up: &mut watch::Receiver<bool>) {
         let due = async {
             match schedule.next() {
@@ -90,7 +90,7 @@ impl Poller {
             }
         };
         let is_up = async {
-            // Whoever could say so may have ended, or there are no notifications at all.
+            // The channel's task may have ended, or there are no notifications at all.
             if up.wait_for(|up| *up).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -98,7 +98,7 @@ impl Poller {
         tokio::select! {
             () = due => {}
             () = is_up => {}
-            // However many come, they are looked for at a bounded rate.
+            // The looks come at a bounded rate, whatever number of waiters comes.
             () = self.came.notified() => sleep_until(schedule.turn(POLL.0, Instant::now()).at).await,
         }
     }
@@ -107,7 +107,7 @@ impl Poller {
 /// Times of the next looks.
 ///
 /// The pauses at an address double, and each look is at a multiple of its pause since the
-/// beginning: so those at many addresses fall together, and share statements.
+/// beginning. So looks at many addresses fall together, and share statements.
 struct Schedule {
     began: Instant,
     turns: HashMap<Address, Turn>,
@@ -124,7 +124,8 @@ impl Schedule {
         Schedule { began: Instant::now(), turns: HashMap::new() }
     }
 
-    /// Those of `listened` that are due. Others than these are looked at no more.
+    /// The addresses of `listened` that are due. Addresses that are not in `listened` are looked at
+    /// no more.
     fn due(&mut self, listened: &[Address], now: Instant) -> Vec<Address> {
         let before = std::mem::take(&mut self.turns);
         let mut due = Vec::new();
@@ -142,7 +143,7 @@ impl Schedule {
         due
     }
 
-    /// The next multiple of `pause`.
+    /// The next turn at a multiple of `pause`.
     fn turn(&self, pause: Duration, now: Instant) -> Turn {
         let passed = (now - self.began).as_nanos() / pause.as_nanos();
         let pauses = u32::try_from(passed + 1).unwrap_or(u32::MAX);

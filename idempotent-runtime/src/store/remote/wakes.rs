@@ -1,5 +1,5 @@
-//! How those who wait in this process learn of what other nodes do: by notifications, and by looks
-//! where there are none.
+//! Wake-ups in this process for other nodes' changes: by notifications, and by looks where there
+//! are none.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{request::Address, store::Claim};
 
-/// The bells of one store, and who rings them. Ends with the store.
+/// The bells of one store, and the tasks that ring them. Ends with the store.
 pub(crate) struct Wakes {
     bells: Bells,
     came: Arc<Notify>,
@@ -48,7 +48,7 @@ impl Wakes {
         wakes
     }
 
-    /// Looks, and hears nothing: there are no notifications.
+    /// Starts to look, and hears nothing: there are no notifications.
     #[cfg(feature = "postgres")]
     pub(crate) fn by_looks<F>(look: impl Fn(Address) -> F + Send + Sync + 'static) -> Self
     where
@@ -77,25 +77,25 @@ impl Wakes {
         self.bells.listen(address)
     }
 
-    /// A claim has been answered so; `bell` was taken before it was sent.
+    /// Takes note of a claim's answer. `bell` was taken before the claim was sent.
     pub(crate) fn claimed(&self, bell: Bell, claim: &Claim) {
         match claim {
             Claim::InFlight { .. } => {
                 self.bells.keep(bell);
                 self.came.notify_one();
             }
-            // What was claimed here before has ended, if there was anything.
+            // An earlier claim at this address has ended, if there was one.
             Claim::Won { .. } | Claim::Abandoned => self.bells.ring(bell.address()),
             _ => {}
         }
     }
 
-    /// This process has changed something at `address`.
+    /// Rings the bells of `address`: this process has changed something there.
     pub(crate) fn ring(&self, address: Address) {
         self.bells.ring(address);
     }
 
-    /// Waits until something happens at `address`, if it is claimed; `is_claimed` is asked where no
+    /// Waits until something happens at `address`, if it is claimed. `is_claimed` is asked where no
     /// claim has said so right before.
     pub(crate) async fn changed(&self, address: Address, is_claimed: impl Future<Output = bool>) {
         let kept = self.bells.take(address);
@@ -109,7 +109,7 @@ impl Wakes {
         }
     }
 
-    /// How often has been looked so far.
+    /// Number of looks so far.
     pub(crate) fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }

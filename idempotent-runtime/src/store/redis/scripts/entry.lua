@@ -6,7 +6,8 @@
 --   3-18    the fencing token of the claim
 --   19-50   the fingerprint of the request
 --   51-60   attempt, in digits
---   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its replay, has ended
+--   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its
+--           replay, has ended
 --   76-     the record
 --
 -- A key's expiry is the only clock, so all times are the server's: what is left of the key's time,

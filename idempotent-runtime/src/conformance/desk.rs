@@ -1,4 +1,4 @@
-//! Where a fact is checked: one handle to the store, and short forms of what is asked of it.
+//! The place where a fact is checked: one handle to the store, and short forms of its calls.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Nothing, or what was found instead.
+/// Nothing for a fact that holds; else a description of what was found.
 pub(super) type Verdict = Result<(), String>;
 
 /// A lease or retention that does not end while a fact is checked.
@@ -54,7 +54,7 @@ impl<S: Store> Desk<S> {
         self.subject.pass(self.unit().mul_f64(units)).await;
     }
 
-    /// What `future` gives, if it does so without waiting for anything but the store.
+    /// Output of `future`, if it ends without waiting for anything but the store.
     pub(super) async fn prompt<T>(&self, future: impl Future<Output = T>, what: &str) -> Result<T, String> {
         timeout(self.subject.patience_for_a_call(), future).await.map_err(|_| format!("{what} did not end"))
     }
@@ -129,18 +129,18 @@ impl<S: Store> Desk<S> {
         self.store.resolve(request).await.map_err(failed("resolve"))
     }
 
-    /// What is known of the entry of `request`.
+    /// Everything known of the entry of `request`.
     pub(super) async fn inspect(&self, request: Hold) -> Result<Option<Inspection>, String> {
         self.store.inspect(request.address).await.map_err(failed("inspect"))
     }
 
-    /// Forgets the entry that has the address and the token of `owner`, if it has come so far.
+    /// Forgets the entry that has the address and the token of `owner`, if it is at this stage.
     pub(super) async fn forget(&self, owner: Hold, stage: Stage) -> Result<Forget, String> {
         let request = ForgetRequest { address: owner.address, token: owner.token, stage };
         self.store.forget(request).await.map_err(failed("forget"))
     }
 
-    /// One page of what is stuck.
+    /// One page of the stuck entries.
     pub(super) async fn page(
         &self,
         after: Option<StuckCursor>,
@@ -151,7 +151,7 @@ impl<S: Store> Desk<S> {
         self.store.stuck(request).await.map_err(failed("stuck"))
     }
 
-    /// All that is stuck, in pages of `limit`.
+    /// All stuck entries, in pages of `limit`.
     pub(super) async fn stuck(&self, unknown: &Record, limit: usize) -> Result<Vec<Inspection>, String> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -164,7 +164,7 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    /// What is replayed of this request without a claim.
+    /// The record that is replayed to this request without a claim.
     pub(super) fn recall(&self, request: Hold) -> Option<Record> {
         self.store.recall(request.address, request.fingerprint)
     }
@@ -198,7 +198,7 @@ impl<S: Store> Desk<S> {
         self.subject.damaged(hold.address).await;
     }
 
-    /// Holds if every claim on the entry of `owner` is told that it cannot be read.
+    /// Holds if every claim on the entry of `owner` is told that the entry cannot be read.
     pub(super) async fn is_unreadable(&self, owner: Hold) -> Verdict {
         for (hold, on_abandoned) in [
             (owner, OnAbandoned::Refuse),
@@ -213,7 +213,7 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 
-    /// Holds if nobody can end the entry of `owner` by hand, or look at it.
+    /// Holds if nobody can end the entry of `owner` by hand, or look at it, or forget it.
     pub(super) async fn is_unreadable_by_hand(&self, owner: Hold) -> Verdict {
         let Hold { address, token, .. } = owner;
         if self.subject.can_resolve() {
@@ -265,7 +265,7 @@ fn failed(verb: &'static str) -> impl Fn(StoreError) -> String {
 
 /// The first attempt.
 pub(super) const WON: Claim = Claim::Won { attempt: 1 };
-/// A completion that came too late, and nothing is there.
+/// Answer to a completion that came too late, where nothing is recorded.
 pub(super) const FENCED: Completion = Completion::Fenced(None);
 
 fn random() -> Result<[u8; 32], String> {
@@ -301,12 +301,12 @@ pub(super) fn reuse(request: Hold) -> Result<Hold, String> {
     Ok(Hold { address: request.address, ..hold()? })
 }
 
-/// A record of these bytes. What they say is none of a store's business.
+/// A record of these bytes. A store need not understand them.
 pub(super) fn record(bytes: &[u8]) -> Record {
     Record::from_bytes(bytes.to_vec())
 }
 
-/// Holds if `what` was as wanted.
+/// Holds if the thing called `what` was as wanted.
 pub(super) fn is<T: PartialEq + Debug>(found: T, wanted: T, what: &str) -> Verdict {
     if found == wanted {
         return Ok(());
@@ -322,7 +322,7 @@ pub(super) fn is_replay(found: Claim, record: Record, what: &str) -> Verdict {
     }
 }
 
-/// Holds if the address is in flight, and its lease as long as it may be.
+/// Holds if the address is in flight, and no more than `lease` of its lease is left.
 pub(super) fn is_in_flight(found: Claim, lease: Duration, what: &str) -> Verdict {
     match found {
         Claim::InFlight { lease_left } if lease_left <= lease => Ok(()),

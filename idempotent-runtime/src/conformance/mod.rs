@@ -1,6 +1,6 @@
-//! What every store has to do, as a suite that a store's author runs. Feature `conformance`.
+//! The duties of every store, as a suite that a store's author runs. Feature `conformance`.
 //!
-//! One line a store:
+//! One line per store:
 //!
 //! ```
 //! use std::future::ready;
@@ -19,12 +19,12 @@
 //! `check(Subject::new(|| async { MyStore::connect(URL).await.unwrap() })).await.assert()`.
 //!
 //! Every fact uses random addresses of its own, so the suite can run on a server that others use.
-//! It leaves its entries behind; all of them expire within an hour or two.
+//! It leaves its entries behind. All of them expire within an hour or two.
 //!
 //! # What is not checked
 //!
-//! What survives a crash, a failover or a full disk; what a store does when its server does not
-//! answer; how many round trips a verb costs.
+//! The suite does not crash a store, make a server fail over or fill a disk. It does not check a
+//! store's behaviour when its server does not answer. It does not count the round trips per verb.
 
 mod desk;
 mod facts;
@@ -42,7 +42,7 @@ pub use self::{
 };
 use crate::store::Store;
 
-/// How long one fact may take.
+/// Time that one fact may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Checks every fact against `subject`, and reports those that do not hold.
@@ -77,7 +77,7 @@ pub async fn check<S: Store>(subject: Subject<S>) -> Report {
         }
         return report;
     }
-    // Where time passes by itself, facts wait for it together.
+    // Where time passes by itself, all these facts wait at the same time.
     let started: Vec<_> = alone.iter().map(|fact| (fact.name, start(fact, &subject))).collect();
     for (name, running) in started {
         report.add(name, verdict(running).await);

@@ -1,8 +1,8 @@
-//! What the suite found out.
+//! Result of the suite.
 
 use std::fmt;
 
-/// Which facts do not hold for a store.
+/// The facts that do not hold for a store.
 #[derive(Clone, Debug)]
 pub struct Report {
     store: &'static str,
@@ -16,7 +16,7 @@ pub struct Report {
 pub struct Failure {
     /// The fact, as a sentence with underscores: the name of the function that checks it.
     pub fact: &'static str,
-    /// What was found instead.
+    /// Description of what was found instead.
     pub reason: String,
 }
 
@@ -30,7 +30,7 @@ impl Report {
         self.failures.extend(verdict.err().map(|reason| Failure { fact, reason }));
     }
 
-    /// How many facts were checked.
+    /// Number of facts checked.
     pub fn facts(&self) -> usize {
         self.facts
     }
@@ -40,10 +40,10 @@ impl Report {
         &self.failures
     }
 
-    /// Nothing, for a store that conforms.
+    /// Does nothing for a store that conforms.
     ///
     /// # Panics
-    /// With a list of the facts that do not hold.
+    /// The store does not conform. The message lists the facts that do not hold.
     #[track_caller]
     pub fn assert(&self) {
         assert!(self.failures.is_empty(), "{self}");

@@ -10,7 +10,7 @@ type Open<S> = Box<dyn Fn() -> BoxFuture<'static, S> + Send + Sync>;
 type Shift = Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 type Damage = Box<dyn Fn(Address) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A store to check: how to open it, and how time passes for it.
+/// A store to check, with a way to open it and a way to let time pass for it.
 pub struct Subject<S> {
     open: Open<S>,
     time: Time,
@@ -58,8 +58,9 @@ impl<S: 'static> Subject<S> {
         self
     }
 
-    /// Lets time pass for every entry of the store, by whatever means it has, when the future it
-    /// gives is done. The suite calls this instead of sleeping.
+    /// Sets a function that lets time pass for every entry of the store, by any means the store
+    /// has. Time has passed when the function's future is done. The suite calls this instead of
+    /// sleeping.
     #[must_use]
     pub fn shift<F>(mut self, shift: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
     where
@@ -71,29 +72,29 @@ impl<S: 'static> Subject<S> {
 
     /// The length of the leases and retentions that the suite lets end; one second if not set.
     ///
-    /// Half of it has to be more than a few calls to a busy store take.
+    /// Half of it has to be more time than a few calls to a busy store take.
     #[must_use]
     pub fn unit(mut self, unit: Duration) -> Self {
         self.unit = unit;
         self
     }
 
-    /// For how many keys each race is repeated; 32 if not set.
+    /// Number of keys for which each race is repeated; 32 if not set.
     #[must_use]
     pub fn keys(mut self, keys: usize) -> Self {
         self.keys = keys;
         self
     }
 
-    /// How long the suite waits for what should happen at once, before it says that it did not; 20
-    /// seconds if not set.
+    /// Time for which the suite waits for something that should happen at once; 20 seconds if not
+    /// set. After that it says that it did not happen.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The store can end entries by hand, so what concerns that is checked too: see
+    /// Says that the store can end entries by hand. The facts about that are checked too: see
     /// [`Store::resolve`](crate::Store::resolve).
     #[must_use]
     pub fn resolves(mut self) -> Self {
@@ -101,7 +102,7 @@ impl<S: 'static> Subject<S> {
         self
     }
 
-    /// The store can be looked into, so what concerns that is checked too: see
+    /// Says that the store can be looked into. The facts about that are checked too: see
     /// [`Store::inspect`](crate::Store::inspect), [`Store::forget`](crate::Store::forget) and
     /// [`Store::stuck`](crate::Store::stuck).
     #[must_use]
@@ -110,9 +111,10 @@ impl<S: 'static> Subject<S> {
         self
     }
 
-    /// Makes an entry unreadable, by whatever means there is, when the future it gives is done:
-    /// with a state that no release has written, for example. What concerns such entries is checked
-    /// too: see [`StoreError::Unreadable`](crate::StoreError::Unreadable).
+    /// Sets a function that makes an entry unreadable by any means there is: with a state that no
+    /// release has written, for example. The entry is unreadable when the function's future is
+    /// done. The facts about such entries are checked too: see
+    /// [`StoreError::Unreadable`](crate::StoreError::Unreadable).
     #[must_use]
     pub fn damage<F>(mut self, damage: impl Fn(Address) -> F + Send + Sync + 'static) -> Self
     where
@@ -156,7 +158,7 @@ impl<S: 'static> Subject<S> {
         self.unit
     }
 
-    /// Whether one fact's passing of time ends the leases of another.
+    /// True where time that passes for one fact ends the leases of another.
     pub(super) fn moves_time_for_all(&self) -> bool {
         !matches!(self.time, Time::Passes)
     }

@@ -1,4 +1,4 @@
-//! What a claim is answered.
+//! Answers to claims.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What becomes of an entry that cannot be read.
+//! Entries that cannot be read.
 
 use super::super::desk::{Desk, FENCED, LONG, Verdict, is, record};
 use crate::store::{Renewal, Store};

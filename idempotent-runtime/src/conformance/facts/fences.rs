@@ -1,4 +1,4 @@
-//! What a token is good for, and what it is not.
+//! Rights of a token, and their limits.
 
 use super::super::desk::{
     Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

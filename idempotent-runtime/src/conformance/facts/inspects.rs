@@ -1,5 +1,4 @@
-//! What somebody who looks after keys finds, makes free and lists. For stores that can be looked
-//! into.
+//! An operator looks at keys, forgets them and lists them. For stores that can be looked into.
 
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ pub(super) async fn what_is_completed_is_found_with_its_record<S: Store>(desk: D
     Ok(())
 }
 
-/// Whether it is completed and its record has expired, or not.
+/// Test of a completed entry: has its record expired, or not?
 fn has_expired(wanted: bool) -> impl Fn(&Standing) -> bool {
     move |standing| match standing {
         Standing::Completed { .. } => !wanted,
@@ -288,7 +287,7 @@ pub(super) async fn what_is_stuck_is_listed_page_by_page_and_in_order<S: Store>(
             return Err(format!("a page is not in order: {ours:?}"));
         }
         (pages, found) = (pages + usize::from(!ours.is_empty()), found + ours.len());
-        // One that can be kept as text.
+        // A cursor can be kept as text.
         after = page.next.map(|next| StuckCursor::new(next.as_str()));
         if after.is_none() {
             is(found >= holds.len(), true, "whether all that is stuck was listed")?;

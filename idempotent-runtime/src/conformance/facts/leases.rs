@@ -1,4 +1,4 @@
-//! What becomes of a claim whose lease runs out.
+//! Claims whose lease runs out.
 
 use super::super::desk::{
     Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

@@ -183,7 +183,7 @@ pub(super) fn inspecting<S: Store>() -> Vec<Fact<S>> {
     }
 }
 
-/// The same about simultaneous callers.
+/// Facts about simultaneous callers, for the same stores.
 pub(super) fn forgetting_at_once<S: Store>() -> Vec<Fact<S>> {
     facts! {
         races:
@@ -193,7 +193,7 @@ pub(super) fn forgetting_at_once<S: Store>() -> Vec<Fact<S>> {
     }
 }
 
-/// The same about simultaneous ones.
+/// Facts about simultaneous resolutions.
 pub(super) fn resolving_at_once<S: Store>() -> Vec<Fact<S>> {
     facts! {
         races:

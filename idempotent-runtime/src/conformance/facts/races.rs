@@ -24,7 +24,7 @@ async fn handles<S: Store>(desk: &Desk<S>) -> Vec<Desk<S>> {
     handles
 }
 
-/// Starts one racer for each hold, and gives what they came back with in the order of the holds.
+/// Starts one racer per hold. Gives their results in the order of the holds.
 async fn race<S, T, F>(
     desk: &Desk<S>,
     handles: &[Desk<S>],
@@ -89,7 +89,7 @@ pub(super) async fn one_of_many_requests_owns_a_vacant_address<S: Store>(desk: D
     Ok(())
 }
 
-/// Holds whose leases have all run out unseen, one for each key.
+/// Holds whose leases have all run out unseen, one per key.
 async fn lapsed_keys<S: Store>(desk: &Desk<S>) -> Result<Vec<Hold>, String> {
     let mut holds = Vec::new();
     for _ in 0..desk.keys() {
@@ -140,14 +140,14 @@ pub(super) async fn one_completion_is_replayed_to_all<S: Store>(desk: Desk<S>) -
     Ok(())
 }
 
-/// What came of the owner's late completion, or of what a rival did meanwhile.
+/// Result of the owner's late completion, or of a rival's call.
 enum Came<T> {
     Late(Completion),
     Rival(T),
 }
 
 /// Lets the owner of a lapsed claim complete while others do what `rival` does, each with a hold of
-/// its own. Gives the holds too.
+/// its own. Gives the rivals' holds too.
 async fn against_the_owner<S: Store, T: Send + 'static, F>(
     desk: &Desk<S>,
     handles: &[Desk<S>],
@@ -223,8 +223,8 @@ async fn resolve<S: Store>(desk: Desk<S>, hold: Hold) -> Result<Resolve, String>
     desk.resolve_by(hold.token, hold, None, Some(record(hold.token.as_bytes()))).await
 }
 
-/// The record of the one resolution that was done, if one was; the others were all told of it, or
-/// of nothing but `lost`.
+/// The record of the one resolution that was done. Where there is a record `lost`, that came first,
+/// and no resolution may have been done. All others must have been told of the record that stands.
 fn one_resolved(
     holds: &[Hold],
     answers: Vec<(usize, Resolve)>,
@@ -276,7 +276,7 @@ pub(super) async fn a_late_completion_or_a_resolution_wins_for_all<S: Store>(des
     Ok(())
 }
 
-/// What a racer has heard who forgets or claims.
+/// Answer to a racer that forgets or claims.
 enum Heard {
     Forgotten(Forget),
     Claimed(Claim),

@@ -1,4 +1,4 @@
-//! What a store may recall without a claim: what a claim would replay, or nothing.
+//! Recalls without a claim: a store recalls the record that a claim would replay, or nothing.
 
 use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry, reuse};
 use crate::store::{Hold, Store};
@@ -24,7 +24,7 @@ pub(super) async fn nothing_is_recalled_before_it_is_completed<S: Store>(desk: D
 pub(super) async fn what_is_recalled_is_what_a_claim_replays<S: Store>(desk: Desk<S>) -> Verdict {
     let owner = desk.completed(&record(b"a response")).await?;
     for handle in [desk.clone(), desk.another().await] {
-        // Whatever a claim may bring into this process's memory is there the second time.
+        // A claim may bring something into this process's memory. Then it is there the second time.
         for _ in 0..2 {
             let recalled = handle.recall(retry(owner)?);
             is(recalled.unwrap_or(record(b"a response")), record(b"a response"), "what is recalled")?;

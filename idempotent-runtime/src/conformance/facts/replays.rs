@@ -1,4 +1,4 @@
-//! What a completed request's retry is answered, and for how long.
+//! Answers to a retry of a completed request, and the times for which they are given.
 
 use std::time::Duration;
 

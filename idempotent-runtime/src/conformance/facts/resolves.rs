@@ -1,5 +1,5 @@
-//! What somebody who knows what became of a request may end by hand, and what not. For stores that
-//! can.
+//! Ending entries by hand, by somebody who knows what became of the request; and entries that may
+//! not be ended so. For stores that can do it.
 
 use super::super::desk::{
     Desk, FENCED, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,
@@ -7,7 +7,7 @@ use super::super::desk::{
 use super::waits::{ended, waiting};
 use crate::store::{Claim, Completion, Hold, Record, Renewal, Resolve, Store};
 
-/// What is recorded by hand.
+/// The record that is written by hand.
 fn by_hand() -> Record {
     record(b"by hand")
 }

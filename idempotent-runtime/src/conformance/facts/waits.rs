@@ -1,4 +1,4 @@
-//! When waiting for a change ends.
+//! Ends of waiting for a change.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 

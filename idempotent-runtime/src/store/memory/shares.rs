@@ -37,7 +37,7 @@ pub(super) struct Shares {
     share: u64,
     when_full: WhenFull,
     parts: Box<[Mutex<Holdings>]>,
-    // What callers hold beyond their shares, all together.
+    // Bytes that callers hold beyond their shares, all together.
     beyond: AtomicU64,
 }
 

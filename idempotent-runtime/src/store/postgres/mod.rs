@@ -171,7 +171,7 @@ impl PostgresStore {
     /// A store in the database that `url` names: `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// Those of [`new`](Self::new), and a URL that is not one.
+    /// As for [`new`](Self::new); also a URL that is not one.
     pub async fn connect(url: &str) -> Result<Self, SetupError> {
         let options: PgConnectOptions = url.parse().map_err(migrate::unreachable)?;
         // Poolers refuse to be asked for the digits of floating-point numbers.

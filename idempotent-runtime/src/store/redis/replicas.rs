@@ -65,7 +65,7 @@ impl Line {
             self.replies(groups.commands(|calls| self.scripts.by_hash(calls))).await?;
         if replies.iter().any(is_unknown) {
             (replies, sent) = self.replies(groups.commands(|calls| self.scripts.by_text(calls))).await?;
-            // Those whose script the server knew have been carried out.
+            // Calls whose script the server knew have been carried out.
             sent = sent.max(Sent::Again);
         }
         let waited = self.waited(replies.pop()).await.map_err(Arc::new);

@@ -5,7 +5,9 @@
 
 use std::{env, time::Duration};
 
-use idempotent_runtime::{Idempotency, PostgresStore};
+use futures_util::future::join_all;
+use idempotent_runtime::{Idempotency, PoolMode, PostgresStore};
+use idempotent_tests::pgbouncer::{PgBouncer, TAKES_SQLX};
 use sqlx::{SqlitePool, postgres::PgPoolOptions};
 
 use crate::kit::{OnPostgres, OnSqlite, Place, Setup};
@@ -206,10 +208,9 @@ async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_mor
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_that_another_session_may_have_answered_leaves_an_unknown_outcome() {
     let place = OnPostgres::new().await;
-    // As behind a pooler that gives each transaction a session.
-    let options = place.0.options().statement_cache_capacity(0);
-    let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
-    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).build().await.unwrap();
+    let pool = place.pool(4);
+    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).pool_mode(PoolMode::Transaction);
+    let store = store.build().await.unwrap();
     let it = Setup::with(&place, pool, Idempotency::builder().store(store)).await;
     assert_eq!(it.ask("k", "insert ROLLBACK 201").await.status, 500);
     assert_eq!(it.ask("k", "insert ROLLBACK 201").await.code(), "outcome_unknown");
@@ -217,6 +218,34 @@ async fn a_rollback_that_another_session_may_have_answered_leaves_an_unknown_out
     assert_eq!(it.ask("l", "insert swallow:SELECT~1/0 409").await.status, 409);
     assert!(it.ask("l", "insert swallow:SELECT~1/0 409").await.is_replay());
     assert_eq!((it.ask("m", "insert 201").await.status, place.count().await), (201, 1));
+    place.clean().await;
+}
+
+/// The pooler gives each statement outside a transaction another session than the one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free() {
+    let place = OnPostgres::new().await;
+    let in_turn = ["pool_mode = transaction", "default_pool_size = 5", "server_round_robin = 1", TAKES_SQLX];
+    let pooler = PgBouncer::start(place.0.options(), &in_turn).await;
+    let options = pooler.options().statement_cache_capacity(0);
+    let pool = PgPoolOptions::new().max_connections(8).connect_lazy_with(options);
+    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).build().await.unwrap();
+    let it = Setup::with(&place, pool.clone(), Idempotency::builder().store(store)).await;
+    // All sessions of the pooler are open.
+    join_all((0..5).map(|_| sqlx::raw_sql("SELECT pg_sleep(0.1)").execute(&pool))).await;
+    for way in ["COMMIT", "COMMIT BEGIN"] {
+        for (case, ending) in ["201", "409", "500"].into_iter().enumerate() {
+            let (key, rows) = (format!("{way}-{case}").replace(' ', "-"), place.count().await);
+            let body = format!("insert {way} {ending}");
+            assert_eq!(it.ask(&key, &body).await.status, 500, "{body}");
+            let retry = it.ask(&key, &body).await;
+            assert_eq!((retry.status, retry.code().as_str()), (409, "outcome_unknown"), "{body}");
+            assert_eq!(place.count().await - rows, 1, "{body}");
+        }
+    }
+    // What has only failed is told from it.
+    assert_eq!(it.ask("failed", "insert swallow:SELECT~1/0 409").await.status, 409);
+    assert!(it.ask("failed", "insert swallow:SELECT~1/0 409").await.is_replay());
     place.clean().await;
 }
 

@@ -160,7 +160,7 @@ async fn take_back(left: Left) -> Result<End, sqlx::Error> {
 /// is closed when that is done with it.
 fn left_behind(standing: Standing) -> End {
     match standing {
-        Standing::Stands | Standing::Failed => End::TakenBack,
+        Standing::Stands => End::TakenBack,
         Standing::RolledBack => End::RolledBackBefore,
         Standing::Committed | Standing::Unknown => End::CommittedBefore,
     }

@@ -100,9 +100,8 @@ impl<DB: Database> Begun<DB> {
         let rolled_back = self.rollback().await;
         let end = match found {
             Standing::Stands => End::TakenBack,
-            Standing::Failed if self.standing().await? != Standing::Committed => End::TakenBack,
             Standing::RolledBack => End::RolledBackBefore,
-            Standing::Failed | Standing::Committed | Standing::Unknown => End::CommittedBefore,
+            Standing::Committed | Standing::Unknown => End::CommittedBefore,
         };
         if end == End::TakenBack {
             rolled_back?;
@@ -115,7 +114,7 @@ impl<DB: Database> Begun<DB> {
         if !self.is_used {
             return Ok(Standing::Stands);
         }
-        in_time(PATIENCE, DB::standing(&mut self.connection, &self.mark)).await
+        in_time(PATIENCE, DB::standing(&mut self.connection, &self.access, &self.mark)).await
     }
 
     async fn rollback(&mut self) -> Result<(), Error> {

@@ -15,9 +15,6 @@ impl<DB: Database> TransactionalDatabase for DB {}
 pub enum Standing {
     /// It is the one that was begun, and nothing of it is decided.
     Stands,
-    /// A statement has failed in a transaction, which can only be rolled back. Until then nobody
-    /// can tell which transaction it is.
-    Failed,
     /// It was rolled back, by the database or by its handler.
     RolledBack,
     /// Its handler has committed it.
@@ -50,9 +47,11 @@ pub trait Database: sqlx::Database {
     /// What begins a transaction with this mark.
     fn statement(mark: &Self::Mark) -> SqlStr;
 
-    /// What has become of the transaction with this mark.
+    /// State of the transaction with this mark. One in which a statement has failed is rolled back,
+    /// and stood until then.
     fn standing(
         connection: &mut Self::Connection,
+        access: &Self::Access,
         mark: &Self::Mark,
     ) -> impl Future<Output = Result<Standing, Error>>;
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection,
-};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlStr, pool::PoolConnection};
 
 use super::{calls::micros, names::Names, pool_mode::PoolMode};
 use crate::{
@@ -26,15 +24,42 @@ const COMPLETE: &str = "SELECT said, record, \
      FROM {schema}.{table}_complete_within($1, $2, $3, $4, $5, $6) \
      WHERE current_setting('idempotent.transaction', true) = $7";
 
-// Behind a pooler another session may answer than the one the transaction was in, and its answer
-// proves nothing. There, statements have the pooler's names, or the connection keeps none.
-const STANDING: &str = "SELECT CASE current_setting('idempotent.transaction', true) \
-     WHEN $1 THEN 'stands' WHEN 'committed ' || $1 THEN 'committed' \
-     ELSE CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name LIKE 'sqlx%') \
-         THEN 'rolled back' ELSE 'unknown' END END";
+/// Stands before a mark that a commit has left to the session.
+const COMMITTED: &str = "committed ";
 
 /// SQLSTATE of every statement in a transaction in which an earlier statement has failed.
 const IN_FAILED_TRANSACTION: &str = "25P02";
+
+/// The place where a mark was found.
+enum Marked {
+    Transaction,
+    Session,
+    Nothing,
+}
+
+/// Runs `before`, and reads the mark. It is one message of text, so one session answers all of it,
+/// whatever stands between.
+async fn read_mark(connection: &mut PgConnection, before: &str, mark: &str) -> Result<Marked, sqlx::Error> {
+    let read = format!("{before}SELECT coalesce(current_setting('idempotent.transaction', true), '')");
+    let row = sqlx::raw_sql(AssertSqlSafe(read)).fetch_one(connection).await?;
+    let found: &str = row.try_get(0)?;
+    Ok(match found.strip_prefix(COMMITTED) {
+        Some(committed) if committed == mark => Marked::Session,
+        None if found == mark => Marked::Transaction,
+        _ => Marked::Nothing,
+    })
+}
+
+impl PoolMode {
+    /// Standing of a transaction whose mark the session does not have.
+    fn without_mark(self) -> Standing {
+        match self {
+            PoolMode::Session => Standing::RolledBack,
+            // Another session may have answered than the transaction was in.
+            PoolMode::Transaction => Standing::Unknown,
+        }
+    }
+}
 
 /// The application's pool, and the way to write a record.
 #[derive(Clone, Debug)]
@@ -72,24 +97,26 @@ impl Database for Postgres {
     // One message. It takes no snapshot, so the handler may still set an isolation level.
     fn statement(mark: &Arc<str>) -> SqlStr {
         let begin = format!(
-            "BEGIN; SET idempotent.transaction = 'committed {mark}'; SET LOCAL idempotent.transaction = '{mark}'"
+            "BEGIN; SET idempotent.transaction = '{COMMITTED}{mark}'; SET LOCAL idempotent.transaction = '{mark}'"
         );
         AssertSqlSafe(begin).into_sql_str()
     }
 
-    async fn standing(connection: &mut PgConnection, mark: &Arc<str>) -> Result<Standing, sqlx::Error> {
-        // The statement has a name. A session that knows the name proves a rollback.
-        let said: Result<String, _> =
-            sqlx::query_scalar(STANDING).bind(&**mark).fetch_one(&mut *connection).await;
-        match said {
-            Ok(said) => Ok(match said.as_str() {
-                "stands" => Standing::Stands,
-                "committed" => Standing::Committed,
-                "rolled back" if connection.cached_statements_size() > 0 => Standing::RolledBack,
-                _ => Standing::Unknown,
-            }),
+    async fn standing(
+        connection: &mut PgConnection,
+        access: &Transactions,
+        mark: &Arc<str>,
+    ) -> Result<Standing, sqlx::Error> {
+        match read_mark(connection, "", mark).await {
+            Ok(Marked::Transaction) => Ok(Standing::Stands),
+            Ok(Marked::Session) => Ok(Standing::Committed),
+            Ok(Marked::Nothing) => Ok(access.mode.without_mark()),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_FAILED_TRANSACTION) => {
-                Ok(Standing::Failed)
+                // It can only be rolled back. Unless its handler had committed before, it was ours.
+                match read_mark(connection, "ROLLBACK; ", mark).await? {
+                    Marked::Session => Ok(Standing::Committed),
+                    Marked::Transaction | Marked::Nothing => Ok(Standing::Stands),
+                }
             }
             Err(error) => Err(error),
         }

@@ -79,7 +79,11 @@ impl Database for Sqlite {
         "BEGIN IMMEDIATE".into_sql_str()
     }
 
-    async fn standing(connection: &mut SqliteConnection, guard: &Guard) -> Result<Standing, sqlx::Error> {
+    async fn standing(
+        connection: &mut SqliteConnection,
+        _: &Transactions,
+        guard: &Guard,
+    ) -> Result<Standing, sqlx::Error> {
         Ok(guard.standing(connection).await)
     }
 

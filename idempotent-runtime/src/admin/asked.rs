@@ -1,5 +1,4 @@
-//! What an operator asks for. What is said of a mistake never repeats what was sent: it may hold a
-//! key.
+//! Requests of operators. The answer to a mistake never repeats what was sent: it may hold a key.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -23,9 +22,9 @@ use crate::{
     store::StuckCursor,
 };
 
-/// How long a body may be, in bytes.
+/// Longest body, in bytes.
 pub(super) const BODY_LIMIT: usize = 64 << 10;
-/// How many stuck entries a page has, where nobody says.
+/// Number of stuck entries on a page, where the request names none.
 const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 1_000;
 const LONGEST_CURSOR: usize = 1_024;
@@ -47,7 +46,7 @@ pub(super) async fn read<T: DeserializeOwned>(
     let (mut payload, headers) = (payload.into_inner(), request.headers());
     let body = body::read(&mut payload, headers, limit, settings.body_timeout, place).await?;
     serde_json::from_slice(&body).map_err(|error| {
-        // What comes behind a mistake was not looked at.
+        // A mistake in the JSON behind this one may have been missed, since reading stopped there.
         match serde_json::from_slice::<IgnoredAny>(&body) {
             Err(error) => Problem::malformed(&error),
             Ok(_) => Problem::not_read(&error),
@@ -55,14 +54,14 @@ pub(super) async fn read<T: DeserializeOwned>(
     })
 }
 
-/// Which entry is meant.
+/// Request to look at an entry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     pub(super) entry: Named,
 }
 
-/// Which entry is to be forgotten, and as what it was seen; or whose.
+/// Request to forget an entry, with the version in which it was seen; or all that one caller holds.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedToForget {
@@ -71,10 +70,10 @@ pub(super) struct AskedToForget {
     caller: Option<String>,
 }
 
-/// What is to be forgotten.
+/// Target of the forgetting.
 pub(super) enum ToForget {
     Entry(Address, EntryVersion),
-    /// All that this caller holds.
+    /// All that this caller holds in memory.
     Caller(CallerHash),
 }
 
@@ -100,7 +99,7 @@ impl AskedToForget {
     }
 }
 
-/// An entry, by its address or by what that is made of.
+/// An entry, by its address or by the parts of its address.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Named {
@@ -114,7 +113,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Where it lives.
+    /// Address of the entry.
     pub(super) fn address(self, settings: &Settings) -> Result<Address, Problem> {
         if let Some(address) = &self.address {
             return match self.has_parts() {
@@ -154,7 +153,7 @@ impl Named {
     }
 }
 
-/// What belongs to an entry of this scope.
+/// Parts that belong to an entry of this scope.
 fn parts(scope: &str) -> &'static str {
     match scope {
         "endpoint" => "An entry of scope `endpoint` has a `method` and a `route`, and no `path`.",
@@ -173,7 +172,7 @@ fn read_method(method: &str) -> Result<Method, Problem> {
     Method::from_bytes(method.as_bytes()).map_err(|_| Problem::invalid("`method` is no method of HTTP."))
 }
 
-/// What is to become of an entry.
+/// Request to end an entry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedToResolve {
@@ -190,7 +189,7 @@ enum Outcome {
     Complete,
 }
 
-/// A response, as whoever asks again is to get it.
+/// Response that retries are to get.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Response {
@@ -202,7 +201,7 @@ struct Response {
 }
 
 impl AskedToResolve {
-    /// The entry, and what becomes of it.
+    /// Splits the request into the entry and its resolution.
     pub(super) fn parts(self) -> Result<(Named, Resolution), Problem> {
         let resolution = match (self.outcome, self.response) {
             (Outcome::Rerun, None) => Resolution::Rerun,
@@ -235,7 +234,7 @@ impl Response {
     }
 }
 
-/// Which stuck entries are wanted.
+/// Query of a request for stuck entries.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Query {
@@ -243,7 +242,7 @@ struct Query {
     after: Option<String>,
 }
 
-/// The page that is asked for: where the one before has ended, and how many entries are wanted.
+/// Page that the query asks for: the end of the page before, and the number of entries.
 pub(super) fn page(request: &HttpRequest) -> Result<(Option<StuckCursor>, usize), Problem> {
     let query = web::Query::<Query>::from_query(request.query_string());
     let wrong = || {

@@ -1,7 +1,7 @@
-//! A scope in which operators see what an application does with keys, and end what nobody else can
-//! (feature `admin`).
+//! A scope in which operators see what an application does with keys, and end keys that nothing
+//! else ends (feature `admin`).
 //!
-//! It is mounted by [`admin_scope`], which asks for a guard: who passes it may see and do
+//! It is mounted by [`admin_scope`], which asks for a guard: everybody who passes it may see and do
 //! everything here.
 //!
 //! ```
@@ -16,26 +16,37 @@
 //! # Ok(()) }
 //! ```
 //!
-//! | route | what it answers |
+//! | route | answer |
 //! | --- | --- |
-//! | `GET /idempotency/policies` | `policies`: what holds for each annotated handler of this process |
-//! | `GET /idempotency/counters` | `endpoints`: how many requests of this process have ended with which [`Outcome`](crate::Outcome); and a [`Sample`](crate::Sample) |
-//! | `GET /idempotency/usage` | `endpoints` and `callers`: [who fills](crate::Idempotency::usage) the memory of this process, the largest first |
-//! | `GET /idempotency/stuck?limit=100&after=…` | `entries`: [those that wait for somebody](crate::Idempotency::stuck), at most 1,000; `next`: where to go on, or `null` |
-//! | `POST /idempotency/inspect` | [what has become of an entry](crate::Idempotency::inspect), and its `version` |
-//! | `POST /idempotency/forget` | `address`: its key [is free](crate::Idempotency::forget), the entry being what the `version` says; or `keys` and `bytes`: what a `caller` [has held](crate::Idempotency::forget_caller) |
-//! | `POST /idempotency/resolve` | `address`: it [has ended](crate::Idempotency::resolve) as was asked |
+//! | `GET /idempotency/policies` | `policies`: one per annotated handler of this process |
+//! | `GET /idempotency/counters` | `endpoints`: ended requests by outcome; and a sample |
+//! | `GET /idempotency/usage` | `endpoints` and `callers` in memory, the largest first |
+//! | `GET /idempotency/stuck?limit=100&after=…` | `entries`, and where to go on: `next` |
+//! | `POST /idempotency/inspect` | the state of an entry, and its `version` |
+//! | `POST /idempotency/forget` | `address` of the entry, or `keys` and `bytes` of the `caller` |
+//! | `POST /idempotency/resolve` | `address` of the entry |
 //!
-//! It tells of the [`Idempotency`](crate::Idempotency) that holds where it is mounted. Policies,
-//! the counts of `endpoints` and `waiting` are those of the whole process, under whichever handle.
+//! - `counters` has the number of requests of this process for each [`Outcome`](crate::Outcome),
+//!   and a [`Sample`](crate::Sample).
+//! - `usage` tells [who fills](crate::Idempotency::usage) the memory of this process.
+//! - `stuck` lists [entries that wait for somebody](crate::Idempotency::stuck), at most 1,000.
+//!   After the last page `next` is `null`.
+//! - `inspect` does what [`Idempotency::inspect`](crate::Idempotency::inspect) does.
+//! - After `forget` the key of the entry [is free](crate::Idempotency::forget), if the entry is
+//!   still what the `version` says. Or all keys that the `caller`
+//!   [held](crate::Idempotency::forget_caller) are free.
+//! - After `resolve` the entry [has ended](crate::Idempotency::resolve) as was asked.
+//!
+//! It shows the [`Idempotency`](crate::Idempotency) that holds where it is mounted. Policies, the
+//! counts of `endpoints` and `waiting` are those of the whole process, under every handle.
 //! Durations are seconds. No answer holds a key, a principal or a body, and none may be cached.
 //!
-//! # What is sent
+//! # Requests
 //!
-//! A `POST` takes `application/json`, and names an `entry`: by what its address is made of, as
-//! [`EntryName`](crate::EntryName) does, or by the `address` that answers and lists show, whose
-//! first eight digits are the `key` of events and spans. A key is never in a URL, since those are
-//! logged.
+//! A `POST` takes `application/json`, and names an `entry`. It is named by the parts of its
+//! address, as in [`EntryName`](crate::EntryName), or by the `address` that answers and lists show,
+//! whose first eight digits are the `key` of events and spans. A key is never in a URL, since URLs
+//! are logged.
 //!
 //! ```json
 //! {"entry": {"scope": "endpoint", "method": "POST", "route": "/orders", "principal": "customer:42", "key": "8e03978e"}}
@@ -44,74 +55,83 @@
 //! {"entry": {"address": "b3c1…, 64 digits"}}
 //! ```
 //!
-//! The parts are those of the endpoint: its `scope` is in `policies`, `method` and `route` (the
-//! pattern, such as `/orders/{id}`, with the scopes it is mounted below) are in the route's
-//! declaration, `path` is the one that was asked for, in any spelling. `counters` lists the routes
-//! that were called so far.
+//! The parts are those of the endpoint. Its `scope` is in `policies`. `method` and `route` are in
+//! the route's declaration: `route` is the pattern, such as `/orders/{id}`, with the scopes that it
+//! is mounted below. `path` is the one that was requested, in any spelling. `counters` lists the
+//! routes that were called so far.
 //!
-//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular; a principal
-//! that is no text is found by its entries' addresses only.
+//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular. Entries of a
+//! principal that is no text are found only by their addresses.
 //!
 //! To `forget` an entry say which one you have seen, by the `version` that `inspect` and `stuck`
-//! show of it. It is part of a hash of the entry and its state, with which nothing can be done but
-//! this. What has become another one meanwhile is not forgotten, and shown instead.
+//! show of it. The version is part of a hash of the entry and its state, and is of use for nothing
+//! else. An entry that has become another one meanwhile is not forgotten, and shown instead.
 //!
 //! ```json
 //! {"entry": …, "version": "5d1f0c2b9a7e4386"}
 //! ```
 //!
-//! To `forget` all that one caller holds in this process's memory, but for what runs, say which
-//! `caller`, as `usage` shows it. It is a hash that only this process knows how to make. Each of
-//! its keys is free then, and a retry runs a second time.
+//! To `forget` all that one caller holds in this process's memory, without the requests that run,
+//! say which `caller`, as `usage` shows it. It is a hash that only this process can make. Each of
+//! the caller's keys is free then, and a retry runs a second time.
 //!
 //! ```json
 //! {"caller": "c7a90b3f51e2d864"}
 //! ```
 //!
-//! To `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`, and
-//! with the last the `response` that whoever asks again is to get. With the statuses 204, 205 and
-//! 304 that has no `body`.
+//! To `resolve` there is more to say: the `outcome`, one of `rerun`, `refuse` and `complete`. With
+//! `complete` comes the `response` that retries are to get. With the statuses 204, 205 and 304 it
+//! has no `body`.
 //!
 //! ```json
 //! {"entry": …, "outcome": "complete",
 //!  "response": {"status": 201, "headers": [["content-type", "application/json"]], "body": "{\"order\": 7}"}}
 //! ```
 //!
-//! # What is refused
+//! # Refusals
 //!
-//! As `application/problem+json`, with a `code`:
+//! They are `application/problem+json`, with a `code`:
 //!
-//! | status | `code` | when |
+//! | status | `code` | reason |
 //! | --- | --- | --- |
-//! | 400 | `malformed` | what was sent is not JSON |
-//! | 422 | `invalid` | it is, and says something that cannot be; `detail` tells what |
-//! | 413, 408, 415 | `too_large`, `too_slow`, `not_json` | a body longer than 64 KiB, or, for `resolve`, than that and twice `max_response_body`; one that does not arrive; one of another type |
-//! | 404 | `not_found` | there is no entry of this name: the key was not used, or is free again, or scope, method, route, path or principal are not the endpoint's; no such caller holds anything |
+//! | 400 | `malformed` | the body is not JSON |
+//! | 422 | `invalid` | the JSON says something that cannot be; `detail` tells what |
+//! | 413 | `too_large` | the body is longer than the limit |
+//! | 408 | `too_slow` | the body does not arrive |
+//! | 415 | `not_json` | the body is of another type |
+//! | 404 | `not_found` | there is no entry of this name, or no such caller holds anything |
 //! | 404, 405 | `no_route`, `no_method` | there is no such route, or not with this method |
 //! | 409 | `running` | the request runs, as far as anybody knows: nothing was done |
-//! | 409 | `changed` | something has become of the entry to be forgotten since it was looked at: nothing was done, and `entry` is what there is now |
+//! | 409 | `changed` | the entry has changed since it was looked at: nothing was done |
 //! | 409 | `settled` | the request to be resolved has its outcome: nothing was done |
-//! | 503 | `store_failed` | the store failed, or is one that cannot do this; the log tells more. What was asked may have been done: asking again tells |
+//! | 503 | `store_failed` | the store failed, or is one that cannot do this; the log tells more |
 //! | 503 | `busy` | four requests to the store are under way in this process already |
+//!
+//! - `too_large`: the limit is 64 KiB. For `resolve` it is that and twice `max_response_body`.
+//! - `not_found`: the key was not used, or is free again, or scope, method, route, path or
+//!   principal are not the endpoint's.
+//! - `changed`: `entry` is the entry to be forgotten, as it is now.
+//! - `store_failed`: the operation may have been done, and asking again tells.
 //!
 //! # What to know
 //!
-//! - To whoever does not pass the guard, there is no such scope: the request goes on to the
+//! - For a request that does not pass the guard there is no such scope: the request goes on to the
 //!   application's other services.
-//! - A guard that lets anybody in is none. One that admits a request without headers, credentials
-//!   and an address is not mounted, and the log says so; one that admits others of whom it knows
-//!   nothing cannot be told from a good one. Compare secrets in constant time where timing is a
-//!   concern, and serve the scope where only operators reach it.
-//! - Operators are those of the store. A look-up by parts finds what has the application's
-//!   `namespace`, but an `address` does not say whose it is: `stuck` lists what all namespaces of
-//!   the store have, and that can be looked at and ended by its address. Where operators of one
-//!   application are not to reach another one's entries give each its own schema, prefix or file.
+//! - A guard that lets everybody in is no guard. One that admits a request without headers,
+//!   credentials and an address is not mounted, and the log says so. One that admits other requests
+//!   of unknown origin cannot be told from a good one. Compare secrets in constant time where
+//!   timing is a concern, and serve the scope where only operators reach it.
+//! - Operators are those of the store. A look-up by parts finds entries of the application's
+//!   `namespace`, but an `address` does not say whose it is. `stuck` lists entries of all
+//!   namespaces of the store, and each can be looked at and ended by its address. If operators of
+//!   one application are not to reach another one's entries give each its own schema, prefix or
+//!   file.
 //! - At most four requests of a process ask its store at a time, so that a flood of them takes
 //!   nothing that claims need.
 //! - Requests are counted once a scope is mounted, and only then: each costs an allocation and a
 //!   few readings of the clock.
 //! - It is a [`Scope`]: it goes below others, and takes middleware, such as one that logs who has
-//!   done what. What was forgotten or resolved is logged by its address.
+//!   done what. Entries that were forgotten or resolved are logged by their addresses.
 
 mod asked;
 mod open_door;
@@ -128,9 +148,10 @@ use actix_web::{
 use crate::observe::counts;
 pub(crate) use places::Places;
 
-/// The scope `/idempotency`, for those whom `guard` admits. See the [module](self) for its routes.
+/// Makes the scope `/idempotency`, for requests that `guard` admits. See the [module](self) for its
+/// routes.
 ///
-/// A guard that would admit anybody is an error in the log, and a scope that admits nobody.
+/// A guard that would admit everybody is an error in the log, and the scope then admits nobody.
 pub fn admin_scope(guard: impl Guard + 'static) -> Scope {
     let scope = Scope::new("/idempotency");
     if open_door::admits_anybody(&guard) {

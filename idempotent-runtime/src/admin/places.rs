@@ -1,5 +1,5 @@
-//! How much operators may ask of a store at a time: claims are to find it as if nobody looked into
-//! it.
+//! Limit on what operators ask of a store at a time: claims are to find the store as if nobody
+//! looked into it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::{problem::Problem, routes::Answer};
 use crate::{execution::detached, idempotency::Idempotency};
 
-/// The operators' places at one store.
+/// Places of the operators at one store.
 pub(crate) struct Places(Arc<Semaphore>);
 
 impl Default for Places {
@@ -17,7 +17,7 @@ impl Default for Places {
     }
 }
 
-/// Does `work` to its end, whoever hangs up, if there is a place for it.
+/// Does `work` to its end, if there is a place for it, even if the client hangs up.
 pub(super) async fn in_a_place(
     app: Idempotency,
     work: impl AsyncFnOnce(Idempotency) -> Answer + 'static,

@@ -1,4 +1,4 @@
-//! Why an operator's request was not done.
+//! Reasons that an operator's request was not done.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -19,13 +19,13 @@ use crate::{
     store::StoreError,
 };
 
-/// A refusal, as RFC 9457 has it.
+/// A refusal in the form of RFC 9457.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
-    // What there is instead of what was meant.
+    // The entry as it is now, where another state of it was meant.
     entry: Option<Box<Looked>>,
 }
 
@@ -43,7 +43,7 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
-    /// It does not say what was sent there: that may be a key.
+    /// Refuses a body without repeating it, since it may hold a key.
     pub(super) fn not_read(error: &serde_json::Error) -> Self {
         Problem::invalid(format!(
             "The body is not what this route reads: see line {}, column {}. A field is missing, unknown or of another type.",
@@ -193,8 +193,7 @@ impl ResponseError for Problem {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));
         }
-        // What remains of a body that is not read to its end must not be taken for the next
-        // request.
+        // The rest of a body that is not read to its end must not be taken for the next request.
         if matches!(self.code, "too_large" | "too_slow") {
             response.force_close();
         }

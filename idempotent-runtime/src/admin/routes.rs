@@ -1,4 +1,4 @@
-//! The routes of the scope.
+//! Routes of the scope.
 
 use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
 
@@ -15,7 +15,7 @@ use crate::{
     request::Address,
 };
 
-/// What an operator gets.
+/// Answer to an operator.
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
 /// Adds the routes to `scope`.

@@ -1,4 +1,4 @@
-//! What an operator is told.
+//! Answers to operators.
 
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
@@ -19,19 +19,19 @@ use crate::{
     request::Address,
 };
 
-/// A response that nobody keeps.
+/// Begins a response that nobody may cache.
 pub(super) fn response(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store"));
     response
 }
 
-/// An answer.
+/// Makes an answer.
 pub(super) fn answer(told: &impl Serialize) -> HttpResponse {
     response(StatusCode::OK).json(told)
 }
 
-/// What the attributes of this process say.
+/// Policies that the attributes of this process declare.
 #[derive(Serialize)]
 pub(super) struct Policies {
     policies: Vec<Attribute>,
@@ -55,8 +55,8 @@ struct Attribute {
 }
 
 impl Policies {
-    /// All of them, and what becomes of abandoned executions where the application is asked about
-    /// them, or is not.
+    /// Lists all policies, with what becomes of abandoned executions. `is_asked` is true where the
+    /// application is asked about them.
     pub(super) fn of_this_process(is_asked: bool) -> Self {
         let entries = catalog::entries().into_iter();
         Policies { policies: entries.map(|entry| Attribute::new(&entry.policy, is_asked)).collect() }
@@ -80,7 +80,7 @@ impl Attribute {
     }
 }
 
-/// How requests ended, and what goes on.
+/// Outcomes of requests, and the state of this moment.
 #[derive(Serialize)]
 pub(super) struct Counters {
     endpoints: Vec<Endpoint>,
@@ -131,7 +131,7 @@ impl From<Count> for Endpoint {
     }
 }
 
-/// What is held in memory.
+/// Contents of the memory.
 #[derive(Serialize)]
 pub(super) struct Used {
     keys: u64,
@@ -176,7 +176,7 @@ impl From<Usage> for Used {
     }
 }
 
-/// What a caller holds no more.
+/// Keys and bytes of which a caller was freed.
 #[derive(Serialize)]
 pub(super) struct CallerForgotten {
     #[serde(serialize_with = "text")]
@@ -201,7 +201,7 @@ impl From<StuckEntries> for Page {
     }
 }
 
-/// What is known of an entry.
+/// State of an entry.
 #[derive(Debug, Serialize)]
 pub(super) struct Looked {
     #[serde(serialize_with = "text")]
@@ -256,7 +256,7 @@ impl From<Entry> for Looked {
     }
 }
 
-/// What was done is done to this entry.
+/// Entry to which it was done.
 #[derive(Serialize)]
 pub(super) struct Done {
     #[serde(serialize_with = "text")]

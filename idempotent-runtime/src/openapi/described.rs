@@ -1,4 +1,4 @@
-//! What utoipa says of a handler, where it says anything.
+//! Descriptions of handlers that utoipa has made.
 
 use std::{any::type_name, fmt, marker::PhantomData};
 
@@ -7,18 +7,18 @@ use utoipa::{
     openapi::{HttpMethod, path::Operation},
 };
 
-/// A handler's operation, as `#[utoipa::path]` describes it.
+/// Operation of a handler, as `#[utoipa::path]` describes it.
 pub struct Described {
-    /// The handler's module: where a name is imported, the description may be another handler's.
+    /// Module of the handler: where a name is imported, the description may be another handler's.
     pub(super) module: &'static str,
     pub(super) methods: Vec<HttpMethod>,
-    /// As the attributes say, without what the handler may be nested below.
+    /// Path as the attributes say, without the prefixes below which the handler may be nested.
     pub(super) path: String,
     pub(super) operation: Operation,
 }
 
 impl Described {
-    /// Its methods, those that may have an effect by their names, and its path.
+    /// Methods of the operation, each with its path. A method that has no effect has an empty name.
     pub(crate) fn routes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.methods.iter().map(|method| (name(method), self.path.as_str()))
     }
@@ -40,31 +40,29 @@ impl fmt::Debug for Described {
     }
 }
 
-/// Asks whether a type is one in which utoipa describes a handler.
-///
-/// The method is found here where the type implements [`Path`], and else in [`Undocumented`].
+/// Finds out if a type is one in which utoipa describes a handler.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
 
 #[allow(clippy::new_without_default, reason = "only generated code asks")]
 impl<T> Probe<T> {
-    /// Asks of `T`.
+    /// Makes a probe of `T`.
     pub fn new() -> Self {
         Probe(PhantomData)
     }
 }
 
 impl<T: Path> Probe<T> {
-    /// What utoipa says.
+    /// Description that utoipa has made.
     pub fn documentation(&self) -> Option<Described> {
         let (module, _) = type_name::<T>().rsplit_once("::")?;
         Some(Described { module, methods: T::methods(), path: T::path(), operation: T::operation() })
     }
 }
 
-/// What is said of a handler that utoipa does not describe.
+/// Answer for a handler that utoipa does not describe.
 pub trait Undocumented {
-    /// Nothing.
+    /// Returns nothing.
     fn documentation(&self) -> Option<Described> {
         None
     }

@@ -1,4 +1,4 @@
-//! `x-idempotency`: what a client may rely on, for programs.
+//! Extension `x-idempotency`: what a client may rely on, for programs.
 
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
@@ -6,10 +6,10 @@ use utoipa::openapi::path::Operation;
 use super::terms::Terms;
 use crate::policy::Policy;
 
-/// The name of the extension.
+/// Name of the extension.
 pub(super) const NAME: &str = "x-idempotency";
 
-/// Says it of an operation.
+/// Adds the extension to an operation.
 pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms) {
     operation.extensions.get_or_insert_default().insert(NAME.to_owned(), value(policy, terms));
 }

@@ -1,4 +1,4 @@
-//! The header that a request carries, and those that its response may.
+//! Headers of idempotency: the one that a request carries, and those that its response may carry.
 
 use utoipa::openapi::{
     Components, Header, Object, ObjectBuilder, RefOr, Required, Response, Schema, SchemaFormat, Type,
@@ -17,10 +17,10 @@ pub(super) const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const REPLAYED: &str = "idempotent-replayed";
 const STORED: &str = "idempotency-stored";
 
-/// A key between quotes, or one without them, of the characters that each may hold.
+/// Pattern of a key between quotes, or one without them, with the characters that each may hold.
 const SYNTAX: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]+)$"#;
 
-/// Says what of headers an operation reads and sends.
+/// Documents the headers that an operation reads and sends.
 pub(super) fn describe(
     operation: &mut Operation,
     components: Option<&Components>,
@@ -34,7 +34,7 @@ pub(super) fn describe(
     }
     let responses = operation.responses.responses.iter_mut();
     for (_, response) in responses.filter(|(status, _)| may_be_stored(policy, status)) {
-        // What is shared is written out: operations without a policy share it too.
+        // A shared response is written out here, because operations without a policy share it too.
         if let Some(mut own) = resolved(response, components).cloned() {
             add_response_headers(&mut own);
             *response = RefOr::T(own);
@@ -42,14 +42,15 @@ pub(super) fn describe(
     }
 }
 
-/// The parameter, if it is this one. `#[utoipa::path]` writes none by reference.
+/// The parameter, if it is the key's. `#[utoipa::path]` writes none by reference.
 fn the_key<'a>(parameter: &'a mut RefOr<Parameter>, terms: &Terms) -> Option<&'a mut Parameter> {
     let RefOr::T(parameter) = parameter else { return None };
     let is_header = matches!(parameter.parameter_in, ParameterIn::Header);
     (is_header && parameter.name.eq_ignore_ascii_case(terms.header_name.as_str())).then_some(parameter)
 }
 
-/// What is documented by hand stays; whether the key is required is for the policy to say.
+/// Completes a parameter. Documentation by hand stays, but the policy decides whether the key is
+/// required.
 fn complete(parameter: &mut Parameter, policy: &Policy, terms: &Terms) {
     parameter.required = required(policy);
     parameter.description.get_or_insert_with(|| description(policy));
@@ -92,7 +93,7 @@ fn schema(terms: &Terms) -> Object {
     string.build()
 }
 
-/// Takes back what is said of a range of statuses, for one that is never stored.
+/// Removes the headers that were documented for a range of statuses, from one that is never stored.
 pub(super) fn remove_of_replays(response: &mut Response) {
     response.headers.retain(|name, _| name != REPLAYED && name != STORED);
 }
@@ -112,7 +113,7 @@ pub(super) fn add(response: &mut Response, name: impl AsRef<str>, schema: Schema
     response.headers.entry(name.as_ref().to_owned()).or_insert_with(|| header.into());
 }
 
-/// The schema of a text that is always the same.
+/// Schema of a text that is always the same.
 pub(super) fn only(value: &str) -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some([value])).build().into()
 }

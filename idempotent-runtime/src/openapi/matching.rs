@@ -1,10 +1,11 @@
-//! Which operation of a document is which handler's.
+//! Match between the operations of a document and the handlers.
 //!
-//! A document does not say what an operation was made of, so operations are compared with what
-//! utoipa says of each handler. What is documented in the same words is only told apart where
-//! utoipa has named the handler's module in a tag. Nothing is guessed: handlers and operations that
-//! are connected by equal words are clear if all these handlers have one policy and there is no
-//! operation more than handlers.
+//! A document does not say what an operation was made of, so operations are compared with utoipa's
+//! description of each handler. Operations that are documented in the same words are told apart
+//! only where utoipa has named the handler's module in a tag.
+//!
+//! Nothing is guessed. Handlers and operations that are connected by equal words are clear only if
+//! all these handlers have one policy, and if there are no more operations than handlers.
 
 use std::collections::BTreeSet;
 
@@ -19,14 +20,14 @@ use crate::{
     policy::Policy,
 };
 
-/// An operation, and the handler that it is made of.
+/// An operation, and the handler that it was made of.
 pub(super) struct Found {
     pub(super) path: String,
     pub(super) method: &'static str,
     pub(super) entry: &'static Entry,
 }
 
-/// The operations of a document that may have an effect, by what is known of them.
+/// Operations of a document that may have an effect, sorted by what is known of them.
 #[derive(Default)]
 pub(super) struct Operations {
     pub(super) clear: Vec<Found>,
@@ -34,15 +35,15 @@ pub(super) struct Operations {
     pub(super) uncovered: Vec<Unprotected>,
 }
 
-/// The methods that a policy is for.
+/// Methods that a policy is for.
 const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
-/// An operation that is like a handler.
+/// An operation that matches a handler.
 struct Pair<'a> {
     path: &'a str,
     method: &'static str,
     entry: &'static Entry,
-    /// Whether a tag names the handler's module.
+    /// True where a tag names the handler's module.
     named: bool,
 }
 
@@ -68,7 +69,7 @@ impl Operations {
         found
     }
 
-    /// An operation of the document.
+    /// Finds an operation of the document.
     pub(super) fn get_mut<'a>(
         openapi: &'a mut OpenApi,
         path: &str,
@@ -84,8 +85,8 @@ impl Operations {
         }
     }
 
-    /// Operations with a tag that names a module are of that module's handlers. For all others
-    /// these handlers are taken.
+    /// Decides which operations are clear. Operations with a tag that names a module belong to that
+    /// module's handlers. These handlers are then no longer available for other operations.
     fn decide(&mut self, pairs: Vec<Pair<'_>>) {
         let (named, mut others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|pair| pair.named);
         let operations: BTreeSet<_> = named.iter().map(|pair| (pair.path, pair.method)).collect();
@@ -125,7 +126,7 @@ fn unprotected(
     Unprotected { method, path: path.to_owned(), handlers: handlers.into_iter().collect() }
 }
 
-/// A handler of which utoipa says something.
+/// A handler that utoipa describes.
 struct HandlerOf {
     entry: &'static Entry,
     described: Described,
@@ -142,7 +143,7 @@ fn handler_of(entry: &'static Entry) -> Option<HandlerOf> {
     (described.module == entry.module()).then_some(HandlerOf { entry, described })
 }
 
-/// Whether `text` is `prefix`, or goes on after it with `separator`.
+/// True where `text` is `prefix`, or goes on after it with `separator`.
 fn starts_with(text: &str, prefix: &str, separator: char) -> bool {
     let prefix = prefix.trim_end_matches(separator);
     text.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
@@ -185,22 +186,22 @@ fn pair<'a>(
     alike.then_some(Pair { path, method, entry, named })
 }
 
-/// Tags are added when documents are put together.
+/// Removes the tags, since tags are added when documents are put together.
 fn untagged(operation: &Operation) -> Operation {
     let mut operation = operation.clone();
     operation.tags = None;
     operation
 }
 
-/// Whether a tag is the way to a module, from wherever it is written.
+/// True where a tag is a path to the module, written from anywhere.
 fn names_module(tag: &str, module: &str) -> bool {
     let tag = tag.trim_start_matches("crate::").trim_start_matches("self::").trim_start_matches("super::");
     let rest = module.strip_suffix(tag);
     !tag.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
 }
 
-/// Takes out of `pairs` all that share an operation or a handler with `first`, or with one that
-/// does.
+/// Takes all pairs out of `pairs` that share an operation or a handler with `first`, or with a pair
+/// that does.
 fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
     let mut connected = vec![first];
     let mut next = 0;
@@ -215,7 +216,7 @@ fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
     connected
 }
 
-/// Whether two policies say the same to a client.
+/// True where two policies say the same to a client.
 fn same_terms(one: &Policy, other: &Policy) -> bool {
     let terms = |policy: &Policy| {
         let Policy {

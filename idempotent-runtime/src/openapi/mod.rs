@@ -1,8 +1,8 @@
-//! What OpenAPI documents say of annotated handlers (feature `openapi`, with
+//! OpenAPI documentation of annotated handlers (feature `openapi`, with
 //! [utoipa](https://docs.rs/utoipa) 6).
 //!
-//! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in whichever order,
-//! is documented as idempotent without being described a second time:
+//! A handler with [`#[idempotent]`](crate::idempotent) and `#[utoipa::path]`, in any order, is
+//! documented as idempotent without being described a second time:
 //!
 //! ```
 //! use actix_web::{HttpResponse, post};
@@ -33,32 +33,31 @@
 //!
 //! 1. the header parameter, required or optional, with its format and an example;
 //! 2. the refusals that its policy can give, below what is already documented for their status: a
-//!    schema, and an example for each code, which is what the server sends;
+//!    schema, and an example for each code, as the server sends it;
 //! 3. the headers `Idempotent-Replayed` and `Idempotency-Stored`, on the responses that are stored;
-//! 4. the extension `x-idempotency`: what clients may rely on, the time for which keys are kept
-//!    above all, which section 2.3 of the IETF draft asks a resource to publish.
+//! 4. the extension `x-idempotency`: what clients may rely on. Above all it has the time for which
+//!    keys are kept, which section 2.3 of the IETF draft asks a resource to publish.
 //!
-//! [`Policies`] is for applications without settings of their own; [`Documentation::of`] an
-//! [`Idempotency`] describes header, formats, statuses and limits as they are set there, and is
-//! also for documents that are put together at run time (`utoipa-actix-web`).
+//! [`Policies`] is for applications without settings of their own. [`Documentation::of`] an
+//! [`Idempotency`] describes header, formats, statuses and limits as they are set there. It is also
+//! for documents that are put together at run time (`utoipa-actix-web`).
 //!
-//! # Which operation is whose
+//! # Operations and handlers
 //!
 //! A document does not say which function an operation was made of. An operation is taken for a
-//! handler's when it has its method, its path, perhaps below a prefix (`nest`, `context_path`,
-//! scopes), and all that utoipa says of the handler, `operation_id` included. So:
+//! handler's when it has three things: its method, its path, perhaps below a prefix (`nest`,
+//! `context_path`, scopes), and all that utoipa says of the handler, `operation_id` included. So:
 //!
-//! - Handlers of the same name and path in different modules are told apart by what their
-//!   documentation says, or by the tag that utoipa gives to what it is handed by its path
-//!   (`paths(v1::create)`), or that a nested document gets.
+//! - Handlers of the same name and path in different modules are told apart by their documentation,
+//!   or by a tag. utoipa gives a tag to a handler that is named by its path (`paths(v1::create)`),
+//!   and to a nested document.
 //! - Where that does not tell them apart, nothing is documented: [`Documentation::add_to`] returns
 //!   an error that names the operations, and [`Policies`] logs it. OpenAPI wants each operation to
-//!   have an `operation_id` of its own; with one, everything is clear. Or
-//!   [`within`](Documentation::within) and [`under`](Documentation::under) say what belongs
-//!   together.
+//!   have an `operation_id` of its own. With one, everything is clear. Or say with
+//!   [`within`](Documentation::within) and [`under`](Documentation::under) what belongs together.
 //! - A modifier that changes operations goes after this one.
 //! - A handler that is declared inside a function, or described with `impl_for`, is not found.
-//!   [`unprotected`] tells of it.
+//!   [`unprotected`] lists its operation.
 
 mod described;
 mod extension;
@@ -82,7 +81,7 @@ use terms::Terms;
 /// Documents every annotated handler of the process, with the settings of an application that has
 /// set nothing: `#[openapi(modifiers(&Policies))]`.
 ///
-/// What it cannot tell apart it leaves as it is, and logs.
+/// Operations that it cannot tell apart stay as they are, and it logs them.
 #[derive(Clone, Copy, Debug)]
 pub struct Policies;
 
@@ -92,7 +91,7 @@ impl Modify for Policies {
     }
 }
 
-/// What documents say of annotated handlers, by the settings of one [`Idempotency`].
+/// Documentation of annotated handlers, by the settings of one [`Idempotency`].
 ///
 /// ```
 /// use idempotent_runtime::{Idempotency, openapi::Documentation};
@@ -115,8 +114,8 @@ pub struct Documentation {
 }
 
 impl Documentation {
-    /// By the settings of `idempotency`. A format of refusals of the application's own is called
-    /// for the examples.
+    /// Documentation by the settings of `idempotency`. If the application has a format of refusals
+    /// of its own, it is called for the examples.
     ///
     /// [`Documentation::default`] is by the settings of an application that has set nothing.
     pub fn of(idempotency: &Idempotency) -> Self {
@@ -124,24 +123,24 @@ impl Documentation {
         Documentation { terms, within: None, under: None }
     }
 
-    /// Of handlers in this module and below only, as `module_path!()` says it: `shop::v1`.
+    /// Restricts it to handlers in this module and below, as `module_path!()` says it: `shop::v1`.
     pub fn within(mut self, module: impl Into<String>) -> Self {
         self.within = Some(module.into());
         self
     }
 
-    /// Of operations whose path starts with `prefix` only, such as those of a scope that has an
-    /// [`Idempotency`] of its own: `/v1`.
+    /// Restricts it to operations whose path starts with `prefix`, such as those of a scope that
+    /// has an [`Idempotency`] of its own: `/v1`.
     pub fn under(mut self, prefix: impl Into<String>) -> Self {
         self.under = Some(prefix.into());
         self
     }
 
-    /// Describes the operations of annotated handlers as idempotent. Those that are described so
-    /// already stay as they are.
+    /// Describes the operations of annotated handlers as idempotent. Operations that are described
+    /// so already stay as they are.
     ///
     /// # Errors
-    /// Where operations cannot be told apart; they are left as they are, and all others are
+    /// Operations that cannot be told apart. They are left as they are, and all others are
     /// described.
     pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
         let found = self.find(openapi);
@@ -164,7 +163,8 @@ impl Documentation {
 }
 
 impl Modify for Documentation {
-    /// Like [`add_to`](Documentation::add_to), and logs what cannot be told apart.
+    /// Does the same as [`add_to`](Documentation::add_to), and logs operations that cannot be told
+    /// apart.
     fn modify(&self, openapi: &mut OpenApi) {
         if let Err(error) = self.add_to(openapi) {
             tracing::error!("{error}");
@@ -172,7 +172,7 @@ impl Modify for Documentation {
     }
 }
 
-/// The POST and PATCH operations of a document that no policy covers, for a test of one line:
+/// Lists the POST and PATCH operations of a document that no policy covers, for a test of one line:
 ///
 /// ```
 /// # use utoipa::OpenApi;
@@ -184,7 +184,7 @@ impl Modify for Documentation {
 /// ```
 ///
 /// The document may have been described by [`Documentation`] before, or not. An operation that
-/// cannot be told from another one is among them.
+/// cannot be told from another one is in the list.
 pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
     let mut found = Operations::find(openapi, None, None);
     found.uncovered.append(&mut found.unclear);
@@ -193,16 +193,15 @@ pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
     found.uncovered
 }
 
-/// An operation of which nothing says that a policy covers it.
+/// An operation that may have no policy: nothing says that one covers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unprotected {
     /// `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
-    /// Its path in the document.
+    /// Path of the operation in the document.
     pub path: String,
-    /// The annotated handlers that are documented in the same words, if that is why it is not
-    /// clear.
+    /// Annotated handlers that are documented in the same words, if that is why it is not clear.
     pub handlers: Vec<&'static str>,
 }
 
@@ -216,12 +215,11 @@ impl fmt::Display for Unprotected {
     }
 }
 
-/// Operations of a document that cannot be told apart, so that nothing is said of their
-/// idempotency.
+/// Operations of a document that cannot be told apart, so that their idempotency is not documented.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct Ambiguous {
-    /// The operations, each with the handlers that it may be.
+    /// Operations, each with the handlers that it may be.
     pub operations: Vec<Unprotected>,
 }
 

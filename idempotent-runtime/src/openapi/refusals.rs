@@ -1,7 +1,7 @@
-//! The refusals that a policy can give, below what is documented for their status already.
+//! Refusals that a policy can give, below what is documented for their status already.
 //!
 //! Each one is taken from the response that the server would send, so statuses, formats and
-//! examples are its own.
+//! examples are the server's own.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Sample {
     }
 }
 
-/// The schema of the application's format, by its name in the components; `None` for one that only
+/// Schema of the application's format, by its name in the components. `None` for a format that only
 /// the application knows.
 fn schema(components: &mut Components, terms: &Terms) -> Option<Ref> {
     let (name, schema) = match terms.refusals.format.0 {
@@ -94,8 +94,8 @@ fn schema(components: &mut Components, terms: &Terms) -> Option<Ref> {
     Some(Ref::from_schema_name(name))
 }
 
-/// What is documented for a status so far: under itself, or, since an entry of its own takes
-/// precedence, under `4XX` or `default`.
+/// Documentation of a status so far. It is that of the status itself, or else that of `4XX` or
+/// `default`, since an entry of its own takes precedence.
 fn documented(operation: &Operation, components: Option<&Components>, status: &str) -> Response {
     let class = format!("{}XX", &status[..1]);
     let names = [status, &class, "default"];
@@ -136,7 +136,8 @@ fn add_to(response: &mut Response, samples: &[Sample], schema: Option<&Ref>) {
     }
 }
 
-/// What was documented of the same content type stays one of two things that it may be.
+/// Adds our schema to a content type. A schema that was documented before stays, as one of two
+/// possible ones.
 fn merge_schema(content: &mut Content, ours: Option<&Ref>) {
     // A single example and several exclude each other.
     if let Some(example) = content.example.take() {
@@ -150,7 +151,7 @@ fn merge_schema(content: &mut Content, ours: Option<&Ref>) {
             Some(AnyOfBuilder::new().item(theirs).item(ours.clone()).into())
         }
         (theirs, Some(_)) => theirs,
-        // Nothing is known of what the application says, so nothing else may be excluded.
+        // Nothing is known of the application's format, so nothing else may be excluded.
         (_, None) => None,
     };
 }

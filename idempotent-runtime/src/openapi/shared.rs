@@ -2,7 +2,7 @@
 
 use utoipa::openapi::{Components, RefOr, Response};
 
-/// The response itself, where it is there to be found.
+/// The response itself, where it can be found.
 pub(super) fn resolved<'a>(
     response: &'a RefOr<Response>,
     components: Option<&'a Components>,

@@ -1,4 +1,4 @@
-//! The settings that a client can notice, and what a policy means under them.
+//! Settings that a client can notice, and the meaning of a policy under them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     response::{Code, refusal::RefusalSettings},
 };
 
-/// What clients are promised, beside the policy of an endpoint.
+/// Promises to clients, beside the policy of an endpoint.
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) header_name: HeaderName,
@@ -34,7 +34,7 @@ impl Terms {
         }
     }
 
-    /// The reasons for which a request may be refused.
+    /// Codes with which a request may be refused.
     pub(super) fn codes(&self, policy: &Policy) -> Vec<Code> {
         let mut codes = vec![
             Code::KeyInvalid,
@@ -42,7 +42,7 @@ impl Terms {
             Code::BodyTooLarge,
             Code::KeyReused,
             Code::InProgress,
-            // Also under "rerun": a record that cannot be read tells of no outcome.
+            // Under "rerun" too: a record that cannot be read tells of no outcome.
             Code::OutcomeUnknown,
             Code::ResponseNotStored,
             Code::StoreUnavailable,
@@ -62,16 +62,16 @@ impl Default for Terms {
     }
 }
 
-/// Whether a response documented under `status` may be stored: `201`, `2XX`, `default`.
+/// True where a response documented under `status` may be stored: `201`, `2XX`, `default`.
 pub(super) fn may_be_stored(policy: &Policy, status: &str) -> bool {
-    // What holds for the first status of a range holds for the range.
+    // A range is treated like its first status.
     match StatusCode::from_bytes(status.replace('X', "0").as_bytes()) {
         Ok(status) => policy.stores().keeps(status),
         Err(_) => true,
     }
 }
 
-/// What a status is called in a document.
+/// Name of a status in a document.
 pub(super) fn status_name(status: StatusCode) -> String {
     status.as_u16().to_string()
 }

@@ -6,7 +6,7 @@ use crate::{
     Idempotent, Journal,
     journal::Erased,
     key::KeyForm,
-    schedule::{Bounds, Pauses},
+    retry::{Backoff, RetryBounds},
 };
 
 /// The settings of [`Idempotent`].
@@ -15,18 +15,18 @@ pub struct Builder {
     pub(crate) header: HeaderName,
     pub(crate) form: KeyForm,
     pub(crate) journal: Option<Arc<dyn Erased>>,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: RetryBounds,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        let pauses = Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
-        let (within, each) = (Duration::from_secs(60), Duration::from_secs(30));
+        let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
+        let (total, per_try) = (Duration::from_secs(60), Duration::from_secs(30));
         Builder {
             header: HeaderName::from_static("idempotency-key"),
             form: KeyForm::Quoted,
             journal: None,
-            bounds: Bounds { tries: 12, within, each, pauses },
+            bounds: RetryBounds { tries: 12, total, per_try, backoff },
         }
     }
 }
@@ -53,33 +53,34 @@ impl Builder {
     }
 
     /// Upper bound on how often a request is sent, the first time included; 12 by default. With the
-    /// default pauses, 12 tries that fail at once take about 40 s: time enough for a server to be
+    /// default delays, 12 tries that fail at once take about 40 s: time enough for a server to be
     /// started again. 0 counts as 1.
     pub fn tries(mut self, tries: u32) -> Self {
         self.bounds.tries = tries;
         self
     }
 
-    /// Upper bound on the time of all tries and pauses together; 60 s by default. A pause that
+    /// Upper bound on the time of all tries and delays together; 60 s by default. A delay that
     /// would pass this bound is not begun.
-    pub fn within(mut self, time: Duration) -> Self {
-        self.bounds.within = time;
+    pub fn total_timeout(mut self, time: Duration) -> Self {
+        self.bounds.total = time;
         self
     }
 
     /// Upper bound on the time of one try; 30 s by default. It should be longer than the server's
     /// `wait` (10 s by default there).
     pub fn try_timeout(mut self, time: Duration) -> Self {
-        self.bounds.each = time;
+        self.bounds.per_try = time;
         self
     }
 
-    /// The pause after the first try and the longest of those after it; 100 ms and 10 s by default.
+    /// Delays between tries: the one after the first try, and the longest; 100 ms and 10 s by
+    /// default.
     ///
-    /// Each pause is twice as long as the one before, less up to a half at random. It is longer
+    /// Each delay is twice as long as the one before, less up to a half at random. It is longer
     /// where `Retry-After` says so.
-    pub fn pauses(mut self, first: Duration, longest: Duration) -> Self {
-        self.bounds.pauses = Pauses { first, longest };
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.bounds.backoff = Backoff { first, longest };
         self
     }
 

@@ -23,7 +23,7 @@ impl Key {
     /// A key of these characters.
     ///
     /// # Errors
-    /// Where the text is empty, longer than 255 characters, or holds other characters than visible
+    /// If the text is empty, longer than 255 characters, or holds other characters than visible
     /// ASCII and spaces.
     pub fn new(text: impl Into<String>) -> Result<Key, InvalidKey> {
         let text = text.into();

@@ -14,7 +14,7 @@
 //!    and answers that are cut off.
 //! 3. `key_reused`, `key_missing`, `key_invalid`, `outcome_unknown`, `response_not_stored`,
 //!    `key_expired` and replays are never tried again.
-//! 4. Pauses grow, are jittered and never shorter than `Retry-After`. Tries and time are bounded.
+//! 4. Delays grow, are jittered and never shorter than `Retry-After`. Tries and time are bounded.
 //!    The outcome of the last try is the caller's.
 //! 5. A key can be kept on disk before the first send, so that a client that is restarted goes on
 //!    with it: [`Operation`] and [`Journal`].
@@ -40,11 +40,13 @@
 //! let idempotent = Idempotent::builder().journal(journal.clone()).build();
 //! let client = ClientBuilder::new(reqwest::Client::new()).with(idempotent).build();
 //!
-//! let order = client.post("http://localhost:8080/orders").body(r#"{"sku":"tea"}"#).header("content-type", "application/json");
-//! let answer = order.with_extension(Operation::named("order-42")).send().await?;
+//! let order = client.post("http://localhost:8080/orders").header("content-type", "application/json");
+//! let order = order.body(r#"{"sku":"tea"}"#).with_extension(Operation::named("order-42"));
+//! let answer = order.send().await?;
 //! let (status, text) = (answer.status(), answer.text().await?);
 //! if !status.is_success() {
-//!     // Its key is kept: whoever asks for order-42 again gets this answer again, until it is forgotten.
+//!     // Its key is kept: whoever asks for order-42 again gets this answer again, until the key is
+//!     // forgotten.
 //!     return Err(format!("no order: {status} {text}").into());
 //! }
 //! println!("{text}");
@@ -95,22 +97,22 @@
 //!   request that is sent later is a new request there, and has a second effect, unless the server
 //!   remembers keys that have expired (`key_expired`). A client that was away for longer looks at
 //!   what is there first.
-//! - A timeout of reqwest's own holds for each try; [`Builder::within`] bounds all of them.
+//! - A timeout of reqwest's own holds for each try; [`Builder::total_timeout`] bounds all of them.
 //! - Put this middleware outside of others that retry, or leave those out: each would multiply the
 //!   tries of the other.
 //!
 //! [idempotent-runtime]: https://docs.rs/idempotent-runtime
 
-mod answer;
 mod builder;
+mod classify;
 mod error;
-mod giving;
 mod journal;
 mod key;
+mod key_source;
 mod middleware;
 mod operation;
-mod schedule;
-mod verdict;
+mod response;
+mod retry;
 
 pub use builder::Builder;
 pub use error::Unanswered;

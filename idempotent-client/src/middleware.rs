@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use crate::{
     Builder, Operation, Unanswered,
-    answer::Answer,
-    giving::{check_unkeyed, is_keyed},
-    schedule::Schedule,
-    verdict::Verdict,
+    classify::Decision,
+    key_source::{check_unkeyed, is_keyed},
+    response::ReceivedResponse,
+    retry::Retries,
 };
 
 /// Gives POST and PATCH requests a key, and sends them again with that key until they are answered;
@@ -33,21 +33,21 @@ impl Idempotent {
     }
 
     async fn send(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
-        let mut schedule = Schedule::begun(self.settings.bounds);
+        let mut retries = Retries::begin(self.settings.bounds);
         loop {
             let Some(copy) = request.try_clone() else {
                 return next.run(request, extensions).await;
             };
-            let answer = schedule.bound(Answer::to(copy, extensions, next.clone())).await;
-            let Verdict::Again { after } = Verdict::on(&answer) else {
-                return answer.map(Answer::into_response);
+            let response = retries.bound(ReceivedResponse::of(copy, extensions, next.clone())).await;
+            let Decision::Retry { after } = Decision::on(&response) else {
+                return response.map(ReceivedResponse::into_response);
             };
-            let Some(pause) = schedule.pause(after) else {
-                return answer.map(Answer::into_response);
+            let Some(delay) = retries.next_delay(after) else {
+                return response.map(ReceivedResponse::into_response);
             };
             // Its connection is of use to others meanwhile.
-            drop(answer);
-            sleep(pause).await;
+            drop(response);
+            sleep(delay).await;
         }
     }
 }

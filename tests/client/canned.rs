@@ -103,7 +103,7 @@ pub(crate) fn chunked(answer: &str) -> String {
 
 /// Settings with pauses that a test need not wait for.
 pub(crate) fn brisk() -> Builder {
-    Idempotent::builder().pauses(Duration::from_millis(1), Duration::from_millis(20))
+    Idempotent::builder().backoff(Duration::from_millis(1), Duration::from_millis(20))
 }
 
 pub(crate) fn client(settings: Builder) -> ClientWithMiddleware {

@@ -24,7 +24,8 @@ use crate::{
 
 const CLIENTS: usize = 128;
 const KILLS: usize = 25;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which the payroll has to go on.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Payers and payees in turn, so that no account is ever empty.
 const TURNS: [(&str, &str); 6] = [
@@ -62,7 +63,7 @@ async fn transfer_until(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_to_a_process_that_is_killed_again_and_again_have_one_effect_each() {
     let mut ledger = Ledger::behind(10).await;
-    let settings = brisk().tries(u32::MAX).within(Duration::from_secs(3_600));
+    let settings = brisk().tries(u32::MAX).total_timeout(Duration::from_secs(3_600));
     let (client, url) = (client(settings), format!("{}/transfers", ledger.url()));
     let (stop, next, made) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::default());
     let calling = join_all((0..CLIENTS).map(|_| transfer_until(&stop, &client, &url, &next, &made)));
@@ -110,7 +111,7 @@ impl Payroll {
     /// Waits until a process that is running has paid some more salaries, or has ended, and kills
     /// it.
     async fn kill_on_the_way(&self, running: &mut Child) -> Killed {
-        let (end, enough) = (Instant::now() + PATIENCE, self.paid() + fastrand::usize(1..20));
+        let (end, enough) = (Instant::now() + PROGRESS_TIMEOUT, self.paid() + fastrand::usize(1..20));
         while self.paid() < enough {
             if let Some(status) = running.try_wait().unwrap() {
                 assert!(status.success(), "{status}");

@@ -156,7 +156,7 @@ async fn the_answer_of_the_last_try_is_what_the_caller_gets() {
 async fn pauses_grow_up_to_the_longest() {
     let (first, longest) = (Duration::from_millis(40), Duration::from_millis(160));
     let server = Canned::answering((0..6).map(|_| plain(503, "", ""))).await;
-    send(brisk().pauses(first, longest).tries(5), &server).await.unwrap();
+    send(brisk().backoff(first, longest).tries(5), &server).await.unwrap();
     let least = [20, 40, 80, 80].map(Duration::from_millis);
     assert!(server.pauses().iter().zip(least).all(|(pause, least)| *pause >= least), "{:?}", server.pauses());
 }

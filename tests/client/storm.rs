@@ -76,7 +76,7 @@ async fn ten_thousand_calls_to_a_server_that_drops_delays_refuses_and_dies_have_
     let dying =
         tokio::spawn(dying(first, store, Arc::clone(&effects), Arc::clone(&network), Arc::clone(&deaths)));
 
-    let client = client(brisk().tries(100).pauses(Duration::from_millis(2), Duration::from_millis(100)));
+    let client = client(brisk().tries(100).backoff(Duration::from_millis(2), Duration::from_millis(100)));
     let url = format!("http://127.0.0.1:{}/order", network.port());
     stream::iter(0..CALLS).for_each_concurrent(AT_A_TIME, |number| call(&client, &url, number)).await;
     dying.abort();

@@ -39,7 +39,7 @@ impl FileJournal {
     /// moment.
     ///
     /// # Errors
-    /// Where the folder can't be made, read or synced. The text names the path, the source says
+    /// If the folder can't be made, read or synced. The text names the path, the source says
     /// why.
     pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
         // A process that changes its folder later still means this one.

@@ -8,24 +8,24 @@ use tokio::time::{Instant, timeout};
 
 /// Bounds on the tries of one request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct RetryBounds {
     pub(crate) tries: u32,
-    /// Tries and pauses together.
-    pub(crate) within: Duration,
-    /// One try.
-    pub(crate) each: Duration,
-    pub(crate) pauses: Pauses,
+    /// Time for all tries and delays together.
+    pub(crate) total: Duration,
+    /// Time for one try.
+    pub(crate) per_try: Duration,
+    pub(crate) backoff: Backoff,
 }
 
-/// The pauses between tries.
+/// Delays between tries: each is twice as long as the one before, up to the longest.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     pub(crate) first: Duration,
     pub(crate) longest: Duration,
 }
 
-impl Pauses {
-    /// The pause after so many tries. It is jittered, so that clients that failed together do not
+impl Backoff {
+    /// Delay after so many tries. It is jittered, so that clients that failed together do not
     /// come back together.
     fn after(self, tries: u32) -> Duration {
         let doubled =
@@ -36,24 +36,24 @@ impl Pauses {
 
 /// The tries of one request.
 #[derive(Debug)]
-pub(crate) struct Schedule {
-    bounds: Bounds,
+pub(crate) struct Retries {
+    bounds: RetryBounds,
     began: Instant,
     /// By the wall clock.
     began_at: SystemTime,
     tries: u32,
 }
 
-impl Schedule {
-    pub(crate) fn begun(bounds: Bounds) -> Self {
-        Schedule { bounds, began: Instant::now(), began_at: SystemTime::now(), tries: 0 }
+impl Retries {
+    pub(crate) fn begin(bounds: RetryBounds) -> Self {
+        Retries { bounds, began: Instant::now(), began_at: SystemTime::now(), tries: 0 }
     }
 
     /// Time that is left by both clocks. A machine that is suspended for a day, and then sends
     /// again, would do so when the server has forgotten the key.
     fn left(&self) -> Duration {
         let passed = self.began.elapsed().max(self.began_at.elapsed().unwrap_or_default());
-        self.bounds.within.saturating_sub(passed)
+        self.bounds.total.saturating_sub(passed)
     }
 
     /// Makes one try, for as long as it may take, and none where no time is left.
@@ -61,16 +61,16 @@ impl Schedule {
         self.tries += 1;
         let left = self.left();
         if left.is_zero() {
-            return Err(Error::middleware(TimedOut(self.bounds.within)));
+            return Err(Error::middleware(TimedOut(self.bounds.total)));
         }
-        let time = self.bounds.each.min(left);
+        let time = self.bounds.per_try.min(left);
         timeout(time, one).await.unwrap_or_else(|_| Err(Error::middleware(TimedOut(time))))
     }
 
-    /// Pause before the next try, at least `least`; `None` where there is no next try.
-    pub(crate) fn pause(&self, least: Option<Duration>) -> Option<Duration> {
-        let pause = self.bounds.pauses.after(self.tries).max(least.unwrap_or_default());
-        (self.tries < self.bounds.tries && pause < self.left()).then_some(pause)
+    /// Delay before the next try, at least `least`; `None` where there is no next try.
+    pub(crate) fn next_delay(&self, least: Option<Duration>) -> Option<Duration> {
+        let delay = self.bounds.backoff.after(self.tries).max(least.unwrap_or_default());
+        (self.tries < self.bounds.tries && delay < self.left()).then_some(delay)
     }
 }
 
@@ -92,14 +92,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_machine_that_slept_through_a_pause_does_not_send_again() {
-        let pauses = Pauses { first: Duration::from_millis(1), longest: Duration::from_millis(1) };
-        let (within, each) = (Duration::from_secs(60), Duration::from_secs(30));
-        let mut schedule = Schedule::begun(Bounds { tries: 12, within, each, pauses });
-        assert!(schedule.bound(async { Ok(()) }).await.is_ok());
-        assert!(schedule.pause(None).is_some());
+        let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(1) };
+        let (total, per_try) = (Duration::from_secs(60), Duration::from_secs(30));
+        let mut retries = Retries::begin(RetryBounds { tries: 12, total, per_try, backoff });
+        assert!(retries.bound(async { Ok(()) }).await.is_ok());
+        assert!(retries.next_delay(None).is_some());
 
-        schedule.began_at -= Duration::from_secs(90_000);
-        assert!(schedule.bound(async { Ok(()) }).await.is_err(), "the server may have forgotten the key");
-        assert_eq!(schedule.pause(None), None);
+        retries.began_at -= Duration::from_secs(90_000);
+        assert!(retries.bound(async { Ok(()) }).await.is_err(), "the server may have forgotten the key");
+        assert_eq!(retries.next_delay(None), None);
     }
 }

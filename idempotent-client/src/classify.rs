@@ -5,26 +5,26 @@ use reqwest_middleware::{Error, Result};
 use serde::Deserialize;
 
 use crate::{
-    answer::{Answer, is_problem},
-    schedule::TimedOut,
+    response::{ReceivedResponse, is_problem},
+    retry::TimedOut,
 };
 
 /// Problems that another try with the same key can't mend, whatever else is said of them.
 const FINAL: [&str; 6] =
     ["key_reused", "key_missing", "key_invalid", "outcome_unknown", "response_not_stored", "key_expired"];
 /// Problems that pass, whether they say so or not.
-const PASSING: [&str; 6] =
+const RETRYABLE: [&str; 6] =
     ["in_progress", "store_unavailable", "store_full", "too_many_keys", "shutting_down", "body_timeout"];
 /// Statuses of gateways and limiters, which know of no key.
-const WORTH_ANOTHER: [u16; 6] = [408, 425, 429, 502, 503, 504];
+const RETRYABLE_STATUSES: [u16; 6] = [408, 425, 429, 502, 503, 504];
 
-/// Decision on what follows a try.
+/// Step that follows a try.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nothing: the caller gets it.
-    Final,
-    /// The same request again, not before this has passed.
-    Again { after: Option<Duration> },
+pub(crate) enum Decision {
+    /// The caller gets the outcome of this try.
+    Return,
+    /// The same request is sent again, not before this has passed.
+    Retry { after: Option<Duration> },
 }
 
 /// The members of problem details (RFC 9457) that matter here.
@@ -34,45 +34,45 @@ struct Problem {
     retryable: Option<bool>,
 }
 
-impl Verdict {
-    pub(crate) fn on(answer: &Result<Answer>) -> Verdict {
-        match answer {
-            Ok(answer) if is_worth_another(answer) => {
-                Verdict::Again { after: retry_after(answer.head().headers()) }
+impl Decision {
+    pub(crate) fn on(response: &Result<ReceivedResponse>) -> Decision {
+        match response {
+            Ok(response) if is_retryable(response) => {
+                Decision::Retry { after: retry_after(response.head().headers()) }
             }
-            Err(error) if is_lost(error) => Verdict::Again { after: None },
-            _ => Verdict::Final,
+            Err(error) if is_lost(error) => Decision::Retry { after: None },
+            _ => Decision::Return,
         }
     }
 }
 
-fn is_worth_another(answer: &Answer) -> bool {
-    let (status, headers) = (answer.head().status(), answer.head().headers());
+fn is_retryable(response: &ReceivedResponse) -> bool {
+    let (status, headers) = (response.head().status(), response.head().headers());
     if is(headers, "idempotent-replayed", "true") || is(headers, "idempotency-stored", "false") {
         return false;
     }
-    let problem = problem(answer);
-    let told = problem.as_ref().and_then(Problem::is_retryable);
-    told.unwrap_or_else(|| by_status(status, headers))
+    let problem = problem(response);
+    let says = problem.as_ref().and_then(Problem::is_retryable);
+    says.unwrap_or_else(|| by_status(status, headers))
 }
 
 impl Problem {
     fn is_retryable(&self) -> Option<bool> {
         match self.code.as_deref() {
             Some(code) if FINAL.contains(&code) => Some(false),
-            Some(code) if PASSING.contains(&code) => Some(true),
+            Some(code) if RETRYABLE.contains(&code) => Some(true),
             _ => self.retryable,
         }
     }
 }
 
-fn problem(answer: &Answer) -> Option<Problem> {
-    is_problem(answer.head().headers()).then(|| serde_json::from_slice(answer.body()?).ok())?
+fn problem(response: &ReceivedResponse) -> Option<Problem> {
+    is_problem(response.head().headers()).then(|| serde_json::from_slice(response.body()?).ok())?
 }
 
 /// A conflict that says when to come back is an execution still under way.
 fn by_status(status: StatusCode, headers: &HeaderMap) -> bool {
-    WORTH_ANOTHER.contains(&status.as_u16())
+    RETRYABLE_STATUSES.contains(&status.as_u16())
         || (status == StatusCode::CONFLICT && headers.contains_key(RETRY_AFTER))
 }
 

@@ -30,8 +30,8 @@ impl Builder {
                 "operation {operation} is on a request that already has an {}; only one of them is allowed",
                 self.header
             ))),
-            (None, Some(operation)) => self.give(request, self.kept_key(operation).await?),
-            (None, None) => self.give(request, Key::fresh()),
+            (None, Some(operation)) => self.set_key(request, self.kept_key(operation).await?),
+            (None, None) => self.set_key(request, Key::fresh()),
         }
     }
 
@@ -55,7 +55,7 @@ impl Builder {
         kept.map_err(|error| NotSent::because(why(), error))
     }
 
-    fn give(&self, request: &mut Request, key: Key) -> Result<Key> {
+    fn set_key(&self, request: &mut Request, key: Key) -> Result<Key> {
         let written = self.form.write(&key);
         let value =
             written.map_err(|error| NotSent::because(format!("no {} can be written", self.header), error))?;

@@ -2,18 +2,18 @@
 //! the handler inside it.
 //!
 //! ```text
-//! // Input:                                   // Output:
-//! //     #[post("/orders")]                   //     #[post("/orders")]
-//! //     #[tracing::instrument(skip(order))]  //     async fn create(request, payload) -> HttpResponse {
-//! //     async fn create(order: Json<Order>)  //         #[tracing::instrument(skip(order))]
-//! //                                          //         async fn create(order: Json<Order>) …
+//! // Input:                                 // Output:
+//! //   #[post("/orders")]                   //   #[post("/orders")]
+//! //   #[tracing::instrument(skip(order))]  //   async fn create(request, payload) -> HttpResponse {
+//! //   async fn create(order: Json<Order>)  //       #[tracing::instrument(skip(order))]
+//! //                                        //       async fn create(order: Json<Order>) …
 //! ```
 
 use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token, parse_quote};
 
-use crate::methods;
+use crate::methods::{self, last_segment};
 
 /// Attributes that make sense without the handler's arguments. A lint level reaches the handler
 /// too, since the handler is nested; an `expect` on both of them could not be fulfilled twice.
@@ -65,11 +65,6 @@ impl Attributes {
 fn is_outer(meta: &Meta) -> bool {
     let name = last_segment(meta);
     OUTER.contains(&name.as_str()) || methods::is_route(&name)
-}
-
-/// Name of an attribute, without the path before it, however far that is written out.
-pub(crate) fn last_segment(meta: &Meta) -> String {
-    meta.path().segments.last().map_or_else(String::new, |segment| segment.ident.to_string())
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! // Input:
-//! //     #[idempotent(ttl = "24h", scope = "endpoint")]
-//! //     async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
+//! //   #[idempotent(ttl = "24h", scope = "endpoint")]
+//! //   async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
 //! //
 //! // Output:
-//! //     async fn create_order(request: HttpRequest, payload: Payload) -> HttpResponse {
-//! //         async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
-//! //         ::idempotent_runtime::__private::run(policy! { … }, request, payload, create_order).await
-//! //     }
+//! //   async fn create_order(request: HttpRequest, payload: Payload) -> HttpResponse {
+//! //     async fn create_order(order: web::Json<NewOrder>) -> impl Responder { … }
+//! //     ::idempotent_runtime::__private::run(policy! { … }, request, payload, create_order).await
+//! //   }
 //! ```
 //!
 //! The policy has no name: a `static` beside the handler could be named from the handler's body and
@@ -21,17 +21,17 @@ use quote::{quote, quote_spanned};
 use syn::{GenericParam, Result, Signature, parse_quote};
 
 use crate::args::Args;
-use crate::attributes::{Attributes, last_segment};
-use crate::beside::Beside;
+use crate::attributes::Attributes;
 use crate::emit;
 use crate::errors::Ctxt;
 use crate::handler::Handler;
-use crate::methods;
+use crate::methods::{self, last_segment};
+use crate::neighbours::Neighbours;
 use crate::policy::Policy;
 use crate::routes::{self, Route};
 
 /// Expansion of the attribute with `args` on `item`.
-pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: TokenStream, neighbours: &Neighbours) -> TokenStream {
     let cx = Ctxt::default();
     let args = Args::parse(&cx, args);
     let policy = Policy::check(&cx, &args);
@@ -43,8 +43,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream, beside: &Beside) -> T
         }
     };
     handler.check(&cx, &policy);
-    methods::check(&cx, &handler.attrs, beside);
-    let routes = routes::declared(&handler.attrs, beside);
+    methods::check(&cx, &handler.attrs, neighbours);
+    let routes = routes::declared(&handler.attrs, neighbours);
     let handler = check_once(&cx, handler);
     match cx.check() {
         Ok(()) => wrap(handler, &policy, &routes),
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn expanded(args: TokenStream, item: TokenStream) -> String {
-        packed(&expand(args, item, &Beside::default()).to_string())
+        packed(&expand(args, item, &Neighbours::default()).to_string())
     }
 
     /// Without white space, whose rules are the printer's own.

@@ -1,9 +1,9 @@
 //! The `#[idempotent]` attribute of [idempotent-runtime]; use it from there.
 //!
 //! The macro holds no behaviour. It reads `args`, the `handler`'s signature and the attributes
-//! `beside` it. It checks them into a `policy` and hands everything to one function of the runtime:
-//! see `expand` for a picture. Mistakes are collected in `errors`, so that one build tells all of
-//! them.
+//! beside it, its `neighbours`. It checks them into a `policy` and hands everything to one function
+//! of the runtime: see `expand` for a picture. Mistakes are collected in `errors`, so that one
+//! build tells all of them.
 //!
 //! [idempotent-runtime]: https://docs.rs/idempotent-runtime
 
@@ -11,7 +11,6 @@ use proc_macro::TokenStream;
 
 mod args;
 mod attributes;
-mod beside;
 mod duration;
 mod emit;
 mod errors;
@@ -19,6 +18,7 @@ mod expand;
 mod handler;
 mod headers;
 mod methods;
+mod neighbours;
 mod policy;
 mod routes;
 mod suggest;
@@ -113,11 +113,14 @@ mod suggest;
 /// ```text
 /// #[post("/accounts/{id}/transfers")]
 /// #[idempotent(ttl = "3d", scope = "resource", replay = "final", fingerprint = "canonical")]
-/// async fn transfer(id: web::Path<Uuid>, transfer: web::Json<Transfer>) -> Result<HttpResponse, TransferError> {
+/// async fn transfer(
+///     id: web::Path<Uuid>,
+///     transfer: web::Json<Transfer>,
+/// ) -> Result<HttpResponse, TransferError> {
 ///     …
 /// }
 /// ```
 #[proc_macro_attribute]
 pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(args.into(), item.into(), &beside::Beside::call_site()).into()
+    expand::expand(args.into(), item.into(), &neighbours::Neighbours::call_site()).into()
 }

@@ -2,11 +2,10 @@
 //! (RFC 9110, 9.2.1).
 
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Lit, Token};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
 
-use crate::attributes::last_segment;
-use crate::beside::Beside;
 use crate::errors::Ctxt;
+use crate::neighbours::Neighbours;
 
 /// QUERY is safe too, though it has a body.
 const SAFE: [&str; 5] = ["get", "head", "options", "trace", "query"];
@@ -17,11 +16,16 @@ pub(crate) fn is_route(name: &str) -> bool {
     SAFE.contains(&name) || UNSAFE.contains(&name) || matches!(name, "route" | "routes")
 }
 
+/// Name of an attribute, without the path before it, however far that is written out.
+pub(crate) fn last_segment(meta: &Meta) -> String {
+    meta.path().segments.last().map_or_else(String::new, |segment| segment.ident.to_string())
+}
+
 /// Rejects a handler that is routed for safe methods only. The mistake is shown at the first route
 /// attribute below. Where all of them stand above and are gone, it is shown at `#[idempotent]`
 /// itself.
-pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
-    let gone: Vec<_> = taken(beside).filter_map(safe_only).collect();
+pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], neighbours: &Neighbours) {
+    let gone: Vec<_> = taken(neighbours).filter_map(safe_only).collect();
     let here: Vec<_> = attrs.iter().filter_map(|attr| Some((attr, safe_only(attr)?))).collect();
     let mut all = gone.iter().map(|(_, safe)| safe).chain(here.iter().map(|(_, (_, safe))| safe));
     if all.all(|safe| *safe) {
@@ -35,9 +39,9 @@ pub(crate) fn check(cx: &Ctxt, attrs: &[Attribute], beside: &Beside) {
 
 /// The attributes that another macro has consumed. `#[routes]` takes the route attributes with it,
 /// even those below.
-pub(crate) fn taken(beside: &Beside) -> impl Iterator<Item = &Attribute> {
-    let takes_all = beside.above.iter().any(|attr| last_segment(&attr.meta) == "routes");
-    beside.above.iter().chain(beside.below.iter().filter(move |_| takes_all))
+pub(crate) fn taken(neighbours: &Neighbours) -> impl Iterator<Item = &Attribute> {
+    let takes_all = neighbours.above.iter().any(|attr| last_segment(&attr.meta) == "routes");
+    neighbours.above.iter().chain(neighbours.below.iter().filter(move |_| takes_all))
 }
 
 fn message(name: &str) -> String {
@@ -89,7 +93,7 @@ mod tests {
 
     fn rejected(above: &str, below: &[Attribute]) -> bool {
         let cx = Ctxt::default();
-        check(&cx, below, &Beside::of_text(above, ""));
+        check(&cx, below, &Neighbours::of_text(above, ""));
         cx.check().is_err()
     }
 
@@ -111,7 +115,11 @@ mod tests {
     #[test]
     fn routes_takes_what_stands_below_too() {
         let cx = Ctxt::default();
-        check(&cx, &[], &Beside::of_text("#[routes]\n#[get(\"/\")]\n", "\n#[post(\"/\")]\nasync fn f() {}"));
+        check(
+            &cx,
+            &[],
+            &Neighbours::of_text("#[routes]\n#[get(\"/\")]\n", "\n#[post(\"/\")]\nasync fn f() {}"),
+        );
         assert!(cx.check().is_ok());
     }
 }

@@ -9,9 +9,8 @@ use quote::{ToTokens, TokenStreamExt, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Token};
 
-use crate::attributes::last_segment;
-use crate::beside::Beside;
-use crate::methods::{self, methods_of_route};
+use crate::methods::{self, last_segment, methods_of_route};
+use crate::neighbours::Neighbours;
 
 /// One method and pattern for which a handler is declared.
 pub(crate) struct Route {
@@ -22,8 +21,8 @@ pub(crate) struct Route {
 }
 
 /// The routes in the handler's attributes, and in those that another macro has taken.
-pub(crate) fn declared(attrs: &[Attribute], beside: &Beside) -> Vec<Route> {
-    attrs.iter().chain(methods::taken(beside)).flat_map(routes_of).collect()
+pub(crate) fn declared(attrs: &[Attribute], neighbours: &Neighbours) -> Vec<Route> {
+    attrs.iter().chain(methods::taken(neighbours)).flat_map(routes_of).collect()
 }
 
 fn routes_of(attr: &Attribute) -> Vec<Route> {
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     fn shown(above: &str, below: &str, attrs: &[Attribute]) -> Vec<String> {
-        let routes = declared(attrs, &Beside::of_text(above, below));
+        let routes = declared(attrs, &Neighbours::of_text(above, below));
         let shown = |route: &Route| format!("{} {} {:?}", route.method, route.pattern, route.guards);
         routes.iter().map(shown).collect()
     }

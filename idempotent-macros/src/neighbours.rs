@@ -12,12 +12,12 @@ use syn::parse::Parser;
 
 /// The attributes directly above and directly below.
 #[derive(Default)]
-pub(crate) struct Beside {
+pub(crate) struct Neighbours {
     pub(crate) above: Vec<Attribute>,
     pub(crate) below: Vec<Attribute>,
 }
 
-impl Beside {
+impl Neighbours {
     /// Of the attribute being expanded.
     pub(crate) fn call_site() -> Self {
         read_call_site().map_or_else(Self::default, |(above, below)| Self::of_text(&above, &below))
@@ -134,7 +134,11 @@ mod tests {
     use super::*;
 
     fn above(text: &str) -> Vec<String> {
-        Beside::of_text(text, "").above.iter().map(|attr| attr.path().to_token_stream().to_string()).collect()
+        Neighbours::of_text(text, "")
+            .above
+            .iter()
+            .map(|attr| attr.path().to_token_stream().to_string())
+            .collect()
     }
 
     #[test]

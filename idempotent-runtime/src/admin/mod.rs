@@ -11,7 +11,8 @@
 //! # fn main() -> Result<(), idempotent_runtime::BuildError> {
 //! let idempotency = Idempotency::builder().build()?;
 //! # static TOKEN: &str = "Bearer 5f2c";
-//! let app = App::new().app_data(idempotency.clone()).service(admin_scope(Header("authorization", TOKEN)));
+//! let operators = admin_scope(Header("authorization", TOKEN));
+//! let app = App::new().app_data(idempotency.clone()).service(operators);
 //! # let _ = app;
 //! # Ok(()) }
 //! ```
@@ -49,8 +50,10 @@
 //! are logged.
 //!
 //! ```json
-//! {"entry": {"scope": "endpoint", "method": "POST", "route": "/orders", "principal": "customer:42", "key": "8e03978e"}}
-//! {"entry": {"scope": "resource", "method": "POST", "path": "/accounts/7/transfers", "key": "8e03978e"}}
+//! {"entry": {"scope": "endpoint", "method": "POST", "route": "/orders",
+//!            "principal": "customer:42", "key": "8e03978e"}}
+//! {"entry": {"scope": "resource", "method": "POST", "path": "/accounts/7/transfers",
+//!            "key": "8e03978e"}}
 //! {"entry": {"scope": "group:payments", "key": "8e03978e"}}
 //! {"entry": {"address": "b3c1…, 64 digits"}}
 //! ```
@@ -85,7 +88,8 @@
 //!
 //! ```json
 //! {"entry": …, "outcome": "complete",
-//!  "response": {"status": 201, "headers": [["content-type", "application/json"]], "body": "{\"order\": 7}"}}
+//!  "response": {"status": 201, "headers": [["content-type", "application/json"]],
+//!               "body": "{\"order\": 7}"}}
 //! ```
 //!
 //! # Refusals
@@ -133,12 +137,12 @@
 //! - It is a [`Scope`]: it goes below others, and takes middleware, such as one that logs who has
 //!   done what. Entries that were forgotten or resolved are logged by their addresses.
 
-mod asked;
-mod open_door;
-mod places;
+mod guard_check;
+mod limit;
 mod problem;
+mod requests;
+mod responses;
 mod routes;
-mod told;
 
 use actix_web::{
     Scope,
@@ -146,7 +150,7 @@ use actix_web::{
 };
 
 use crate::observe::counts;
-pub(crate) use places::Places;
+pub(crate) use limit::Places;
 
 /// Makes the scope `/idempotency`, for requests that `guard` admits. See the [module](self) for its
 /// routes.
@@ -154,7 +158,7 @@ pub(crate) use places::Places;
 /// A guard that would admit everybody is an error in the log, and the scope then admits nobody.
 pub fn admin_scope(guard: impl Guard + 'static) -> Scope {
     let scope = Scope::new("/idempotency");
-    if open_door::admits_anybody(&guard) {
+    if guard_check::admits_anybody(&guard) {
         tracing::error!(
             "the admin scope is not mounted: its guard admits a request that says nothing of who sends it"
         );

@@ -11,13 +11,16 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::told::{self, Looked};
+use super::responses::{self, EntryView};
 use crate::{
     operate::{Entry, EntryError},
     reconcile::ResolveError,
     request::body::BodyError,
     store::StoreError,
 };
+
+/// Result of an operator's request.
+pub(super) type AdminResult = Result<HttpResponse, Problem>;
 
 /// A refusal in the form of RFC 9457.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(super) struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     // The entry as it is now, where another state of it was meant.
-    entry: Option<Box<Looked>>,
+    entry: Option<Box<EntryView>>,
 }
 
 impl Problem {
@@ -178,7 +181,7 @@ impl ResponseError for Problem {
             detail: &'a str,
             code: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
-            entry: Option<&'a Looked>,
+            entry: Option<&'a EntryView>,
         }
         let body = Body {
             r#type: "about:blank",
@@ -188,7 +191,7 @@ impl ResponseError for Problem {
             code: self.code,
             entry: self.entry.as_deref(),
         };
-        let mut response = told::response(self.status);
+        let mut response = responses::uncached(self.status);
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));

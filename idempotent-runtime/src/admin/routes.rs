@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
 
 use super::{
-    asked::{self, Asked, AskedToForget, AskedToResolve, BODY_LIMIT, ToForget},
-    places::in_a_place,
-    problem::Problem,
-    told::{CallerForgotten, Counters, Done, Looked, Page, Policies, Used, answer},
+    limit::within_limit,
+    problem::{AdminResult, Problem},
+    requests::{self, BODY_LIMIT, ForgetBody, ForgetTarget, InspectBody, ResolveBody},
+    responses::{Counters, Done, EntryView, ForgottenCaller, Page, Policies, UsageView, ok},
 };
 use crate::{
     idempotency::Idempotency,
@@ -14,9 +14,6 @@ use crate::{
     reconcile::Resolved,
     request::Address,
 };
-
-/// Answer to an operator.
-pub(super) type Answer = Result<HttpResponse, Problem>;
 
 /// Adds the routes to `scope`.
 pub(super) fn mount(scope: Scope) -> Scope {
@@ -28,62 +25,62 @@ pub(super) fn mount(scope: Scope) -> Scope {
         .service(resource("/inspect").route(web::post().to(inspect)))
         .service(resource("/forget").route(web::post().to(forget)))
         .service(resource("/resolve").route(web::post().to(resolve)))
-        .default_service(web::to(async || Answer::Err(Problem::no_route())))
+        .default_service(web::to(async || AdminResult::Err(Problem::no_route())))
 }
 
 fn resource(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(async || Answer::Err(Problem::no_method())))
+    web::resource(path).default_service(web::to(async || AdminResult::Err(Problem::no_method())))
 }
 
 async fn policies(request: HttpRequest) -> HttpResponse {
     let is_asked = Idempotency::of(&request).0.settings.reconcile.is_some();
-    answer(&Policies::of_this_process(is_asked))
+    ok(&Policies::of_this_process(is_asked))
 }
 
 async fn counters(request: HttpRequest) -> HttpResponse {
-    answer(&Counters::from(Idempotency::of(&request).sample()))
+    ok(&Counters::from(Idempotency::of(&request).sample()))
 }
 
-async fn usage(request: HttpRequest) -> Answer {
+async fn usage(request: HttpRequest) -> AdminResult {
     let app = Idempotency::of(&request).clone();
-    in_a_place(app, async move |app| Ok(answer(&Used::from(app.usage().await?)))).await
+    within_limit(app, async move |app| Ok(ok(&UsageView::from(app.usage().await?)))).await
 }
 
-async fn stuck(request: HttpRequest) -> Answer {
+async fn stuck(request: HttpRequest) -> AdminResult {
     let app = Idempotency::of(&request).clone();
-    let (after, limit) = asked::page(&request)?;
-    in_a_place(app, async move |app| {
+    let (after, limit) = requests::page(&request)?;
+    within_limit(app, async move |app| {
         let page = app.stuck(after.as_ref(), limit).await?;
-        Ok(answer(&Page::from(page)))
+        Ok(ok(&Page::from(page)))
     })
     .await
 }
 
-async fn inspect(request: HttpRequest, payload: web::Payload) -> Answer {
+async fn inspect(request: HttpRequest, payload: web::Payload) -> AdminResult {
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
-    let asked: Asked = asked::read(&request, payload, BODY_LIMIT, settings).await?;
-    let address = asked.entry.address(settings)?;
-    in_a_place(app, async move |app| {
+    let body: InspectBody = requests::read(&request, payload, BODY_LIMIT, settings).await?;
+    let address = body.entry.address(settings)?;
+    within_limit(app, async move |app| {
         let entry = app.inspect(address).await?.ok_or(Problem::not_found())?;
-        Ok(answer(&Looked::from(entry)))
+        Ok(ok(&EntryView::from(entry)))
     })
     .await
 }
 
-async fn forget(request: HttpRequest, payload: web::Payload) -> Answer {
+async fn forget(request: HttpRequest, payload: web::Payload) -> AdminResult {
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
-    let asked: AskedToForget = asked::read(&request, payload, BODY_LIMIT, settings).await?;
-    match asked.what(settings)? {
-        ToForget::Entry(address, version) => forget_entry(app, address, version).await,
-        ToForget::Caller(caller) => forget_caller(app, caller).await,
+    let body: ForgetBody = requests::read(&request, payload, BODY_LIMIT, settings).await?;
+    match body.target(settings)? {
+        ForgetTarget::Entry(address, version) => forget_entry(app, address, version).await,
+        ForgetTarget::Caller(caller) => forget_caller(app, caller).await,
     }
 }
 
-async fn forget_entry(app: Idempotency, address: Address, version: EntryVersion) -> Answer {
-    in_a_place(app, async move |app| match app.forget(address, version).await? {
-        Forgotten::Done => Ok(answer(&Done { address })),
+async fn forget_entry(app: Idempotency, address: Address, version: EntryVersion) -> AdminResult {
+    within_limit(app, async move |app| match app.forget(address, version).await? {
+        Forgotten::Done => Ok(ok(&Done { address })),
         Forgotten::NotFound => Err(Problem::not_found()),
         Forgotten::Running { lease_left } => Err(Problem::running(lease_left)),
         Forgotten::Changed(entry) => Err(Problem::changed(entry)),
@@ -91,22 +88,22 @@ async fn forget_entry(app: Idempotency, address: Address, version: EntryVersion)
     .await
 }
 
-async fn forget_caller(app: Idempotency, caller: CallerHash) -> Answer {
-    in_a_place(app, async move |app| {
+async fn forget_caller(app: Idempotency, caller: CallerHash) -> AdminResult {
+    within_limit(app, async move |app| {
         let freed = app.forget_caller(caller).await?.ok_or(Problem::no_caller())?;
-        Ok(answer(&CallerForgotten { caller, keys: freed.keys, bytes: freed.bytes }))
+        Ok(ok(&ForgottenCaller { caller, keys: freed.keys, bytes: freed.bytes }))
     })
     .await
 }
 
-async fn resolve(request: HttpRequest, payload: web::Payload) -> Answer {
+async fn resolve(request: HttpRequest, payload: web::Payload) -> AdminResult {
     let app = Idempotency::of(&request).clone();
     let limit = app.0.settings.max_response_body.saturating_mul(2).saturating_add(BODY_LIMIT);
-    let asked: AskedToResolve = asked::read(&request, payload, limit, &app.0.settings).await?;
-    let (entry, resolution) = asked.parts()?;
+    let body: ResolveBody = requests::read(&request, payload, limit, &app.0.settings).await?;
+    let (entry, resolution) = body.parts()?;
     let address = entry.address(&app.0.settings)?;
-    in_a_place(app, async move |app| match app.resolve(address, resolution).await? {
-        Resolved::Done => Ok(answer(&Done { address })),
+    within_limit(app, async move |app| match app.resolve(address, resolution).await? {
+        Resolved::Done => Ok(ok(&Done { address })),
         Resolved::NotFound => Err(Problem::not_found()),
         Resolved::Running { lease_left } => Err(Problem::running(lease_left)),
         Resolved::Settled => Err(Problem::settled()),

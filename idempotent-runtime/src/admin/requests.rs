@@ -57,40 +57,40 @@ pub(super) async fn read<T: DeserializeOwned>(
 /// Request to look at an entry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    pub(super) entry: Named,
+pub(super) struct InspectBody {
+    pub(super) entry: EntrySelector,
 }
 
 /// Request to forget an entry, with the version in which it was seen; or all that one caller holds.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AskedToForget {
-    entry: Option<Named>,
+pub(super) struct ForgetBody {
+    entry: Option<EntrySelector>,
     version: Option<String>,
     caller: Option<String>,
 }
 
 /// Target of the forgetting.
-pub(super) enum ToForget {
+pub(super) enum ForgetTarget {
     Entry(Address, EntryVersion),
     /// All that this caller holds in memory.
     Caller(CallerHash),
 }
 
-impl AskedToForget {
-    pub(super) fn what(self, settings: &Settings) -> Result<ToForget, Problem> {
+impl ForgetBody {
+    pub(super) fn target(self, settings: &Settings) -> Result<ForgetTarget, Problem> {
         match (self.entry, self.version, self.caller) {
             (Some(entry), Some(version), None) => {
                 let version =
                     version.parse().map_err(|error| Problem::invalid(format!("`version`: {error}.")))?;
-                Ok(ToForget::Entry(entry.address(settings)?, version))
+                Ok(ForgetTarget::Entry(entry.address(settings)?, version))
             }
             (Some(_), None, None) => Err(Problem::invalid(
                 "`version` is missing: the one that `inspect` or `stuck` has shown of what is to be forgotten.",
             )),
             (None, None, Some(caller)) => {
                 let caller = caller.parse().map_err(|error| Problem::invalid(format!("`caller`: {error}.")));
-                caller.map(ToForget::Caller)
+                caller.map(ForgetTarget::Caller)
             }
             _ => {
                 Err(Problem::invalid("An `entry` with its `version` is needed, or a `caller`, and not both."))
@@ -102,7 +102,7 @@ impl AskedToForget {
 /// An entry, by its address or by the parts of its address.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Named {
+pub(super) struct EntrySelector {
     address: Option<String>,
     scope: Option<String>,
     method: Option<String>,
@@ -112,7 +112,7 @@ pub(super) struct Named {
     key: Option<String>,
 }
 
-impl Named {
+impl EntrySelector {
     /// Address of the entry.
     pub(super) fn address(self, settings: &Settings) -> Result<Address, Problem> {
         if let Some(address) = &self.address {
@@ -126,12 +126,12 @@ impl Named {
     }
 
     fn has_parts(&self) -> bool {
-        let Named { scope, method, route, path, principal, key, .. } = self;
+        let EntrySelector { scope, method, route, path, principal, key, .. } = self;
         [scope, method, route, path, principal, key].into_iter().any(Option::is_some)
     }
 
     fn name(self) -> Result<EntryName, Problem> {
-        let Named { scope, method, route, path, principal, key, .. } = self;
+        let EntrySelector { scope, method, route, path, principal, key, .. } = self;
         let key = key.ok_or(Problem::invalid("`entry` needs a `key`, or an `address`."))?;
         let name = match (scope.as_deref().unwrap_or("endpoint"), method, route, path) {
             ("endpoint", Some(method), Some(route), None) => {
@@ -175,8 +175,8 @@ fn read_method(method: &str) -> Result<Method, Problem> {
 /// Request to end an entry.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AskedToResolve {
-    pub(super) entry: Named,
+pub(super) struct ResolveBody {
+    pub(super) entry: EntrySelector,
     outcome: Outcome,
     response: Option<Response>,
 }
@@ -200,9 +200,9 @@ struct Response {
     body: String,
 }
 
-impl AskedToResolve {
+impl ResolveBody {
     /// Splits the request into the entry and its resolution.
-    pub(super) fn parts(self) -> Result<(Named, Resolution), Problem> {
+    pub(super) fn parts(self) -> Result<(EntrySelector, Resolution), Problem> {
         let resolution = match (self.outcome, self.response) {
             (Outcome::Rerun, None) => Resolution::Rerun,
             (Outcome::Refuse, None) => Resolution::Refuse,

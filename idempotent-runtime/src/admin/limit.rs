@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{problem::Problem, routes::Answer};
+use super::problem::{AdminResult, Problem};
 use crate::{execution::detached, idempotency::Idempotency};
 
 /// Places of the operators at one store.
@@ -18,10 +18,10 @@ impl Default for Places {
 }
 
 /// Does `work` to its end, if there is a place for it, even if the client hangs up.
-pub(super) async fn in_a_place(
+pub(super) async fn within_limit(
     app: Idempotency,
-    work: impl AsyncFnOnce(Idempotency) -> Answer + 'static,
-) -> Answer {
+    work: impl AsyncFnOnce(Idempotency) -> AdminResult + 'static,
+) -> AdminResult {
     let Places(places) = &app.0.operators;
     let place = Arc::clone(places).try_acquire_owned().map_err(|_| Problem::busy())?;
     let work = async move {

@@ -20,15 +20,15 @@ use crate::{
 };
 
 /// Begins a response that nobody may cache.
-pub(super) fn response(status: StatusCode) -> HttpResponseBuilder {
+pub(super) fn uncached(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store"));
     response
 }
 
-/// Makes an answer.
-pub(super) fn answer(told: &impl Serialize) -> HttpResponse {
-    response(StatusCode::OK).json(told)
+/// Response that says `body`.
+pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
+    uncached(StatusCode::OK).json(body)
 }
 
 /// Policies that the attributes of this process declare.
@@ -133,24 +133,24 @@ impl From<Count> for Endpoint {
 
 /// Contents of the memory.
 #[derive(Serialize)]
-pub(super) struct Used {
+pub(super) struct UsageView {
     keys: u64,
     bytes: u64,
     budget: u64,
     caller_share: u64,
-    endpoints: Vec<EndpointUsed>,
-    callers: Vec<CallerUsed>,
+    endpoints: Vec<EndpointUsageView>,
+    callers: Vec<CallerUsageView>,
 }
 
 #[derive(Serialize)]
-struct EndpointUsed {
+struct EndpointUsageView {
     endpoint: &'static str,
     keys: u64,
     bytes: u64,
 }
 
 #[derive(Serialize)]
-struct CallerUsed {
+struct CallerUsageView {
     #[serde(serialize_with = "text")]
     caller: CallerHash,
     anonymous: bool,
@@ -158,27 +158,29 @@ struct CallerUsed {
     bytes: u64,
 }
 
-impl From<Usage> for Used {
+impl From<Usage> for UsageView {
     fn from(usage: Usage) -> Self {
         let Usage { keys, bytes, budget, caller_share, endpoints, callers } = usage;
-        let endpoints = endpoints.into_iter().map(|EndpointUsage { endpoint, keys, bytes }| EndpointUsed {
-            endpoint,
+        let endpoints = endpoints
+            .into_iter()
+            .map(|EndpointUsage { endpoint, keys, bytes }| EndpointUsageView { endpoint, keys, bytes });
+        let callers = callers.into_iter().map(|CallerUsage { caller, anonymous, keys, bytes }| {
+            CallerUsageView { caller, anonymous, keys, bytes }
+        });
+        UsageView {
             keys,
             bytes,
-        });
-        let callers = callers.into_iter().map(|CallerUsage { caller, anonymous, keys, bytes }| CallerUsed {
-            caller,
-            anonymous,
-            keys,
-            bytes,
-        });
-        Used { keys, bytes, budget, caller_share, endpoints: endpoints.collect(), callers: callers.collect() }
+            budget,
+            caller_share,
+            endpoints: endpoints.collect(),
+            callers: callers.collect(),
+        }
     }
 }
 
 /// Keys and bytes of which a caller was freed.
 #[derive(Serialize)]
-pub(super) struct CallerForgotten {
+pub(super) struct ForgottenCaller {
     #[serde(serialize_with = "text")]
     pub(super) caller: CallerHash,
     pub(super) keys: u64,
@@ -188,7 +190,7 @@ pub(super) struct CallerForgotten {
 /// A page of stuck entries.
 #[derive(Serialize)]
 pub(super) struct Page {
-    entries: Vec<Looked>,
+    entries: Vec<EntryView>,
     next: Option<String>,
 }
 
@@ -203,7 +205,7 @@ impl From<StuckEntries> for Page {
 
 /// State of an entry.
 #[derive(Debug, Serialize)]
-pub(super) struct Looked {
+pub(super) struct EntryView {
     #[serde(serialize_with = "text")]
     address: Address,
     #[serde(flatten)]
@@ -240,7 +242,7 @@ enum State {
     Expired,
 }
 
-impl From<Entry> for Looked {
+impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
         let state = match entry.state {
             EntryState::Running { lease_left } => State::Running { lease_left },
@@ -252,7 +254,7 @@ impl From<Entry> for Looked {
             EntryState::Expired => State::Expired,
         };
         let Entry { address, attempt, version, kept_for, .. } = entry;
-        Looked { address, state, attempt, version, kept_for }
+        EntryView { address, state, attempt, version, kept_for }
     }
 }
 

@@ -1,10 +1,10 @@
-//! What is wrong with an endpoint.
+//! Faults of an endpoint.
 
 use std::{fmt, io, slice};
 
-use super::Reply;
+use super::http::Reply;
 
-/// What is wrong with an endpoint's idempotency. As text it says what was seen, and where to look.
+/// A fault of an endpoint's idempotency. As text it says what was seen, and where to look.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -17,7 +17,7 @@ pub enum Fault {
     Unprotected {
         /// The answer to the request without a key.
         without_key: Reply,
-        /// How many effects one key had.
+        /// Number of effects that one key had.
         effects: usize,
     },
     /// A request without a key was not refused.
@@ -28,7 +28,7 @@ pub enum Fault {
     KeyNotRequired {
         /// The answer to it.
         reply: Reply,
-        /// How many effects it had.
+        /// Number of effects that it had.
         effects: usize,
     },
     /// The request had no effect at all, so that nothing can be said of a second one.
@@ -43,9 +43,9 @@ pub enum Fault {
          `Idempotency` and its store, made outside of the closure that makes the `App`? Is a key looked up first and written down later?"
     )]
     RanTwice {
-        /// How many requests were sent.
+        /// Number of requests that were sent.
         requests: usize,
-        /// How many effects they had.
+        /// Number of effects that they had.
         effects: usize,
     },
     /// The same request had another effect, when the first had been answered so.
@@ -65,9 +65,9 @@ pub enum Fault {
     Differs {
         /// The part that differs: the status, the body, or a header by its name.
         what: String,
-        /// What it was, from shortly before the first difference on.
+        /// Its value in the first response, from shortly before the first difference on.
         first: String,
-        /// What it is in the replay, from the same place on.
+        /// Its value in the replay, from the same place on.
         again: String,
     },
     /// Another body with the same key was not refused.
@@ -79,7 +79,7 @@ pub enum Fault {
     OtherBodyAccepted {
         /// The answer to it.
         reply: Reply,
-        /// How many effects it had.
+        /// Number of effects that it had.
         effects: usize,
     },
     /// A request with another key was taken for the first one.
@@ -87,7 +87,7 @@ pub enum Fault {
     KeysMixed {
         /// The answer to it.
         reply: Reply,
-        /// How many effects it had.
+        /// Number of effects that it had.
         effects: usize,
     },
     /// The server did not answer.
@@ -101,7 +101,7 @@ fn short(reply: &Reply) -> String {
     format!("{}{mark} `{}`", reply.status.as_u16(), cut(&reply.text(), 0))
 }
 
-/// What fits in a line of a text, from a character on.
+/// Part of a text that fits in a line, from a character on.
 fn cut(text: &str, from: usize) -> String {
     const LONGEST: usize = 120;
     let (before, after) = (from > 0, text.chars().count() > from + LONGEST);
@@ -125,7 +125,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Whether nothing is wrong.
+    /// True where nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

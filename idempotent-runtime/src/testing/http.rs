@@ -26,7 +26,7 @@ impl Reply {
         self.headers.iter().find(|(named, _)| named == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether it is a replay: `Idempotent-Replayed: true`.
+    /// True for a replay: `Idempotent-Replayed: true`.
     pub fn is_replay(&self) -> bool {
         self.header("idempotent-replayed") == Some("true")
     }

@@ -43,7 +43,7 @@
 //!    format](Request::reused_status) has instead), and no effect.
 //! 5. With another key: another effect, and no replay.
 //!
-//! What is wrong is a [`Fault`], which as text says what was seen and where to look.
+//! A [`Fault`] is one thing that is wrong. As text it says what was seen and where to look.
 //!
 //! # Time, and stores that fail
 //!
@@ -52,11 +52,11 @@
 //! own, move the clock by more than the `ttl`, and send it again. [`UnreliableStore`] is a store
 //! that fails, delays, hangs or forgets on command.
 
+mod check;
 mod fault;
 mod http;
 mod request;
 mod server;
-mod trial;
 mod unreliable;
 
 pub use self::{

@@ -1,6 +1,6 @@
 //! A request that is sent with one key and another.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
 use futures_util::future::join_all;
@@ -8,10 +8,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Fault, Faults, Reply, Server, http::Connection, trial};
+use super::{
+    http::{Connection, Reply},
+    server::Server,
+};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time within which an answer has to come.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request to the endpoint that is tested. Made by [`Server::post`] and [`Server::request`].
 #[derive(Clone, Debug)]
@@ -23,14 +26,26 @@ pub struct Request<'a> {
     body: Vec<u8>,
     other_body: Option<Vec<u8>>,
     pub(super) key_header: String,
-    pub(super) times: usize,
+    pub(super) concurrency: usize,
     pub(super) needs_key: bool,
     pub(super) ignored: Vec<String>,
     pub(super) reused: Vec<StatusCode>,
 }
 
+impl Server {
+    /// A POST to `path`, which may have a query.
+    pub fn post(&self, path: impl Into<String>) -> Request<'_> {
+        self.request(Method::POST, path)
+    }
+
+    /// A request to `path`, which may have a query.
+    pub fn request(&self, method: Method, path: impl Into<String>) -> Request<'_> {
+        Request::new(self, method, path.into())
+    }
+}
+
 impl<'a> Request<'a> {
-    pub(super) fn new(server: &'a Server, method: Method, path: String) -> Self {
+    fn new(server: &'a Server, method: Method, path: String) -> Self {
         Request {
             server,
             method,
@@ -39,7 +54,7 @@ impl<'a> Request<'a> {
             body: Vec::new(),
             other_body: None,
             key_header: "Idempotency-Key".to_owned(),
-            times: 16,
+            concurrency: 16,
             needs_key: true,
             ignored: Vec::new(),
             reused: vec![StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY],
@@ -82,10 +97,10 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// How many requests with one key are sent at the same time; 16 if not set, at least 2.
+    /// Number of requests with one key that are sent at the same time; 16 if not set, at least 2.
     #[must_use]
-    pub fn times(mut self, times: usize) -> Self {
-        self.times = times.max(2);
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests.max(2);
         self
     }
 
@@ -114,38 +129,16 @@ impl<'a> Request<'a> {
     /// Sends it once.
     ///
     /// # Errors
-    /// Where there is no answer within 60 seconds, or none at all.
+    /// If there is no answer within 60 seconds, or none at all.
     pub async fn send(&self, key: Option<&str>) -> io::Result<Reply> {
         self.exchange(self.connect().await?, key).await
     }
 
-    /// Sends it again and again, and finds nothing wrong: see [the module](super).
-    ///
-    /// `effects` says how many effects there have been so far, however you count them: the length
-    /// of a list, `SELECT count(*)`. What it is before does not matter. It is asked right after the
-    /// answers: where an effect comes later (a task, a queue), let it wait for that.
-    ///
-    /// # Panics
-    /// With a list of what is wrong.
-    pub async fn assert_once(&self, effects: impl AsyncFn() -> usize) {
-        let faults = self.faults(effects).await;
-        assert!(faults.is_empty(), "{faults}");
-    }
-
-    /// What [`assert_once`](Self::assert_once) finds wrong, in the order in which it is found.
-    pub async fn faults(&self, effects: impl AsyncFn() -> usize) -> Faults {
-        let found = trial::of(self, effects).await;
-        Faults {
-            of: format!("{} {}", self.method, self.path),
-            found: found.unwrap_or_else(|no| vec![Fault::NoAnswer(no)]),
-        }
-    }
-
-    /// Sends it `times` times at the same time, with one key.
+    /// Sends it as often as `concurrency` says at the same time, with one key.
     pub(super) async fn send_at_once(&self, key: &str) -> io::Result<Vec<Reply>> {
         // Nothing is sent before everybody is connected.
         let connected: io::Result<Vec<_>> =
-            join_all((0..self.times).map(|_| self.connect())).await.into_iter().collect();
+            join_all((0..self.concurrency).map(|_| self.connect())).await.into_iter().collect();
         let sent = connected?.into_iter().map(|connection| self.exchange(connection, Some(key)));
         join_all(sent).await.into_iter().collect()
     }
@@ -161,7 +154,7 @@ impl<'a> Request<'a> {
     }
 
     async fn exchange(&self, connection: Connection, key: Option<&str>) -> io::Result<Reply> {
-        let Ok(reply) = timeout(PATIENCE, connection.exchange(&self.bytes(key))).await else {
+        let Ok(reply) = timeout(ANSWER_TIMEOUT, connection.exchange(&self.bytes(key))).await else {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 60 seconds"));
         };
         reply
@@ -179,6 +172,13 @@ impl<'a> Request<'a> {
             head += &format!("{name}: {value}\r\n");
         }
         [head.as_bytes(), b"\r\n", body].concat()
+    }
+}
+
+/// The endpoint, in the words of a report.
+impl fmt::Display for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 

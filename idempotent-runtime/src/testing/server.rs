@@ -11,13 +11,10 @@ use actix_web::{
     App, Error, HttpServer,
     body::MessageBody,
     dev::{self, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
-    http::Method,
     rt,
 };
 
-use super::Request;
-
-/// More than one: what workers do not share shows.
+/// Number of workers. With more than one it shows what workers do not share.
 const WORKERS: usize = 4;
 
 /// A running server, on a free port of the loopback interface and in a thread of its own. Stopped
@@ -30,7 +27,7 @@ pub struct Server {
 /// Serves an application on four workers. `app` is what [`HttpServer::new`] takes: it makes the
 /// application, once for each worker.
 ///
-/// Where the server cannot be started, every request says so.
+/// If the server cannot be started, every request says so.
 pub fn serve<T, B>(app: impl Fn() -> App<T> + Clone + Send + 'static) -> Server
 where
     T: ServiceFactory<
@@ -75,20 +72,10 @@ impl Server {
         Server { at: Ok(address), running: None }
     }
 
-    /// A POST to `path`, which may have a query.
-    pub fn post(&self, path: impl Into<String>) -> Request<'_> {
-        self.request(Method::POST, path)
-    }
-
-    /// A request to `path`, which may have a query.
-    pub fn request(&self, method: Method, path: impl Into<String>) -> Request<'_> {
-        Request::new(self, method, path.into())
-    }
-
-    /// Where it listens.
+    /// Address at which it listens.
     ///
     /// # Errors
-    /// Why it does not.
+    /// The reason for which it does not.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.at.as_ref().copied().map_err(|error| io::Error::new(error.kind(), error.to_string()))
     }

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// How an [`UnreliableStore`] behaves.
+/// Behaviour of an [`UnreliableStore`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Behaviour {
     /// It works.
@@ -43,10 +43,10 @@ pub enum Behaviour {
 /// let store = UnreliableStore::default();
 /// let idempotency = Idempotency::builder().store(store.clone()).build()?;
 /// let server = serve(move || App::new().app_data(idempotency.clone()).service(create_order));
-/// store.now(Behaviour::Fails);
+/// store.behave(Behaviour::Fails);
 /// let refused = server.post("/orders").send(Some("a-key")).await?;
-/// assert_eq!((refused.status.as_u16(), refused.code().as_deref()), (503, Some("store_unavailable")));
-/// store.now(Behaviour::Works);
+/// assert_eq!(refused.code().as_deref(), Some("store_unavailable"));
+/// store.behave(Behaviour::Works);
 /// assert_eq!(server.post("/orders").send(Some("a-key")).await?.status, 201);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// # }).unwrap();
@@ -76,8 +76,8 @@ impl<S: Store> UnreliableStore<S> {
         UnreliableStore(Arc::new(Shared { make: Box::new(make), inner, behaviour: watch::Sender::default() }))
     }
 
-    /// How it behaves from now on.
-    pub fn now(&self, behaviour: Behaviour) {
+    /// Sets its behaviour from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
         self.0.behaviour.send_replace(behaviour);
     }
 

@@ -305,5 +305,5 @@ async fn what_is_found_fails_the_test() {
     let effects = Effects::default();
     let data = effects.clone();
     let server = serve(move || App::new().configure(|app| data.register(app)).configure(routes));
-    server.post("/bare").times(3).assert_once(async || effects.count()).await;
+    server.post("/bare").concurrency(3).assert_once(async || effects.count()).await;
 }

@@ -35,10 +35,10 @@ async fn sent(server: &Server, key: &str) -> (u16, bool) {
 async fn a_store_that_fails_is_a_503_and_nothing_runs() {
     let (store, effects) = (UnreliableStore::default(), Effects::default());
     let server = served(&store, &effects);
-    store.now(Behaviour::Fails);
+    store.behave(Behaviour::Fails);
     assert_eq!(sent(&server, "a").await, (503, false));
     assert_eq!(effects.count(), 0);
-    store.now(Behaviour::Works);
+    store.behave(Behaviour::Works);
     assert_eq!(sent(&server, "a").await, (201, false));
     assert_eq!(sent(&server, "a").await, (201, true));
 }
@@ -48,7 +48,7 @@ async fn a_store_that_delays_makes_a_request_slower() {
     let (store, effects) = (UnreliableStore::default(), Effects::default());
     let server = served(&store, &effects);
     let (delay, began) = (Duration::from_millis(60), Instant::now());
-    store.now(Behaviour::Delays(delay));
+    store.behave(Behaviour::Delays(delay));
     assert_eq!(sent(&server, "a").await, (201, false));
     assert!(began.elapsed() >= 2 * delay, "a claim and a completion");
 }
@@ -57,13 +57,13 @@ async fn a_store_that_delays_makes_a_request_slower() {
 async fn a_store_that_hangs_goes_on_when_it_works() {
     let (store, effects) = (UnreliableStore::default(), Effects::default());
     let server = served(&store, &effects);
-    store.now(Behaviour::Hangs);
+    store.behave(Behaviour::Hangs);
     let request = server.post("/work");
     let waiting = request.send(Some("a"));
     let works = async {
         let hanging = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
         assert!(hanging.is_err() && effects.count() == 0);
-        store.now(Behaviour::Works);
+        store.behave(Behaviour::Works);
     };
     let (reply, ()) = futures_util::join!(waiting, works);
     assert_eq!((reply.unwrap().status.as_u16(), effects.count()), (201, 1));

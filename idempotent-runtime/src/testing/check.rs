@@ -1,8 +1,13 @@
-//! What is sent, one after the other, and what has to come of it.
+//! Check of an endpoint: the requests that are sent, one after the other, and the faults that their
+//! replies and effects show.
 
 use std::{collections::BTreeMap, io};
 
-use super::{Fault, Reply, Request, fault::where_they_differ, request::new_key};
+use super::{
+    fault::{Fault, Faults, where_they_differ},
+    http::Reply,
+    request::{Request, new_key},
+};
 
 /// Headers that are not part of what is replayed; nor are those of proxies.
 const NOT_REPLAYED: [&str; 8] = [
@@ -19,23 +24,45 @@ const NOT_REPLAYED: [&str; 8] = [
 /// The parts of a response by their names.
 type Parts = BTreeMap<String, Vec<u8>>;
 
+impl Request<'_> {
+    /// Sends it again and again, and finds nothing wrong: see [the module](super).
+    ///
+    /// `effects` says how many effects there have been so far, however you count them: the length
+    /// of a list, `SELECT count(*)`. What it is before does not matter. It is asked right after the
+    /// answers: where an effect comes later (a task, a queue), let it wait for that.
+    ///
+    /// # Panics
+    /// With a list of what is wrong.
+    pub async fn assert_once(&self, effects: impl AsyncFn() -> usize) {
+        let faults = self.faults(effects).await;
+        assert!(faults.is_empty(), "{faults}");
+    }
+
+    /// Everything that [`assert_once`](Self::assert_once) finds wrong, in the order in which it is
+    /// found.
+    pub async fn faults(&self, effects: impl AsyncFn() -> usize) -> Faults {
+        let found = check(self, effects).await;
+        Faults { of: self.to_string(), found: found.unwrap_or_else(|no| vec![Fault::NoAnswer(no)]) }
+    }
+}
+
 /// Sends `request` in all the ways in which it may come, and gives what is wrong.
-pub(super) async fn of(request: &Request<'_>, effects: impl AsyncFn() -> usize) -> io::Result<Vec<Fault>> {
-    let trial = Trial { request, effects };
-    let without_key = trial.without_key().await?;
+async fn check(request: &Request<'_>, effects: impl AsyncFn() -> usize) -> io::Result<Vec<Fault>> {
+    let check = Check { request, effects };
+    let without_key = check.without_key().await?;
     let key = new_key();
-    let (replies, ran) = trial.counted(request.send_at_once(&key)).await?;
+    let (replies, ran) = check.counted(request.send_at_once(&key)).await?;
     let (first, others) = first_and_others(replies);
     match (without_key, ran) {
         (_, 0) => Ok(vec![Fault::NoEffect(first)]),
-        (Some(Fault::KeyNotRequired { reply, .. }), _) if ran == request.times => {
+        (Some(Fault::KeyNotRequired { reply, .. }), _) if ran == request.concurrency => {
             Ok(vec![Fault::Unprotected { without_key: reply, effects: ran }])
         }
         (without_key, _) => {
             let mut faults: Vec<_> = without_key.into_iter().collect();
-            faults.extend(trial.of_simultaneous(&first, &others, ran));
-            faults.extend(trial.once_more(&key, &first).await?);
-            faults.extend(trial.with_another_key().await?);
+            faults.extend(check.of_simultaneous(&first, &others, ran));
+            faults.extend(check.once_more(&key, &first).await?);
+            faults.extend(check.with_another_key().await?);
             Ok(faults)
         }
     }
@@ -54,13 +81,13 @@ fn is_in_progress(reply: &Reply) -> bool {
     reply.status == 409 && reply.header("retry-after").is_some()
 }
 
-struct Trial<'a, C> {
+struct Check<'a, C> {
     request: &'a Request<'a>,
     effects: C,
 }
 
-impl<C: AsyncFn() -> usize> Trial<'_, C> {
-    /// What comes of it, and how many effects it had.
+impl<C: AsyncFn() -> usize> Check<'_, C> {
+    /// Result of sending, and the number of effects that it had.
     async fn counted<T>(&self, sent: impl Future<Output = io::Result<T>>) -> io::Result<(T, usize)> {
         let before = (self.effects)().await;
         let replies = sent.await?;
@@ -79,7 +106,7 @@ impl<C: AsyncFn() -> usize> Trial<'_, C> {
     fn of_simultaneous(&self, first: &Reply, others: &[Reply], effects: usize) -> Option<Fault> {
         match effects {
             1 => others.iter().find_map(|reply| self.replays(first, reply)),
-            _ => Some(Fault::RanTwice { requests: self.request.times, effects }),
+            _ => Some(Fault::RanTwice { requests: self.request.concurrency, effects }),
         }
     }
 
@@ -107,7 +134,7 @@ impl<C: AsyncFn() -> usize> Trial<'_, C> {
         Ok((!is_another).then_some(Fault::KeysMixed { reply, effects }))
     }
 
-    /// What keeps `again` from being a replay of `first`.
+    /// Fault that keeps `again` from being a replay of `first`.
     fn replays(&self, first: &Reply, again: &Reply) -> Option<Fault> {
         if !again.is_replay() {
             return Some(Fault::NotReplayed(again.clone()));
@@ -120,7 +147,7 @@ impl<C: AsyncFn() -> usize> Trial<'_, C> {
         Some(Fault::Differs { what, first, again })
     }
 
-    /// What has to be the same in a replay. A header's values keep their order.
+    /// Parts that have to be the same in a replay. A header's values keep their order.
     fn parts(&self, reply: &Reply) -> Parts {
         let status = ("status".to_owned(), reply.status.as_str().into());
         let mut parts = Parts::from([status, ("body".to_owned(), reply.body.clone())]);

@@ -15,15 +15,15 @@ use crate::{
 /// One annotated handler.
 #[derive(Debug)]
 pub struct Entry {
-    /// What its attribute asks for. A function, of a fingerprint or a principal, says only that
-    /// there is one: it must not be called.
+    /// Policy that its attribute declares. A function, of a fingerprint or a principal, says only
+    /// that there is one: it must not be called.
     pub policy: Policy,
-    /// What actix's route macros beside the attribute declare it for.
+    /// Routes that actix's route macros beside the attribute declare.
     pub routes: &'static [Route],
-    /// What utoipa says of it.
+    /// utoipa's description of it, if there is one.
     #[cfg(feature = "openapi")]
     pub documentation: fn() -> Option<crate::openapi::Described>,
-    /// What nobody asks for.
+    /// Nothing, since nobody asks for it.
     #[cfg(not(feature = "openapi"))]
     pub documentation: (),
 }

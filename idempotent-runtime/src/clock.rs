@@ -30,7 +30,7 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(millis(duration)))
     }
 
-    /// How long it is from `earlier` until this moment; zero if `earlier` is not earlier.
+    /// Time from `earlier` until this moment; zero if `earlier` is not earlier.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -40,7 +40,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Where a store in this process takes the time from.
+/// Source of the time for a store in this process.
 ///
 /// Leases and retention are counted by it. Stores with a server use that server's clock instead.
 pub trait Clock: Send + Sync + 'static {

@@ -1,5 +1,5 @@
-//! What holds for every input, as functions that a fuzzer calls with any bytes and that panic where
-//! it does not.
+//! Properties that hold for every input, as functions that a fuzzer calls with any bytes. They
+//! panic where a property does not hold.
 //!
 //! Not part of the public API: only the fuzz targets outside the workspace and the test that runs
 //! their corpus use it.

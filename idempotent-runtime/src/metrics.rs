@@ -6,27 +6,36 @@
 //!
 //! | name | kind | labels | what |
 //! | --- | --- | --- | --- |
-//! | `idempotent_requests_total` | counter | `handler`, `route`, `outcome` | requests that have ended, by [`Outcome`](crate::Outcome) |
-//! | `idempotent_wait_seconds` | histogram | `handler`, `route` | how long requests waited for another execution, of those that waited |
-//! | `idempotent_store_seconds` | histogram | `verb` | how long the store took for a request's claims (`claim`), and to record its response (`complete`) |
+//! | `idempotent_requests_total` | counter | `handler`, `route`, `outcome` | ended requests |
+//! | `idempotent_wait_seconds` | histogram | `handler`, `route` | time that waiters waited |
+//! | `idempotent_store_seconds` | histogram | `verb` | time of claims and completions |
 //! | `idempotent_executions_running` | gauge | | executions running |
 //! | `idempotent_waiters` | gauge | | requests of the process that wait for an execution |
-//! | `idempotent_renewals_total` | counter | `result` | leases `renewed`, and renewals that the store `failed` |
-//! | `idempotent_background_completions_total` | counter | | responses left to be stored in the background |
+//! | `idempotent_renewals_total` | counter | `result` | renewals of leases |
+//! | `idempotent_background_completions_total` | counter | | stored in the background |
 //! | `idempotent_memory_entries` | gauge | | entries in the memory store |
 //! | `idempotent_memory_bytes` | gauge | | bytes in the memory store |
-//! | `idempotent_memory_evicted_total` | counter | | live records that the memory store has evicted |
+//! | `idempotent_memory_evicted_total` | counter | | live records that were evicted |
+//!
+//! - `idempotent_requests_total`: the `outcome` is the name of an [`Outcome`](crate::Outcome).
+//! - `idempotent_wait_seconds`: only requests that waited for another execution are in it.
+//! - `idempotent_store_seconds`: the time of the store for a request's claims (`claim`), and for the
+//!   record of its response (`complete`).
+//! - `idempotent_renewals_total`: a lease was `renewed`, or the store `failed` to renew it.
+//! - `idempotent_background_completions_total`: responses that were left to be stored in the
+//!   background.
+//! - `idempotent_memory_…`: the memory store of this process.
 //!
 //! `handler` is the handler's module path and name, and `route` the pattern of its route: neither
 //! depends on what clients send. A request is counted when it ends. The rest is sampled: every
 //! twelfth of a lease (2.5 s) once something has run, and whenever the application [asks for a
 //! sample](Metrics::sample), as it does before its metrics are read.
 //!
-//! What a histogram becomes is for the recorder to say: `metrics-exporter-prometheus` makes
-//! summaries of it unless it is given buckets (`PrometheusBuilder::set_buckets`), which the
-//! dashboard `examples/grafana-dashboard.json` wants. A counter of `idempotent_requests_total` is
-//! there from its first event on; [operating](crate::guide::operating) has a query that does not
-//! miss that one.
+//! The recorder decides what a histogram becomes: `metrics-exporter-prometheus` makes summaries of
+//! it unless it is given buckets (`PrometheusBuilder::set_buckets`), which the dashboard
+//! `examples/grafana-dashboard.json` wants. A counter of `idempotent_requests_total` is there from
+//! its first event on; [operating](crate::guide::operating) has a query that does not miss that
+//! one.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -140,7 +149,7 @@ impl Listener for Metrics {
     }
 }
 
-/// What a counter has been told so far.
+/// Sum that a counter has been told so far.
 #[derive(Debug, Default)]
 struct Total(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! What one `#[idempotent(…)]` attribute asks for, as a value.
+//! Policy of a handler: the arguments of one `#[idempotent(…)]` attribute, as a value.
 
 #[cfg(any(feature = "openapi", feature = "admin"))]
 use std::fmt;
@@ -13,29 +13,29 @@ use crate::request::PrincipalFuture;
 pub struct Policy {
     /// Module path and name of the handler, for logs.
     pub handler: &'static str,
-    /// How long the stored response is replayed, counted from completion.
+    /// Time for which the stored response is replayed, counted from completion.
     pub ttl: Duration,
-    /// Within what a key is unique.
+    /// Space within which a key is unique.
     pub scope: Scope,
-    /// Whether a request without a key is refused.
+    /// True if a request without a key is refused.
     pub required: bool,
-    /// How long a duplicate waits for the execution already running.
+    /// Longest time that a duplicate waits for the execution already running.
     pub wait: Duration,
-    /// Which responses are stored.
+    /// Responses that are stored.
     pub replay: Replay,
-    /// How two requests are compared.
+    /// Comparison of two requests.
     pub fingerprint: Fingerprint,
-    /// Who says who calls.
+    /// Source of the caller's principal.
     pub principal: PrincipalSource,
-    /// What a retry gets when the earlier execution died without an outcome.
+    /// Answer to a retry when the earlier execution died without an outcome.
     pub abandoned: Abandoned,
-    /// Whether the handler's rows, the claim and the response commit in one transaction.
+    /// True if the handler's rows, the claim and the response commit in one transaction.
     pub transaction: bool,
     /// Request headers that are compared too: their names in small letters, each once, sorted.
     pub headers: &'static [&'static str],
 }
 
-/// Within what a key is unique.
+/// Space within which a key is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Method and route pattern.
@@ -48,7 +48,7 @@ pub enum Scope {
     Group(&'static str),
 }
 
-/// Which responses are stored; any other frees the key for the next attempt.
+/// Responses that are stored; any other frees the key for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
     /// Every response.
@@ -63,7 +63,7 @@ pub enum Replay {
 const NEVER_STORED: [u16; 6] = [401, 407, 408, 421, 425, 429];
 
 impl Replay {
-    /// Whether a response with this status is stored.
+    /// True if a response with this status is stored.
     pub(crate) fn keeps(self, status: StatusCode) -> bool {
         !NEVER_STORED.contains(&status.as_u16())
             && match self {
@@ -74,7 +74,7 @@ impl Replay {
     }
 }
 
-/// How two requests are compared.
+/// Comparison of two requests.
 #[derive(Clone, Copy, Debug)]
 pub enum Fingerprint {
     /// Query string, content type, content encoding and body, byte for byte.
@@ -85,7 +85,7 @@ pub enum Fingerprint {
     Function(fn(&HttpRequest, &[u8]) -> Vec<u8>),
 }
 
-/// Who says who calls.
+/// Source of the caller's principal.
 #[derive(Clone, Copy, Debug)]
 pub enum PrincipalSource {
     /// The application, if it says so.
@@ -94,7 +94,7 @@ pub enum PrincipalSource {
     Function(for<'a> fn(&'a HttpRequest) -> PrincipalFuture<'a>),
 }
 
-/// What a retry gets when the earlier execution died without an outcome.
+/// Answer to a retry when the earlier execution died without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
     /// A refusal, for good: whether the effect happened is not known.
@@ -103,16 +103,16 @@ pub enum Abandoned {
     Rerun,
 }
 
-/// What holds, for whoever tells of policies, and how it is told.
+/// Rules that hold in fact, for documents and the admin scope, and their names.
 #[cfg(any(feature = "openapi", feature = "admin"))]
 impl Policy {
-    /// Which responses are stored. A transaction that fails stores none.
+    /// Responses that are stored. A transaction that fails stores none.
     pub(crate) fn stores(&self) -> Replay {
         if self.transaction { Replay::Final } else { self.replay }
     }
 
-    /// What becomes of an execution that died, where the application is asked and where it is not:
-    /// in a transaction it has left nothing, and is run again.
+    /// Fate of an execution that died, where the application is asked and where it is not: in a
+    /// transaction it has left nothing, and is run again.
     pub(crate) fn of_abandoned(&self, is_asked: bool) -> &'static str {
         match self.abandoned {
             _ if self.transaction => "rerun",

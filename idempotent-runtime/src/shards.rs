@@ -1,5 +1,4 @@
-//! What lives at addresses, cut into shards so that requests with different keys do not meet at one
-//! lock.
+//! Shards of what lives at addresses, so that requests with different keys do not meet at one lock.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -10,7 +9,7 @@ use crate::{
     sync::{Mutex, MutexGuard, lock},
 };
 
-/// How many shards there are.
+/// Number of shards.
 pub(crate) const SHARDS: usize = 64;
 
 /// A map by address.

@@ -145,7 +145,7 @@ impl RedisServer {
     /// Like [`ask`](Self::ask), where it may refuse.
     ///
     /// # Errors
-    /// What it says, or that it does not answer.
+    /// The server's error, or that it does not answer.
     pub async fn try_ask<T: FromRedisValue>(&self, command: &str) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let mut words = command.split(' ');

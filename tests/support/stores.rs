@@ -21,7 +21,7 @@ pub fn database_url() -> String {
 /// stands before the store. On a server, `space` is the prefix of its keys, or its schema.
 ///
 /// # Errors
-/// Where there is no such store, or it cannot be reached.
+/// If there is no such store, or it cannot be reached.
 pub async fn with_store(
     builder: IdempotencyBuilder,
     url: &str,

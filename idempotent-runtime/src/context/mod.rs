@@ -34,7 +34,8 @@ use crate::{
 /// #[post("/orders")]
 /// #[idempotent]
 /// async fn create_order(context: IdempotencyContext) -> impl Responder {
-///     // Sent to the payment service as its own idempotency key: however often this handler runs, it charges once.
+///     // Sent to the payment service as its own idempotency key: however often this handler runs,
+///     // it charges once.
 ///     let key = context.derive_key("charge");
 ///     HttpResponse::Created().body(key)
 /// }
@@ -98,15 +99,21 @@ impl IdempotencyContext {
     /// # #[derive(Deserialize, Serialize)] struct Charge { id: String }
     /// # #[derive(Debug)] struct Declined;
     /// # impl std::fmt::Display for Declined {
-    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("declined") }
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// #         f.write_str("declined")
+    /// #     }
     /// # }
     /// # impl ResponseError for Declined {}
-    /// # async fn charge(key: &str, cents: u64) -> Result<Charge, Declined> { Ok(Charge { id: key.into() }) }
+    /// # async fn charge(key: &str, cents: u64) -> Result<Charge, Declined> {
+    /// #     Ok(Charge { id: key.into() })
+    /// # }
     /// #[post("/orders")]
     /// #[idempotent(abandoned = "rerun", replay = "final")]
-    /// async fn create_order(context: IdempotencyContext) -> Result<impl Responder, CheckpointError<Declined>> {
+    /// async fn create_order(
+    ///     context: IdempotencyContext,
+    /// ) -> Result<impl Responder, CheckpointError<Declined>> {
     ///     let key = context.derive_key("charge");
-    ///     let paid: Charge = context.checkpoint("charge", async { charge(&key, 4_200).await }).await?;
+    ///     let paid: Charge = context.checkpoint("charge", charge(&key, 4_200)).await?;
     ///     // Whoever dies from here on: the next attempt begins here, with the same charge.
     ///     Ok(HttpResponse::Created().body(paid.id))
     /// }

@@ -99,8 +99,8 @@ impl World {
         })
     }
 
-    /// Whether a claim that was sent then, and has been won, stands: renewed first, where that was
-    /// heard late.
+    /// True if a claim that was sent then, and has been won, stands. It is renewed first where its
+    /// answer came late.
     async fn stands(&self, hold: Hold, mut sent: Timestamp) -> bool {
         while !self.begins(sent) {
             sent = self.0.clock.now();
@@ -111,7 +111,7 @@ impl World {
         true
     }
 
-    /// Whether a handler may begin. From here until it has begun no time passes.
+    /// True if a handler may begin. From here until it has begun no time passes.
     fn begins(&self, sent: Timestamp) -> bool {
         self.notes(|notes| {
             let is_late = self.0.clock.now().since(sent) >= LEASE / 3;
@@ -200,7 +200,7 @@ async fn follow(mut follower: Follower) -> Option<Answer> {
     }
 }
 
-/// What `future` gives, unless it has to wait this many times.
+/// Output of `future`, unless it has to wait this many times.
 async fn patient<F: Future>(mut patience: usize, mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),

@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// What the next request that wins does.
+/// Act of the next request that wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     /// Has its effect, and completes.
@@ -34,7 +34,7 @@ pub(super) enum Act {
     Panic,
 }
 
-/// What time does while requests are answered.
+/// Passing of time while requests are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
     /// It stands still.
@@ -46,7 +46,7 @@ pub(super) enum Time {
     Kept,
 }
 
-/// What a request was answered.
+/// Answer that a request got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It ran, and this is recorded.
@@ -89,12 +89,12 @@ pub(super) struct Notes {
     answered: usize,
     /// The last attempt that is known to have been won.
     pub(super) last_won: u32,
-    /// How many handlers are about to begin: between the look at their lease and their beginning no
-    /// time passes.
+    /// Number of handlers that are about to begin: between the look at their lease and their
+    /// beginning no time passes.
     pub(super) beginning: usize,
-    /// How often the store has forgotten everything.
+    /// Number of times that the store has forgotten everything.
     pub(super) flushed: usize,
-    /// How many have waited in vain, and asked the store themselves.
+    /// Number of requests that have waited in vain, and asked the store themselves.
     pub(super) asked_anew: usize,
     tokens: u8,
 }
@@ -124,12 +124,12 @@ impl World {
         self.notes(|notes| notes.effects.len())
     }
 
-    /// How many have waited in vain.
+    /// Number of requests that have waited in vain.
     pub(super) fn asked_anew(&self) -> usize {
         self.notes(|notes| notes.asked_anew)
     }
 
-    /// How many places are taken.
+    /// Number of places that are taken.
     pub(super) fn waiters(&self) -> usize {
         self.0.waiters.taken()
     }
@@ -210,7 +210,7 @@ impl World {
         }
     }
 
-    /// What has to be so in every world when all is done.
+    /// Checks what has to be so in every world when all is done.
     async fn agrees_with(&self, answers: &[Answer]) {
         let (mut attempts, flushed) = self.notes(|notes| (notes.effects.clone(), notes.flushed));
         let effects = attempts.len();

@@ -36,7 +36,7 @@ impl EntryRef<'_> {
     /// Address of a key's entry that may be ended or forgotten.
     ///
     /// # Errors
-    /// Those of [`address`](Self::address), and the address of a step.
+    /// The errors of [`address`](Self::address), and the address of a step.
     pub(crate) fn address_of_a_key(self, settings: &Settings) -> Result<Address, &'static str> {
         let address = self.address(settings)?;
         if address.is_of_a_step() { Err(A_STEP) } else { Ok(address) }

@@ -49,8 +49,10 @@ impl Idempotency {
     ///
     /// # async fn forget() -> Result<(), Box<dyn std::error::Error>> {
     /// # let idempotency = Idempotency::builder().build()?;
-    /// // The first answer was wrong, its effect has been taken back, and the client is to send the same request again.
-    /// let name = EntryName::endpoint(Method::POST, "/orders", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    /// // The first answer was wrong, its effect has been taken back, and the client is to send the
+    /// // same request again.
+    /// let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    /// let name = EntryName::endpoint(Method::POST, "/orders", key);
     /// let Some(seen) = idempotency.inspect(&name).await? else { return Ok(()) };
     /// println!("{:?} is to be forgotten", seen.state);
     /// match idempotency.forget(&name, seen.version).await? {

@@ -63,10 +63,11 @@ impl Idempotency {
     ///
     /// # async fn inspect() -> Result<(), Box<dyn std::error::Error>> {
     /// # let idempotency = Idempotency::builder().build()?;
-    /// let name = EntryName::endpoint(Method::POST, "/orders", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    /// let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    /// let name = EntryName::endpoint(Method::POST, "/orders", key);
     /// match idempotency.inspect(&name).await? {
     ///     None => println!("the key is free"),
-    ///     Some(entry) => println!("{}: {:?}, for {:?} more", entry.address, entry.state, entry.kept_for),
+    ///     Some(entry) => println!("{}: {:?}", entry.address, entry.state),
     /// }
     /// # Ok(()) }
     /// # actix_web::rt::System::new().block_on(inspect()).unwrap();

@@ -81,7 +81,7 @@ impl Idempotency {
     /// let usage = idempotency.usage().await?;
     /// println!("{} of {} bytes are used", usage.bytes, usage.budget);
     /// if let Some(largest) = usage.callers.first() {
-    ///     println!("{}: {} keys, {} of {} bytes", largest.caller, largest.keys, largest.bytes, usage.caller_share);
+    ///     println!("{} has {} of {} bytes", largest.caller, largest.bytes, usage.caller_share);
     /// }
     /// # Ok(()) }
     /// # actix_web::rt::System::new().block_on(usage()).unwrap();

@@ -21,8 +21,11 @@ use super::{
 /// use actix_web::http::Method;
 /// use idempotent_runtime::{EntryName, Principal};
 ///
-/// // #[post("/accounts/{id}/transfers")] #[idempotent(scope = "endpoint")], and the application's principal is the account's owner.
-/// let transfer = EntryName::endpoint(Method::POST, "/accounts/{id}/transfers", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+/// // #[post("/accounts/{id}/transfers")]
+/// // #[idempotent(scope = "endpoint")]
+/// // The application's principal is the account's owner.
+/// let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+/// let transfer = EntryName::endpoint(Method::POST, "/accounts/{id}/transfers", key);
 /// let transfer = transfer.principal(Principal::new("customer:42"));
 /// # let _ = transfer;
 /// ```

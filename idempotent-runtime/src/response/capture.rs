@@ -61,7 +61,7 @@ impl Captured {
 /// Reads the body of `response`, as far as `limit` and its kind allow. A body that is there already
 /// takes no room in the future that waits.
 ///
-/// Where the status has no content the body is dropped unread, for the client as for the record: on
+/// If the status has no content the body is dropped unread, for the client as for the record: on
 /// the wire it would be taken for another response.
 pub(crate) fn capture(
     response: HttpResponse,

@@ -32,7 +32,7 @@ async fn generic<T: 'static>(tokens: web::Data<T>) -> HttpResponse {
     HttpResponse::Created().finish()
 }
 
-/// What a closure captures stands for a pool of connections.
+/// The value that the closure captures stands for a pool of connections.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _ = web::post().to(create);
     let _ = web::post().to(function);

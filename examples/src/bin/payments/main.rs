@@ -1,7 +1,7 @@
 //! A payment service that Stripe's own SDKs can call:
 //! `cargo run -p idempotent-examples --bin payments`.
 //!
-//! Those SDKs give every POST an `Idempotency-Key`. They send it again with that key when a
+//! These SDKs give every POST an `Idempotency-Key`. They send it again with that key when a
 //! connection breaks or the answer is a 409 or a 5xx, and they want errors in a form of their own.
 //! `errors.rs` does what a service has to do for them. The endpoints are in `charges.rs`. The
 //! charges are in `bank.rs`, at a bank that takes `BANK_TAKES_MS` milliseconds.

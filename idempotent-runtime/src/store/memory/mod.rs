@@ -87,7 +87,8 @@ impl MemoryStore {
     /// ```
     /// use idempotent_runtime::{MemoryStore, WhenFull};
     ///
-    /// let store = MemoryStore::builder().budget(64 << 20).when_full(WhenFull::EvictOldest).build();
+    /// let builder = MemoryStore::builder().budget(64 << 20);
+    /// let store = builder.when_full(WhenFull::EvictOldest).build();
     /// assert_eq!(store.used_bytes(), 0);
     /// ```
     pub fn builder() -> MemoryStoreBuilder {

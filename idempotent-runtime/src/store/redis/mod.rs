@@ -68,13 +68,14 @@ const NAME: &str = "redis";
 /// # Rights
 ///
 /// The store's user needs the rights of the first line. A missing right is an error that names it
-/// when the store is built. With the rights of the second line nodes wake each other, stuck keys
+/// when the store is built. With the rights of the other lines nodes wake each other, stuck keys
 /// can be listed and keys forgotten, replays may go together, and settings that lose keys are seen.
 /// [`wait_replicas`](RedisStoreBuilder::wait_replicas) needs `+wait`.
 ///
 /// ```text
 /// ACL SETUSER app on >secret ~idempotent:* +evalsha +eval +get +getrange +pttl +set +pexpire +del
-/// ACL SETUSER app &idempotent:changed +publish +subscribe +ping +scan +mget +info +config|get +cluster|slots
+/// ACL SETUSER app &idempotent:changed +publish +subscribe +ping +scan +mget +info +config|get
+/// ACL SETUSER app +cluster|slots
 /// ```
 ///
 /// # How it works

@@ -6,6 +6,56 @@
 //! [`Store::claim`] is the only read, and, for an operator, [`Store::resolve`]. An operator may
 //! also look, with [`Store::inspect`] and [`Store::stuck`], and [`Store::forget`] what was looked
 //! at.
+//!
+//! ```text
+//!           claim             complete                its time has ended
+//!   vacant ───────▶ claimed ───────────▶ completed ─────────────────────▶ expired ─▶ vacant
+//!      ▲              │  │
+//!      │   release    │  │ its lease is over, and the next claim sees that
+//!      └──────────────┘  ├─ OnAbandoned::Refuse ─▶ abandoned
+//!                        └─ OnAbandoned::Rerun ──▶ claimed, under the token of that claim
+//! ```
+//!
+//! The life of one entry, as the runtime drives it:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use idempotent_runtime::{
+//!     Address, MemoryStore, RequestFingerprint, Store,
+//!     store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+//! };
+//!
+//! # async fn life() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let (day, none) = (Duration::from_secs(24 * 3600), Duration::ZERO);
+//! let first = Hold {
+//!     address: Address::from_bytes([1; 32]),
+//!     token: Token::random()?,
+//!     fingerprint: RequestFingerprint::from_bytes([2; 32]),
+//! };
+//! let request = |hold| ClaimRequest {
+//!     hold,
+//!     lease: Duration::from_secs(30),
+//!     on_abandoned: OnAbandoned::Refuse,
+//!     retention: day,
+//!     origin: Origin::default(),
+//! };
+//! // One caller wins the address. A retry has a token of its own, and waits.
+//! assert_eq!(store.claim(request(first)).await?, Claim::Won { attempt: 1 });
+//! let retry = Hold { token: Token::random()?, ..first };
+//! assert!(matches!(store.claim(request(retry)).await?, Claim::InFlight { .. }));
+//! // The winner's token, and no other, completes the claim. From then on it is replayed.
+//! let record = Record::from_bytes(&b"a response"[..]);
+//! let kept = Retention { replay: day, remember: none };
+//! assert_eq!(store.complete(first, record, kept).await?, Completion::Stored);
+//! assert!(matches!(store.claim(request(retry)).await?, Claim::Replay { .. }));
+//! # Ok(()) }
+//! # actix_web::rt::System::new().block_on(life()).unwrap();
+//! ```
+//!
+//! A store of an application's own implements [`Store`], and runs the suite of
+//! `idempotent_runtime::conformance` (feature `conformance`).
 
 mod changes;
 mod claim;

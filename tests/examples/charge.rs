@@ -23,7 +23,8 @@ use crate::rekeying::rekeying;
 /// Time in which a shop stands still between the charge and the order. It is so long that a kill in
 /// the meantime hits the shop there.
 const FOR_EVER: &str = "3600000";
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which something has to happen in a shop.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn service(name: &str, settings: &[(&str, &str)]) -> Program {
     let mut command = command("charge");
@@ -106,7 +107,7 @@ fn count(program: &Program, path: &str, cents: usize) -> usize {
 }
 
 fn until(is_so: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     while !is_so() {
         assert!(Instant::now() < end, "it does not happen");
         thread::sleep(Duration::from_millis(5));

@@ -44,8 +44,7 @@ impl Cluster {
 }
 
 async fn running(server: &TestServer, gate: &Gate, request: &[u8]) -> Http1 {
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(request).await;
+    let connection = Http1::begin(server.address(), request).await;
     gate.began().await;
     connection
 }
@@ -222,8 +221,7 @@ async fn a_duplicate_in_another_process_is_woken_by_the_completion() {
     let mut firsts = running(&first, &gates[0], &request).await;
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        let mut connection = Http1::open(another.address()).await;
-        connection.send(&request).await;
+        let connection = Http1::begin(another.address(), &request).await;
         waiting.push(connection);
     }
     store.called(Verb::Changed, 1).await;
@@ -244,8 +242,7 @@ async fn a_duplicate_in_another_process_reads_twice() {
     let (another, store) = cluster.process(&gates[1]);
     let request = keyed("/patient", "k", "");
     let mut firsts = running(&first, &gates[0], &request).await;
-    let mut duplicate = Http1::open(another.address()).await;
-    duplicate.send(&request).await;
+    let mut duplicate = Http1::begin(another.address(), &request).await;
     store.called(Verb::Changed, 1).await;
     gates[0].let_one_through();
     assert!(within(duplicate.reply()).await.unwrap().is_replay());
@@ -260,8 +257,7 @@ async fn another_request_with_the_key_is_told_so_while_the_first_runs_in_another
     let (another, store) = cluster.process(&gates[1]);
     let request = keyed("/patient", "k", "");
     let mut firsts = running(&first, &gates[0], &request).await;
-    let mut waiting = Http1::open(another.address()).await;
-    waiting.send(&request).await;
+    let mut waiting = Http1::begin(another.address(), &request).await;
     store.called(Verb::Changed, 1).await;
     let other = within(Http1::once(another.address(), &keyed("/patient", "k", "other"))).await;
     assert_eq!((other.status, other.code().as_str()), (409, "key_reused"));

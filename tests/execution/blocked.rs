@@ -35,8 +35,7 @@ impl Node {
     async fn blocked(&self, request: &[u8]) -> (Http1, mpsc::Sender<()>) {
         let (fault, unblock) = Fault::blocking();
         self.store.next(Verb::Claim, 1, fault);
-        let mut connection = Http1::open(self.server.address()).await;
-        connection.send(request).await;
+        let connection = Http1::begin(self.server.address(), request).await;
         self.store.called(Verb::Claim, 1).await;
         (connection, unblock)
     }
@@ -69,8 +68,7 @@ async fn is_kept(path: &str) {
         clock.advance(LEASE / 3);
     }
     blocked.store.called(Verb::Renew, 10).await;
-    let mut duplicate = Http1::open(other.server.address()).await;
-    duplicate.send(&request).await;
+    let duplicate = Http1::begin(other.server.address(), &request).await;
     other.store.called(Verb::Changed, 1).await;
     drop(unblock);
     let first = answer(first).await;
@@ -179,11 +177,9 @@ async fn a_worker_that_stands_still_does_not_take_its_store_for_one_that_does_no
         let answers = std::sync::Arc::new(Semaphore::new(0));
         store.next(verb, 1, Fault::AnswersLate(answers.clone()));
         let before = store.calls(verb);
-        let mut first = Http1::open(server.address()).await;
-        first.send(&keyed("/patient", key, "")).await;
+        let first = Http1::begin(server.address(), &keyed("/patient", key, "")).await;
         store.called(verb, before + 1).await;
-        let mut blocking = Http1::open(server.address()).await;
-        blocking.send(&idempotent_tests::post("/block", &[], b"6000")).await;
+        let blocking = Http1::begin(server.address(), &idempotent_tests::post("/block", &[], b"6000")).await;
         within(began.acquire()).await.unwrap().forget();
         let since = Instant::now();
         answers.add_permits(1);

@@ -92,8 +92,7 @@ async fn a_derived_key_is_the_same_on_the_next_attempt() {
     let (telling, mut told) = mpsc::unbounded_channel();
     let request = keyed("/dies_once", "k", "");
     let first = server(&process(), telling.clone());
-    let mut connection = Http1::open(first.address()).await;
-    connection.send(&request).await;
+    let _connection = Http1::begin(first.address(), &request).await;
     let derived = within(told.recv()).await.unwrap();
     drop(first);
     clock.advance(lease);

@@ -68,8 +68,7 @@ async fn a_drain_waits_until_a_claim_under_way_is_given_back() {
     store.next(Verb::Claim, 1, Fault::AnswersLate(std::sync::Arc::clone(&answered)));
     let server = gate.server(&leaving);
     let request = keyed("/patient", "k", "");
-    let mut client = Http1::open(server.address()).await;
-    client.send(&request).await;
+    let mut client = Http1::begin(server.address(), &request).await;
     store.called(Verb::Claim, 1).await;
     let short = Duration::from_millis(20);
     assert_eq!(leaving.drain(short).await, Drained::TimedOut { running: 1 });
@@ -86,15 +85,13 @@ async fn a_drain_waits_for_what_runs_and_lets_duplicates_join_it() {
     let (gate, idempotency) = (Gate::shut(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let request = keyed("/patient", "k", "");
-    let mut first = Http1::open(server.address()).await;
-    first.send(&request).await;
+    let mut first = Http1::begin(server.address(), &request).await;
     gate.began().await;
     let draining = idempotency.clone();
     let drain = tokio::spawn(async move { draining.drain(LONG).await });
     // The task has begun to drain when this is refused; until then keys are taken.
     while !drain_has_begun(&server, &gate).await {}
-    let mut duplicate = Http1::open(server.address()).await;
-    duplicate.send(&request).await;
+    let mut duplicate = Http1::begin(server.address(), &request).await;
     is_shutting_down(&Http1::once(server.address(), &keyed("/patient", "new", "")).await);
     assert!(!drain.is_finished());
     gate.let_one_through();
@@ -108,8 +105,8 @@ async fn a_drain_waits_for_what_runs_and_lets_duplicates_join_it() {
 
 async fn drain_has_begun(server: &idempotent_tests::TestServer, gate: &Gate) -> bool {
     let effects = gate.effects();
-    let mut probe = Http1::open(server.address()).await;
-    probe.send(&keyed("/impatient", &format!("probe-{effects}"), "")).await;
+    let mut probe =
+        Http1::begin(server.address(), &keyed("/impatient", &format!("probe-{effects}"), "")).await;
     let reply = tokio::select! {
         reply = probe.reply() => reply.unwrap(),
         () = gate.began() => {
@@ -127,8 +124,7 @@ async fn a_drain_says_how_many_executions_did_not_end() {
     let server = gate.server(&idempotency);
     let mut connections = Vec::new();
     for key in ["a", "b"] {
-        let mut connection = Http1::open(server.address()).await;
-        connection.send(&keyed("/patient", key, "")).await;
+        let connection = Http1::begin(server.address(), &keyed("/patient", key, "")).await;
         gate.began().await;
         connections.push(connection);
     }
@@ -147,8 +143,7 @@ async fn an_execution_whose_client_is_gone_is_waited_for() {
     let (gate, idempotency) = (Gate::shut(), fresh().build().unwrap());
     let server = gate.server(&idempotency);
     let request = keyed("/patient", "k", "");
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&request).await;
+    let connection = Http1::begin(server.address(), &request).await;
     gate.began().await;
     connection.reset();
     let drained = idempotency.drain(Duration::from_millis(50)).await;
@@ -187,8 +182,7 @@ impl Process {
     /// for that handler.
     async fn draining(slow_path: &str) -> (Process, Http1) {
         let mut process = Process::start().await;
-        let mut slow = Http1::open(process.address).await;
-        slow.send(&keyed(slow_path, "k", "")).await;
+        let slow = Http1::begin(process.address, &keyed(slow_path, "k", "")).await;
         process.says("effect").await;
         assert_eq!(process.post("/quick", "before").await.status, 201);
         process.signal("-TERM").await;
@@ -277,8 +271,7 @@ async fn sigterm_drains_every_handle_of_the_process() {
 #[tokio::test]
 async fn a_handle_that_is_first_used_in_a_drain_refuses_new_keys_too() {
     let mut process = Process::start().await;
-    let mut slow = Http1::open(process.address).await;
-    slow.send(&keyed("/own/slow", "k", "")).await;
+    let _slow = Http1::begin(process.address, &keyed("/own/slow", "k", "")).await;
     process.says("effect").await;
     process.signal("-TERM").await;
     // The handle of a process that has set up none is made with its first request.
@@ -304,8 +297,7 @@ async fn a_second_signal_stops_at_once() {
 #[tokio::test]
 async fn an_execution_that_a_stop_loses_is_said_to_have_an_unknown_outcome() {
     let mut process = Process::start_with(&["100"]).await;
-    let mut slow = Http1::open(process.address).await;
-    slow.send(&keyed("/slow", "k", "")).await;
+    let _slow = Http1::begin(process.address, &keyed("/slow", "k", "")).await;
     process.says("effect").await;
     process.signal("-TERM").await;
     let logged = process.logged().await;

@@ -22,11 +22,7 @@ fn nodes(gate: &Gate) -> (TestServer, TestServer, Scripted) {
 
 /// Sends one more than may wait: when that one has been refused, the others wait.
 async fn crowd(server: &TestServer, request: &[u8]) -> Vec<Http1> {
-    let open = |_| async {
-        let mut connection = Http1::open(server.address()).await;
-        connection.send(request).await;
-        connection
-    };
+    let open = |_| async { Http1::begin(server.address(), request).await };
     let mut waiting = join_all((0..=WAITERS).map(open)).await;
     let replies = waiting.iter_mut().map(|connection| Box::pin(connection.reply()));
     let (refused, index, _) = within(select_all(replies)).await;
@@ -40,8 +36,7 @@ async fn all_who_wait_at_another_node_cost_it_a_claim_and_one_read_after_waking(
     let gate = Gate::shut();
     let (owning, waiting, store) = nodes(&gate);
     let request = keyed("/patient", "k", "same");
-    let mut first = Http1::open(owning.address()).await;
-    first.send(&request).await;
+    let mut first = Http1::begin(owning.address(), &request).await;
     gate.began().await;
     let duplicates = crowd(&waiting, &request).await;
     store.called(Verb::Changed, 1).await;

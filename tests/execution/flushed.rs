@@ -44,11 +44,7 @@ impl<S: Store> Node<S> {
 
     /// A request that runs, and three that wait for it.
     async fn running(&self, request: &[u8]) -> (Http1, Vec<Http1>) {
-        let open = || async {
-            let mut connection = Http1::open(self.server.address()).await;
-            connection.send(request).await;
-            connection
-        };
+        let open = || async { Http1::begin(self.server.address(), request).await };
         let first = open().await;
         self.gate.began().await;
         let waiting = join_all((0..3).map(|_| open())).await;

@@ -121,8 +121,7 @@ async fn an_execution_whose_connection_is_reset_runs_to_its_end() {
     for idempotency in handles() {
         let it = behind(Leaving::Never, idempotency);
         let request = keyed("/tenant", "k", "");
-        let mut connection = Http1::open(it.server.address()).await;
-        connection.send(&request).await;
+        let connection = Http1::begin(it.server.address(), &request).await;
         it.gate.began().await;
         connection.reset();
         goes_on(&it, &request).await;
@@ -134,8 +133,7 @@ async fn an_execution_that_a_middleware_does_not_wait_for_runs_to_its_end() {
     for idempotency in handles() {
         let it = behind(Leaving::Answers, idempotency);
         let request = keyed("/tenant", "k", "");
-        let mut connection = Http1::open(it.server.address()).await;
-        connection.send(&request).await;
+        let mut connection = Http1::begin(it.server.address(), &request).await;
         it.gate.began().await;
         it.leave.add_permits(1);
         assert_eq!(within(connection.reply()).await.unwrap().status, 504);
@@ -148,8 +146,7 @@ async fn an_execution_whose_middleware_panics_runs_to_its_end() {
     for idempotency in handles() {
         let it = behind(Leaving::Panics, idempotency);
         let request = keyed("/tenant", "k", "");
-        let mut connection = Http1::open(it.server.address()).await;
-        connection.send(&request).await;
+        let _connection = Http1::begin(it.server.address(), &request).await;
         it.gate.began().await;
         it.leave.add_permits(1);
         goes_on(&it, &request).await;

@@ -198,8 +198,7 @@ async fn an_extractor_that_panics_frees_the_key() {
 #[tokio::test]
 async fn a_body_that_panics_while_it_passes_through_costs_one_connection() {
     let (server, effects) = server();
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/events", "k", "")).await;
+    let mut connection = Http1::begin(server.address(), &keyed("/events", "k", "")).await;
     assert_eq!(connection.reply().await, None, "the response has no end");
     let retry = Http1::once(server.address(), &keyed("/events", "k", "")).await;
     assert_eq!((retry.status, retry.code().as_str()), (409, "response_not_stored"));

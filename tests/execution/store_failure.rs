@@ -209,8 +209,7 @@ async fn a_lease_is_kept_for_as_long_as_its_response_cannot_be_stored() {
     // The client has its answer; the claim lives on beyond its lease.
     let renewed = store.calls(Verb::Renew);
     store.called(Verb::Renew, renewed + 5).await;
-    let mut duplicate = Http1::open(another.address()).await;
-    duplicate.send(&request).await;
+    let mut duplicate = Http1::begin(another.address(), &request).await;
     store.called(Verb::Changed, 1).await;
     store.heal(Verb::Complete);
     is_replay(&within(duplicate.reply()).await.unwrap());
@@ -225,8 +224,7 @@ async fn a_renewal_that_fails_is_tried_again() {
     let gate = Gate::shut();
     let server = gate.server(&idempotency);
     store.next(Verb::Renew, 2, Fault::Fails);
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/patient", "k", "")).await;
+    let mut connection = Http1::begin(server.address(), &keyed("/patient", "k", "")).await;
     store.called(Verb::Renew, 6).await;
     gate.let_one_through();
     let reply = within(connection.reply()).await.unwrap();
@@ -302,13 +300,11 @@ async fn who_waits_for_an_unprotected_execution_does_not_execute_again() {
     let server = gate.server(&idempotency);
     store.next(Verb::Claim, FOREVER, Fault::Fails);
     let request = keyed("/patient", "k", "");
-    let mut first = Http1::open(server.address()).await;
-    first.send(&request).await;
+    let mut first = Http1::begin(server.address(), &request).await;
     gate.began().await;
     let other = within(Http1::once(server.address(), &keyed("/patient", "k", "other"))).await;
     assert_eq!((other.status, other.code().as_str()), (409, "key_reused"), "at once");
-    let mut duplicate = Http1::open(server.address()).await;
-    duplicate.send(&request).await;
+    let mut duplicate = Http1::begin(server.address(), &request).await;
     // Served after the duplicate has been, since there is one worker.
     within(Http1::once(server.address(), &keyed("/patient", "k", "other"))).await;
     gate.let_one_through();

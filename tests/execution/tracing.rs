@@ -122,8 +122,7 @@ impl Drop for Gone {
 async fn an_execution_runs_in_its_requests_span() {
     let (seen, gate) = (Seen::everywhere(), Gate::shut());
     let (server, _) = server(&gate);
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/logs/stays", "k", "")).await;
+    let mut connection = Http1::begin(server.address(), &keyed("/logs/stays", "k", "")).await;
     gate.began().await;
     gate.let_one_through();
     assert_eq!(within(connection.reply()).await.unwrap().status, 201);
@@ -135,8 +134,7 @@ async fn an_execution_runs_in_its_requests_span() {
 async fn an_execution_stays_in_its_requests_span_when_the_connection_is_gone() {
     let (seen, gate) = (Seen::everywhere(), Gate::shut());
     let (server, gone) = server(&gate);
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/logs/leaves", "k", "")).await;
+    let connection = Http1::begin(server.address(), &keyed("/logs/leaves", "k", "")).await;
     gate.began().await;
     connection.reset();
     within(gone.acquire()).await.unwrap().forget();

@@ -25,9 +25,7 @@ fn in_memory() -> Idempotency {
 
 /// Sends a request and leaves its answer for later.
 async fn sent(server: &TestServer, request: &[u8]) -> Http1 {
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(request).await;
-    connection
+    Http1::begin(server.address(), request).await
 }
 
 async fn answer(mut connection: Http1) -> Reply {

@@ -10,7 +10,7 @@ use idempotent_runtime::{
 };
 use idempotent_tests::fresh;
 
-use crate::kit::{Effects, Served, assert_replayed, serve};
+use crate::fixture::{Effects, Served, assert_replayed, serve};
 
 #[post("/above")]
 #[idempotent]

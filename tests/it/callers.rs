@@ -1,5 +1,5 @@
-//! Whose answer it is, where no principal is configured: callers are told apart by their
-//! credentials.
+//! Callers without a principal, who are told apart by their credentials: nobody gets another one's
+//! answer.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -8,7 +8,7 @@ use idempotent_runtime::{BuildError, Credential, Idempotency, IdempotencyBuilder
 use idempotent_tests::fresh;
 
 use crate::{
-    kit::{
+    fixture::{
         Effects,
         Is::{self, Replayed, Reused},
         Served, is, serve,

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Responder, http::header, web};
 use idempotent_runtime::{Idempotency, idempotent};
 use idempotent_tests::Reply;
 
-use crate::kit::{Effects, Served, serve};
+use crate::fixture::{Effects, Served, serve};
 
 #[idempotent]
 async fn order(body: web::Bytes, effects: Effects) -> impl Responder {

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, Responder, web};
 use idempotent_runtime::{Idempotency, IdempotencyBuilder, ManualClock, MemoryStore, WhenFull, idempotent};
 use idempotent_tests::Reply;
 
-use crate::kit::{Effects, Served, assert_replayed, serve};
+use crate::fixture::{Effects, Served, assert_replayed, serve};
 
 #[idempotent]
 async fn day(body: web::Bytes, effects: Effects) -> impl Responder {

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, Responder, web};
 use idempotent_runtime::idempotent;
 use idempotent_tests::fresh;
 
-use crate::kit::{
+use crate::fixture::{
     Effects,
     Is::{self, New, Replayed, Reused},
     is, serve,

@@ -12,7 +12,7 @@ use futures_util::stream;
 use idempotent_runtime::idempotent;
 use idempotent_tests::{fresh, post};
 
-use crate::kit::{Effects, serve};
+use crate::fixture::{Effects, serve};
 
 /// Answers with the status and the kind of body that its path says.
 #[idempotent]

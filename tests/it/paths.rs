@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Responder, http::Method, web};
 use idempotent_runtime::{EntryName, Idempotency, Resolution, Resolved, idempotent};
 use idempotent_tests::fresh;
 
-use crate::kit::{
+use crate::fixture::{
     Effects,
     Is::{self, New, Replayed, Reused},
     Served, is, serve,

@@ -16,7 +16,7 @@ use futures_util::future::{Ready, ready};
 use idempotent_runtime::{Idempotency, Principal, idempotent};
 use idempotent_tests::{Reply, fresh};
 
-use crate::kit::{Effects, Served, assert_replayed, serve};
+use crate::fixture::{Effects, Served, assert_replayed, serve};
 
 /// User who is logged in, by a header that stands for a session.
 struct User(String);

@@ -8,7 +8,7 @@ use idempotent_runtime::{IdempotencyBuilder, KeyFormat, ProblemFormat, idempoten
 use idempotent_tests::{Reply, fresh, post};
 use tokio::sync::Semaphore;
 
-use crate::kit::{Effects, Served, serve};
+use crate::fixture::{Effects, Served, serve};
 
 #[idempotent(wait = "0s")]
 async fn held(gate: web::Data<Semaphore>, effects: Effects, body: web::Bytes) -> impl Responder {

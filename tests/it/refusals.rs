@@ -11,7 +11,7 @@ use idempotent_runtime::{
 use idempotent_tests::{Reply, fresh, post, scripted::Scripted};
 use tokio::sync::Semaphore;
 
-use crate::kit::{Effects, Served, serve};
+use crate::fixture::{Effects, Served, serve};
 
 #[idempotent(wait = "0s")]
 async fn plain(body: web::Bytes, effects: Effects) -> impl Responder {
@@ -113,7 +113,7 @@ fn shutting_down(builder: IdempotencyBuilder) -> Reply {
     let drained = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _ = drained.block_on(idempotency.drain(Duration::from_secs(10)));
     let replay = server.post("/plain", &["Idempotency-Key: before"], b"");
-    crate::kit::assert_replayed(&before, &replay);
+    crate::fixture::assert_replayed(&before, &replay);
     let reply = server.post("/plain", &[KEY], b"");
     assert_eq!(server.effects(), 1);
     reply
@@ -370,7 +370,7 @@ fn a_refusal_is_none_of_the_records() {
     gate.add_permits(1);
     let first = first.reply().unwrap();
     for _ in 0..2 {
-        crate::kit::assert_replayed(&first, &server.post("/held", &[KEY], b""));
+        crate::fixture::assert_replayed(&first, &server.post("/held", &[KEY], b""));
     }
     assert_eq!(server.effects(), 1);
 }

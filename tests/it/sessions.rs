@@ -12,7 +12,7 @@ use actix_web::{
 use idempotent_runtime::{Principal, idempotent};
 use idempotent_tests::{Reply, fresh};
 
-use crate::kit::{Effects, Served, assert_replayed, serve};
+use crate::fixture::{Effects, Served, assert_replayed, serve};
 
 #[idempotent(principal = "anybody")]
 async fn login(user: String, session: Session) -> Result<HttpResponse, Error> {

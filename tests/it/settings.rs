@@ -7,7 +7,7 @@ use idempotent_runtime::{
     BuildError, Idempotency, IdempotencyBuilder, KeyFormat, OnStoreError, WhenFull, idempotent,
 };
 
-use crate::kit::{Effects, serve, serve_bare};
+use crate::fixture::{Effects, serve, serve_bare};
 
 #[test]
 fn a_setting_that_cannot_work_is_an_error_that_names_it() {
@@ -102,6 +102,6 @@ fn without_any_set_up_one_store_serves_the_whole_process() {
     let key = ["Idempotency-Key: without_any_set_up"];
     let first = one.post("/orders", &key, b"body");
     let again = other.post("/orders", &key, b"body");
-    crate::kit::assert_replayed(&first, &again);
+    crate::fixture::assert_replayed(&first, &again);
     assert_eq!((one.effects(), other.effects()), (1, 0));
 }

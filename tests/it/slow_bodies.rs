@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Responder, post, web};
 use idempotent_runtime::idempotent;
 use idempotent_tests::{Connection, Reply, fresh};
 
-use crate::kit::{Effects, Served, serve};
+use crate::fixture::{Effects, Served, serve};
 
 /// The time limit of the server: 512 bytes per second are 204 bytes in it.
 const LIMIT: Duration = Duration::from_millis(400);

@@ -8,7 +8,7 @@ use idempotent_runtime::{EntryName, Resolution, Resolved};
 use idempotent_tests::Reply;
 use tokio::time::{sleep, timeout};
 
-use crate::service::{PATIENCE, Service, request, uuid};
+use crate::service::{NODE_TIMEOUT, Service, request, uuid};
 
 /// Time for which a claim stands without renewal. It is waited out once.
 const LEASE: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ async fn dies_running(service: &Service, keys: &[String]) {
         service.kill(0).await;
     };
     let (replies, ()) =
-        timeout(PATIENCE, async { tokio::join!(asked, killed) }).await.expect("the node dies");
+        timeout(NODE_TIMEOUT, async { tokio::join!(asked, killed) }).await.expect("the node dies");
     assert!(replies.iter().all(Option::is_none), "{replies:?}");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use tokio::time::{sleep, timeout};
 
-use crate::service::{PATIENCE, Service, request, uuid};
+use crate::service::{NODE_TIMEOUT, Service, request, uuid};
 
 const REQUESTS: usize = 2_000;
 /// Longer than any test: a lease that ran out, or was near it, would be asked about once more.
@@ -17,7 +17,7 @@ pub(crate) async fn one_effect_answers_all(store: &str) {
     let service = Service::start(store, LEASE).await;
     let request = request("/held", &uuid(), 0, 0);
     let replies = join_all((0..REQUESTS).map(|number| service.ask(number % 2, &request)));
-    let all_wait = async { timeout(PATIENCE, let_go_when_all_wait(&service)).await.expect("all arrive") };
+    let all_wait = async { timeout(NODE_TIMEOUT, let_go_when_all_wait(&service)).await.expect("all arrive") };
     let (replies, claims) = join(replies, all_wait).await;
     let replies: Vec<_> = replies.into_iter().map(|reply| reply.expect("a response")).collect();
     for reply in &replies {

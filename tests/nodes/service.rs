@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// Longest time that a node may take to start, or to answer, before the test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const NODE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A machine is enough for one service at a time.
 static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -81,7 +81,7 @@ impl Service {
     pub(crate) async fn ask(&self, node: usize, request: &[u8]) -> Option<Reply> {
         let mut connection = Http1::try_open(self.addresses[node]).await?;
         connection.send(request).await;
-        timeout(PATIENCE, connection.reply()).await.expect("an answer, or the end of the connection")
+        timeout(NODE_TIMEOUT, connection.reply()).await.expect("an answer, or the end of the connection")
     }
 
     /// Blocks a worker of a node for so long, and waits until that is over.
@@ -155,7 +155,7 @@ impl Node {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("a node starts").unwrap();
+        let line = timeout(NODE_TIMEOUT, lines.next_line()).await.expect("a node starts").unwrap();
         let said = || std::fs::read_to_string(self.folder.file("log")).unwrap_or_default();
         let line = line.unwrap_or_else(|| panic!("the node ended: {}", said()));
         (child, line.parse().unwrap())

@@ -5,8 +5,8 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use idempotent_runtime::{
-    Address, MemoryStore, PostgresStore, RequestFingerprint, SqliteStore, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Renewal, Retention, Token},
+    MemoryStore, PostgresStore, SqliteStore, Store,
+    store::{Claim, Completion, Hold, Renewal},
 };
 use idempotent_tests::{postgres::Schema, redis::Keys, scratch::Scratch};
 use sqlx::PgPool;
@@ -15,6 +15,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
+
 /// Number of futures that are dropped at each call site.
 const TRIES: usize = 1_000;
 /// After at most so many polls.
@@ -22,57 +24,20 @@ const POLLS: usize = 12;
 /// Number of keys that are worked upon at a time.
 const AT_A_TIME: usize = 8;
 
-const HOUR: Duration = Duration::from_secs(3600);
-const RETENTION: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
-
-fn hold() -> Hold {
-    let bytes = || *Token::random().unwrap().as_bytes();
-    let twice = |half: [u8; 16]| [half, half].concat().try_into().unwrap();
-    Hold {
-        address: Address::from_bytes(twice(bytes())),
-        token: Token::from_bytes(bytes()),
-        fingerprint: RequestFingerprint::from_bytes(twice(bytes())),
-    }
-}
-
-fn record() -> Record {
-    Record::from_bytes(&b"a response"[..])
-}
-
-async fn claim(store: &impl Store, hold: Hold) -> Claim {
-    let request = ClaimRequest {
-        hold,
-        lease: HOUR,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: HOUR,
-        origin: Origin::default(),
-    };
-    store.claim(request).await.unwrap()
-}
-
-/// The same request, sent by somebody else.
-async fn retry(store: &impl Store, hold: Hold) -> Claim {
-    claim(store, Hold { token: Token::random().unwrap(), ..hold }).await
+/// Answer to the same request, sent by somebody else.
+async fn again(store: &impl Store, hold: Hold) -> Claim {
+    claim(store, retry(hold)).await.unwrap()
 }
 
 async fn won(store: &impl Store) -> Hold {
     let hold = hold();
-    assert_eq!(claim(store, hold).await, Claim::Won { attempt: 1 });
+    assert_eq!(claim(store, hold).await.unwrap(), WON);
     hold
 }
 
-async fn complete(store: &impl Store, hold: Hold) -> Completion {
-    store.complete(hold, record(), RETENTION).await.unwrap()
-}
-
-#[track_caller]
-fn is_in_flight(claim: &Claim) {
-    assert!(matches!(claim, Claim::InFlight { .. }), "{claim:?}");
-}
-
-#[track_caller]
-fn is_replay(claim: Claim) {
-    assert!(matches!(&claim, Claim::Replay { record: found, .. } if *found == record()), "{claim:?}");
+/// Answer to the completion of `hold`.
+async fn completed(store: &impl Store, hold: Hold) -> Completion {
+    complete(store, hold).await.unwrap()
 }
 
 /// Polls `future` so many times, and drops it. Its output, if that was enough.
@@ -95,12 +60,12 @@ async fn a_dropped_claim(store: &impl Store, polls: usize) -> bool {
     let hold = hold();
     let answer = dropped(claim(store, hold), polls).await;
     let acknowledged = answer.is_some();
-    match (answer, retry(store, hold).await) {
+    match (answer, again(store, hold).await) {
         (Some(answer), claim) => {
-            assert_eq!(answer, Claim::Won { attempt: 1 });
+            assert_eq!(answer.unwrap(), WON);
             is_in_flight(&claim);
         }
-        (None, Claim::Won { attempt: 1 }) => {}
+        (None, WON) => {}
         (None, claim) => is_in_flight(&claim),
     }
     acknowledged
@@ -110,19 +75,19 @@ async fn a_dropped_renewal(store: &impl Store, polls: usize) -> bool {
     let hold = won(store).await;
     let answer = dropped(store.renew(hold, HOUR), polls).await;
     assert!(answer.as_ref().is_none_or(|answer| matches!(answer, Ok(Renewal::Renewed))), "{answer:?}");
-    is_in_flight(&retry(store, hold).await);
-    assert_eq!(complete(store, hold).await, Completion::Stored);
+    is_in_flight(&again(store, hold).await);
+    assert_eq!(completed(store, hold).await, Completion::Stored);
     answer.is_some()
 }
 
 async fn a_dropped_completion(store: &impl Store, polls: usize) -> bool {
     let hold = won(store).await;
-    let answer = dropped(complete(store, hold), polls).await;
+    let answer = dropped(completed(store, hold), polls).await;
     match answer {
         Some(_) => assert_eq!(answer, Some(Completion::Stored)),
-        None => assert_eq!(complete(store, hold).await, Completion::Stored),
+        None => assert_eq!(completed(store, hold).await, Completion::Stored),
     }
-    is_replay(retry(store, hold).await);
+    is_replay(&again(store, hold).await, hold);
     answer.is_some()
 }
 
@@ -132,15 +97,15 @@ async fn a_dropped_release(store: &impl Store, polls: usize) -> bool {
     if answer.is_none() {
         store.release(hold).await.unwrap();
     }
-    assert_eq!(retry(store, hold).await, Claim::Won { attempt: 1 });
+    assert_eq!(again(store, hold).await, WON);
     answer.is_some()
 }
 
 async fn a_dropped_wait(store: &impl Store, polls: usize) -> bool {
     let hold = won(store).await;
-    is_in_flight(&retry(store, hold).await);
+    is_in_flight(&again(store, hold).await);
     let ended = dropped(store.changed(hold.address), polls).await.is_some();
-    assert_eq!(complete(store, hold).await, Completion::Stored);
+    assert_eq!(completed(store, hold).await, Completion::Stored);
     timeout(Duration::from_secs(10), store.changed(hold.address)).await.expect("waiting ends");
     ended
 }

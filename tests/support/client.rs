@@ -50,6 +50,13 @@ impl Http1 {
         Http1::open(address).await.exchange(request).await
     }
 
+    /// Sends a request on a connection of its own, on which its response will come.
+    pub async fn begin(address: SocketAddr, request: &[u8]) -> Http1 {
+        let mut connection = Http1::open(address).await;
+        connection.send(request).await;
+        connection
+    }
+
     /// Reads one response. `None` where the connection ended before it did.
     pub async fn reply(&mut self) -> Option<Reply> {
         let mut reply = Reply::from_head(&self.read_until(b"\r\n\r\n").await?)?;

@@ -21,7 +21,8 @@ pub struct Program {
     address: SocketAddr,
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which a program has to end after a signal.
+const END_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Program {
     /// Starts the program on a free port, and returns when it listens.
@@ -69,7 +70,7 @@ impl Program {
 
     /// Waits for the program's end.
     pub fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + END_TIMEOUT;
         loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => return status,

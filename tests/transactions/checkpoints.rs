@@ -13,7 +13,7 @@ use idempotent_runtime::{
 use idempotent_tests::{Http1, Reply, TestServer, post};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::kit::{OnPostgres, OnSqlite, Place, within};
+use crate::fixture::{Fixture, OnPostgres, OnSqlite, within};
 
 struct Shared {
     table: String,
@@ -53,13 +53,13 @@ async fn without(context: IdempotencyContext) -> Result<HttpResponse, Checkpoint
     Ok(HttpResponse::Created().body(format!("charge {number}")))
 }
 
-async fn server<P: Place>(place: &P, failures: usize) -> (TestServer, Arc<Shared>)
+async fn server<P: Fixture>(fixture: &P, failures: usize) -> (TestServer, Arc<Shared>)
 where
     for<'c> &'c mut <P::Database as sqlx::Database>::Connection: Executor<'c, Database = P::Database>,
 {
-    let store = place.store(place.pool(4)).await;
+    let store = fixture.store(fixture.pool(4)).await;
     let idempotency = Idempotency::builder().store(store).build().unwrap();
-    let shared = Shared { table: place.rows(), charges: AtomicUsize::new(0), failures: failures.into() };
+    let shared = Shared { table: fixture.rows(), charges: AtomicUsize::new(0), failures: failures.into() };
     let shared = Arc::new(shared);
     let counted = Arc::clone(&shared);
     let server = TestServer::start(1, move |app| {
@@ -77,40 +77,40 @@ async fn ask(server: &TestServer, path: &str, first: &str) -> Reply {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_kept_when_the_rows_of_its_handler_are_not() {
-    let place = OnPostgres::new().await;
-    let (server, shared) = server(&place, 2).await;
+    let fixture = OnPostgres::new().await;
+    let (server, shared) = server(&fixture, 2).await;
     for _ in 0..2 {
         assert_eq!(ask(&server, "/charge", "").await.status, 500);
-        assert_eq!(place.count().await, 0);
+        assert_eq!(fixture.count().await, 0);
     }
     let reply = ask(&server, "/charge", "").await;
     assert_eq!((reply.status, reply.text()), (201, "charge 1"));
-    assert_eq!((place.count().await, shared.charges.load(SeqCst)), (1, 1));
-    place.clean().await;
+    assert_eq!((fixture.count().await, shared.charges.load(SeqCst)), (1, 1));
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_between_the_statements_of_a_serializable_transaction_costs_one_attempt() {
-    let place = OnPostgres::new().await;
-    let (server, shared) = server(&place, 0).await;
+    let fixture = OnPostgres::new().await;
+    let (server, shared) = server(&fixture, 0).await;
     let serializable = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
     let first = ask(&server, "/charge", serializable).await;
-    assert_eq!((first.status, first.code().as_str(), place.count().await), (503, "store_unavailable", 0));
+    assert_eq!((first.status, first.code().as_str(), fixture.count().await), (503, "store_unavailable", 0));
     // What is recorded asks for nothing of the execution's claim.
     let retry = ask(&server, "/charge", serializable).await;
     assert_eq!((retry.status, retry.text()), (201, "charge 1"));
-    assert_eq!((place.count().await, shared.charges.load(SeqCst)), (1, 1));
-    place.clean().await;
+    assert_eq!((fixture.count().await, shared.charges.load(SeqCst)), (1, 1));
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_in_a_transaction_that_has_the_file_to_itself_is_an_error_at_once_that_says_so() {
-    let place = OnSqlite::new().await;
-    let (server, shared) = server(&place, 0).await;
+    let fixture = OnSqlite::new().await;
+    let (server, shared) = server(&fixture, 0).await;
     let reply = ask(&server, "/charge", "").await;
     let text = "a SQLite file has one writer, and that is the handler's transaction: a checkpoint cannot be recorded before it has ended";
     assert_eq!((reply.status, reply.text()), (500, text));
-    assert_eq!((place.count().await, shared.charges.load(SeqCst)), (0, 0));
+    assert_eq!((fixture.count().await, shared.charges.load(SeqCst)), (0, 0));
     let without = ask(&server, "/without", "other").await;
     assert_eq!((without.status, without.text()), (201, "charge 1"));
 }

@@ -6,7 +6,7 @@ use idempotent_runtime::{Idempotency, idempotent};
 use idempotent_tests::{Http1, TestServer};
 use sqlx::PgPool;
 
-use crate::kit::{OnPostgres, Place, Setup, keyed, within};
+use crate::fixture::{Fixture, OnPostgres, Setup, keyed, within};
 
 on_both! {
     of_two_nodes_that_race_for_many_keys_one_runs_each_and_both_answer_so,
@@ -14,8 +14,8 @@ on_both! {
 
 const KEYS: usize = 100;
 
-async fn of_two_nodes_that_race_for_many_keys_one_runs_each_and_both_answer_so(place: &impl Place) {
-    let nodes = [Setup::new(place).await, Setup::new(place).await];
+async fn of_two_nodes_that_race_for_many_keys_one_runs_each_and_both_answer_so(fixture: &impl Fixture) {
+    let nodes = [Setup::new(fixture).await, Setup::new(fixture).await];
     let keys: Vec<_> = (0..KEYS).map(|key| format!("k{key}")).collect();
     let race = |key| {
         let [one, other] = &nodes;
@@ -26,7 +26,7 @@ async fn of_two_nodes_that_race_for_many_keys_one_runs_each_and_both_answer_so(p
         assert_ne!(one.is_replay(), other.is_replay(), "{key}");
     }
     let runs: usize = nodes.iter().map(|node| node.handler.runs()).sum();
-    assert_eq!((runs, place.count().await), (KEYS, KEYS as i64));
+    assert_eq!((runs, fixture.count().await), (KEYS, KEYS as i64));
 }
 
 /// Takes a connection out of the pool itself.
@@ -38,9 +38,9 @@ async fn by_itself(pool: web::Data<PgPool>) -> HttpResponse {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_asks_for_no_transaction_finds_the_pools_only_connection_free() {
-    let place = OnPostgres::new().await;
-    let pool = place.pool(1);
-    let idempotency = Idempotency::builder().store(place.store(pool.clone()).await).build().unwrap();
+    let fixture = OnPostgres::new().await;
+    let pool = fixture.pool(1);
+    let idempotency = Idempotency::builder().store(fixture.store(pool.clone()).await).build().unwrap();
     let server = TestServer::start(1, move |app| {
         app.app_data(idempotency.clone())
             .app_data(web::Data::new(pool.clone()))
@@ -50,18 +50,18 @@ async fn a_handler_that_asks_for_no_transaction_finds_the_pools_only_connection_
         let reply = within(Http1::once(server.address(), &keyed("k", "201"))).await;
         assert_eq!((reply.status, reply.is_replay(), reply.text()), (201, replay, "1"), "{reply:?}");
     }
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_while_the_pool_is_used_up_is_replayed_all_the_same() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     assert_eq!(it.ask("k", "insert 201").await.status, 201);
-    let other = Setup::new(&place).await;
+    let other = Setup::new(&fixture).await;
     let taken = join_all((0..4).map(|_| other.pool.acquire())).await;
     let reply = other.ask("k", "insert 201").await;
     assert_eq!((reply.status, reply.is_replay()), (201, true), "{reply:?}");
     drop(taken);
-    place.clean().await;
+    fixture.clean().await;
 }

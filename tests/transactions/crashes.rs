@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::kit::within;
+use crate::fixture::within;
 
 const KILLS: usize = 50;
 /// Points at which a request stops: before the claim, after it, in the handler before and after its
@@ -68,8 +68,8 @@ impl Teller {
         let (stop, key) = (format!("X-Stop: {point}"), format!("Idempotency-Key: {key}"));
         let mut lines = self.lines.lock().unwrap().take().unwrap();
         loop {
-            let mut connection = Http1::open(self.address).await;
-            connection.send(&post("/transfers", &[&stop, &key, way], b"")).await;
+            let mut connection =
+                Http1::begin(self.address, &post("/transfers", &[&stop, &key, way], b"")).await;
             tokio::select! {
                 line = within(lines.next_line()) => {
                     assert_eq!(line.unwrap().as_deref(), Some("here"), "at {point}");
@@ -138,8 +138,8 @@ async fn a_process_killed_at_any_point_behind_a_pooler_leaves_everything_or_noth
     let server = PostgresServer::start(&[]).await;
     let pooler = PgBouncer::in_transaction_mode(server.options(), 5).await;
     let schema = Schema::on(server.options()).await;
-    let place = "CREATE SCHEMA {}; ALTER DATABASE postgres SET search_path = {}; SET search_path = {}";
-    schema.execute(&format!("{place}; {TABLES}")).await;
+    let fixture = "CREATE SCHEMA {}; ALTER DATABASE postgres SET search_path = {}; SET search_path = {}";
+    schema.execute(&format!("{fixture}; {TABLES}")).await;
     every_transfer_happens_once(&["pooler".into(), pooler.url(), schema.name.clone()]).await;
     let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&schema.pool(1)).await.unwrap();
     assert_eq!(totals, EXPECTED);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::future::join_all;
 
-use crate::kit::{Place, Setup};
+use crate::fixture::{Fixture, Setup};
 
 const CLIENTS: usize = 500;
 const KEYS: usize = 20;
@@ -14,8 +14,8 @@ on_both! {
     whoever_waits_holds_no_connection,
 }
 
-async fn of_concurrent_duplicates_one_runs_a_key_and_all_are_answered(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn of_concurrent_duplicates_one_runs_a_key_and_all_are_answered(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     let keys: Vec<_> = (0..CLIENTS).map(|client| format!("k{}", client % KEYS)).collect();
     let replies = join_all(keys.iter().map(|key| it.ask(key, "insert 201"))).await;
     let mut texts = HashMap::<_, Vec<_>>::new();
@@ -27,11 +27,11 @@ async fn of_concurrent_duplicates_one_runs_a_key_and_all_are_answered(place: &im
         assert!(texts.iter().all(|(text, _)| *text == texts[0].0), "{key}: {texts:?}");
         assert_eq!(texts.iter().filter(|(_, replay)| !replay).count(), 1, "{key}");
     }
-    assert_eq!((it.handler.runs(), place.count().await), (KEYS, KEYS as i64));
+    assert_eq!((it.handler.runs(), fixture.count().await), (KEYS, KEYS as i64));
 }
 
-async fn whoever_waits_holds_no_connection(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn whoever_waits_holds_no_connection(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     let requests = join_all((0..CLIENTS).map(|_| it.ask("k", "insert wait 201")));
     let (replies, ()) = tokio::join!(requests, async {
         it.handler.began().await;
@@ -39,5 +39,5 @@ async fn whoever_waits_holds_no_connection(place: &impl Place) {
     });
     assert!(replies.iter().all(|reply| reply.status == 201), "{replies:?}");
     assert_eq!(it.pool.size(), 1, "a second connection was never needed");
-    assert_eq!((it.handler.runs(), place.count().await), (1, 1));
+    assert_eq!((it.handler.runs(), fixture.count().await), (1, 1));
 }

@@ -10,7 +10,7 @@ use idempotent_runtime::{Idempotency, IdempotentTx, TransactionError, idempotent
 use idempotent_tests::{Http1, Reply, TestServer, post};
 use sqlx::Sqlite;
 
-use crate::kit::{OnSqlite, Place, within};
+use crate::fixture::{Fixture, OnSqlite, within};
 
 /// Number of calls of the handler's own hook.
 type Calls = web::Data<AtomicUsize>;
@@ -33,8 +33,8 @@ async fn hooked(
     Ok(HttpResponse::Created().finish())
 }
 
-async fn server(place: &OnSqlite) -> (TestServer, Arc<AtomicUsize>) {
-    let store = place.store(place.pool(4)).await;
+async fn server(fixture: &OnSqlite) -> (TestServer, Arc<AtomicUsize>) {
+    let store = fixture.store(fixture.pool(4)).await;
     let idempotency = Idempotency::builder().store(store).build().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -53,24 +53,24 @@ async fn ask(server: &TestServer, key: &str, body: &str) -> Reply {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_hook_of_the_handlers_own_is_called_once_and_its_rows_are_kept() {
-    let place = OnSqlite::new().await;
-    let (server, calls) = server(&place).await;
+    let fixture = OnSqlite::new().await;
+    let (server, calls) = server(&fixture).await;
     for replay in [false, true] {
         let reply = ask(&server, "k", "SELECT 1").await;
         assert_eq!((reply.status, reply.is_replay()), (201, replay), "{reply:?}");
-        assert_eq!((place.count().await, calls.load(SeqCst)), (1, 1));
+        assert_eq!((fixture.count().await, calls.load(SeqCst)), (1, 1));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_with_a_commit_hook_of_its_own_that_ends_its_transaction_leaves_an_unknown_outcome() {
-    let place = OnSqlite::new().await;
-    let (server, _) = server(&place).await;
+    let fixture = OnSqlite::new().await;
+    let (server, _) = server(&fixture).await;
     for (key, deeds) in [("commits", "COMMIT"), ("goes-on", "ROLLBACK; INSERT INTO rows VALUES ('k')")] {
-        let before = place.count().await;
+        let before = fixture.count().await;
         assert_eq!(ask(&server, key, deeds).await.status, 500);
-        assert_eq!(place.count().await, before + 1);
+        assert_eq!(fixture.count().await, before + 1);
         assert_eq!(ask(&server, key, deeds).await.code(), "outcome_unknown");
-        assert_eq!(place.count().await, before + 1);
+        assert_eq!(fixture.count().await, before + 1);
     }
 }

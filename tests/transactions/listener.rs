@@ -7,7 +7,7 @@ use std::{
 
 use idempotent_runtime::{Code, Event, Idempotency, Outcome};
 
-use crate::kit::{OnPostgres, Place, Setup};
+use crate::fixture::{Fixture, OnPostgres, Setup};
 
 on_both! {
     every_end_of_a_transaction_is_heard_once,
@@ -15,16 +15,16 @@ on_both! {
 
 type Heard = Arc<Mutex<Vec<(Outcome, Option<Code>)>>>;
 
-async fn heard_by<P: Place>(place: &P, heard: &Heard) -> Setup<P> {
-    let (pool, heard) = (place.pool(4), Arc::clone(heard));
+async fn heard_by<P: Fixture>(fixture: &P, heard: &Heard) -> Setup<P> {
+    let (pool, heard) = (fixture.pool(4), Arc::clone(heard));
     let listener = move |event: &Event<'_>| heard.lock().unwrap().push((event.outcome, event.code));
-    let builder = Idempotency::builder().store(place.store(pool.clone()).await).listener(listener);
-    Setup::with(place, pool, builder).await
+    let builder = Idempotency::builder().store(fixture.store(pool.clone()).await).listener(listener);
+    Setup::with(fixture, pool, builder).await
 }
 
-async fn every_end_of_a_transaction_is_heard_once(place: &impl Place) {
+async fn every_end_of_a_transaction_is_heard_once(fixture: &impl Fixture) {
     let heard = Heard::default();
-    let it = heard_by(place, &heard).await;
+    let it = heard_by(fixture, &heard).await;
     let script = [
         ("a", "insert 201", 201, Outcome::Executed),
         ("a", "insert 201", 201, Outcome::Replayed),
@@ -44,21 +44,21 @@ async fn every_end_of_a_transaction_is_heard_once(place: &impl Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_loses_its_connection_is_heard_of_as_the_stores_error() {
-    let (place, heard) = (OnPostgres::new().await, Heard::default());
-    let it = heard_by(&place, &heard).await;
+    let (fixture, heard) = (OnPostgres::new().await, Heard::default());
+    let it = heard_by(&fixture, &heard).await;
     let kills_itself = "insert swallow:SELECT~pg_terminate_backend(pg_backend_pid()) 201";
     assert_eq!(it.ask("k", kills_itself).await.code(), "store_unavailable");
     assert_eq!(*heard.lock().unwrap(), [(Outcome::StoreError, Some(Code::StoreUnavailable))]);
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_whose_claim_was_taken_over_is_heard_of_as_fenced() {
-    let (place, [lost, won]) = (OnPostgres::new().await, <[Heard; 2]>::default());
-    let (zombie, winner) = (heard_by(&place, &lost).await, heard_by(&place, &won).await);
+    let (fixture, [lost, won]) = (OnPostgres::new().await, <[Heard; 2]>::default());
+    let (zombie, winner) = (heard_by(&fixture, &lost).await, heard_by(&fixture, &won).await);
     let (reply, ()) = tokio::join!(zombie.ask("k", "insert wait 201"), async {
         zombie.handler.began().await;
-        place.0.shift(Duration::from_secs(60)).await;
+        fixture.0.shift(Duration::from_secs(60)).await;
         let (_, ()) = tokio::join!(winner.ask("k", "insert wait 201"), async {
             winner.handler.began().await;
             winner.handler.let_one_through();
@@ -68,5 +68,5 @@ async fn a_transaction_whose_claim_was_taken_over_is_heard_of_as_fenced() {
     assert!(reply.is_replay(), "{reply:?}");
     assert_eq!(*lost.lock().unwrap(), [(Outcome::Fenced, None)]);
     assert_eq!(*won.lock().unwrap(), [(Outcome::Executed, None)]);
-    place.clean().await;
+    fixture.clean().await;
 }

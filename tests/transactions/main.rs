@@ -8,17 +8,17 @@ macro_rules! on_both {
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let place = <crate::kit::OnPostgres as crate::kit::Place>::new().await;
-                super::$test(&place).await;
-                crate::kit::Place::clean(place).await;
+                let fixture = <crate::fixture::OnPostgres as crate::fixture::Fixture>::new().await;
+                super::$test(&fixture).await;
+                crate::fixture::Fixture::clean(fixture).await;
             })*
         }
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let place = <crate::kit::OnSqlite as crate::kit::Place>::new().await;
-                super::$test(&place).await;
-                crate::kit::Place::clean(place).await;
+                let fixture = <crate::fixture::OnSqlite as crate::fixture::Fixture>::new().await;
+                super::$test(&fixture).await;
+                crate::fixture::Fixture::clean(fixture).await;
             })*
         }
     };
@@ -29,9 +29,9 @@ mod claims;
 mod costs;
 mod crashes;
 mod crowd;
+mod fixture;
 mod hooks;
 mod in_doubt;
-mod kit;
 mod listener;
 mod lost_claim;
 mod misuse;

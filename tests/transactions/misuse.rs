@@ -5,7 +5,7 @@ use idempotent_runtime::{Idempotency, IdempotentTx, MemoryStore, SqliteStore, id
 use idempotent_tests::{Http1, Scratch, TestServer, post};
 use sqlx::{Postgres, Sqlite};
 
-use crate::kit::{OnSqlite, Place};
+use crate::fixture::{Fixture, OnSqlite};
 
 #[idempotent(transaction)]
 async fn good(_tx: IdempotentTx<Sqlite>) -> impl Responder {
@@ -65,8 +65,8 @@ async fn a_store_without_transactions_runs_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_asks_for_the_wrong_transaction_is_not_run_and_its_key_stays_free() {
-    let place = OnSqlite::new().await;
-    let store = place.store(place.pool(1)).await;
+    let fixture = OnSqlite::new().await;
+    let store = fixture.store(fixture.pool(1)).await;
     let server = server(Idempotency::builder().store(store).local_cache(1 << 20).build().unwrap());
     for (path, why) in [
         ("/other", "the store keeps its keys in another database than the IdempotentTx is of"),

@@ -2,7 +2,7 @@
 
 use idempotent_tests::Reply;
 
-use crate::kit::{OnPostgres, Place, Setup};
+use crate::fixture::{Fixture, OnPostgres, Setup};
 
 on_both! {
     rows_and_response_commit_together_and_are_replayed,
@@ -12,30 +12,30 @@ on_both! {
     a_transaction_that_is_left_behind_commits_nothing,
 }
 
-async fn rows_and_response_commit_together_and_are_replayed(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn rows_and_response_commit_together_and_are_replayed(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     let first = it.ask("k", "insert 201").await;
     assert_eq!((first.status, first.is_replay(), first.text()), (201, false, "run 1 of k"), "{first:?}");
-    assert_eq!(place.count().await, 1);
+    assert_eq!(fixture.count().await, 1);
     let again = it.ask("k", "insert 201").await;
     assert_eq!((again.status, again.is_replay(), again.text()), (201, true, "run 1 of k"));
     let redirected = it.ask("l", "insert 303").await;
-    assert_eq!((redirected.status, place.count().await), (303, 2));
+    assert_eq!((redirected.status, fixture.count().await), (303, 2));
     assert_eq!(it.ask("k", "insert 200").await.code(), "key_reused");
-    assert_eq!((it.handler.runs(), place.count().await), (2, 2));
+    assert_eq!((it.handler.runs(), fixture.count().await), (2, 2));
 }
 
-async fn a_rejection_is_stored_and_its_rows_are_taken_back(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn a_rejection_is_stored_and_its_rows_are_taken_back(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     for replay in [false, true] {
         let reply = it.ask("k", "insert 422").await;
         assert_eq!((reply.status, reply.is_replay(), reply.text()), (422, replay, "run 1 of k"), "{reply:?}");
     }
-    assert_eq!((it.handler.runs(), place.count().await), (1, 0));
+    assert_eq!((it.handler.runs(), fixture.count().await), (1, 0));
 }
 
-async fn a_failure_takes_everything_back_and_the_next_attempt_runs(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn a_failure_takes_everything_back_and_the_next_attempt_runs(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     for (run, status) in [500, 503, 401, 407, 408, 421, 425, 429].into_iter().enumerate() {
         let key = format!("k{status}");
         for again in 1..=2 {
@@ -44,33 +44,33 @@ async fn a_failure_takes_everything_back_and_the_next_attempt_runs(place: &impl 
             assert_eq!((reply.status, reply.is_replay(), reply.text()), (status, false, text.as_str()));
         }
     }
-    assert_eq!(place.count().await, 0);
+    assert_eq!(fixture.count().await, 0);
     assert_eq!(it.pool.num_idle(), it.pool.size() as usize, "every connection is back");
 }
 
-async fn a_panic_takes_everything_back_and_the_next_attempt_runs(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn a_panic_takes_everything_back_and_the_next_attempt_runs(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     for run in 1..=2 {
         assert_eq!(it.ask("k", "insert panic 201").await.status, 500);
-        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
     assert_eq!(it.ask("l", "insert 201").await.status, 201);
 }
 
-async fn a_transaction_that_is_left_behind_commits_nothing(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn a_transaction_that_is_left_behind_commits_nothing(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     for run in 1..=2 {
         assert_eq!(it.ask("k", "insert linger 201").await.status, 500);
         it.handler.let_one_through();
         it.handler.let_one_through();
-        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_killed_is_a_503_and_the_next_attempt_runs() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     let dies = "SELECT~pg_terminate_backend(pg_backend_pid())";
     // Whether the handler says what went wrong, or that all is well, or that it is the client's
     // fault, or its own.
@@ -90,9 +90,9 @@ async fn a_connection_that_is_killed_is_a_503_and_the_next_attempt_runs() {
             }
         }
     }
-    assert_eq!(place.count().await, 0);
+    assert_eq!(fixture.count().await, 0);
     assert_eq!(it.ask("l", "insert 201").await.status, 201);
-    place.clean().await;
+    fixture.clean().await;
 }
 
 fn is_to_be_retried(reply: &Reply) {
@@ -115,9 +115,9 @@ async fn interleaved(it: &Setup<OnPostgres>, one: &str, other: &str) -> [Reply; 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_a_503_for_one_and_its_next_attempt_runs() {
-    let place = OnPostgres::new().await;
-    place.0.execute("INSERT INTO {}.rows VALUES ('a'), ('b')").await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    fixture.0.execute("INSERT INTO {}.rows VALUES ('a'), ('b')").await;
+    let it = Setup::new(&fixture).await;
     let (a, b) = ("UPDATE~{rows}~SET~key='a'~WHERE~key='a'", "UPDATE~{rows}~SET~key='b'~WHERE~key='b'");
     let (one, other) = (format!("{a} wait {b} 201"), format!("{b} wait {a} 201"));
     let replies = interleaved(&it, &one, &other).await;
@@ -129,13 +129,13 @@ async fn a_deadlock_is_a_503_for_one_and_its_next_attempt_runs() {
         assert_eq!(it.ask(key, deeds).await.status, 201);
     }
     assert_eq!(it.handler.runs(), 3);
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_serialization_failure_is_a_503_for_one_and_its_next_attempt_runs() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     let deeds = "SET~TRANSACTION~ISOLATION~LEVEL~SERIALIZABLE SELECT~count(*)~FROM~{rows} wait insert 201";
     let replies = interleaved(&it, deeds, deeds).await;
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status != 201).collect();
@@ -145,31 +145,31 @@ async fn a_serialization_failure_is_a_503_for_one_and_its_next_attempt_runs() {
     for key in ["one", "other"] {
         assert_eq!(it.ask(key, deeds).await.status, 201);
     }
-    assert_eq!((it.handler.runs(), place.count().await), (3, 2));
-    place.clean().await;
+    assert_eq!((it.handler.runs(), fixture.count().await), (3, 2));
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_had_failed_before_its_handler_said_that_all_is_well_keeps_nothing() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     for run in 1..=2 {
         let reply = it.ask("k", "insert swallow:SELECT~1/0 201").await;
         assert_eq!((reply.status, reply.text()), (500, ""));
-        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_constraint_that_is_checked_at_the_commit_takes_everything_back() {
-    let place = OnPostgres::new().await;
-    place.0.execute("ALTER TABLE {}.rows ADD UNIQUE (key) DEFERRABLE INITIALLY DEFERRED").await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    fixture.0.execute("ALTER TABLE {}.rows ADD UNIQUE (key) DEFERRABLE INITIALLY DEFERRED").await;
+    let it = Setup::new(&fixture).await;
     for run in 1..=2 {
         let reply = it.ask("k", "insert insert 201").await;
         assert_eq!((reply.status, reply.text()), (500, ""));
-        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
-    place.clean().await;
+    fixture.clean().await;
 }

@@ -11,35 +11,34 @@ use std::{
 use idempotent_runtime::{AbandonedExecution, Idempotency, IdempotencyBuilder, Resolution};
 use idempotent_tests::Http1;
 
-use crate::kit::{Place, Setup, keyed};
+use crate::fixture::{Fixture, Setup, keyed};
 
 on_both!(nobody_is_asked_about_a_transaction_that_died);
 
 /// Waited out once.
 const LEASE: Duration = Duration::from_secs(2);
 
-async fn builder(place: &impl Place, asked: &Arc<AtomicUsize>) -> IdempotencyBuilder {
+async fn builder(fixture: &impl Fixture, asked: &Arc<AtomicUsize>) -> IdempotencyBuilder {
     let asked = Arc::clone(asked);
     let refuse = async move |_: &AbandonedExecution| {
         asked.fetch_add(1, SeqCst);
         Resolution::Refuse
     };
-    Idempotency::builder().store(place.store(place.pool(4)).await).lease(LEASE).reconcile(refuse)
+    Idempotency::builder().store(fixture.store(fixture.pool(4)).await).lease(LEASE).reconcile(refuse)
 }
 
-async fn nobody_is_asked_about_a_transaction_that_died(place: &impl Place) {
+async fn nobody_is_asked_about_a_transaction_that_died(fixture: &impl Fixture) {
     let asked = Arc::new(AtomicUsize::new(0));
-    let dying = Setup::with(place, place.pool(4), builder(place, &asked).await).await;
-    let mut connection = Http1::open(dying.server.address()).await;
-    connection.send(&keyed("k", "insert wait 201")).await;
+    let dying = Setup::with(fixture, fixture.pool(4), builder(fixture, &asked).await).await;
+    let _connection = Http1::begin(dying.server.address(), &keyed("k", "insert wait 201")).await;
     dying.handler.began().await;
     drop(dying);
-    let living = Setup::with(place, place.pool(4), builder(place, &asked).await).await;
+    let living = Setup::with(fixture, fixture.pool(4), builder(fixture, &asked).await).await;
     let reply = living.ask("k", "insert wait 201");
     let (reply, ()) = tokio::join!(reply, async {
         living.handler.began().await;
         living.handler.let_one_through();
     });
     assert_eq!((reply.status, reply.is_replay()), (201, false), "{reply:?}");
-    assert_eq!((place.count().await, asked.load(SeqCst)), (1, 0));
+    assert_eq!((fixture.count().await, asked.load(SeqCst)), (1, 0));
 }

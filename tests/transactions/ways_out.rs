@@ -10,7 +10,7 @@ use idempotent_runtime::{Idempotency, PoolMode, PostgresStore};
 use idempotent_tests::pgbouncer::{PgBouncer, TAKES_SQLX};
 use sqlx::{SqlitePool, postgres::PgPoolOptions};
 
-use crate::kit::{OnPostgres, OnSqlite, Place, Setup};
+use crate::fixture::{Fixture, OnPostgres, OnSqlite, Setup};
 
 /// State that a way out leaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,15 +32,15 @@ fn times() -> usize {
 }
 
 /// Takes a way out behind the first row, does what comes after, and ends in every way.
-async fn leaves(it: &Setup<impl Place>, place: &impl Place, way: &str, after: &str, leaves: Leaves) {
+async fn leaves(it: &Setup<impl Fixture>, fixture: &impl Fixture, way: &str, after: &str, leaves: Leaves) {
     for (case, ending) in (0..times()).flat_map(|_| ENDINGS).enumerate() {
         let key = format!("k{}-{case}", it.handler.runs());
         let body = ["insert", way, after, ending].into_iter().filter(|words| !words.is_empty());
         let body = body.collect::<Vec<_>>().join(" ");
-        let (rows, runs) = (place.count().await, it.handler.runs());
+        let (rows, runs) = (fixture.count().await, it.handler.runs());
         for retry in [false, true] {
             let reply = it.ask(&key, &body).await;
-            let added = place.count().await - rows;
+            let added = fixture.count().await - rows;
             match (leaves, retry) {
                 (Leaves::Nothing, _) => {
                     assert_eq!((reply.status, added), (500, 0), "{body}: {reply:?}");
@@ -54,16 +54,16 @@ async fn leaves(it: &Setup<impl Place>, place: &impl Place, way: &str, after: &s
             }
         }
     }
-    is_left_clean(it, place).await;
+    is_left_clean(it, fixture).await;
 }
 
 /// Connections that go back to the pool are as they came: of one nothing is left but its rows.
-async fn is_left_clean(it: &Setup<impl Place>, place: &impl Place) {
-    let rows = place.count().await;
+async fn is_left_clean(it: &Setup<impl Fixture>, fixture: &impl Fixture) {
+    let rows = fixture.count().await;
     for round in 0..8 {
         let key = format!("clean{}-{round}", it.handler.runs());
         let reply = it.ask(&key, "insert 201").await;
-        assert_eq!((reply.status, place.count().await - rows), (201, round + 1), "{reply:?}");
+        assert_eq!((reply.status, fixture.count().await - rows), (201, round + 1), "{reply:?}");
     }
 }
 
@@ -95,59 +95,59 @@ fn afterwards() -> [String; 5] {
 }
 
 async fn on_sqlite() -> (OnSqlite, Setup<OnSqlite>) {
-    let place = OnSqlite::new().await;
-    let pool: SqlitePool = place.pool(1);
+    let fixture = OnSqlite::new().await;
+    let pool: SqlitePool = fixture.pool(1);
     sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
-    let it = Setup::new(&place).await;
-    (place, it)
+    let it = Setup::new(&fixture).await;
+    (fixture, it)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sqlite_has_rolled_back_keeps_nothing_and_nothing_that_follows_either() {
-    let (place, it) = on_sqlite().await;
+    let (fixture, it) = on_sqlite().await;
     for way in ROLLED_BACK_ON_SQLITE {
         for after in afterwards() {
-            leaves(&it, &place, way, &after, Leaves::Nothing).await;
+            leaves(&it, &fixture, way, &after, Leaves::Nothing).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_commits_on_sqlite_stands_and_nothing_that_follows_does() {
-    let (place, it) = on_sqlite().await;
+    let (fixture, it) = on_sqlite().await;
     for way in ["COMMIT", "END", "SAVEPOINT~a COMMIT"] {
         for after in afterwards() {
-            leaves(&it, &place, way, &after, Leaves::Unknown).await;
+            leaves(&it, &fixture, way, &after, Leaves::Unknown).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_rolls_back_on_postgres_keeps_nothing() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     for way in
         ["ROLLBACK", "ABORT", "ROLLBACK~AND~CHAIN", "swallow:SELECT~1/0 ROLLBACK", "SAVEPOINT~a ROLLBACK"]
     {
-        leaves(&it, &place, way, "", Leaves::Nothing).await;
-        leaves(&it, &place, way, "SELECT~1", Leaves::Nothing).await;
-        leaves(&it, &place, way, &format!("BEGIN {TRY}"), Leaves::Nothing).await;
+        leaves(&it, &fixture, way, "", Leaves::Nothing).await;
+        leaves(&it, &fixture, way, "SELECT~1", Leaves::Nothing).await;
+        leaves(&it, &fixture, way, &format!("BEGIN {TRY}"), Leaves::Nothing).await;
     }
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_commits_on_postgres_stands_and_is_not_committed_with_what_follows() {
-    let place = OnPostgres::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
     for way in ["COMMIT", "END", "COMMIT~AND~CHAIN", "SAVEPOINT~a COMMIT"] {
-        leaves(&it, &place, way, "", Leaves::Unknown).await;
-        leaves(&it, &place, way, "SELECT~1", Leaves::Unknown).await;
-        leaves(&it, &place, way, &format!("swallow:BEGIN {TRY}"), Leaves::Unknown).await;
-        leaves(&it, &place, way, "swallow:BEGIN swallow:SELECT~1/0", Leaves::Unknown).await;
-        leaves(&it, &place, way, "swallow:BEGIN swallow:ROLLBACK", Leaves::Unknown).await;
+        leaves(&it, &fixture, way, "", Leaves::Unknown).await;
+        leaves(&it, &fixture, way, "SELECT~1", Leaves::Unknown).await;
+        leaves(&it, &fixture, way, &format!("swallow:BEGIN {TRY}"), Leaves::Unknown).await;
+        leaves(&it, &fixture, way, "swallow:BEGIN swallow:SELECT~1/0", Leaves::Unknown).await;
+        leaves(&it, &fixture, way, "swallow:BEGIN swallow:ROLLBACK", Leaves::Unknown).await;
     }
-    place.clean().await;
+    fixture.clean().await;
 }
 
 on_both! {
@@ -156,29 +156,29 @@ on_both! {
     a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outcome_is_unknown,
 }
 
-async fn savepoints_of_the_handlers_own_are_within_its_transaction(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn savepoints_of_the_handlers_own_are_within_its_transaction(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     let deeds = "SAVEPOINT~a insert ROLLBACK~TO~a insert SAVEPOINT~b insert RELEASE~a 201";
     for replay in [false, true] {
         let reply = it.ask("k", deeds).await;
-        assert_eq!((reply.status, reply.is_replay(), place.count().await), (201, replay, 2), "{reply:?}");
+        assert_eq!((reply.status, reply.is_replay(), fixture.count().await), (201, replay, 2), "{reply:?}");
     }
     let left_open = "SAVEPOINT~a insert SAVEPOINT~b insert 201";
-    assert_eq!((it.ask("l", left_open).await.status, place.count().await), (201, 4));
+    assert_eq!((it.ask("l", left_open).await.status, fixture.count().await), (201, 4));
 }
 
-async fn a_key_whose_handler_has_committed_is_told_from_another_request(place: &impl Place) {
-    let it = Setup::new(place).await;
+async fn a_key_whose_handler_has_committed_is_told_from_another_request(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
     assert_eq!(it.ask("k", "insert COMMIT 201").await.status, 500);
     assert_eq!(it.ask("k", "insert COMMIT 202").await.code(), "key_reused");
     assert_eq!(it.ask("k", "insert COMMIT 201").await.code(), "outcome_unknown");
-    assert_eq!(place.count().await, 1);
+    assert_eq!(fixture.count().await, 1);
 }
 
 async fn a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outcome_is_unknown(
-    place: &impl Place,
+    fixture: &impl Fixture,
 ) {
-    let it = Setup::new(place).await;
+    let it = Setup::new(fixture).await;
     let deeds = "insert COMMIT wait 201";
     let (first, duplicate, ()) = tokio::join!(it.ask("k", deeds), it.ask("k", deeds), async {
         it.handler.began().await;
@@ -187,13 +187,13 @@ async fn a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outc
     });
     let mut statuses = [first.status, duplicate.status];
     statuses.sort_unstable();
-    assert_eq!((statuses, place.count().await, it.handler.runs()), ([409, 500], 1, 1));
+    assert_eq!((statuses, fixture.count().await, it.handler.runs()), ([409, 500], 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_more() {
-    let place = OnSqlite::new().await;
-    let it = Setup::new(&place).await;
+    let fixture = OnSqlite::new().await;
+    let it = Setup::new(&fixture).await;
     for run in 1..=2 {
         assert_eq!(it.ask("k", "insert linger:COMMIT 201").await.status, 500);
         it.handler.let_one_through();
@@ -201,74 +201,74 @@ async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_mor
         it.handler.began().await;
         it.handler.began().await;
         it.handler.let_one_through();
-        assert_eq!((it.handler.runs(), place.count().await), (run, 0));
+        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_that_another_session_may_have_answered_leaves_an_unknown_outcome() {
-    let place = OnPostgres::new().await;
-    let pool = place.pool(4);
-    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).pool_mode(PoolMode::Transaction);
+    let fixture = OnPostgres::new().await;
+    let pool = fixture.pool(4);
+    let store = PostgresStore::builder(pool.clone()).schema(&fixture.0.name).pool_mode(PoolMode::Transaction);
     let store = store.build().await.unwrap();
-    let it = Setup::with(&place, pool, Idempotency::builder().store(store)).await;
+    let it = Setup::with(&fixture, pool, Idempotency::builder().store(store)).await;
     assert_eq!(it.ask("k", "insert ROLLBACK 201").await.status, 500);
     assert_eq!(it.ask("k", "insert ROLLBACK 201").await.code(), "outcome_unknown");
     // What has only failed is told from it.
     assert_eq!(it.ask("l", "insert swallow:SELECT~1/0 409").await.status, 409);
     assert!(it.ask("l", "insert swallow:SELECT~1/0 409").await.is_replay());
-    assert_eq!((it.ask("m", "insert 201").await.status, place.count().await), (201, 1));
-    place.clean().await;
+    assert_eq!((it.ask("m", "insert 201").await.status, fixture.count().await), (201, 1));
+    fixture.clean().await;
 }
 
 /// The pooler gives each statement outside a transaction another session than the one before.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free() {
-    let place = OnPostgres::new().await;
+    let fixture = OnPostgres::new().await;
     let in_turn = ["pool_mode = transaction", "default_pool_size = 5", "server_round_robin = 1", TAKES_SQLX];
-    let pooler = PgBouncer::start(place.0.options(), &in_turn).await;
+    let pooler = PgBouncer::start(fixture.0.options(), &in_turn).await;
     let options = pooler.options().statement_cache_capacity(0);
     let pool = PgPoolOptions::new().max_connections(8).connect_lazy_with(options);
-    let store = PostgresStore::builder(pool.clone()).schema(&place.0.name).build().await.unwrap();
-    let it = Setup::with(&place, pool.clone(), Idempotency::builder().store(store)).await;
+    let store = PostgresStore::builder(pool.clone()).schema(&fixture.0.name).build().await.unwrap();
+    let it = Setup::with(&fixture, pool.clone(), Idempotency::builder().store(store)).await;
     // All sessions of the pooler are open.
     join_all((0..5).map(|_| sqlx::raw_sql("SELECT pg_sleep(0.1)").execute(&pool))).await;
     for way in ["COMMIT", "COMMIT BEGIN"] {
         for (case, ending) in ["201", "409", "500"].into_iter().enumerate() {
-            let (key, rows) = (format!("{way}-{case}").replace(' ', "-"), place.count().await);
+            let (key, rows) = (format!("{way}-{case}").replace(' ', "-"), fixture.count().await);
             let body = format!("insert {way} {ending}");
             assert_eq!(it.ask(&key, &body).await.status, 500, "{body}");
             let retry = it.ask(&key, &body).await;
             assert_eq!((retry.status, retry.code().as_str()), (409, "outcome_unknown"), "{body}");
-            assert_eq!(place.count().await - rows, 1, "{body}");
+            assert_eq!(fixture.count().await - rows, 1, "{body}");
         }
     }
     // What has only failed is told from it.
     assert_eq!(it.ask("failed", "insert swallow:SELECT~1/0 409").await.status, 409);
     assert!(it.ask("failed", "insert swallow:SELECT~1/0 409").await.is_replay());
-    place.clean().await;
+    fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_to_postgres_keeps_no_setting_of_a_transaction_that_was_on_it() {
-    let place = OnPostgres::new().await;
-    let pool = place.pool(1);
-    let store = place.store(pool.clone()).await;
-    let it = Setup::with(&place, pool, Idempotency::builder().store(store)).await;
+    let fixture = OnPostgres::new().await;
+    let pool = fixture.pool(1);
+    let store = fixture.store(pool.clone()).await;
+    let it = Setup::with(&fixture, pool, Idempotency::builder().store(store)).await;
     for (deeds, status) in [("insert 201", 201), ("insert 422", 422), ("insert 500", 500)] {
         assert_eq!(it.ask(&format!("k{status}"), deeds).await.status, status);
         let settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'";
         let mark = "SELECT coalesce(current_setting('idempotent.transaction', true), '')";
         let set: i64 = sqlx::query_scalar(settings).fetch_one(&it.pool).await.unwrap();
         let mark: String = sqlx::query_scalar(mark).fetch_one(&it.pool).await.unwrap();
-        assert_eq!((mark.as_str(), set), ("", session_settings(&place).await), "{deeds}");
+        assert_eq!((mark.as_str(), set), ("", session_settings(&fixture).await), "{deeds}");
     }
-    place.clean().await;
+    fixture.clean().await;
 }
 
 /// Number of settings in a session that nobody has used yet.
-async fn session_settings(place: &OnPostgres) -> i64 {
-    let fresh = place.0.pool(2);
+async fn session_settings(fixture: &OnPostgres) -> i64 {
+    let fresh = fixture.0.pool(2);
     let settings = "SELECT count(*) FROM pg_settings WHERE source = 'session'";
     sqlx::query_scalar(settings).fetch_one(&fresh).await.unwrap()
 }

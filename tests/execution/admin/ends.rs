@@ -3,8 +3,8 @@
 use idempotent_tests::{fresh, post};
 use serde_json::{Value, json};
 
-use super::ground::{
-    Ground, LEASE, as_seen, begin, is_refused, named, order, read, send, serve, tell, with_customers,
+use super::fixture::{
+    Fixture, LEASE, as_seen, begin, is_refused, named, order, read, send, serve, tell, with_customers,
 };
 use crate::gate::{Gate, keyed, within};
 
@@ -44,10 +44,10 @@ async fn a_key_is_forgotten_by_its_address_too() {
 
 #[tokio::test]
 async fn what_was_recorded_since_an_operator_looked_is_not_forgotten_but_shown() {
-    let (ground, gate) = (Ground::new(), Gate::shut());
-    let server = serve(ground.process(), &gate);
+    let (fixture, gate) = (Fixture::new(), Gate::shut());
+    let server = serve(fixture.process(), &gate);
     let mut late = begin(&server, &gate, "secret-1").await;
-    ground.clock.advance(LEASE);
+    fixture.clock.advance(LEASE);
     let dead = read(&server, "/stuck").await.json()["entries"][0].take();
     assert_eq!(dead["state"], "abandoned");
     gate.let_one_through();
@@ -105,9 +105,9 @@ async fn what_has_its_outcome_is_not_resolved() {
 
 #[tokio::test]
 async fn what_died_is_run_again_where_an_operator_says_so() {
-    let (ground, gate) = (Ground::new(), Gate::open());
-    ground.dies_running("secret-1").await;
-    let server = serve(ground.process(), &gate);
+    let (fixture, gate) = (Fixture::new(), Gate::open());
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process(), &gate);
     assert_eq!(order(&server, "secret-1").await.code(), "outcome_unknown");
     assert_eq!(tell(&server, "/resolve", &resolved("secret-1", "rerun")).await.status, 200);
     let retry = order(&server, "secret-1").await;
@@ -116,9 +116,9 @@ async fn what_died_is_run_again_where_an_operator_says_so() {
 
 #[tokio::test]
 async fn what_died_is_refused_for_good_where_an_operator_says_so() {
-    let (ground, gate) = (Ground::new(), Gate::open());
-    ground.dies_running("secret-1").await;
-    let server = serve(ground.process(), &gate);
+    let (fixture, gate) = (Fixture::new(), Gate::open());
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process(), &gate);
     assert_eq!(tell(&server, "/resolve", &resolved("secret-1", "refuse")).await.status, 200);
     assert_eq!(order(&server, "secret-1").await.code(), "outcome_unknown");
     assert_eq!(gate.effects(), 0);
@@ -126,9 +126,9 @@ async fn what_died_is_refused_for_good_where_an_operator_says_so() {
 
 #[tokio::test]
 async fn what_died_is_completed_with_the_response_that_an_operator_gives() {
-    let (ground, gate) = (Ground::new(), Gate::open());
-    ground.dies_running("secret-1").await;
-    let server = serve(ground.process(), &gate);
+    let (fixture, gate) = (Fixture::new(), Gate::open());
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process(), &gate);
     let mut asked = resolved("secret-1", "complete");
     asked["response"] = json!({
         "status": 202,

@@ -9,7 +9,7 @@ use idempotent_tests::{
 };
 use tokio::sync::Semaphore;
 
-use super::ground::{as_seen, from_operator, is_refused, named, order, read, serve, tell, told};
+use super::fixture::{as_seen, from_operator, is_refused, named, order, read, serve, tell, told};
 use crate::gate::{Gate, within};
 
 #[tokio::test]
@@ -20,8 +20,7 @@ async fn a_flood_of_look_ups_holds_up_no_claim() {
     let look = from_operator("/inspect", named("secret-1").to_string().as_bytes());
     let mut looking = Vec::new();
     for _ in 0..4 {
-        let mut connection = Http1::open(server.address()).await;
-        connection.send(&look).await;
+        let connection = Http1::begin(server.address(), &look).await;
         looking.push(connection);
     }
     store.called(Verb::Inspect, 4).await;
@@ -49,8 +48,7 @@ async fn an_operator_who_hangs_up_is_not_half_done_and_leaves_its_place() {
     order(&server, "secret-1").await;
     let seen = as_seen(&server, &named("secret-1")).await.to_string();
     store.next(Verb::Inspect, 1, Fault::AnswersLate(Arc::clone(&until)));
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&from_operator("/forget", seen.as_bytes())).await;
+    let connection = Http1::begin(server.address(), &from_operator("/forget", seen.as_bytes())).await;
     store.called(Verb::Inspect, 2).await;
     connection.reset();
     // The server looks at its connections before it serves another one.

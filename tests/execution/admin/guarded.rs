@@ -9,7 +9,7 @@ use idempotent_runtime::admin::admin_scope;
 use idempotent_tests::{Reply, TestServer, fresh, post};
 use tracing::level_filters::LevelFilter;
 
-use super::ground::{Ground, from_operator, named, order, read, send, serve, tell, told};
+use super::fixture::{Fixture, from_operator, named, order, read, send, serve, tell, told};
 use crate::{gate::Gate, spans::collector::Collector};
 
 #[tokio::test]
@@ -110,9 +110,9 @@ async fn it_tells_of_what_holds_where_it_is_mounted() {
 /// store.
 #[tokio::test]
 async fn what_shares_a_store_is_listed_and_ended_by_its_address_and_not_by_its_name() {
-    let ground = Ground::new();
-    ground.dies_running("secret-1").await;
-    let server = serve(ground.process().namespace("another"), &Gate::open());
+    let fixture = Fixture::new();
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process().namespace("another"), &Gate::open());
     assert_eq!(tell(&server, "/inspect", &named("secret-1")).await.code(), "not_found");
 
     let listed = read(&server, "/stuck").await.json()["entries"][0].clone();
@@ -120,7 +120,7 @@ async fn what_shares_a_store_is_listed_and_ended_by_its_address_and_not_by_its_n
     assert_eq!(tell(&server, "/inspect", &entry).await.json()["state"], "abandoned");
     let entry = serde_json::json!({ "entry": entry["entry"], "version": listed["version"] });
     assert_eq!(tell(&server, "/forget", &entry).await.json()["address"], listed["address"]);
-    assert_eq!(order(&serve(ground.process(), &Gate::open()), "secret-1").await.status, 201);
+    assert_eq!(order(&serve(fixture.process(), &Gate::open()), "secret-1").await.status, 201);
 }
 
 #[idempotent_runtime::idempotent]

@@ -11,8 +11,8 @@ use idempotent_tests::{
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
-use super::ground::{
-    Ground, from_operator, is_refused, named, order, read, send, serve, tell, tell_bytes, told,
+use super::fixture::{
+    Fixture, from_operator, is_refused, named, order, read, send, serve, tell, tell_bytes, told,
 };
 use crate::{gate::Gate, spans::collector::Collector};
 
@@ -145,9 +145,9 @@ async fn a_key_has_to_look_as_the_applications_keys_do() {
 
 #[tokio::test]
 async fn an_outcome_that_cannot_be_recorded_is_invalid() {
-    let ground = Ground::new();
-    ground.dies_running("secret-1").await;
-    let server = serve(ground.process().max_response_body(1000), &Gate::open());
+    let fixture = Fixture::new();
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process().max_response_body(1000), &Gate::open());
     let complete = |response: Value| json!({ "entry": named("secret-1")["entry"], "outcome": "complete", "response": response });
     let asked = [
         json!({ "entry": named("secret-1")["entry"] }),

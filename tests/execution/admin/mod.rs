@@ -1,8 +1,8 @@
 //! Views and actions of operators over HTTP.
 
 mod ends;
+mod fixture;
 mod flood;
-mod ground;
 mod guarded;
 mod mistakes;
 mod reads;

@@ -6,8 +6,8 @@ use idempotent_runtime::{AbandonedExecution, Resolution};
 use idempotent_tests::{Reply, TestServer, fresh, post};
 use serde_json::{Value, json};
 
-use super::ground::{
-    Ground, LEASE, begin, is_refused, named, of_every_scope, order, read, send, serve, tell, told,
+use super::fixture::{
+    Fixture, LEASE, begin, is_refused, named, of_every_scope, order, read, send, serve, tell, told,
     with_customers,
 };
 use crate::gate::{Gate, keyed, within};
@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The one of `list` whose handler has this name.
 fn of<'a>(list: &'a Value, handler: &str) -> &'a Value {
-    let handler = format!("execution::admin::ground::{handler}");
+    let handler = format!("execution::admin::fixture::{handler}");
     let mut found = list.as_array().unwrap().iter().filter(|each| each["handler"] == handler);
     let one = found.next().unwrap_or_else(|| panic!("no {handler} in {list}"));
     assert!(found.next().is_none(), "{handler} is there twice: {list}");
@@ -28,7 +28,7 @@ async fn policies_are_what_the_attributes_say() {
     let server = serve(fresh(), &Gate::open());
     let policies = read(&server, "/policies").await.json()["policies"].take();
     let expected = json!({
-        "handler": "execution::admin::ground::orders", "ttl_seconds": 86400.0, "scope": "endpoint",
+        "handler": "execution::admin::fixture::orders", "ttl_seconds": 86400.0, "scope": "endpoint",
         "required": true, "wait_seconds": 60.0, "replay": "all", "fingerprint": "raw", "abandoned": "refuse",
         "transaction": false,
     });
@@ -137,26 +137,26 @@ async fn looked_up(server: &TestServer, key: &str, expected: &str) -> Value {
 
 #[tokio::test]
 async fn a_look_up_tells_the_state_the_times_and_the_attempt() {
-    let (ground, gate) = (Ground::new(), Gate::shut());
-    let server = serve(ground.process().remember_expired_keys(DAY), &gate);
+    let (fixture, gate) = (Fixture::new(), Gate::shut());
+    let server = serve(fixture.process().remember_expired_keys(DAY), &gate);
     let mut running = begin(&server, &gate, "secret-1").await;
-    ground.clock.advance(LEASE / 3);
+    fixture.clock.advance(LEASE / 3);
     let found = looked_up(&server, "secret-1", "running").await;
     assert_eq!((&found["attempt"], &found["lease_left_seconds"]), (&json!(1), &json!(20.0)), "{found}");
     gate.let_one_through();
     within(running.reply()).await.unwrap();
-    ground.clock.advance(Duration::from_secs(60));
+    fixture.clock.advance(Duration::from_secs(60));
     let found = looked_up(&server, "secret-1", "completed").await;
     assert_eq!((&found["status"], &found["left_seconds"]), (&json!(201), &json!(86340.0)), "{found}");
     assert_eq!(found["attempt"], json!(1), "{found}");
     assert_eq!(found["kept_for_seconds"], json!(172_740.0), "{found}");
     assert!(found["bytes"].as_u64().unwrap() > 0, "{found}");
-    ground.clock.advance(DAY);
+    fixture.clock.advance(DAY);
     let found = looked_up(&server, "secret-1", "expired").await;
     assert_eq!(found["kept_for_seconds"], json!(86340.0), "{found}");
 
-    ground.dies_running("secret-2").await;
-    ground.clock.advance(Duration::from_secs(5));
+    fixture.dies_running("secret-2").await;
+    fixture.clock.advance(Duration::from_secs(5));
     let found = looked_up(&server, "secret-2", "abandoned").await;
     assert_eq!((&found["attempt"], &found["lapsed_seconds"]), (&json!(1), &json!(5.0)), "{found}");
     let refused = json!({ "entry": named("secret-2")["entry"], "outcome": "refuse" });
@@ -167,11 +167,11 @@ async fn a_look_up_tells_the_state_the_times_and_the_attempt() {
 
 #[tokio::test]
 async fn stuck_entries_are_listed_in_pages() {
-    let ground = Ground::new();
+    let fixture = Fixture::new();
     for key in ["secret-1", "secret-2", "secret-3"] {
-        ground.dies_running(key).await;
+        fixture.dies_running(key).await;
     }
-    let server = serve(ground.process(), &Gate::open());
+    let server = serve(fixture.process(), &Gate::open());
     order(&server, "secret-4").await;
     let first = read(&server, "/stuck?limit=2").await.json();
     let next = first["next"].as_str().unwrap();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use idempotent_runtime::{Idempotency, MemoryStore};
 use idempotent_tests::scripted::{Scripted, Verb};
 
-use super::bench::{Bench, Cluster, LEASE, ask, begun, charge_of};
+use super::fixture::{Cluster, Fixture, LEASE, ask, begun, charge_of};
 use crate::gate::{keyed, within};
 
 #[tokio::test]
 async fn an_attempt_that_has_lost_its_claim_begins_no_step() {
-    let (cluster, zombie, winner) = (Cluster::new(), Bench::before_shut(), Bench::before_shut());
+    let (cluster, zombie, winner) = (Cluster::new(), Fixture::before_shut(), Fixture::before_shut());
     let (zombies, _) = cluster.process(&zombie);
     let (winners, _) = cluster.process(&winner);
     let mut lost = begun(&zombies, &charge_of("k")).await;
@@ -30,7 +30,7 @@ async fn an_attempt_that_has_lost_its_claim_begins_no_step() {
 
 #[tokio::test]
 async fn an_attempt_that_has_lost_its_claim_to_one_that_is_done_gets_its_answer() {
-    let (cluster, zombie, winner) = (Cluster::new(), Bench::before_shut(), Bench::open());
+    let (cluster, zombie, winner) = (Cluster::new(), Fixture::before_shut(), Fixture::open());
     let (zombies, _) = cluster.process(&zombie);
     let (winners, _) = cluster.process(&winner);
     let mut lost = begun(&zombies, &charge_of("k")).await;
@@ -45,7 +45,7 @@ async fn an_attempt_that_has_lost_its_claim_to_one_that_is_done_gets_its_answer(
 
 #[tokio::test]
 async fn a_step_that_lost_its_claim_gives_the_value_that_the_winner_has_recorded() {
-    let (cluster, zombie, winner) = (Cluster::new(), Bench::step_shut(), Bench::rest_shut());
+    let (cluster, zombie, winner) = (Cluster::new(), Fixture::step_shut(), Fixture::rest_shut());
     let (zombies, _) = cluster.process(&zombie);
     let (winners, _) = cluster.process(&winner);
     // The winner's numbers are other than the zombie's.
@@ -67,7 +67,7 @@ async fn a_step_that_lost_its_claim_gives_the_value_that_the_winner_has_recorded
 
 #[tokio::test]
 async fn a_step_that_lost_its_claim_to_one_still_running_is_an_error() {
-    let (cluster, zombie, winner) = (Cluster::new(), Bench::step_shut(), Bench::step_shut());
+    let (cluster, zombie, winner) = (Cluster::new(), Fixture::step_shut(), Fixture::step_shut());
     let (zombies, _) = cluster.process(&zombie);
     let (winners, _) = cluster.process(&winner);
     let mut lost = begun(&zombies, &charge_of("k")).await;
@@ -88,7 +88,7 @@ async fn the_lease_of_a_step_is_kept_for_as_long_as_it_runs() {
     let lease = Duration::from_millis(300);
     let store = Scripted::new(MemoryStore::new());
     let process = || Idempotency::builder().store(store.clone()).lease(lease).build().unwrap();
-    let (first, second) = (Bench::step_shut(), Bench::open());
+    let (first, second) = (Fixture::step_shut(), Fixture::open());
     let (server, another) = (first.server(&process()), second.server(&process()));
     let request = keyed("/left_behind", "k", "");
     first.fails(1);
@@ -106,10 +106,10 @@ async fn the_lease_of_a_step_is_kept_for_as_long_as_it_runs() {
 
 #[tokio::test]
 async fn what_an_execution_leaves_behind_begins_no_step() {
-    let bench = Bench::before_shut();
-    let (server, store) = Cluster::new().process(&bench);
+    let fixture = Fixture::before_shut();
+    let (server, store) = Cluster::new().process(&fixture);
     assert_eq!(ask(&server, &keyed("/too_late", "k", "")).await.status, 201);
-    bench.before.let_one_through();
-    bench.rest.began().await;
-    assert_eq!((bench.step.effects(), store.calls(Verb::Release)), (0, 1));
+    fixture.before.let_one_through();
+    fixture.rest.began().await;
+    assert_eq!((fixture.step.effects(), store.calls(Verb::Release)), (0, 1));
 }

@@ -7,7 +7,7 @@ use idempotent_runtime::{CheckpointError, IdempotencyContext, idempotent};
 use idempotent_tests::{Reply, TestServer, fresh, post};
 use tokio::sync::Mutex;
 
-use super::bench::ask;
+use super::fixture::ask;
 use crate::gate::keyed;
 
 /// Number of runs of a step.

@@ -1,8 +1,8 @@
 //! Steps of a handler that run once per key, whoever dies, fails or comes again.
 
-mod bench;
 mod failures;
 mod fences;
+mod fixture;
 mod limits;
 mod own_answers;
 mod recovery;

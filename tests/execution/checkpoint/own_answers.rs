@@ -18,7 +18,7 @@ use idempotent_tests::{
     scripted::{Fault, Scripted, Verb},
 };
 
-use super::bench::{Declined, ask};
+use super::fixture::{Declined, ask};
 use crate::gate::keyed;
 
 /// Number of runs of each of the two steps, and the fault of the first.

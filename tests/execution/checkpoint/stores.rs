@@ -9,31 +9,31 @@ use idempotent_tests::{
     stores::{database_url, redis_url},
 };
 
-use super::bench::{Bench, ask, begun, charge_of};
+use super::fixture::{Fixture, ask, begun, charge_of};
 
 /// Long enough for a machine with much to do, and waited out once.
 const LEASE: Duration = Duration::from_secs(5);
 
 /// A process dies behind its step; then many retry at once, over two others.
 async fn outlives_its_process<S: Store, O: Future<Output = S>>(open: impl Fn() -> O) {
-    let process = async |bench: &Bench| {
+    let process = async |fixture: &Fixture| {
         let builder = Idempotency::builder().store(open().await).lease(LEASE);
-        bench.server(&builder.build().unwrap())
+        fixture.server(&builder.build().unwrap())
     };
     let key = Token::random().unwrap().as_bytes().map(|byte| format!("{byte:02x}")).concat();
-    let (request, dead) = (charge_of(&key), Bench::rest_shut());
+    let (request, dead) = (charge_of(&key), Fixture::rest_shut());
     let server = process(&dead).await;
     let _connection = begun(&server, &request).await;
     dead.rest.began().await;
     drop(server);
     dead.rest.ended().await;
-    let bench = Bench::open();
-    let servers = [process(&bench).await, process(&bench).await];
+    let fixture = Fixture::open();
+    let servers = [process(&fixture).await, process(&fixture).await];
     let replies = join_all((0..64).map(|index| ask(&servers[index % 2], &request))).await;
     for reply in &replies {
         assert_eq!((reply.status, reply.text()), (201, "charge 1, attempt 2"), "{reply:?}");
     }
-    assert_eq!((dead.step.effects(), bench.step.effects(), bench.rest.effects()), (1, 0, 1));
+    assert_eq!((dead.step.effects(), fixture.step.effects(), fixture.rest.effects()), (1, 0, 1));
 }
 
 #[tokio::test]

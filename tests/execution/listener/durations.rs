@@ -6,7 +6,7 @@ use idempotent_runtime::{Code, MemoryStore, Outcome};
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
 use tokio::{sync::Semaphore, time::sleep};
 
-use super::ground::{Ears, asking, begin, open, send, serve};
+use super::fixture::{Ears, asking, begin, open, send, serve};
 use crate::gate::{Gate, keyed, within};
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn an_event_names_the_endpoint_and_neither_key_nor_body() {
     let server = serve(ears.listening(), &Gate::open());
     send(&server, &keyed("/orders/17", "secret-key", "secret-body")).await;
     let heard = ears.next().await;
-    assert!(heard.handler.ends_with("listener::ground::orders"), "{heard:?}");
+    assert!(heard.handler.ends_with("listener::fixture::orders"), "{heard:?}");
     assert_eq!((heard.method.as_str(), heard.route.as_deref()), ("POST", Some("/orders/{id}")));
     assert_eq!((heard.outcome, heard.code, heard.attempt), (Outcome::Executed, None, Some(1)));
     assert!(!heard.debug.contains("secret"), "{heard:?}");

@@ -1,7 +1,7 @@
 //! Events of a listener: it hears of every request once, and how that ended.
 
 mod durations;
-mod ground;
+mod fixture;
 mod recorder;
 mod samples;
 mod script;

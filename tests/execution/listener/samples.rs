@@ -12,7 +12,7 @@ use metrics::with_local_recorder;
 use tokio::time::sleep;
 
 use super::{
-    ground::{begin, open, send, serve_with},
+    fixture::{begin, open, send, serve_with},
     recorder::Recorder,
 };
 use crate::gate::{Gate, keyed, within};

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    ground::{Ears, Heard, asking, begin, open, send, serve_after},
+    fixture::{Ears, Heard, asking, begin, open, send, serve_after},
     recorder::Recorder,
 };
 use crate::{

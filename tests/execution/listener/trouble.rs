@@ -11,7 +11,7 @@ use idempotent_tests::{
     scripted::{Fault, Scripted, Verb},
 };
 
-use super::ground::{Ears, begin, send, serve};
+use super::fixture::{Ears, begin, send, serve};
 use crate::gate::{Gate, keyed, within};
 
 #[tokio::test]

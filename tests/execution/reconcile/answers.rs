@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use idempotent_runtime::Resolution;
 use idempotent_tests::Reply;
 
-use super::desk::{Cluster, Desk, LEASE, order};
+use super::fixture::{Cluster, Fixture, LEASE, order};
 use crate::gate::{keyed, within};
 
 fn paid() -> Resolution {
@@ -26,41 +26,41 @@ fn is_unknown(reply: &Reply) {
 #[tokio::test]
 async fn an_execution_without_effect_is_run_again() {
     for path in ["/refuse", "/rerun", "/success"] {
-        let (cluster, desk) = (Cluster::new(), Desk::says(|_| Resolution::Rerun));
+        let (cluster, fixture) = (Cluster::new(), Fixture::says(|_| Resolution::Rerun));
         let request = keyed(path, "k", "");
         cluster.dies_running(&request).await;
-        let process = cluster.process(&desk);
+        let process = cluster.process(&fixture);
         for is_replay in [false, true] {
             let reply = process.ask(&request).await;
             assert_eq!((reply.status, reply.is_replay(), reply.text()), (201, is_replay, "effect 1"));
         }
-        assert_eq!((desk.asked(), process.gate.effects()), (1, 1), "{path}");
+        assert_eq!((fixture.asked(), process.gate.effects()), (1, 1), "{path}");
     }
 }
 
 #[tokio::test]
 async fn an_execution_with_effect_is_answered_as_the_application_says_and_replayed() {
-    let (cluster, desk) = (Cluster::new(), Desk::says(|_| paid()));
+    let (cluster, fixture) = (Cluster::new(), Fixture::says(|_| paid()));
     cluster.dies_running(&order("k")).await;
-    let (process, another) = (cluster.process(&desk), cluster.process(&desk));
+    let (process, another) = (cluster.process(&fixture), cluster.process(&fixture));
     is_paid(&process.ask(&order("k")).await, false);
     is_paid(&process.ask(&order("k")).await, true);
     is_paid(&another.ask(&order("k")).await, true);
-    assert_eq!((desk.asked(), process.gate.effects(), another.gate.effects()), (1, 0, 0));
+    assert_eq!((fixture.asked(), process.gate.effects(), another.gate.effects()), (1, 0, 0));
 }
 
 #[tokio::test]
 async fn what_an_application_answers_is_recorded_whatever_its_status() {
     for status in [500, 404, 429] {
-        let (cluster, desk) = (Cluster::new(), Desk::says(|abandoned| answer_of(abandoned.body())));
+        let (cluster, fixture) = (Cluster::new(), Fixture::says(|abandoned| answer_of(abandoned.body())));
         let request = keyed("/success", "k", &status.to_string());
         cluster.dies_running(&request).await;
-        let process = cluster.process(&desk);
+        let process = cluster.process(&fixture);
         for is_replay in [false, true] {
             let reply = process.ask(&request).await;
             assert_eq!((reply.status, reply.is_replay(), reply.text()), (status, is_replay, "as it was"));
         }
-        assert_eq!((desk.asked(), process.gate.effects()), (1, 0));
+        assert_eq!((fixture.asked(), process.gate.effects()), (1, 0));
     }
 }
 
@@ -76,23 +76,23 @@ async fn an_answer_that_cannot_be_stored_is_sent_once() {
     let stream = |_: &_| {
         Resolution::Complete(HttpResponse::Ok().content_type("text/event-stream").body("data: 1\n\n"))
     };
-    let (cluster, desk) = (Cluster::new(), Desk::says(stream));
+    let (cluster, fixture) = (Cluster::new(), Fixture::says(stream));
     cluster.dies_running(&order("k")).await;
-    let process = cluster.process(&desk);
+    let process = cluster.process(&fixture);
     let first = process.ask(&order("k")).await;
     assert_eq!((first.status, first.header("idempotency-stored")), (200, Some("false")));
     assert_eq!(process.ask(&order("k")).await.code(), "response_not_stored");
-    assert_eq!((desk.asked(), process.gate.effects()), (1, 0));
+    assert_eq!((fixture.asked(), process.gate.effects()), (1, 0));
 }
 
 #[tokio::test]
 async fn an_execution_of_which_the_application_knows_nothing_is_of_unknown_outcome_for_good() {
-    let (cluster, desk) = (Cluster::new(), Desk::says(|_| Resolution::Refuse));
+    let (cluster, fixture) = (Cluster::new(), Fixture::says(|_| Resolution::Refuse));
     for path in ["/refuse", "/rerun"] {
         let request = keyed(path, "k", "tea");
         cluster.dies_running(&request).await;
         let (process, another, silent) =
-            (cluster.process(&desk), cluster.process(&desk), cluster.silent(crate::gate::Gate::open()));
+            (cluster.process(&fixture), cluster.process(&fixture), cluster.silent(crate::gate::Gate::open()));
         for _ in 0..3 {
             for process in [&process, &another, &silent] {
                 is_unknown(&process.ask(&request).await);
@@ -102,16 +102,16 @@ async fn an_execution_of_which_the_application_knows_nothing_is_of_unknown_outco
             cluster.clock.advance(LEASE);
         }
     }
-    assert_eq!(desk.asked(), 2);
+    assert_eq!(fixture.asked(), 2);
 }
 
 #[tokio::test]
 async fn an_unknown_outcome_is_remembered_for_as_long_as_an_expired_key_and_stays_unknown() {
     let hour = std::time::Duration::from_secs(3600);
-    let (cluster, desk) = (Cluster::new(), Desk::says(|_| Resolution::Refuse));
+    let (cluster, fixture) = (Cluster::new(), Fixture::says(|_| Resolution::Refuse));
     cluster.dies_running(&order("k")).await;
     let process = cluster
-        .process_with(crate::gate::Gate::open(), |builder| desk.set(builder).remember_expired_keys(hour));
+        .process_with(crate::gate::Gate::open(), |builder| fixture.set(builder).remember_expired_keys(hour));
     is_unknown(&process.ask(&order("k")).await);
     cluster.clock.advance(25 * hour - LEASE);
     is_unknown(&process.ask(&order("k")).await);
@@ -122,9 +122,9 @@ async fn an_unknown_outcome_is_remembered_for_as_long_as_an_expired_key_and_stay
 #[tokio::test]
 async fn racing_retries_ask_once_and_are_all_answered() {
     for (say, text) in [
-        (Desk::says(|_| Resolution::Rerun), "effect 1"),
-        (Desk::says(|_| paid()), "paid before"),
-        (Desk::says(|_| Resolution::Refuse), "outcome_unknown"),
+        (Fixture::says(|_| Resolution::Rerun), "effect 1"),
+        (Fixture::says(|_| paid()), "paid before"),
+        (Fixture::says(|_| Resolution::Refuse), "outcome_unknown"),
     ] {
         let cluster = Cluster::new();
         cluster.dies_running(&order("k")).await;

@@ -2,5 +2,5 @@
 
 mod answers;
 mod asked;
-mod desk;
+mod fixture;
 mod trouble;

@@ -19,7 +19,7 @@ use idempotent_runtime::{
 use idempotent_tests::{Http1, Reply, TestServer};
 
 use super::{
-    ground::Ground,
+    fixture::Fixture,
     process::{Died, EITHER_WAY, LEASE, Process, dies_running, has_run, is_unknown, order, repeatable_order},
 };
 use crate::gate::{Gate, keyed, within};
@@ -38,8 +38,8 @@ on_every_store!(
     an_execution_begun_since_a_look_is_not_forgotten,
 );
 
-async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(ground: &impl Ground) {
-    let (process, another) = (Process::open(ground).await, Process::open(ground).await);
+async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(fixture: &impl Fixture) {
+    let (process, another) = (Process::open(fixture).await, Process::open(fixture).await);
     let (request, entry) = order("k");
     assert_eq!(process.forget(&entry).await, Forgotten::NotFound);
     has_run(&process.ask(&request).await, false);
@@ -61,24 +61,24 @@ async fn a_key_whose_request_has_its_outcome_runs_again_when_it_is_forgotten(gro
     assert_eq!((process.gate.effects(), another.gate.effects()), (1, 1));
 }
 
-async fn a_key_that_was_remembered_as_expired_runs_again_when_it_is_forgotten(ground: &impl Ground) {
+async fn a_key_that_was_remembered_as_expired_runs_again_when_it_is_forgotten(fixture: &impl Fixture) {
     const HOUR: Duration = Duration::from_secs(3600);
-    let process = Process::with(ground, Gate::open(), |builder| builder.remember_expired_keys(HOUR)).await;
+    let process = Process::with(fixture, Gate::open(), |builder| builder.remember_expired_keys(HOUR)).await;
     let (request, entry) = order("k");
     has_run(&process.ask(&request).await, false);
-    ground.pass(HOUR * 24).await;
+    fixture.pass(HOUR * 24).await;
     assert_eq!(process.ask(&request).await.code(), "key_expired");
     assert_eq!(process.seen(&entry).await.state, EntryState::Expired);
     assert_eq!(process.forget(&entry).await, Forgotten::Done);
     assert_eq!(process.ask(&request).await.text(), "effect 2, attempt 1");
 }
 
-async fn what_runs_is_not_forgotten_by_name_or_address(ground: &impl Ground) {
+async fn what_runs_is_not_forgotten_by_name_or_address(fixture: &impl Fixture) {
     let (request, entry) = order("k");
-    let (running, process) = (Process::on(ground, Gate::shut()).await, Process::open(ground).await);
+    let (running, process) = (Process::on(fixture, Gate::shut()).await, Process::open(fixture).await);
     let mut connection = running.begun(&request).await;
     running.gate.began().await;
-    ground.pass(LEASE / 2).await;
+    fixture.pass(LEASE / 2).await;
     let found = process.seen(&entry).await;
     match found.state {
         EntryState::Running { lease_left } => assert!(lease_left <= LEASE / 2, "{lease_left:?}"),
@@ -96,11 +96,11 @@ async fn what_runs_is_not_forgotten_by_name_or_address(ground: &impl Ground) {
     has_run(&process.ask(&request).await, true);
 }
 
-async fn a_dead_execution_is_forgotten_and_its_key_begins_anew(ground: &impl Ground) {
+async fn a_dead_execution_is_forgotten_and_its_key_begins_anew(fixture: &impl Fixture) {
     for died in EITHER_WAY {
         let (request, entry) = order(&format!("{died:?}"));
-        dies_running(ground, &request, died).await;
-        let process = Process::open(ground).await;
+        dies_running(fixture, &request, died).await;
+        let process = Process::open(fixture).await;
         match process.seen(&entry).await.state {
             EntryState::Abandoned { .. } => {}
             other => panic!("{other:?}"),
@@ -111,13 +111,13 @@ async fn a_dead_execution_is_forgotten_and_its_key_begins_anew(ground: &impl Gro
     }
 }
 
-async fn an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotten(ground: &impl Ground) {
+async fn an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotten(fixture: &impl Fixture) {
     let (request, entry) = repeatable_order("k");
-    let zombie = Process::on(ground, Gate::shut()).await;
+    let zombie = Process::on(fixture, Gate::shut()).await;
     let mut connection = zombie.begun(&request).await;
     zombie.gate.began().await;
-    ground.pass(LEASE).await;
-    let process = Process::on(ground, Gate::shut()).await;
+    fixture.pass(LEASE).await;
+    let process = Process::on(fixture, Gate::shut()).await;
     assert_eq!(process.forget(&entry).await, Forgotten::Done);
     let mut next = process.begun(&request).await;
     process.gate.began().await;
@@ -133,10 +133,10 @@ async fn an_owner_that_only_seemed_dead_changes_nothing_once_its_key_is_forgotte
     has_run(&zombie.ask(&request).await, true);
 }
 
-async fn an_unknown_outcome_is_listed_inspected_and_forgotten(ground: &impl Ground) {
-    let process = Process::open(ground).await;
+async fn an_unknown_outcome_is_listed_inspected_and_forgotten(fixture: &impl Fixture) {
+    let process = Process::open(fixture).await;
     let (request, entry) = order("k");
-    dies_running(ground, &request, Died::Seen).await;
+    dies_running(fixture, &request, Died::Seen).await;
     assert_eq!(process.resolve(&entry, Resolution::Refuse).await, Resolved::Done);
     is_unknown(&process.ask(&request).await);
     let page = process.idempotency.stuck(None, 10).await.unwrap();
@@ -206,8 +206,8 @@ async fn charges(charged: web::Data<AtomicUsize>, context: IdempotencyContext) -
     }
 }
 
-async fn steps_of_a_forgotten_key_run_again(ground: &impl Ground) {
-    let idempotency = Idempotency::builder().store(ground.store().await).build().unwrap();
+async fn steps_of_a_forgotten_key_run_again(fixture: &impl Fixture) {
+    let idempotency = Idempotency::builder().store(fixture.store().await).build().unwrap();
     let (data, charged) = (idempotency.clone(), web::Data::new(AtomicUsize::new(0)));
     let server = TestServer::start(1, move |app| {
         app.app_data(data.clone()).app_data(charged.clone()).service(charges);
@@ -225,8 +225,8 @@ async fn steps_of_a_forgotten_key_run_again(ground: &impl Ground) {
     assert_eq!(ask().await.text(), "charge 11");
 }
 
-async fn what_is_forgotten_is_in_no_local_cache_of_its_process(ground: &impl Ground) {
-    let cached = async || Process::with(ground, Gate::open(), |builder| builder.local_cache(1 << 20)).await;
+async fn what_is_forgotten_is_in_no_local_cache_of_its_process(fixture: &impl Fixture) {
+    let cached = async || Process::with(fixture, Gate::open(), |builder| builder.local_cache(1 << 20)).await;
     let (process, another) = (cached().await, cached().await);
     let (request, entry) = order("k");
     has_run(&process.ask(&request).await, false);
@@ -240,8 +240,8 @@ async fn what_is_forgotten_is_in_no_local_cache_of_its_process(ground: &impl Gro
     assert_eq!((replayed.is_replay(), replayed.text()), (true, "effect 2, attempt 1"));
 }
 
-async fn of_many_forgettings_of_what_all_have_seen_one_lets_one_request_run(ground: &impl Ground) {
-    let processes = Arc::new([Process::open(ground).await, Process::open(ground).await]);
+async fn of_many_forgettings_of_what_all_have_seen_one_lets_one_request_run(fixture: &impl Fixture) {
+    let processes = Arc::new([Process::open(fixture).await, Process::open(fixture).await]);
     let effects = || processes.iter().map(|process| process.gate.effects()).sum::<usize>();
     for round in 0..4 {
         let (request, entry) = order(&format!("{round}"));
@@ -270,14 +270,16 @@ async fn has_changed(process: &Process, seen: &Entry) -> EntryState {
     }
 }
 
-async fn a_response_recorded_after_all_is_not_forgotten_by_who_saw_its_execution_dead(ground: &impl Ground) {
+async fn a_response_recorded_after_all_is_not_forgotten_by_who_saw_its_execution_dead(
+    fixture: &impl Fixture,
+) {
     let (request, entry) = order("k");
-    let zombie = Process::on(ground, Gate::shut()).await;
+    let zombie = Process::on(fixture, Gate::shut()).await;
     let mut connection = zombie.begun(&request).await;
     zombie.gate.began().await;
-    let process = Process::open(ground).await;
+    let process = Process::open(fixture).await;
     let running = process.seen(&entry).await;
-    ground.pass(LEASE).await;
+    fixture.pass(LEASE).await;
     let dead = process.seen(&entry).await;
     assert!(matches!(has_changed(&process, &running).await, EntryState::Abandoned { .. }));
     zombie.gate.let_one_through();
@@ -289,10 +291,10 @@ async fn a_response_recorded_after_all_is_not_forgotten_by_who_saw_its_execution
     assert_eq!(process.forget(&entry).await, Forgotten::Done);
 }
 
-async fn an_execution_begun_since_a_look_is_not_forgotten(ground: &impl Ground) {
+async fn an_execution_begun_since_a_look_is_not_forgotten(fixture: &impl Fixture) {
     let (request, entry) = repeatable_order("k");
-    dies_running(ground, &request, Died::Unseen).await;
-    let process = Process::on(ground, Gate::shut()).await;
+    dies_running(fixture, &request, Died::Unseen).await;
+    let process = Process::on(fixture, Gate::shut()).await;
     let dead = process.seen(&entry).await;
     let mut connection = process.begun(&request).await;
     process.gate.began().await;

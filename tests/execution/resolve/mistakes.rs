@@ -16,7 +16,7 @@ use idempotent_tests::{
 use tokio::sync::Semaphore;
 
 use super::{
-    ground::{Ground, OnMemory},
+    fixture::{Fixture, OnMemory},
     process::{Died, Process, dies_running, has_run, is_paid, is_unknown, order, paid},
 };
 use crate::gate::Gate;
@@ -46,10 +46,10 @@ async fn what_cannot_be_a_key_is_said_to_be_none() {
 
 #[tokio::test]
 async fn a_response_that_cannot_be_recorded_ends_nothing() {
-    let ground = OnMemory::new().await;
-    let process = Process::with(&ground, Gate::open(), |builder| builder.max_response_body(100)).await;
+    let fixture = OnMemory::new().await;
+    let process = Process::with(&fixture, Gate::open(), |builder| builder.max_response_body(100)).await;
     let (request, entry) = order("k");
-    dies_running(&ground, &request, Died::Seen).await;
+    dies_running(&fixture, &request, Died::Seen).await;
     for response in [
         HttpResponse::Ok().content_type("text/event-stream").body("data: 1\n\n"),
         HttpResponse::Ok().body("x".repeat(101)),
@@ -64,10 +64,10 @@ async fn a_response_that_cannot_be_recorded_ends_nothing() {
 
 #[tokio::test]
 async fn a_response_whose_status_has_no_body_is_not_recorded_with_one() {
-    let ground = OnMemory::new().await;
-    let process = Process::with(&ground, Gate::open(), |builder| builder).await;
+    let fixture = OnMemory::new().await;
+    let process = Process::with(&fixture, Gate::open(), |builder| builder).await;
     let (request, entry) = order("k");
-    dies_running(&ground, &request, Died::Seen).await;
+    dies_running(&fixture, &request, Died::Seen).await;
     let with_body = [204, 205, 304].map(|status| HttpResponse::build(status_of(status)).body("stray"));
     let streamed =
         HttpResponse::NoContent().streaming(stream::iter([Ok::<_, Infallible>(Bytes::from("stray"))]));
@@ -142,10 +142,10 @@ async fn a_store_that_cannot_end_entries_says_so() {
 
 #[tokio::test]
 async fn a_store_that_fails_is_asked_again_and_tells() {
-    let ground = OnMemory::new().await;
-    let process = Process::open(&ground).await;
+    let fixture = OnMemory::new().await;
+    let process = Process::open(&fixture).await;
     let (request, entry) = order("k");
-    dies_running(&ground, &request, Died::Seen).await;
+    dies_running(&fixture, &request, Died::Seen).await;
     process.store.next(Verb::Token, 1, Fault::Fails);
     process.store.next(Verb::Resolve, 1, Fault::Fails);
     process.store.next(Verb::Resolve, 1, Fault::Panics);
@@ -185,10 +185,10 @@ async fn a_store_that_fails_at_a_look_or_at_forgetting_tells_and_is_asked_again(
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_not_waited_for_for_long_and_may_do_it_later() {
-    let ground = OnMemory::new().await;
-    let process = Process::open(&ground).await;
+    let fixture = OnMemory::new().await;
+    let process = Process::open(&fixture).await;
     let (request, entry) = order("k");
-    dies_running(&ground, &request, Died::Seen).await;
+    dies_running(&fixture, &request, Died::Seen).await;
     let later = Arc::new(Semaphore::new(0));
     process.store.next(Verb::Resolve, 1, Fault::Hangs(Arc::clone(&later)));
     let error = process.try_resolve(&entry, paid()).await.unwrap_err();

@@ -8,18 +8,18 @@ macro_rules! on_every_store {
         on_every_store! { redis OnRedis $($test)* }
         on_every_store! { postgres OnPostgres $($test)* }
     };
-    ($module:ident $ground:ident $($test:ident)*) => {
+    ($module:ident $fixture:ident $($test:ident)*) => {
         mod $module {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(&<super::super::ground::$ground as super::super::ground::Ground>::new().await).await;
+                super::$test(&<super::super::fixture::$fixture as super::super::fixture::Fixture>::new().await).await;
             })*
         }
     };
 }
 
+mod fixture;
 mod forgotten;
-mod ground;
 mod mistakes;
 mod names;
 mod outcomes;

@@ -12,7 +12,7 @@ use idempotent_tests::{
     scripted::{Script, Scripted},
 };
 
-use super::ground::Ground;
+use super::fixture::Fixture;
 use crate::gate::{Gate, keyed, within};
 
 /// So long that no lease is renewed while a test runs.
@@ -27,22 +27,22 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) async fn on(ground: &impl Ground, gate: Gate) -> Process {
-        Self::with(ground, gate, |builder| builder).await
+    pub(super) async fn on(fixture: &impl Fixture, gate: Gate) -> Process {
+        Self::with(fixture, gate, |builder| builder).await
     }
 
     /// A process whose handlers all pass.
-    pub(super) async fn open(ground: &impl Ground) -> Process {
-        Self::on(ground, Gate::open()).await
+    pub(super) async fn open(fixture: &impl Fixture) -> Process {
+        Self::on(fixture, Gate::open()).await
     }
 
     pub(super) async fn with(
-        ground: &impl Ground,
+        fixture: &impl Fixture,
         gate: Gate,
         set: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder,
     ) -> Process {
         let store = Script::default();
-        let scripted = Scripted::by(ground.store().await, store.clone());
+        let scripted = Scripted::by(fixture.store().await, store.clone());
         let idempotency = set(Idempotency::builder().lease(LEASE)).store(scripted).build().unwrap();
         let (data, handlers) = (idempotency.clone(), gate.clone());
         let server = TestServer::start(1, move |app| {
@@ -58,9 +58,7 @@ impl Process {
     }
 
     pub(super) async fn begun(&self, request: &[u8]) -> Http1 {
-        let mut connection = Http1::open(self.server.address()).await;
-        connection.send(request).await;
-        connection
+        Http1::begin(self.server.address(), request).await
     }
 
     pub(super) async fn resolve(&self, entry: &EntryName, resolution: Resolution) -> Resolved {
@@ -109,15 +107,15 @@ pub(super) enum Died {
 pub(super) const EITHER_WAY: [Died; 2] = [Died::Seen, Died::Unseen];
 
 /// A process dies while it runs this request, and its lease runs out.
-pub(super) async fn dies_running(ground: &impl Ground, request: &[u8], died: Died) {
-    let dying = Process::on(ground, Gate::shut()).await;
+pub(super) async fn dies_running(fixture: &impl Fixture, request: &[u8], died: Died) {
+    let dying = Process::on(fixture, Gate::shut()).await;
     let _connection = dying.begun(request).await;
     dying.gate.began().await;
     drop(dying.server);
     dying.gate.ended().await;
-    ground.pass(LEASE).await;
+    fixture.pass(LEASE).await;
     if died == Died::Seen {
-        is_unknown(&Process::open(ground).await.ask(request).await);
+        is_unknown(&Process::open(fixture).await.ask(request).await);
     }
 }
 

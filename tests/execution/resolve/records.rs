@@ -4,7 +4,7 @@ use idempotent_runtime::{Resolution, Resolved};
 use idempotent_tests::scripted::{Fault, Verb};
 
 use super::{
-    ground::{Ground, OnMemory},
+    fixture::{Fixture, OnMemory},
     process::{Died, Process, dies_running, has_run, is_paid, is_unknown, order, paid},
 };
 use crate::gate::Gate;
@@ -12,21 +12,21 @@ use crate::gate::Gate;
 on_every_store!(a_record_that_cannot_be_read_is_ended_each_way);
 
 /// A request has run, and what is recorded cannot be read.
-async fn is_damaged(ground: &impl Ground, request: &[u8]) {
-    let process = Process::open(ground).await;
+async fn is_damaged(fixture: &impl Fixture, request: &[u8]) {
+    let process = Process::open(fixture).await;
     process.store.next(Verb::Complete, 1, Fault::Damages(|record| record[7] ^= 1));
     process.ask(request).await;
-    is_unknown(&Process::open(ground).await.ask(request).await);
+    is_unknown(&Process::open(fixture).await.ask(request).await);
 }
 
-async fn a_record_that_cannot_be_read_is_ended_each_way(ground: &impl Ground) {
-    let process = Process::open(ground).await;
+async fn a_record_that_cannot_be_read_is_ended_each_way(fixture: &impl Fixture) {
+    let process = Process::open(fixture).await;
     let (request, entry) = order("run-again");
-    is_damaged(ground, &request).await;
+    is_damaged(fixture, &request).await;
     assert_eq!(process.resolve(&entry, Resolution::Rerun).await, Resolved::Done);
     has_run(&process.ask(&request).await, false);
     let (request, entry) = order("completed");
-    is_damaged(ground, &request).await;
+    is_damaged(fixture, &request).await;
     assert_eq!(process.resolve(&entry, Resolution::Refuse).await, Resolved::Done);
     is_unknown(&process.ask(&request).await);
     assert_eq!(process.resolve(&entry, paid()).await, Resolved::Done);
@@ -35,11 +35,11 @@ async fn a_record_that_cannot_be_read_is_ended_each_way(ground: &impl Ground) {
 
 #[tokio::test]
 async fn no_local_cache_holds_an_outcome_that_is_not_known() {
-    let ground = OnMemory::new().await;
-    let cached = async || Process::with(&ground, Gate::open(), |builder| builder.local_cache(1 << 20)).await;
+    let fixture = OnMemory::new().await;
+    let cached = async || Process::with(&fixture, Gate::open(), |builder| builder.local_cache(1 << 20)).await;
     let (process, another) = (cached().await, cached().await);
     let (request, entry) = order("k");
-    dies_running(&ground, &request, Died::Unseen).await;
+    dies_running(&fixture, &request, Died::Unseen).await;
     assert_eq!(process.resolve(&entry, Resolution::Refuse).await, Resolved::Done);
     for process in [&process, &another] {
         is_unknown(&process.ask(&request).await);
@@ -55,11 +55,11 @@ async fn no_local_cache_holds_an_outcome_that_is_not_known() {
 
 #[tokio::test]
 async fn operators_who_find_a_record_that_says_nothing_replace_no_other() {
-    let ground = OnMemory::new().await;
-    let (process, another) = (Process::open(&ground).await, Process::open(&ground).await);
+    let fixture = OnMemory::new().await;
+    let (process, another) = (Process::open(&fixture).await, Process::open(&fixture).await);
     for round in 0..32 {
         let (request, entry) = order(&format!("{round}"));
-        dies_running(&ground, &request, Died::Unseen).await;
+        dies_running(&fixture, &request, Died::Unseen).await;
         assert_eq!(process.resolve(&entry, Resolution::Refuse).await, Resolved::Done);
         let told = tokio::join!(process.resolve(&entry, paid()), another.resolve(&entry, Resolution::Rerun));
         match told {

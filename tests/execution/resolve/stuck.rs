@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use idempotent_runtime::{Address, EntryState, Forgotten, Resolution, Resolved, StuckCursor};
 
 use super::{
-    ground::Ground,
+    fixture::Fixture,
     process::{EITHER_WAY, LEASE, Process, has_run, is_unknown, order, paid},
 };
 use crate::gate::{Gate, within};
@@ -27,9 +27,9 @@ async fn listed(process: &Process) -> BTreeSet<Address> {
     }
 }
 
-async fn what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come(ground: &impl Ground) {
-    let dying = Process::on(ground, Gate::shut()).await;
-    let process = Process::open(ground).await;
+async fn what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come(fixture: &impl Fixture) {
+    let dying = Process::on(fixture, Gate::shut()).await;
+    let process = Process::open(fixture).await;
     let mut connections = Vec::new();
     for number in 0..5 {
         connections.push(dying.begun(&order(&format!("dead-{number}")).0).await);
@@ -37,8 +37,8 @@ async fn what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come(
     }
     has_run(&process.ask(&order("completed").0).await, false);
     drop(dying.server);
-    ground.pass(LEASE).await;
-    let running = Process::on(ground, Gate::shut()).await;
+    fixture.pass(LEASE).await;
+    let running = Process::on(fixture, Gate::shut()).await;
     let _connection = running.begun(&order("running").0).await;
     running.gate.began().await;
     for number in 0..EITHER_WAY.len() {

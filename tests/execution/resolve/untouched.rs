@@ -5,7 +5,7 @@ use std::time::Duration;
 use idempotent_runtime::{EntryName, Resolution, Resolved};
 
 use super::{
-    ground::Ground,
+    fixture::Fixture,
     process::{LEASE, Process, has_run, order, paid},
 };
 use crate::gate::{Gate, keyed, within};
@@ -24,12 +24,12 @@ async fn each_way(process: &Process, entry: &EntryName) -> [Resolved; 3] {
     told
 }
 
-async fn what_runs_is_not_touched(ground: &impl Ground) {
+async fn what_runs_is_not_touched(fixture: &impl Fixture) {
     let (request, entry) = order("k");
-    let (running, process) = (Process::on(ground, Gate::shut()).await, Process::open(ground).await);
+    let (running, process) = (Process::on(fixture, Gate::shut()).await, Process::open(fixture).await);
     let mut connection = running.begun(&request).await;
     running.gate.began().await;
-    ground.pass(LEASE / 2).await;
+    fixture.pass(LEASE / 2).await;
     for told in each_way(&process, &entry).await.into_iter().chain(each_way(&running, &entry).await) {
         match told {
             Resolved::Running { lease_left } if !lease_left.is_zero() && lease_left <= LEASE / 2 => {}
@@ -41,18 +41,18 @@ async fn what_runs_is_not_touched(ground: &impl Ground) {
     has_run(&process.ask(&request).await, true);
 }
 
-async fn what_has_its_outcome_is_not_touched(ground: &impl Ground) {
+async fn what_has_its_outcome_is_not_touched(fixture: &impl Fixture) {
     const HOUR: Duration = Duration::from_secs(3600);
-    let process = Process::with(ground, Gate::open(), |builder| builder.remember_expired_keys(HOUR)).await;
+    let process = Process::with(fixture, Gate::open(), |builder| builder.remember_expired_keys(HOUR)).await;
     let (request, entry) = order("k");
     has_run(&process.ask(&request).await, false);
     assert_eq!(each_way(&process, &entry).await, [Resolved::Settled; 3]);
-    has_run(&Process::open(ground).await.ask(&request).await, true);
+    has_run(&Process::open(fixture).await.ask(&request).await, true);
     let (stream, streamed) = (keyed("/streams", "k", ""), entry_of_streams());
     process.ask(&stream).await;
     assert_eq!(each_way(&process, &streamed).await, [Resolved::Settled; 3]);
     assert_eq!(process.ask(&stream).await.code(), "response_not_stored");
-    ground.pass(HOUR * 24).await;
+    fixture.pass(HOUR * 24).await;
     assert_eq!(each_way(&process, &entry).await, [Resolved::Settled; 3]);
     assert_eq!(process.ask(&request).await.code(), "key_expired");
 }
@@ -61,9 +61,9 @@ fn entry_of_streams() -> EntryName {
     EntryName::endpoint(actix_web::http::Method::POST, "/streams", "k")
 }
 
-async fn what_nobody_has_asked_for_is_not_found(ground: &impl Ground) {
+async fn what_nobody_has_asked_for_is_not_found(fixture: &impl Fixture) {
     let (request, entry) = order("k");
-    let process = Process::open(ground).await;
+    let process = Process::open(fixture).await;
     assert_eq!(each_way(&process, &entry).await, [Resolved::NotFound; 3]);
     has_run(&process.ask(&request).await, false);
 }

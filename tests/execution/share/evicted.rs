@@ -2,7 +2,7 @@
 
 use idempotent_runtime::WhenFull;
 
-use super::ground::{BUDGET, BYTES, SHARE, Service};
+use super::fixture::{BUDGET, BYTES, SHARE, Service};
 
 #[tokio::test]
 async fn a_callers_own_oldest_make_room_and_nobody_elses() {

@@ -8,7 +8,7 @@ use std::sync::{
 use idempotent_runtime::{Idempotency, MemoryStore};
 use idempotent_tests::{Http1, TestServer};
 
-use super::ground::{Caller, is_refused, serve};
+use super::fixture::{Caller, is_refused, serve};
 use crate::gate::{Gate, keyed_by};
 
 /// Of the store that nobody has set up.

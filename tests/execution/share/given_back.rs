@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, http::Method};
 use idempotent_runtime::{EntryName, Forgotten, Idempotency, MemoryStore, Principal};
 use idempotent_tests::Http1;
 
-use super::ground::{BUDGET, BYTES, Caller, DAY, REPORTS, SHARE, Service, is_refused, serve};
+use super::fixture::{BUDGET, BYTES, Caller, DAY, REPORTS, SHARE, Service, is_refused, serve};
 use crate::gate::{Gate, keyed, keyed_by};
 
 #[tokio::test]
@@ -121,8 +121,11 @@ async fn what_runs_counts_for_its_caller_until_it_is_forgotten() {
 async fn runs(service: &Service, requests: usize, bytes: u64) -> Vec<Http1> {
     let mut running = Vec::new();
     for key in 0..requests {
-        let mut connection = Http1::open(service.server.address()).await;
-        connection.send(&keyed_by("one", "/gated", &key.to_string(), &bytes.to_string())).await;
+        let connection = Http1::begin(
+            service.server.address(),
+            &keyed_by("one", "/gated", &key.to_string(), &bytes.to_string()),
+        )
+        .await;
         service.gate.began().await;
         running.push(connection);
     }

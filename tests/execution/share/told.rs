@@ -4,7 +4,7 @@
 use idempotent_runtime::{CallerUsage, EntryError, Freed, Idempotency, StoreError};
 use idempotent_tests::{Http1, scripted::Scripted};
 
-use super::ground::{BUDGET, BYTES, DAY, REPORTS, SHARE, Service};
+use super::fixture::{BUDGET, BYTES, DAY, REPORTS, SHARE, Service};
 use crate::gate::keyed_by;
 
 /// Room that the service holds for each caller, the largest first.
@@ -54,8 +54,8 @@ async fn what_runs_is_not_freed() {
     let service = Service::start(|store| store);
     let mut one = service.caller("one").await;
     assert_eq!(one.report("done", 100).await.status, 201);
-    let mut running = Http1::open(service.server.address()).await;
-    running.send(&keyed_by("one", "/gated", "running", "100")).await;
+    let mut running =
+        Http1::begin(service.server.address(), &keyed_by("one", "/gated", "running", "100")).await;
     service.gate.began().await;
     let caller = callers(&service).await[0].caller;
     let freed = service.idempotency.forget_caller(caller).await.unwrap().unwrap();
@@ -69,8 +69,7 @@ async fn what_runs_is_not_freed() {
 #[tokio::test]
 async fn a_key_whose_execution_died_is_freed_with_its_steps() {
     let service = Service::start(|store| store);
-    let mut running = Http1::open(service.server.address()).await;
-    running.send(&keyed_by("one", "/gated", "k", "100")).await;
+    let _running = Http1::begin(service.server.address(), &keyed_by("one", "/gated", "k", "100")).await;
     service.gate.began().await;
     service.clock.advance(DAY / 2);
     let caller = callers(&service).await[0].clone();

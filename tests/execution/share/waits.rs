@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ground::{DAY, Service, is_refused, wait_of};
+use super::fixture::{DAY, Service, is_refused, wait_of};
 
 const HOUR: u64 = 3600;
 const MINUTE: Duration = Duration::from_secs(60);

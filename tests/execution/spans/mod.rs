@@ -53,8 +53,7 @@ fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
 async fn what_a_handler_logs_stands_in_its_requests_span_which_is_in_the_callers() {
     let (mut collector, gate) = (Collector::looking_at(LevelFilter::DEBUG), Gate::shut());
     let server = server(&collector, &gate);
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/logs/it", "k", "")).await;
+    let mut connection = Http1::begin(server.address(), &keyed("/logs/it", "k", "")).await;
     gate.began().await;
     let began = collector.event("it began").await;
     gate.let_one_through();

@@ -40,19 +40,22 @@ fn hold() -> Hold {
     Hold { address: Address::from_bytes(address.try_into().unwrap()), token, fingerprint }
 }
 
-async fn execute(store: &SqliteStore, early: bool) {
-    let hold = hold();
-    if early {
-        say("claimed", &hold);
-    }
-    let request = ClaimRequest {
+fn request(hold: Hold) -> ClaimRequest {
+    ClaimRequest {
         hold,
         lease: HOUR,
         on_abandoned: OnAbandoned::Refuse,
         retention: HOUR,
         origin: Origin::default(),
-    };
-    assert_eq!(store.claim(request).await.unwrap(), Claim::Won { attempt: 1 });
+    }
+}
+
+async fn execute(store: &SqliteStore, early: bool) {
+    let hold = hold();
+    if early {
+        say("claimed", &hold);
+    }
+    assert_eq!(store.claim(request(hold)).await.unwrap(), Claim::Won { attempt: 1 });
     say(if early { "stored" } else { "claimed" }, &hold);
     let record = Record::from_bytes(hold.address.as_bytes().to_vec());
     let retention = Retention { replay: HOUR, remember: Duration::ZERO };
@@ -87,15 +90,8 @@ async fn race(store: SqliteStore, keys: u64) {
 /// Final answer to a claim. A claim that is not answered in time is repeated with its token: it may
 /// have been made.
 async fn claimed(store: &SqliteStore, hold: Hold) -> Claim {
-    let request = ClaimRequest {
-        hold,
-        lease: HOUR,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: HOUR,
-        origin: Origin::default(),
-    };
     loop {
-        match store.claim(request).await {
+        match store.claim(request(hold)).await {
             Ok(claim) => return claim,
             Err(error) => eprintln!("asks again: {error}"),
         }

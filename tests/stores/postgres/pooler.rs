@@ -25,8 +25,8 @@ use sqlx::{
 };
 use tokio::task::JoinSet;
 
-use super::{HOUR, WON, claim, complete, hold, is_replay, retry, waiting::median_wake_up};
-use crate::{log::Log, requests::KEPT, times::is_within};
+use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
+use crate::{log::Log, requests::KEPT, times::is_within, waiters::median_wake_up};
 
 /// A server, a pooler before it with five sessions, and a schema.
 struct Pooled {

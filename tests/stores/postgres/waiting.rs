@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{
-    PostgresStore, Store,
-    store::{Claim, Hold},
-};
+use idempotent_runtime::{PostgresStore, Store};
 use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer};
 use sqlx::postgres::PgPoolOptions;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
-use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
-use crate::times::{WAKE_UP, is_within, looked, looks_each_half_second, median_of};
+use super::{HOUR, claim, complete, hold, is_replay, retry};
+use crate::{
+    times::{WAKE_UP, is_within, looked, looks_each_half_second},
+    waiters::{median_wake_up, response},
+};
 
 /// Two nodes, and each hears the other: notifications are received a moment after a store is made.
 async fn nodes(schema: &Schema) -> [PostgresStore; 2] {
@@ -24,31 +24,6 @@ async fn nodes(schema: &Schema) -> [PostgresStore; 2] {
         sleep(Duration::from_millis(5)).await;
     }
     nodes
-}
-
-/// Time from the request for the completion until a waiter on another node has its response.
-async fn wake_up(owning: &PostgresStore, waiting: &PostgresStore) -> Duration {
-    let owner = hold();
-    assert_eq!(claim(owning, owner).await.unwrap(), WON);
-    let (waiter, duplicate) = (waiting.clone(), retry(owner));
-    assert!(matches!(claim(waiting, duplicate).await.unwrap(), Claim::InFlight { .. }));
-    let woken = tokio::spawn(async move {
-        waiter.changed(duplicate.address).await;
-        is_replay(&claim(&waiter, duplicate).await.unwrap(), owner);
-        Instant::now()
-    });
-    sleep(Duration::from_millis(30)).await;
-    let began = Instant::now();
-    complete(owning, owner).await.unwrap();
-    timeout(Duration::from_secs(20), woken).await.expect("the waiter is woken").unwrap() - began
-}
-
-pub(super) async fn median_wake_up(
-    owning: &PostgresStore,
-    waiting: &PostgresStore,
-    times: usize,
-) -> Duration {
-    median_of(times, async || wake_up(owning, waiting).await).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -121,17 +96,6 @@ async fn cut(schema: &Schema) {
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND usename = 'app'";
     schema.execute(cut).await;
     until(schema, 0, LISTENING).await;
-}
-
-/// Waits, as often as it has to, for the response to `owner`'s request.
-async fn response(store: PostgresStore, owner: Hold) {
-    let duplicate = retry(owner);
-    loop {
-        match claim(&store, duplicate).await.unwrap() {
-            Claim::InFlight { .. } => store.changed(duplicate.address).await,
-            replay => return is_replay(&replay, owner),
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,10 +7,11 @@ use idempotent_runtime::{RedisStore, SetupError, Store};
 use idempotent_tests::redis_cluster::RedisCluster;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{until_heard, waiting::median_wake_up};
+use super::until_heard;
 use crate::{
     requests::{WON, claim, complete, hold, is_replay, retry},
     times::{WAKE_UP, is_within},
+    waiters::median_wake_up,
 };
 
 /// Executes until every node has had its turn.

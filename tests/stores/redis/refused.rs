@@ -1,38 +1,20 @@
 //! Errors that a server has answered, and entries that cannot be read.
 
-use std::{fmt::Debug, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use idempotent_runtime::{
-    RedisStore, Store, StoreError,
+    Store, StoreError,
     store::{ForgetRequest, Hold, Stage, StuckRequest},
 };
 use idempotent_tests::redis_server::{RedisServer, free_port};
 use tokio::time::timeout;
 
 use super::{key, node};
-use crate::requests::{HOUR, WON, claim, complete, hold, is_replay, record_of, retry};
-
-#[track_caller]
-fn did_nothing<T: Debug>(answer: Result<T, StoreError>) {
-    assert!(matches!(answer, Err(StoreError::Undone { store: "redis", .. })), "{answer:?}");
-}
-
-#[track_caller]
-fn is_unreadable<T: Debug>(answer: Result<T, StoreError>) {
-    assert!(matches!(answer, Err(StoreError::Unreadable { store: "redis", .. })), "{answer:?}");
-}
-
-/// Fails where the store does not say of every call, alone and among others, that the server has
-/// done nothing.
-async fn refuses(store: &RedisStore, running: Hold) {
-    did_nothing(claim(store, hold()).await);
-    join_all((0..64).map(|_| claim(store, hold()))).await.into_iter().for_each(did_nothing);
-    did_nothing(store.renew(running, HOUR).await);
-    did_nothing(complete(store, running).await);
-    join_all((0..64).map(|_| complete(store, running))).await.into_iter().for_each(did_nothing);
-    did_nothing(store.release(running).await);
-}
+use crate::{
+    refusals::{did_nothing, hurts_no_other, is_unreadable, refuses},
+    requests::{WON, claim, complete, hold, is_replay, record_of, retry},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_that_the_server_refuses_has_done_nothing() {
@@ -68,7 +50,7 @@ async fn a_server_that_is_busy_with_a_script_has_done_nothing() {
         loop {
             match claim(&store, hold()).await {
                 Ok(claim) => assert_eq!(claim, WON),
-                busy => break did_nothing(busy),
+                busy => break did_nothing(&store, busy),
             }
         }
     };
@@ -103,7 +85,7 @@ async fn a_refusal_after_a_lost_connection_says_nothing_of_the_call_that_was_los
         let lost = join_all((0..calls).map(|_| claim(&store, hold()))).await;
         let of_unknown_fate = |lost: &&Result<_, _>| matches!(lost, Err(StoreError::Unavailable { .. }));
         assert!(lost.iter().filter(of_unknown_fate).count() > 0, "{lost:?}");
-        did_nothing(claim(&store, hold()).await);
+        did_nothing(&store, claim(&store, hold()).await);
     }
 }
 
@@ -131,22 +113,15 @@ async fn an_entry_that_is_damaged_in_any_way_is_unreadable_and_hurts_no_other() 
         }
         server.ask::<()>(&damage.replace("{}", &key)).await;
         println!("{damage}");
-        is_unreadable(claim(&store, retry(damaged)).await);
-        let calls = (0..64).map(|number| claim(&store, retry(if number % 2 == 0 { damaged } else { whole })));
-        for (number, answer) in join_all(calls).await.into_iter().enumerate() {
-            match number % 2 {
-                0 => is_unreadable(answer),
-                _ => is_replay(&answer.unwrap(), whole),
-            }
-        }
-        is_unreadable(store.inspect(damaged.address).await);
+        hurts_no_other(&store, damaged, whole).await;
+        is_unreadable(&store, store.inspect(damaged.address).await);
         let request = StuckRequest { after: None, limit: 10, unknown: record_of(whole) };
         let listed = store.stuck(request).await.unwrap().entries;
         let listed: Vec<_> = listed.iter().map(|entry| entry.address).collect();
         assert_eq!(listed, [whole.address], "one that cannot be read does not hide the others");
         let forget =
             |Hold { address, token, .. }, stage| store.forget(ForgetRequest { address, token, stage });
-        is_unreadable(forget(damaged, Stage::Claimed).await);
+        is_unreadable(&store, forget(damaged, Stage::Claimed).await);
         forget(whole, Stage::Completed).await.unwrap();
         server.ask::<()>(&format!("DEL {key}")).await;
     }

@@ -20,7 +20,8 @@ use crate::{
     requests::{HOUR, claim, complete, hold, is_in_flight, is_replay, retry},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time in which a call succeeds again after its connection was lost.
+const RECOVERY_TIME: Duration = Duration::from_secs(20);
 
 /// A worker whose handler blocks it.
 struct Blocked {
@@ -72,7 +73,8 @@ async fn goes_on(store: &RedisStore, mut lose: impl AsyncFnMut()) {
     for _ in 0..3 {
         lose().await;
         let calling = store.clone();
-        let worker = Blocked::after(async move { assert!(first_success(&calling).await < PATIENCE) }).await;
+        let worker =
+            Blocked::after(async move { assert!(first_success(&calling).await < RECOVERY_TIME) }).await;
         answers(store).await;
         worker.ends();
         answers(store).await;

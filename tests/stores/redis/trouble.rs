@@ -9,11 +9,12 @@ use idempotent_runtime::{
 use idempotent_tests::{proxy::Proxy, redis_server::RedisServer};
 use tokio::time::Instant;
 
-use super::{key, node, pass, until_heard, waiting::wake_up};
+use super::{key, node, pass, until_heard};
 use crate::{
     load::first_success,
     requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_replay, request, retry},
     times::{WAKE_UP, is_within},
+    waiters::wake_up,
 };
 
 /// Claims until there is no room for another, and gives what was won.

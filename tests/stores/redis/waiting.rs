@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{RedisStore, Store, store::Hold};
+use idempotent_runtime::RedisStore;
 use idempotent_tests::redis_server::RedisServer;
 use tokio::{
     task::JoinSet,
@@ -11,34 +11,15 @@ use tokio::{
 
 use super::{node, until_heard};
 use crate::{
-    requests::{WON, claim, complete, hold, is_in_flight, is_replay, retry},
-    times::{WAKE_UP, is_within, looked, looks_each_half_second, median_of},
+    requests::{claim, complete, hold},
+    times::{WAKE_UP, is_within, looked, looks_each_half_second},
+    waiters::{median_wake_up, response},
 };
 
 async fn nodes(server: &RedisServer) -> [RedisStore; 2] {
     let nodes = [node(server).await, node(server).await];
     until_heard(server, 2).await;
     nodes
-}
-
-/// Time from the request for the completion until a waiter on another node has its response.
-pub(super) async fn wake_up(owning: &RedisStore, waiting: &RedisStore) -> Duration {
-    let owner = hold();
-    assert_eq!(claim(owning, owner).await.unwrap(), WON);
-    let waiter = waiting.clone();
-    is_in_flight(&claim(waiting, retry(owner)).await.unwrap());
-    let woken = tokio::spawn(async move {
-        response(waiter, owner).await;
-        Instant::now()
-    });
-    sleep(Duration::from_millis(30)).await;
-    let began = Instant::now();
-    complete(owning, owner).await.unwrap();
-    timeout(Duration::from_secs(20), woken).await.expect("the waiter is woken").unwrap() - began
-}
-
-pub(super) async fn median_wake_up(owning: &RedisStore, waiting: &RedisStore, times: usize) -> Duration {
-    median_of(times, async || wake_up(owning, waiting).await).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -51,16 +32,6 @@ async fn a_waiter_on_another_node_has_the_response_within_20_ms() {
     // each five seconds.
     let looks = began.elapsed().as_secs() / 5 + 1;
     assert!(waiting.polls() <= looks, "{} polls", waiting.polls());
-}
-
-/// Waits, as often as it has to, for the response to `owner`'s request.
-async fn response(store: RedisStore, owner: Hold) {
-    let duplicate = retry(owner);
-    while !matches!(claim(&store, duplicate).await.unwrap(), idempotent_runtime::store::Claim::Replay { .. })
-    {
-        store.changed(duplicate.address).await;
-    }
-    is_replay(&claim(&store, duplicate).await.unwrap(), owner);
 }
 
 /// Command after which the user may not subscribe, and may do all else.

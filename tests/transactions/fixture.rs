@@ -17,8 +17,8 @@ use idempotent_tests::{Http1, Reply, Scratch, TestServer, post, postgres::Schema
 use sqlx::{AssertSqlSafe, Executor, Pool, Postgres, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// Place of a test's rows and keys.
-pub(crate) trait Place: Sized + Sync {
+/// Database of a test's rows and keys, with a store in it.
+pub(crate) trait Fixture: Sized + Sync {
     type Database: TransactionalDatabase;
 
     async fn new() -> Self;
@@ -43,7 +43,7 @@ impl OnPostgres {
     }
 }
 
-impl Place for OnPostgres {
+impl Fixture for OnPostgres {
     type Database = Postgres;
 
     async fn new() -> Self {
@@ -77,13 +77,13 @@ impl Place for OnPostgres {
 
 pub(crate) struct OnSqlite(Scratch);
 
-impl Place for OnSqlite {
+impl Fixture for OnSqlite {
     type Database = Sqlite;
 
     async fn new() -> Self {
-        let place = OnSqlite(Scratch::new());
-        sqlx::raw_sql("CREATE TABLE rows (key text NOT NULL)").execute(&place.pool(1)).await.unwrap();
-        place
+        let fixture = OnSqlite(Scratch::new());
+        sqlx::raw_sql("CREATE TABLE rows (key text NOT NULL)").execute(&fixture.pool(1)).await.unwrap();
+        fixture
     }
 
     fn pool(&self, connections: u32) -> Pool<Sqlite> {
@@ -200,21 +200,21 @@ where
 }
 
 /// A server whose handler is [`act`], and what is needed to watch it.
-pub(crate) struct Setup<P: Place> {
+pub(crate) struct Setup<P: Fixture> {
     pub(crate) pool: Pool<P::Database>,
     pub(crate) handler: Handler,
     pub(crate) server: TestServer,
 }
 
-impl<P: Place> Setup<P> {
-    pub(crate) async fn new(place: &P) -> Self {
-        let pool = place.pool(4);
-        Self::with(place, pool.clone(), Idempotency::builder().store(place.store(pool).await)).await
+impl<P: Fixture> Setup<P> {
+    pub(crate) async fn new(fixture: &P) -> Self {
+        let pool = fixture.pool(4);
+        Self::with(fixture, pool.clone(), Idempotency::builder().store(fixture.store(pool).await)).await
     }
 
-    pub(crate) async fn with(place: &P, pool: Pool<P::Database>, builder: IdempotencyBuilder) -> Self {
+    pub(crate) async fn with(fixture: &P, pool: Pool<P::Database>, builder: IdempotencyBuilder) -> Self {
         let handler = Handler(Arc::new(Shared {
-            table: place.rows(),
+            table: fixture.rows(),
             runs: AtomicUsize::new(0),
             began: Semaphore::new(0),
             open: Semaphore::new(0),

@@ -22,21 +22,21 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// Resolution that an application gives for an abandoned execution.
 pub(super) type Say = fn(&AbandonedExecution) -> Resolution;
 
-/// Place where abandoned executions are decided upon. It counts the decisions, and holds them up.
+/// Application that decides upon abandoned executions. It counts the decisions, and holds them up.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct Fixture {
     pub(super) gate: Gate,
     pub(super) say: Say,
 }
 
-impl Desk {
-    pub(super) fn says(say: Say) -> Desk {
-        Desk { gate: Gate::open(), say }
+impl Fixture {
+    pub(super) fn says(say: Say) -> Fixture {
+        Fixture { gate: Gate::open(), say }
     }
 
     /// One that waits to be let through.
-    pub(super) fn says_later(say: Say) -> Desk {
-        Desk { gate: Gate::shut(), say }
+    pub(super) fn says_later(say: Say) -> Fixture {
+        Fixture { gate: Gate::shut(), say }
     }
 
     /// Number of times that the application has been asked.
@@ -45,10 +45,10 @@ impl Desk {
     }
 
     pub(super) fn set(&self, builder: IdempotencyBuilder) -> IdempotencyBuilder {
-        let desk = self.clone();
+        let fixture = self.clone();
         builder.reconcile(async move |abandoned: &AbandonedExecution| {
-            desk.gate.pass().await;
-            (desk.say)(abandoned)
+            fixture.gate.pass().await;
+            (fixture.say)(abandoned)
         })
     }
 }
@@ -79,8 +79,8 @@ impl Cluster {
         self.process_with(gate, |builder| builder)
     }
 
-    pub(super) fn process(&self, desk: &Desk) -> Process {
-        self.process_with(Gate::open(), |builder| desk.set(builder))
+    pub(super) fn process(&self, fixture: &Fixture) -> Process {
+        self.process_with(Gate::open(), |builder| fixture.set(builder))
     }
 
     pub(super) fn process_with(
@@ -118,9 +118,7 @@ impl Process {
     }
 
     pub(super) async fn begun(&self, request: &[u8]) -> Http1 {
-        let mut connection = Http1::open(self.server.address()).await;
-        connection.send(request).await;
-        connection
+        Http1::begin(self.server.address(), request).await
     }
 
     /// Key that a handler of this process derives from `key`.

@@ -16,15 +16,15 @@ use crate::gate::{Gate, keyed, within};
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// Store of the shop's keys, and the clock by which time passes there.
-pub(super) struct Ground {
+pub(super) struct Fixture {
     pub(super) clock: ManualClock,
     store: MemoryStore,
 }
 
-impl Ground {
-    pub(super) fn new() -> Ground {
+impl Fixture {
+    pub(super) fn new() -> Fixture {
         let clock = ManualClock::new();
-        Ground { store: MemoryStore::builder().clock(clock.clone()).build(), clock }
+        Fixture { store: MemoryStore::builder().clock(clock.clone()).build(), clock }
     }
 
     /// Settings of one process of the shop.
@@ -73,8 +73,7 @@ pub(super) async fn order(server: &TestServer, key: &str) -> Reply {
 
 /// An order whose handler has begun.
 pub(super) async fn begin(server: &TestServer, gate: &Gate, key: &str) -> Http1 {
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(&keyed("/orders", key, "secret tea")).await;
+    let connection = Http1::begin(server.address(), &keyed("/orders", key, "secret tea")).await;
     gate.began().await;
     connection
 }

@@ -20,34 +20,34 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// Gates and faults that the handlers of one process go through.
 #[derive(Clone)]
-pub(super) struct Bench {
+pub(super) struct Fixture {
     pub(super) before: Gate,
     pub(super) step: Gate,
     pub(super) rest: Gate,
     failures: Arc<AtomicUsize>,
 }
 
-impl Bench {
+impl Fixture {
     /// One that holds nobody up.
-    pub(super) fn open() -> Bench {
-        Bench { before: Gate::open(), step: Gate::open(), rest: Gate::open(), failures: Arc::default() }
+    pub(super) fn open() -> Fixture {
+        Fixture { before: Gate::open(), step: Gate::open(), rest: Gate::open(), failures: Arc::default() }
     }
 
     /// One that holds everybody up, everywhere.
-    pub(super) fn shut() -> Bench {
-        Bench { before: Gate::shut(), step: Gate::shut(), rest: Gate::shut(), ..Bench::open() }
+    pub(super) fn shut() -> Fixture {
+        Fixture { before: Gate::shut(), step: Gate::shut(), rest: Gate::shut(), ..Fixture::open() }
     }
 
-    pub(super) fn before_shut() -> Bench {
-        Bench { before: Gate::shut(), ..Bench::open() }
+    pub(super) fn before_shut() -> Fixture {
+        Fixture { before: Gate::shut(), ..Fixture::open() }
     }
 
-    pub(super) fn step_shut() -> Bench {
-        Bench { step: Gate::shut(), ..Bench::open() }
+    pub(super) fn step_shut() -> Fixture {
+        Fixture { step: Gate::shut(), ..Fixture::open() }
     }
 
-    pub(super) fn rest_shut() -> Bench {
-        Bench { rest: Gate::shut(), ..Bench::open() }
+    pub(super) fn rest_shut() -> Fixture {
+        Fixture { rest: Gate::shut(), ..Fixture::open() }
     }
 
     /// The next `times` things that may fail do.
@@ -62,9 +62,9 @@ impl Bench {
 
     /// A process of its own, with these settings.
     pub(super) fn server(&self, idempotency: &Idempotency) -> TestServer {
-        let (bench, idempotency) = (web::Data::new(self.clone()), idempotency.clone());
+        let (fixture, idempotency) = (web::Data::new(self.clone()), idempotency.clone());
         TestServer::start(1, move |app| {
-            app.app_data(idempotency.clone()).app_data(bench.clone()).service((
+            app.app_data(idempotency.clone()).app_data(fixture.clone()).service((
                 charge,
                 fallible,
                 left_behind,
@@ -90,17 +90,15 @@ impl Cluster {
     }
 
     /// Another process, and what it does to the store.
-    pub(super) fn process(&self, bench: &Bench) -> (TestServer, Scripted) {
+    pub(super) fn process(&self, fixture: &Fixture) -> (TestServer, Scripted) {
         let store = Scripted::new(self.store.clone());
         let idempotency = Idempotency::builder().store(store.clone()).lease(LEASE).build().unwrap();
-        (bench.server(&idempotency), store)
+        (fixture.server(&idempotency), store)
     }
 }
 
 pub(super) async fn begun(server: &TestServer, request: &[u8]) -> Http1 {
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(request).await;
-    connection
+    Http1::begin(server.address(), request).await
 }
 
 pub(super) async fn ask(server: &TestServer, request: &[u8]) -> Reply {
@@ -109,23 +107,23 @@ pub(super) async fn ask(server: &TestServer, request: &[u8]) -> Reply {
 
 /// A process dies behind the step of this request.
 pub(super) async fn dies_behind_its_step(cluster: &Cluster, request: &[u8]) {
-    let bench = Bench::rest_shut();
-    let (server, _) = cluster.process(&bench);
+    let fixture = Fixture::rest_shut();
+    let (server, _) = cluster.process(&fixture);
     let _connection = begun(&server, request).await;
-    bench.rest.began().await;
+    fixture.rest.began().await;
     drop(server);
-    bench.rest.ended().await;
+    fixture.rest.ended().await;
 }
 
 /// A process dies in the step of this request. Gives what it had done.
-pub(super) async fn dies_in_its_step(cluster: &Cluster, request: &[u8]) -> Bench {
-    let bench = Bench::step_shut();
-    let (server, _) = cluster.process(&bench);
+pub(super) async fn dies_in_its_step(cluster: &Cluster, request: &[u8]) -> Fixture {
+    let fixture = Fixture::step_shut();
+    let (server, _) = cluster.process(&fixture);
     let _connection = begun(&server, request).await;
-    bench.step.began().await;
+    fixture.step.began().await;
     drop(server);
-    bench.step.ended().await;
-    bench
+    fixture.step.ended().await;
+    fixture
 }
 
 pub(super) fn charge_of(key: &str) -> Vec<u8> {
@@ -150,11 +148,11 @@ impl ResponseError for Declined {
 
 type Charged = Result<HttpResponse, CheckpointError<Declined>>;
 
-async fn charged(context: &IdempotencyContext, bench: &Bench) -> Charged {
-    bench.before.pass().await;
-    let number: usize = context.checkpoint("charge", async { Ok(bench.step.pass().await) }).await?;
-    bench.rest.pass().await;
-    if bench.is_failure() {
+async fn charged(context: &IdempotencyContext, fixture: &Fixture) -> Charged {
+    fixture.before.pass().await;
+    let number: usize = context.checkpoint("charge", async { Ok(fixture.step.pass().await) }).await?;
+    fixture.rest.pass().await;
+    if fixture.is_failure() {
         return Ok(HttpResponse::InternalServerError().finish());
     }
     Ok(HttpResponse::Created().body(format!("charge {number}, attempt {}", context.attempt())))
@@ -162,24 +160,24 @@ async fn charged(context: &IdempotencyContext, bench: &Bench) -> Charged {
 
 #[post("/charge")]
 #[idempotent(ttl = "24h", wait = "60s", abandoned = "rerun", replay = "final")]
-async fn charge(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
-    charged(&context, &bench).await
+async fn charge(context: IdempotencyContext, fixture: web::Data<Fixture>) -> Charged {
+    charged(&context, &fixture).await
 }
 
 #[post("/minute")]
 #[allow(deprecated)]
 #[idempotent(ttl = "1m", abandoned = "rerun", replay = "final")]
-async fn of_a_minute(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
-    charged(&context, &bench).await
+async fn of_a_minute(context: IdempotencyContext, fixture: web::Data<Fixture>) -> Charged {
+    charged(&context, &fixture).await
 }
 
 /// Its step fails as its body says, or has its effect.
 #[post("/fallible")]
 #[idempotent(ttl = "24h", replay = "final")]
-async fn fallible(how: String, context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
+async fn fallible(how: String, context: IdempotencyContext, fixture: web::Data<Fixture>) -> Charged {
     let step = async {
-        let number = bench.step.pass().await;
-        match (bench.is_failure(), how.as_str()) {
+        let number = fixture.step.pass().await;
+        match (fixture.is_failure(), how.as_str()) {
             (false, _) => Ok(number),
             (true, "panic") => panic!("a step's mistake"),
             (true, _) => Err(Declined),
@@ -192,12 +190,12 @@ async fn fallible(how: String, context: IdempotencyContext, bench: web::Data<Ben
 /// Answers 500 while its step still runs, if it is to fail.
 #[post("/left_behind")]
 #[idempotent(ttl = "24h", wait = "60s", replay = "final")]
-async fn left_behind(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
-    let (of_step, fails) = (bench.clone(), bench.is_failure());
+async fn left_behind(context: IdempotencyContext, fixture: web::Data<Fixture>) -> Charged {
+    let (of_step, fails) = (fixture.clone(), fixture.is_failure());
     let step = async move { Ok(of_step.step.pass().await) };
     let charging = rt::spawn(async move { context.checkpoint::<usize, Declined>("charge", step).await });
     if fails {
-        bench.step.began().await;
+        fixture.step.began().await;
         return Ok(HttpResponse::InternalServerError().finish());
     }
     let number = charging.await.unwrap()?;
@@ -207,13 +205,13 @@ async fn left_behind(context: IdempotencyContext, bench: web::Data<Bench>) -> Ch
 /// Gives its step up when the rest has been passed, if it is to fail.
 #[post("/given_up")]
 #[idempotent(ttl = "24h", replay = "final")]
-async fn given_up(context: IdempotencyContext, bench: web::Data<Bench>) -> Charged {
-    bench.before.pass().await;
-    let step = context.checkpoint("charge", async { Ok(bench.step.pass().await) });
-    if bench.is_failure() {
+async fn given_up(context: IdempotencyContext, fixture: web::Data<Fixture>) -> Charged {
+    fixture.before.pass().await;
+    let step = context.checkpoint("charge", async { Ok(fixture.step.pass().await) });
+    if fixture.is_failure() {
         tokio::select! {
             charged = step => assert!(charged.is_err(), "given up"),
-            _ = bench.rest.pass() => {}
+            _ = fixture.rest.pass() => {}
         }
         return Ok(HttpResponse::InternalServerError().finish());
     }
@@ -223,15 +221,15 @@ async fn given_up(context: IdempotencyContext, bench: web::Data<Bench>) -> Charg
 /// Answers at once; what it leaves behind comes to its step later.
 #[post("/too_late")]
 #[idempotent(ttl = "24h")]
-async fn too_late(context: IdempotencyContext, bench: web::Data<Bench>) -> HttpResponse {
+async fn too_late(context: IdempotencyContext, fixture: web::Data<Fixture>) -> HttpResponse {
     rt::spawn(async move {
-        bench.before.pass().await;
-        let step = async { Ok::<_, Declined>(bench.step.pass().await) };
+        fixture.before.pass().await;
+        let step = async { Ok::<_, Declined>(fixture.step.pass().await) };
         let Err(CheckpointError::Failed(failure)) = context.checkpoint("charge", step).await else {
             panic!("a step began");
         };
         assert!(matches!(failure, CheckpointFailure::Fenced), "{failure}");
-        bench.rest.pass().await;
+        fixture.rest.pass().await;
     });
     HttpResponse::Created().finish()
 }

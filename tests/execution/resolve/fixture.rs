@@ -5,7 +5,7 @@ use std::time::Duration;
 use idempotent_runtime::{ManualClock, MemoryStore, SqliteStore, Store};
 use idempotent_tests::{Scratch, postgres::Schema, redis::Keys};
 
-pub(super) trait Ground: Sized + Sync {
+pub(super) trait Fixture: Sized + Sync {
     async fn new() -> Self;
     /// The store, as a process of its own has it.
     async fn store(&self) -> impl Store;
@@ -15,7 +15,7 @@ pub(super) trait Ground: Sized + Sync {
 
 pub(super) struct OnMemory(ManualClock, MemoryStore);
 
-impl Ground for OnMemory {
+impl Fixture for OnMemory {
     async fn new() -> Self {
         let clock = ManualClock::new();
         OnMemory(clock.clone(), MemoryStore::builder().clock(clock).build())
@@ -32,7 +32,7 @@ impl Ground for OnMemory {
 
 pub(super) struct OnSqlite(ManualClock, Scratch);
 
-impl Ground for OnSqlite {
+impl Fixture for OnSqlite {
     async fn new() -> Self {
         OnSqlite(ManualClock::new(), Scratch::new())
     }
@@ -49,7 +49,7 @@ impl Ground for OnSqlite {
 
 pub(super) struct OnRedis(Keys);
 
-impl Ground for OnRedis {
+impl Fixture for OnRedis {
     async fn new() -> Self {
         OnRedis(Keys::shared())
     }
@@ -65,7 +65,7 @@ impl Ground for OnRedis {
 
 pub(super) struct OnPostgres(Schema);
 
-impl Ground for OnPostgres {
+impl Fixture for OnPostgres {
     async fn new() -> Self {
         OnPostgres(Schema::new().await)
     }

@@ -197,7 +197,5 @@ pub(super) async fn begin(server: &TestServer, gate: &Gate, request: &[u8]) -> H
 
 /// Sends a request and waits for nothing.
 pub(super) async fn open(server: &TestServer, request: &[u8]) -> Http1 {
-    let mut connection = Http1::open(server.address()).await;
-    connection.send(request).await;
-    connection
+    Http1::begin(server.address(), request).await
 }

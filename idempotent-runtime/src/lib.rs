@@ -1,24 +1,42 @@
 //! Makes actix-web endpoints safe to retry.
 //!
-//! Networks fail and clients retry. An endpoint that creates an order or charges a card must do so
-//! once, however often the request arrives. One attribute makes it so:
+//! A client that gets no answer to a `POST` sends it again, and then there are two orders. With an
+//! idempotency key in the request, the handler runs once and the retry gets the first answer. One
+//! attribute makes it so:
 //!
 //! ```
 //! use actix_web::{HttpResponse, Responder, post, web};
 //! use idempotent_runtime::idempotent;
 //!
 //! #[post("/orders")]
-//! #[idempotent(ttl = "24h", scope = "endpoint")]
+//! #[idempotent]
 //! async fn create_order(order: web::Json<serde_json::Value>) -> impl Responder {
 //!     HttpResponse::Created().json(order)
 //! }
 //! # let _ = actix_web::App::new().service(create_order);
 //! ```
 //!
-//! A client sends `Idempotency-Key: <anything unique>`; the first request with a key runs, and
-//! every other one gets its response, marked `Idempotent-Replayed: true`. See [`idempotent`] for
-//! the arguments, [`Idempotency`] for an application's settings, and [`Store`] for where keys are
-//! kept. The [guide] says what to decide, and why.
+#![doc = include_str!("guide/diagrams/retry.md")]
+//!
+//! ![A retry: the client sends a POST with a key, the handler makes one order and answers 201. The
+//! answer is lost. The client sends the same request with the same key, and gets the stored answer.
+//! The handler does not run again.][diagram-retry]
+//!
+//! The client sends `Idempotency-Key: <anything unique>`, a new one for each thing that it wants
+//! done. The first request with a key runs. Every other one gets its response, marked
+//! `Idempotent-Replayed: true`.
+//!
+//! **With no set-up, keys are in the memory of the process. A restart forgets them, and a retry
+//! after it runs the handler again.** An [`Idempotency`] with a [`Store`] keeps them.
+//!
+//! | you look for | it is here |
+//! | --- | --- |
+//! | what to decide for an endpoint, and recipes | the [guide] |
+//! | pictures of a retry, a crash, a transaction | [`guide::cases`] |
+//! | what a refusal means | [`guide::errors`] |
+//! | the attribute's arguments | [`idempotent`] |
+//! | the settings of an application | [`IdempotencyBuilder`] |
+//! | where keys are kept | [`guide::stores`], [`Store`] |
 //!
 //! | feature | what it adds |
 //! | --- | --- |
@@ -87,6 +105,8 @@ mod watched;
 
 pub use idempotent_macros::idempotent;
 
+// Items of `clock` and `store` would be bare lines of re-exports without this.
+#[doc(inline)]
 pub use crate::{
     clock::{Clock, ManualClock, SystemClock, WallClock},
     context::{CheckpointError, CheckpointFailure, IdempotencyContext},
@@ -105,10 +125,13 @@ pub use crate::{
 };
 
 #[cfg(feature = "postgres")]
+#[doc(inline)]
 pub use crate::store::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
+#[doc(inline)]
 pub use crate::store::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]
+#[doc(inline)]
 pub use crate::store::{SqliteStore, SqliteStoreBuilder};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use crate::transaction::{IdempotentTx, TransactionError, TransactionalDatabase};

@@ -8,6 +8,7 @@ mod bodies;
 mod callers;
 mod cors;
 mod crossing;
+mod documents;
 mod expiry;
 mod fixture;
 mod fuzz_corpus;

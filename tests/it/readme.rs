@@ -2,31 +2,37 @@
 
 use std::{collections::BTreeSet, fs};
 
-/// A block of Rust, and the manifest that stands above it.
+/// A block of Rust, and the lines `cargo add …` that stand above it.
 struct Block<'a> {
-    manifest: &'a str,
+    added: Vec<&'a str>,
     code: &'a str,
 }
 
-/// Text between three backticks with `language` and the next three, from the last place where such
-/// a text begins.
-fn fenced<'a>(text: &'a str, language: &str) -> Option<&'a str> {
-    let (_, rest) = text.rsplit_once(&format!("```{language}\n"))?;
-    Some(rest.split_once("```").map_or(rest, |(inside, _)| inside))
-}
-
-/// The blocks of Rust, each with the last manifest between it and the one before.
+/// The blocks of Rust, each with what is added between it and the one before.
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut above = 0;
     for (at, fence) in text.match_indices("```rust") {
         let begin = at + text[at..].find('\n').unwrap();
         let end = begin + text[begin..].find("```").unwrap();
-        let manifest = fenced(&text[above..at], "toml").unwrap_or_default();
-        blocks.push(Block { manifest, code: &text[begin..end] });
+        let added = text[above..at].lines().filter_map(|line| line.strip_prefix("cargo add ")).collect();
+        blocks.push(Block { added, code: &text[begin..end] });
         above = end + fence.len();
     }
     blocks
+}
+
+impl Block<'_> {
+    /// True where the crate of this name in code is added.
+    fn adds(&self, name: &str) -> bool {
+        self.added.iter().any(|line| line.split(' ').next().unwrap().replace('-', "_") == name)
+    }
+
+    /// True where this feature is added, of whichever crate.
+    fn enables(&self, feature: &str) -> bool {
+        let lists = self.added.iter().filter_map(|line| line.split_once(" --features "));
+        lists.into_iter().any(|(_, list)| list.split(',').any(|listed| listed == feature))
+    }
 }
 
 /// The crates whose paths are in `code`.
@@ -53,7 +59,8 @@ const KNOWN: [&str; 9] = [
 ];
 
 /// Items that are there only with a feature, and the feature.
-const FEATURES: [(&str, &str); 6] = [
+const FEATURES: [(&str, &str); 7] = [
+    ("SqliteStore", "sqlite"),
     ("PostgresStore", "postgres"),
     ("IdempotentTx<sqlx::Postgres>", "postgres"),
     ("idempotent_runtime::testing", "testing"),
@@ -68,20 +75,12 @@ fn each_code_block_names_the_dependencies_and_features_that_it_needs() {
     let blocks = blocks(&readme);
     assert!(blocks.len() > 4, "{} blocks", blocks.len());
     let mut missing = Vec::new();
-    for Block { manifest, code } in blocks {
-        let named = |name: &str| {
-            let mut lines = manifest.lines().map(|line| line.replace('-', "_"));
-            lines.any(|line| line.starts_with(&format!("{name} =")))
-        };
-        missing.extend(
-            crates(code).into_iter().filter(|name| !named(name)).map(|name| format!("{name}:{code}")),
-        );
-        let needed = FEATURES.iter().filter(|(item, _)| code.contains(item));
-        missing.extend(
-            needed
-                .filter(|(_, feature)| !manifest.contains(&format!("\"{feature}\"")))
-                .map(|(item, feature)| format!("\"{feature}\" for {item}:{code}")),
-        );
+    for block in blocks {
+        let code = block.code;
+        let unnamed = crates(code).into_iter().filter(|name| !block.adds(name));
+        missing.extend(unnamed.map(|name| format!("{name}:{code}")));
+        let needed = FEATURES.iter().filter(|(item, feature)| code.contains(item) && !block.enables(feature));
+        missing.extend(needed.map(|(item, feature)| format!("{feature} for {item}:{code}")));
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }

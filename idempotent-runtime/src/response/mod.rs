@@ -6,6 +6,8 @@ mod detail;
 mod own;
 pub(crate) mod record;
 pub(crate) mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use detail::InForce;
 pub(crate) use own::OwnAnswer;

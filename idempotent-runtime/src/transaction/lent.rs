@@ -51,7 +51,7 @@ use crate::response::OwnAnswer;
 ///   again.
 /// - In SQLite the commit and rollback hooks of its connection are taken for it, and removed
 ///   afterwards.
-/// - A conflict with another transaction, and a lost connection, are 503 `store_unavailable` if the
+/// - A conflict with another transaction, and a lost connection, are 503 with `Retry-After` if the
 ///   handler answers with [`TransactionError`], as `?` on a `sqlx::Error` does; the key is free
 ///   again.
 /// - An isolation level above `READ COMMITTED` (`SET TRANSACTION ISOLATION LEVEL …` as the first

@@ -40,9 +40,9 @@
 //! let idempotent = Idempotent::builder().journal(journal.clone()).build();
 //! let client = ClientBuilder::new(reqwest::Client::new()).with(idempotent).build();
 //!
-//! let order = client.post("http://localhost:8080/orders").header("content-type", "application/json");
-//! let order = order.body(r#"{"sku":"tea"}"#).with_extension(Operation::named("order-42"));
-//! let answer = order.send().await?;
+//! let order = client.post("http://localhost:8080/orders").body(r#"{"sku":"tea"}"#);
+//! let order = order.header("content-type", "application/json");
+//! let answer = order.with_extension(Operation::named("order-42")).send().await?;
 //! let (status, text) = (answer.status(), answer.text().await?);
 //! if !status.is_success() {
 //!     // Its key is kept: whoever asks for order-42 again gets this answer again, until the key is

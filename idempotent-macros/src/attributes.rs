@@ -2,11 +2,11 @@
 //! the handler inside it.
 //!
 //! ```text
-//! // Input:                                 // Output:
-//! //   #[post("/orders")]                   //   #[post("/orders")]
-//! //   #[tracing::instrument(skip(order))]  //   async fn create(request, payload) -> HttpResponse {
-//! //   async fn create(order: Json<Order>)  //       #[tracing::instrument(skip(order))]
-//! //                                        //       async fn create(order: Json<Order>) …
+//! // Input:                               // Output:
+//! // #[post("/orders")]                   // #[post("/orders")]
+//! // #[tracing::instrument(skip(order))]  // async fn create(request, payload) -> HttpResponse {
+//! // async fn create(order: Json<Order>)  //     #[tracing::instrument(skip(order))]
+//! //                                      //     async fn create(order: Json<Order>) …
 //! ```
 
 use quote::quote;

@@ -19,8 +19,8 @@
 //!
 //! - `idempotent_requests_total`: the `outcome` is the name of an [`Outcome`](crate::Outcome).
 //! - `idempotent_wait_seconds`: only requests that waited for another execution are in it.
-//! - `idempotent_store_seconds`: the time of the store for a request's claims (`claim`), and for the
-//!   record of its response (`complete`).
+//! - `idempotent_store_seconds`: the time of the store for a request's claims (`claim`), and for
+//!   the record of its response (`complete`).
 //! - `idempotent_renewals_total`: a lease was `renewed`, or the store `failed` to renew it.
 //! - `idempotent_background_completions_total`: responses that were left to be stored in the
 //!   background.

@@ -23,7 +23,9 @@
 //!
 //! use idempotent_runtime::{
 //!     Address, MemoryStore, RequestFingerprint, Store,
-//!     store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+//!     store::{
+//!         Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token,
+//!     },
 //! };
 //!
 //! # async fn life() -> Result<(), Box<dyn std::error::Error>> {

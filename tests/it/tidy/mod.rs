@@ -2,6 +2,7 @@
 
 mod records;
 mod rules;
+mod words;
 
 use std::{
     fs,
@@ -49,4 +50,8 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
     let found = files(folder, ".rs");
     assert!(found.len() > 2, "{folder}: {} files", found.len());
     found
+}
+
+fn all_rust_files() -> Vec<(String, String)> {
+    CODE.iter().flat_map(|folder| rust_files(folder)).collect()
 }

@@ -101,7 +101,8 @@ impl IdempotencyBuilder {
     }
 
     /// Keeps up to this many bytes of completed responses in the process's memory too, before the
-    /// store: replaying one of them costs no round trip. Default: none.
+    /// store: replaying one of them costs no round trip. Default: none. Each takes up 400 bytes
+    /// beside its own, and a claim of this process that runs takes up 400.
     ///
     /// A completed response never changes, so a local replay is always right. An outcome that is
     /// not known is asked for each time, since somebody may [find it out](Idempotency::resolve). No

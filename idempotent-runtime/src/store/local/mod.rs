@@ -22,10 +22,6 @@ use crate::{
 /// Bytes of bookkeeping that an entry takes up beside its record.
 const ENTRY: usize = 400;
 
-/// Number of running claims that are remembered. Beyond it a response is kept only when it is first
-/// replayed.
-const UNTRIED: u64 = 64 * 1024;
-
 /// Replays completed responses from memory where it can, and asks the store where it cannot.
 ///
 /// Entries are immutable once they are completed, so a local replay is a true one. Claims always
@@ -40,14 +36,24 @@ const UNTRIED: u64 = 64 * 1024;
 pub struct LocalCache<S> {
     store: S,
     clocks: Clocks,
-    responses: Cache<Address, Response, RandomState>,
-    // Claims that were won here and whose completion has not been tried. The answer to a later try
-    // may be about an earlier one: about another record, or about one whose time has ended.
-    untried: Cache<Token, (), RandomState>,
+    entries: Cache<Address, Kept, RandomState>,
     keeps: fn(&Record) -> bool,
     // Number of times that something was dropped by hand. A call that was under way at such a time
     // may bring an answer from before.
     drops: AtomicU64,
+}
+
+/// Content of the cache at an address.
+#[derive(Clone)]
+enum Kept {
+    /// A claim that was won here and whose completion has not been tried. The answer to a later try
+    /// may be about an earlier one: about another record, or about one whose time has ended. Where
+    /// this was evicted, the response is kept when it is first replayed.
+    Untried {
+        token: Token,
+        until: Moment,
+    },
+    Response(Response),
 }
 
 #[derive(Clone)]
@@ -58,24 +64,20 @@ struct Response {
 }
 
 impl<S> LocalCache<S> {
-    /// Keeps at most `bytes` of the responses of `store`, and counts their time by `clock` and by
-    /// the wall clock.
+    /// Keeps at most `bytes` of the responses of `store` and of what it has to remember of claims
+    /// that run. Counts the responses' time by `clock` and by the wall clock.
     pub fn new(store: S, bytes: u64, clock: impl Clock) -> Self {
         Self::with_clocks(store, bytes, Clocks::new(clock))
     }
 
     fn with_clocks(store: S, bytes: u64, clocks: Clocks) -> Self {
-        let responses = Cache::builder()
+        let entries = Cache::builder()
             .eviction_policy(EvictionPolicy::lru())
             .max_capacity(bytes)
-            .weigher(|_, response: &Response| response.bytes())
+            .weigher(|_, kept: &Kept| kept.bytes())
             .expire_after(KeptFor(clocks.clone()))
             .build_with_hasher(RandomState::default());
-        let untried = Cache::builder()
-            .eviction_policy(EvictionPolicy::lru())
-            .max_capacity(UNTRIED)
-            .build_with_hasher(RandomState::default());
-        LocalCache { store, clocks, responses, untried, keeps: |_| true, drops: AtomicU64::new(0) }
+        LocalCache { store, clocks, entries, keeps: |_| true, drops: AtomicU64::new(0) }
     }
 
     /// Keeps only the records for which `keeps` is true.
@@ -85,7 +87,7 @@ impl<S> LocalCache<S> {
 
     /// The response kept for `address`, and the time for which it is still replayed.
     fn live(&self, address: &Address) -> Option<(Response, Duration)> {
-        let response = self.responses.get(address)?;
+        let Kept::Response(response) = self.entries.get(address)? else { return None };
         let left = response.expires_at.since(self.clocks.now());
         (!left.is_zero()).then_some((response, left))
     }
@@ -117,13 +119,27 @@ impl<S> LocalCache<S> {
     fn keep(&self, hold: &Hold, record: Record, expires_at: Moment, drops: u64) {
         if (self.keeps)(&record) {
             let response = Response { record, fingerprint: hold.fingerprint, expires_at };
-            self.responses.insert(hold.address, response);
+            self.entries.insert(hold.address, Kept::Response(response));
             // Read after the insertion. A drop counts before it removes. So one of the two sees the
             // other.
             if self.drops() != drops {
-                self.responses.invalidate(&hold.address);
+                self.entries.invalidate(&hold.address);
             }
         }
+    }
+
+    /// Notes that a claim was won here. It has been sent when `asked` says.
+    fn claimed(&self, request: &ClaimRequest, asked: Moment) {
+        let until = asked.after(request.lease).after(request.retention);
+        let ClaimRequest { hold: Hold { address, token, .. }, .. } = *request;
+        self.entries.insert(address, Kept::Untried { token, until });
+    }
+
+    /// Notes that a hold is about to be ended. True where that has not been tried before.
+    fn tried(&self, hold: &Hold) -> bool {
+        let is_untried = |kept| matches!(kept, Some(Kept::Untried { token, .. }) if token == hold.token);
+        // Of two tries at once the removal tells which is the first.
+        is_untried(self.entries.get(&hold.address)) && is_untried(self.entries.remove(&hold.address))
     }
 
     fn drops(&self) -> u64 {
@@ -133,16 +149,16 @@ impl<S> LocalCache<S> {
     /// Drops the response kept for `address`.
     fn drop_by_hand(&self, address: &Address) {
         self.drops.fetch_add(1, Ordering::SeqCst);
-        self.responses.invalidate(address);
+        self.entries.invalidate(address);
     }
 
     /// Drops the responses kept for `address` and for its steps.
     fn drop_beneath(&self, address: &Address) {
         self.drops.fetch_add(1, Ordering::SeqCst);
-        let beneath = self.responses.iter().map(|(kept, _)| *kept);
-        beneath
-            .filter(|kept| kept.beginning() == address.beginning())
-            .for_each(|kept| self.responses.invalidate(&kept));
+        let beneath = self.entries.iter().filter(|(other, kept)| {
+            matches!(kept, Kept::Response(_)) && other.beginning() == address.beginning()
+        });
+        beneath.for_each(|(other, _)| self.entries.invalidate(&*other));
     }
 }
 
@@ -152,9 +168,10 @@ impl<S: Store> Store for LocalCache<S> {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
+        let asked = self.clocks.now();
         let claim = self.claim_by(request.hold, self.store.claim(request)).await;
         if matches!(claim, Ok(Claim::Won { .. })) {
-            self.untried.insert(request.hold.token, ());
+            self.claimed(&request, asked);
         }
         claim
     }
@@ -173,7 +190,7 @@ impl<S: Store> Store for LocalCache<S> {
         record: Record,
         retention: Retention,
     ) -> Result<Completion, StoreError> {
-        let is_first_try = self.untried.remove(&hold.token).is_some();
+        let is_first_try = self.tried(&hold);
         let (asked, drops) = (self.clocks.now(), self.drops());
         let completion = self.store.complete(hold, record.clone(), retention).await?;
         if completion == Completion::Stored && is_first_try {
@@ -183,7 +200,7 @@ impl<S: Store> Store for LocalCache<S> {
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        self.untried.invalidate(&hold.token);
+        self.tried(&hold);
         self.store.release(hold).await
     }
 
@@ -202,7 +219,7 @@ impl<S: Store> Store for LocalCache<S> {
             _ => None,
         };
         // Steps of a key that has no outcome may have been forgotten elsewhere.
-        let is_over = self.responses.get(&address).is_some_and(|kept| recorded != Some(&kept.record));
+        let is_over = self.live(&address).is_some_and(|(kept, _)| recorded != Some(&kept.record));
         if is_over || recorded.is_none() {
             self.drop_beneath(&address);
         }
@@ -240,9 +257,20 @@ impl<S: Store> Store for LocalCache<S> {
     }
 }
 
-impl Response {
+impl Kept {
     fn bytes(&self) -> u32 {
-        u32::try_from(ENTRY + self.record.as_bytes().len()).unwrap_or(u32::MAX)
+        let record = match self {
+            Kept::Untried { .. } => 0,
+            Kept::Response(response) => response.record.as_bytes().len(),
+        };
+        u32::try_from(ENTRY + record).unwrap_or(u32::MAX)
+    }
+
+    fn expires_at(&self) -> Moment {
+        match self {
+            Kept::Untried { until, .. } => *until,
+            Kept::Response(response) => response.expires_at,
+        }
     }
 }
 
@@ -250,19 +278,19 @@ impl Response {
 /// expired.
 struct KeptFor(Clocks);
 
-impl Expiry<Address, Response> for KeptFor {
-    fn expire_after_create(&self, _: &Address, response: &Response, _: Instant) -> Option<Duration> {
-        Some(response.expires_at.since(self.0.now()))
+impl Expiry<Address, Kept> for KeptFor {
+    fn expire_after_create(&self, _: &Address, kept: &Kept, _: Instant) -> Option<Duration> {
+        Some(kept.expires_at().since(self.0.now()))
     }
 
     fn expire_after_update(
         &self,
         _: &Address,
-        response: &Response,
+        kept: &Kept,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(response.expires_at.since(self.0.now()))
+        Some(kept.expires_at().since(self.0.now()))
     }
 }
 
@@ -270,7 +298,7 @@ impl<S: fmt::Debug> fmt::Debug for LocalCache<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalCache")
             .field("store", &self.store)
-            .field("responses", &self.responses.entry_count())
+            .field("entries", &self.entries.entry_count())
             .finish_non_exhaustive()
     }
 }
@@ -301,7 +329,10 @@ mod tests {
             Ok(Renewal::Renewed)
         }
 
-        async fn complete(&self, _: Hold, _: Record, _: Retention) -> Result<Completion, StoreError> {
+        async fn complete(&self, _: Hold, record: Record, _: Retention) -> Result<Completion, StoreError> {
+            if record.as_bytes() == "lost" {
+                return Err(StoreError::unavailable("forgetful", "its reply is lost"));
+            }
             Ok(Completion::Stored)
         }
 
@@ -312,25 +343,58 @@ mod tests {
         async fn changed(&self, _: Address) {}
     }
 
+    const RETENTION: Retention = Retention { replay: TTL, remember: Duration::ZERO };
+
+    fn hold(number: u16) -> Hold {
+        let mut address = [1; 32];
+        address[..2].copy_from_slice(&number.to_le_bytes());
+        Hold {
+            address: Address::from_bytes(address),
+            token: Token::from_bytes([1; 16]),
+            fingerprint: RequestFingerprint::from_bytes([2; 32]),
+        }
+    }
+
+    fn claim(hold: Hold) -> ClaimRequest {
+        let (on_abandoned, origin) = (OnAbandoned::Refuse, Origin::default());
+        ClaimRequest { hold, lease: TTL, on_abandoned, retention: TTL, origin }
+    }
+
     #[tokio::test]
     async fn a_response_ends_by_the_wall_clock_where_the_other_stood_still() {
         let wall = ManualClock::new();
         let clocks = Clocks::of(ManualClock::new(), wall.clone());
         let cache = LocalCache::with_clocks(Forgetful, 1 << 20, clocks);
-        let hold = Hold {
-            address: Address::from_bytes([1; 32]),
-            token: Token::from_bytes([1; 16]),
-            fingerprint: RequestFingerprint::from_bytes([2; 32]),
-        };
-        let origin = Origin::default();
-        let request =
-            ClaimRequest { hold, lease: TTL, on_abandoned: OnAbandoned::Refuse, retention: TTL, origin };
+        let (hold, request) = (hold(1), claim(hold(1)));
         assert!(matches!(cache.claim(request).await, Ok(Claim::Won { .. })));
-        let retention = Retention { replay: TTL, remember: Duration::ZERO };
-        cache.complete(hold, Record::from_bytes(&b"done"[..]), retention).await.unwrap();
+        cache.complete(hold, Record::from_bytes(&b"done"[..]), RETENTION).await.unwrap();
         assert!(matches!(cache.claim(request).await, Ok(Claim::Replay { left: TTL, .. })));
         wall.advance(TTL);
         assert_eq!(cache.recall(hold.address, hold.fingerprint), None);
         assert!(matches!(cache.claim(request).await, Ok(Claim::Won { .. })));
+    }
+
+    #[tokio::test]
+    async fn running_claims_take_no_more_bytes_than_the_cache_may() {
+        let most = 10;
+        let bytes = most * u64::try_from(ENTRY).unwrap();
+        let cache = LocalCache::with_clocks(Forgetful, bytes, Clocks::new(ManualClock::new()));
+        for number in 0..1_000 {
+            cache.claim(claim(hold(number))).await.unwrap();
+        }
+        cache.entries.run_pending_tasks();
+        let kept = cache.entries.entry_count();
+        assert!((1..=most).contains(&kept), "{kept} claims are remembered");
+    }
+
+    #[tokio::test]
+    async fn a_completion_that_was_tried_before_is_not_kept_though_its_token_is_claimed_elsewhere() {
+        let cache = LocalCache::with_clocks(Forgetful, 1 << 20, Clocks::new(ManualClock::new()));
+        let record = |text: &'static [u8]| Record::from_bytes(text);
+        cache.claim(claim(hold(1))).await.unwrap();
+        cache.complete(hold(1), record(b"lost"), RETENTION).await.unwrap_err();
+        cache.claim(claim(hold(2))).await.unwrap();
+        cache.complete(hold(1), record(b"another"), RETENTION).await.unwrap();
+        assert_eq!(cache.recall(hold(1).address, hold(1).fingerprint), None);
     }
 }

@@ -62,7 +62,7 @@ impl Carrier {
         match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
             Ok(Err(error)) if used_before && has_gone(&error) => {
                 let answers = self.carry_anew(calls, sent).await;
-                if is_refusal(&error) { answers } else { doubted(answers) }
+                if Fate::of(&error) == Fate::Unknown { doubted(answers) } else { answers }
             }
             Ok(answers) => answers.map_err(failed),
             Err(_) => Err(unknown(timed_out("the statement"))),
@@ -194,28 +194,81 @@ fn doubted(answers: Result<Vec<Answer>, Failure>) -> Result<Vec<Answer>, Failure
 
 const LOST: &str = "a connection was lost, and a row cannot be written";
 
-/// True where the server has answered with an error, and has taken back what the statement did.
-/// Where it ends the connection it may have committed before.
-fn is_refusal(error: &sqlx::Error) -> bool {
-    matches!(refusal(error), Some((PgSeverity::Error, _)))
+/// Fate of a statement that was answered with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing was done: somebody else has locked a row.
+    Locked,
+    /// Nothing was done: there is no room for a row.
+    Full,
+    /// Nothing was done: the server has taken it back.
+    TakenBack,
+    /// It may have been done.
+    Unknown,
 }
 
-fn refusal(error: &sqlx::Error) -> Option<(PgSeverity, &str)> {
-    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
-    Some((error.severity(), error.code()))
+impl Fate {
+    /// The fate of the statement that ended with `error`.
+    fn of(error: &sqlx::Error) -> Self {
+        let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        error.map_or(Fate::Unknown, |error| Fate::by(error.severity(), error.code()))
+    }
+
+    /// An error leaves its session as it was. Where the server ends the connection it may have
+    /// committed before. So it may where somebody between answers for a server that was lost: a
+    /// pooler, with an error of class 08 (connection exception) or with
+    /// statement_completion_unknown.
+    fn by(severity: PgSeverity, code: &str) -> Self {
+        match (severity, code) {
+            // lock_not_available, deadlock_detected
+            (_, "55P03" | "40P01") => Fate::Locked,
+            (PgSeverity::Error, "40003") => Fate::Unknown,
+            (PgSeverity::Error, code) if code.starts_with("08") => Fate::Unknown,
+            // disk_full
+            (PgSeverity::Error, "53100") => Fate::Full,
+            (PgSeverity::Error, _) => Fate::TakenBack,
+            _ => Fate::Unknown,
+        }
+    }
 }
 
 /// Failure of a statement that ended with `error`: what was done, as far as that is known.
 fn failed(error: sqlx::Error) -> Failure {
-    match refusal(&error) {
-        // lock_not_available, deadlock_detected
-        Some((_, "55P03" | "40P01")) => Failure::OfOne(Answer::locked()),
-        // disk_full
-        Some((PgSeverity::Error, "53100")) => {
+    match Fate::of(&error) {
+        Fate::Locked => Failure::OfOne(Answer::locked()),
+        Fate::Full => {
             tracing::error!(store = NAME, %error, "the server has no room for another row");
             Failure::OfOne(Answer::full())
         }
-        Some((PgSeverity::Error, _)) => undone(error),
-        _ => unknown(error),
+        Fate::TakenBack => undone(error),
+        Fate::Unknown => unknown(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_leaves_its_session_has_taken_the_statement_back() {
+        for code in ["23505", "22012", "25006", "40001", "42501", "57014", "P0001", "XX000"] {
+            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::TakenBack, "{code}");
+        }
+        assert_eq!(Fate::by(PgSeverity::Error, "53100"), Fate::Full);
+        for code in ["55P03", "40P01"] {
+            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::Locked, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_connection_says_nothing_of_the_statement_whoever_answers_with_it() {
+        for code in ["08000", "08001", "08003", "08004", "08006", "08007", "08P01", "40003"] {
+            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::Unknown, "{code}");
+        }
+        for severity in [PgSeverity::Fatal, PgSeverity::Panic] {
+            for code in ["08006", "53100", "57P01", "57P02", "57P05", "XX000"] {
+                assert_eq!(Fate::by(severity, code), Fate::Unknown, "{severity:?} {code}");
+            }
+        }
     }
 }

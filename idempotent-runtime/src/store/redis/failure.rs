@@ -8,6 +8,7 @@ use crate::store::StoreError;
 // sent ─ the server answers with an error ─▶ refused: a script raises one before it writes anything
 //      ─ no answer ─▶ unknown
 //      ─ the connection is lost ─▶ sent again: the answer says nothing of the first try
+//      ─ a cluster's client has perhaps sent it again ─▶ refused, by an error that lasts; else unknown
 /// Reason why a call brought no answer that says what was done.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -21,14 +22,24 @@ pub(super) enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sent {
     Once,
+    /// By the client of a cluster. It may have lost a connection and sent the call again, and does
+    /// not tell.
+    OnceOrMore,
     Again,
 }
+
+/// Errors by which no try of a call was carried out. They are about the entry, the user's rights or
+/// the server's room, and no try of ours has changed these. Others, such as `LOADING` and
+/// `CLUSTERDOWN`, come of a server that has just begun or is about to end. That is when
+/// connections are lost.
+const LASTING: [&str; 7] = ["UNREADABLE", "WRONGTYPE", "NOPERM", "OOM", "NOSCRIPT", "MISCONF", "NOREPLICAS"];
 
 impl Failure {
     /// The failure of a call that was sent so often, and ended with `error` the last time.
     pub(super) fn of(error: RedisError, sent: Sent) -> Self {
         let is_answer = match sent {
             Sent::Once => error.code().is_some(),
+            Sent::OnceOrMore => LASTING.iter().any(|code| says(&error, code)),
             // No try of ours has written an entry that cannot be read.
             Sent::Again => says(&error, "UNREADABLE") || says(&error, "WRONGTYPE"),
         };
@@ -75,4 +86,82 @@ impl From<Failure> for StoreError {
 /// script has a code of its own, and this code is in its text.
 pub(super) fn says(error: &RedisError, code: &str) -> bool {
     error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{ErrorKind, make_extension_error};
+
+    use super::*;
+
+    fn answered(code: &str) -> RedisError {
+        make_extension_error(code.to_owned(), None)
+    }
+
+    fn lost() -> RedisError {
+        (ErrorKind::IoError, "lost").into()
+    }
+
+    fn is_refused(failure: &Failure) -> bool {
+        matches!(failure, Failure::Refused(_))
+    }
+
+    #[test]
+    fn a_damaged_entry_is_unreadable_also_where_the_call_was_sent_again() {
+        for code in ["UNREADABLE", "WRONGTYPE"] {
+            let first = Failure::Unknown(lost());
+            for failure in [
+                Failure::of(answered(code), Sent::Once),
+                Failure::of(answered(code), Sent::OnceOrMore),
+                Failure::of(answered(code), Sent::Again),
+                Failure::of(answered(code), Sent::Once).after(&first),
+            ] {
+                assert!(is_refused(&failure), "{code}: {failure:?}");
+                let error = StoreError::from(failure);
+                assert!(matches!(error, StoreError::Unreadable { .. }), "{code}: {error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_that_may_have_come_later_says_nothing_of_a_first_try() {
+        for code in ["MISCONF", "OOM", "NOPERM", "READONLY", "ERR"] {
+            assert!(is_refused(&Failure::of(answered(code), Sent::Once)), "{code}");
+            assert!(!is_refused(&Failure::of(answered(code), Sent::Again)), "{code}");
+            let after = Failure::of(answered(code), Sent::Once).after(&Failure::Unknown(lost()));
+            assert!(!is_refused(&after), "{code}");
+            let after =
+                Failure::of(answered(code), Sent::Once).after(&Failure::Refused(answered("NOSCRIPT")));
+            assert!(is_refused(&after), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_the_fate_unknown() {
+        for sent in [Sent::Once, Sent::OnceOrMore, Sent::Again] {
+            assert!(!is_refused(&Failure::of(lost(), sent)), "{sent:?}");
+        }
+        let error = StoreError::from(Failure::of(lost(), Sent::Once));
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_cluster_is_believed_only_errors_that_a_try_before_would_have_met_too() {
+        for code in LASTING {
+            assert!(is_refused(&Failure::of(answered(code), Sent::OnceOrMore)), "{code}");
+        }
+        for kind in [
+            ErrorKind::BusyLoadingError,
+            ErrorKind::ClusterDown,
+            ErrorKind::TryAgain,
+            ErrorKind::MasterDown,
+            ErrorKind::Moved,
+            ErrorKind::Ask,
+            ErrorKind::ReadOnly,
+            ErrorKind::ResponseError,
+        ] {
+            let failure = Failure::of((kind, "answered").into(), Sent::OnceOrMore);
+            assert!(!is_refused(&failure), "{kind:?}");
+        }
+    }
 }

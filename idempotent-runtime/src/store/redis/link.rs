@@ -182,8 +182,7 @@ impl Server for ClusterClient {
     }
 }
 
-/// Sends a command to a cluster. The client may send it again by itself, and does not tell. The
-/// last answer then counts as the answer to the first try.
+/// Sends a command to a cluster. The client may send it again by itself, and does not tell.
 async fn send_to_cluster(
     cluster: &Arc<Kept<ClusterClient>>,
     command: &Cmd,
@@ -212,7 +211,7 @@ async fn send_to_cluster(
     } else if answered.load(Relaxed) == before {
         cluster.leave(number).await;
     }
-    reply.and_then(Value::extract_error).map_err(|error| Failure::of(error, Sent::Once))
+    reply.and_then(Value::extract_error).map_err(|error| Failure::of(error, Sent::OnceOrMore))
 }
 
 /// True where a connection leads nowhere, since a call on it ended with `error`.

@@ -94,8 +94,8 @@ async fn run(pool: &PgPool, sql: &str) {
 /// A store whose table holds that many completed keys.
 async fn filled(pool: &PgPool, table: &str, keys: usize) -> PostgresStore {
     let builder = PostgresStore::builder(pool.clone()).schema(SCHEMA).table(table);
-    let builder = match std::env::var("LANES") {
-        Ok(lanes) => builder.lanes(lanes.parse().unwrap()),
+    let builder = match std::env::var("CONNECTIONS") {
+        Ok(connections) => builder.connections(connections.parse().unwrap()),
         Err(_) => builder,
     };
     let store = builder.build().await.unwrap();

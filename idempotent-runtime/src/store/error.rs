@@ -93,6 +93,19 @@ impl StoreError {
     }
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+impl SetupError {
+    /// A setting of the store called `store` cannot work: `why`.
+    pub(super) fn setting(store: &'static str, why: impl Into<String>) -> Self {
+        SetupError::Setting { store, why: why.into() }
+    }
+
+    /// The store called `store` cannot be reached because of `source`.
+    pub(super) fn unreachable(store: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        SetupError::Unreachable { store, source: source.into() }
+    }
+}
+
 /// A store could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

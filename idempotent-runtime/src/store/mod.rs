@@ -65,9 +65,10 @@ mod clocks;
 mod erased;
 mod error;
 mod inspect;
-mod local;
+mod local_cache;
 mod memory;
 mod origin;
+mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;
@@ -84,8 +85,8 @@ mod unanswered;
 pub use self::redis::{RedisStore, RedisStoreBuilder};
 pub(crate) use changes::Changes;
 pub(crate) use erased::{CallError, StoreHandle};
-pub(crate) use inspect::NoCursor;
 pub(crate) use memory::{Held, HeldBy, WeakMemoryStore};
+pub(crate) use page::NoCursor;
 #[cfg(feature = "postgres")]
 pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]
@@ -94,7 +95,7 @@ pub use {
     claim::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Renewal, Retention, Token},
     error::{SetupError, StoreError},
     inspect::{Forget, ForgetRequest, Inspection, Stage, Standing, Stuck, StuckCursor, StuckRequest},
-    local::LocalCache,
+    local_cache::LocalCache,
     memory::{MemoryStore, MemoryStoreBuilder, WhenFull},
     origin::Origin,
     record::Record,

@@ -15,12 +15,12 @@ use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
 const LISTENERS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = 'node'";
 
-/// A node behind a proxy, one lane wide so that its one connection is warm once it has been used.
+/// A node behind a proxy, with one connection, so that it is warm once it has been used.
 async fn node(server: &PostgresServer, schema: &Schema) -> (PostgresStore, Proxy) {
     let proxy = Proxy::to(server.port()).await;
     let options = server.options().port(proxy.port()).application_name("node");
     let pool = PgPoolOptions::new().connect_lazy_with(options);
-    let builder = PostgresStore::builder(pool).schema(&schema.name).lanes(1);
+    let builder = PostgresStore::builder(pool).schema(&schema.name).connections(1);
     let store = builder.sweep_every(HOUR).build().await.unwrap();
     let warm = hold();
     claim(&store, warm).await.unwrap();

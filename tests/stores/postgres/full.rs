@@ -30,8 +30,8 @@ fn is_full<T: std::fmt::Debug>(failed: Result<T, StoreError>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_disk_refuses_new_keys_and_goes_on_with_those_it_has() {
     let schema = Schema::new().await;
-    // One lane, so that they share statements.
-    let store = schema.builder().lanes(1).build().await.unwrap();
+    // One connection, so that they share statements.
+    let store = schema.builder().connections(1).build().await.unwrap();
     let (done, running, abandoned) = (hold(), hold(), hold());
     claim(&store, abandoned).await.unwrap();
     schema.shift(HOUR * 3 / 2).await;
@@ -68,7 +68,7 @@ async fn a_full_disk_refuses_new_keys_and_goes_on_with_those_it_has() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_response_for_which_there_is_no_room_is_stored_when_there_is() {
     let schema = Schema::new().await;
-    let store = schema.builder().lanes(1).build().await.unwrap();
+    let store = schema.builder().connections(1).build().await.unwrap();
     let (done, running) = (hold(), hold());
     for owner in [done, running] {
         claim(&store, owner).await.unwrap();

@@ -61,8 +61,8 @@ fn did_nothing<T: std::fmt::Debug>(failed: Result<T, StoreError>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_locked_row_fails_its_own_calls_in_time_and_no_others() {
     let schema = Schema::new().await;
-    // One lane, so that they share statements.
-    let store = schema.builder().lanes(1).build().await.unwrap();
+    // One connection, so that they share statements.
+    let store = schema.builder().connections(1).build().await.unwrap();
     let owners = won(&store, 3).await;
     let transaction = Somebody::at(&schema).locks(&schema, &owners).await;
     let began = Instant::now();
@@ -167,7 +167,7 @@ fn long(hold: Hold) -> Record {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_too_long_for_one_statement_goes_in_several_and_one_that_fails_fails_no_other() {
     let schema = Schema::new().await;
-    let store = schema.builder().lanes(1).build().await.unwrap();
+    let store = schema.builder().connections(1).build().await.unwrap();
     let owners = won(&store, 24).await;
     let transaction = Somebody::at(&schema).locks(&schema, &owners[..1]).await;
     let mut stored = join_all(owners.iter().map(|owner| store.complete(*owner, long(*owner), KEPT))).await;

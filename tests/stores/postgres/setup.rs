@@ -99,7 +99,7 @@ async fn words_of_sql_are_names_like_any_other() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_errors() {
     let schema = Schema::new().await;
-    let error = schema.builder().lanes(0).build().await.unwrap_err();
+    let error = schema.builder().connections(0).build().await.unwrap_err();
     assert!(matches!(error, SetupError::Setting { .. }), "{error}");
     let error = schema.builder().sweep_every(Duration::ZERO).build().await.unwrap_err();
     assert!(matches!(error, SetupError::Setting { .. }), "{error}");

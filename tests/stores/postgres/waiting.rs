@@ -65,14 +65,14 @@ async fn statements(schema: &Schema) -> i64 {
     schema.number(calls).await
 }
 
-/// A node of a user who may have two connections: one for the store's one lane, which it has, and
+/// A node of a user who may have two connections: one for calls, which the store has, and
 /// one to listen.
 async fn limited_node(schema: &Schema) -> PostgresStore {
     let grants = "CREATE ROLE app LOGIN CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA {} TO app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO app";
     schema.execute(grants).await;
     let pool = PgPoolOptions::new().connect_lazy_with(schema.options().username("app"));
-    let builder = PostgresStore::builder(pool).schema(&schema.name).lanes(1);
+    let builder = PostgresStore::builder(pool).schema(&schema.name).connections(1);
     let store = builder.sweep_every(HOUR).build().await.unwrap();
     claim(&store, hold()).await.unwrap();
     store

@@ -6,7 +6,7 @@ use crate::{
     request::Address,
     store::{
         StoreError, Stuck, StuckRequest,
-        inspect::{Page, Position},
+        page::{Page, Position},
     },
 };
 

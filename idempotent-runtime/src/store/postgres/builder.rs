@@ -5,30 +5,31 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
-    Inner, NAME, PoolMode, PostgresStore,
+    PoolMode, PostgresShared, PostgresStore,
     calls::Call,
+    connections::{self, Connections},
     durability,
+    failure::NAME,
+    inspect::Inspector,
     lanes::Lanes,
-    link::{self, Link},
-    looks::Looks,
+    listen::Notifications,
     migrate,
     names::Names,
-    pool_mode, rights,
+    pooler, rights,
+    statements::Statements,
     sweep::Sweeper,
     transaction::Transactions,
-    trips::Carrier,
-    wake::Notifications,
 };
 use crate::{
     request::Address,
     store::{
         SetupError,
-        remote::{Tasks, Wakes},
+        remote::{Tasks, Wakeups, Word},
     },
 };
 
-/// Number of statements that are under way at a time, unless the pool has fewer connections.
-const LANES: usize = 4;
+/// Number of connections for calls, unless the pool has fewer.
+const CONNECTIONS: usize = 4;
 
 /// Settings of a [`PostgresStore`].
 #[derive(Clone, Debug)]
@@ -38,20 +39,20 @@ pub struct PostgresStoreBuilder {
     schema: String,
     table: String,
     migrate_at_start: bool,
-    lanes: usize,
+    connections: usize,
     sweep_every: Duration,
     pool_mode: Option<PoolMode>,
 }
 
 impl PostgresStoreBuilder {
     pub(super) fn new(pool: PgPool) -> Self {
-        let lanes = LANES.min(pool.options().get_max_connections() as usize).max(1);
+        let connections = CONNECTIONS.min(pool.options().get_max_connections() as usize).max(1);
         PostgresStoreBuilder {
             pool,
             schema: "idempotent".to_owned(),
             table: "keys".to_owned(),
             migrate_at_start: true,
-            lanes,
+            connections,
             sweep_every: Duration::from_secs(60),
             pool_mode: None,
         }
@@ -78,11 +79,11 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Number of statements that may be under way at a time, each on a connection of the store's
-    /// own. 4 if not set, or as many as the pool may have connections if that is fewer. Calls that
-    /// arrive while all are under way share the next statement.
-    pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = lanes;
+    /// Number of connections of the store's own for calls, and so of statements that may be under
+    /// way at a time. 4 if not set, or as many as the pool may have if that is fewer. Calls that
+    /// arrive while all are in use share the next statement.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
         self
     }
 
@@ -111,7 +112,8 @@ impl PostgresStoreBuilder {
     /// refuses.
     pub async fn migrate(self) -> Result<(), SetupError> {
         let names = Names::new(&self.schema, &self.table)?;
-        let mut connection = link::open(&link::options(&self.pool)).await.map_err(pool_mode::refused)?;
+        let mut connection =
+            connections::open(&connections::options(&self.pool)).await.map_err(pooler::refused)?;
         migrate::migrate(&mut connection, &names).await?;
         let _ = connection.close().await;
         Ok(())
@@ -134,60 +136,63 @@ impl PostgresStoreBuilder {
         }
         durability::warn(&mut connection).await?;
         let transactions = Transactions::new(self.pool.clone(), mode, &names);
-        let link = Link::new(self.pool, mode);
-        link.adopt(connection).await;
-        Ok(start(Arc::new(link), names, transactions, self.lanes, self.sweep_every).await)
+        let connections = Connections::new(self.pool, mode);
+        connections.adopt(connection).await;
+        Ok(start(Arc::new(connections), names, transactions, self.connections, self.sweep_every).await)
     }
 
     /// A connection to set the store up with, and its mode.
     async fn connect(&self) -> Result<(PgConnection, PoolMode), SetupError> {
-        let options = link::options(&self.pool);
-        let Some(mode) = self.pool_mode else { return pool_mode::recognise(&options).await };
-        Ok((link::open(&options).await.map_err(pool_mode::refused)?, mode))
+        let options = connections::options(&self.pool);
+        let Some(mode) = self.pool_mode else { return pooler::recognise(&options).await };
+        Ok((connections::open(&options).await.map_err(pooler::refused)?, mode))
     }
 
     fn checked(&self) -> Result<Names, SetupError> {
-        if self.lanes == 0 {
-            return Err(setting("it needs at least one lane"));
+        if self.connections == 0 {
+            return Err(SetupError::setting(NAME, "it needs at least one connection"));
         }
         if self.sweep_every.is_zero() {
-            return Err(setting("the pause between sweeps must be longer than nothing"));
+            return Err(SetupError::setting(NAME, "the pause between sweeps must be longer than nothing"));
         }
         Names::new(&self.schema, &self.table)
     }
 }
 
-fn setting(why: &str) -> SetupError {
-    SetupError::Setting { store: NAME, why: why.to_owned() }
-}
-
 async fn start(
-    link: Arc<Link>,
+    connections: Arc<Connections>,
     names: Names,
     transactions: Transactions,
     lanes: usize,
     sweep_every: Duration,
 ) -> PostgresStore {
-    let calls = Lanes::start(Carrier::new(Arc::clone(&link), &names), lanes);
-    let looks = Looks::new(Arc::clone(&link), &names);
-    let sweeper = Sweeper::new(Arc::clone(&link), &names);
+    let calls = Lanes::start(Statements::new(Arc::clone(&connections), &names), lanes);
+    let inspector = Inspector::new(Arc::clone(&connections), &names);
+    let sweeper = Sweeper::new(Arc::clone(&connections), &names);
     let looking = calls.clone();
     let look = move |address| still_claimed(looking.clone(), address);
-    let wakes = match link.mode() {
-        PoolMode::Session => Wakes::start(NAME, Notifications { link, names }, look).await,
+    let wakeups = match connections.mode() {
+        PoolMode::Session => Wakeups::start(NAME, Notifications { connections, names }, look).await,
         PoolMode::Transaction => {
             tracing::info!(
                 store = NAME,
                 "a pooler lends sessions of the server: no notifications; duplicates on other nodes look for their response"
             );
-            Wakes::by_looks(look)
+            Wakeups::by_looks(look)
         }
     };
     let tasks = Tasks::new([tokio::spawn(sweeper.clone().every(sweep_every))]);
-    PostgresStore(Arc::new(Inner { calls, looks, wakes, sweeper, transactions, _tasks: tasks }))
+    PostgresStore(Arc::new(PostgresShared {
+        calls,
+        inspector,
+        wakeups,
+        sweeper,
+        transactions,
+        _tasks: tasks,
+    }))
 }
 
 /// True where an address is claimed. `None` where that cannot be known now.
 async fn still_claimed(calls: Lanes, address: Address) -> Option<bool> {
-    calls.call(Call::look(address)).await.ok().map(|answer| answer.is_claimed())
+    calls.call(Call::look(address)).await.ok().map(|reply| reply.word == Word::Claimed)
 }

@@ -2,14 +2,14 @@
 
 use sqlx::{Executor, PgConnection, Row};
 
-use super::{NAME, migrate};
+use super::failure::{NAME, refused};
 use crate::store::SetupError;
 
 const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes')";
 
 /// Warns where the server may lose what it has acknowledged.
 pub(super) async fn warn(connection: &mut PgConnection) -> Result<(), SetupError> {
-    let [synchronous_commit, fsync, full_page_writes] = read(connection).await.map_err(migrate::failed)?;
+    let [synchronous_commit, fsync, full_page_writes] = read(connection).await.map_err(refused)?;
     if synchronous_commit == "off" {
         tracing::warn!(
             store = NAME,

@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc};
 use sqlx::{AssertSqlSafe, Postgres, postgres::PgArguments, postgres::PgRow, query::Query};
 
 use super::{
-    link::{Connection, Settings},
+    connections::{Connection, Settings},
     names::Names,
 };
 

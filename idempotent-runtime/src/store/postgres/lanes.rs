@@ -6,15 +6,15 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    NAME,
-    calls::{Answer, Call},
-    trips::{Carrier, Failure, Sent, fitting},
+    calls::Call,
+    failure::NAME,
+    statements::{Failure, Sent, Statements, fitting},
 };
 use crate::{
     request::Address,
     store::{
         StoreError,
-        remote::{Asked, Batches, fail, in_time},
+        remote::{Batches, QueuedCall, Reply, Word, fail, in_time},
     },
     sync::{Mutex, lock},
 };
@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_secs(1);
 const REMEMBER: usize = 1024;
 /// Time that a call may take: its caller waits as long for the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 // A row may be locked for long: by somebody's transaction, or by a commit that stalls. A call gets
 // its answer so:
@@ -41,9 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 //             ─ a lock or room for a row is missing ─▶ nothing was done: apart, on the same lane
 //   apart     ─ its own row is free ─▶ answered
 //             ─ there is no room for it ─▶ failed: the store is full
-//             ─ locked ─▶ patiently, on a lane of its own; for a second, all calls for this
+//             ─ locked ─▶ waiting, on a lane of its own; for a second, all calls for this
 //                         address begin there
-//   patiently ─ the row is free in time ─▶ answered
+//   waiting   ─ the row is free in time ─▶ answered
 //             ─ it is not ─▶ failed; nothing was done
 //
 // So other calls wait for a locked row for a tenth of a second, once. They do not wait again for as
@@ -51,29 +51,31 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Carries the calls of one store. Clones share the lanes.
 #[derive(Clone)]
 pub(super) struct Lanes {
-    quick: Batches<Call, Answer>,
+    quick: Batches<Call, Reply>,
     /// Lane for calls that need not be on disk. Their trips are so short that on more lanes no two
     /// calls would share one.
-    undurable: Batches<Call, Answer>,
-    patient: Batches<Call, Answer>,
+    undurable: Batches<Call, Reply>,
+    waiting: Batches<Call, Reply>,
     locked: Arc<Locked>,
 }
 
-type Calls = Vec<Asked<Call, Answer>>;
+type Calls = Vec<QueuedCall<Call, Reply>>;
 
 impl Lanes {
     /// Starts `lanes` lanes on the present runtime. Starts another one for calls that need not be
     /// on disk, and another one for locked rows.
-    pub(super) fn start(carrier: Carrier, lanes: usize) -> Self {
-        let carrier = Arc::new(carrier);
+    pub(super) fn start(statements: Statements, lanes: usize) -> Self {
+        let statements = Arc::new(statements);
         let start = |lanes, way| {
-            let carrier = Arc::clone(&carrier);
-            Batches::start_each(NAME, lanes, MOST, move |calls| answer_all(Arc::clone(&carrier), calls, way))
+            let statements = Arc::clone(&statements);
+            Batches::start_each(NAME, lanes, MOST, move |calls| {
+                answer_all(Arc::clone(&statements), calls, way)
+            })
         };
         Lanes {
             quick: start(lanes, Way::Quick),
             undurable: start(1, Way::Quick),
-            patient: start(1, Way::Patient),
+            waiting: start(1, Way::Waiting),
             locked: Arc::default(),
         }
     }
@@ -82,18 +84,18 @@ impl Lanes {
     ///
     /// # Errors
     /// The server does not answer, or somebody else has locked the row for as long as one can wait.
-    pub(super) async fn call(&self, call: Call) -> Result<Answer, StoreError> {
-        let (address, until) = (call.hold.address, Instant::now() + PATIENCE);
+    pub(super) async fn call(&self, call: Call) -> Result<Reply, StoreError> {
+        let (address, until) = (call.hold.address, Instant::now() + CALL_TIMEOUT);
         if !self.locked.knows(&address) {
             let lanes = if call.durable { &self.quick } else { &self.undurable };
             let answer = lanes.call_until(call.clone(), until).await?;
-            if !answer.is_locked() {
+            if answer.word != Word::Locked {
                 return Ok(answer);
             }
             self.locked.note(address);
         }
-        let answer = self.patient.call_until(call, until).await?;
-        if answer.is_locked() {
+        let answer = self.waiting.call_until(call, until).await?;
+        if answer.word == Word::Locked {
             self.locked.note(address);
             return Err(locked());
         }
@@ -105,19 +107,19 @@ impl Lanes {
 #[derive(Clone, Copy)]
 enum Way {
     Quick,
-    Patient,
+    Waiting,
 }
 
 /// Answers `calls`, as many at a time as fit in one statement and its answer. Calls that have been
 /// answered stay so, whatever becomes of the rest.
-async fn answer_all(carrier: Arc<Carrier>, mut calls: Calls, way: Way) {
+async fn answer_all(statements: Arc<Statements>, mut calls: Calls, way: Way) {
     calls.sort_by_key(|call| *call.op.hold.address.as_bytes());
     while !calls.is_empty() {
         let most = fitting(calls.iter().map(|call| &call.op));
-        match carry(&carrier, &calls[..most], way).await {
+        match carry(&statements, &calls[..most], way).await {
             Ok(answers) => {
                 let answered = calls.drain(..answers.len());
-                answered.zip(answers).for_each(|(call, answer)| call.answer(answer.unless_full()));
+                answered.zip(answers).for_each(|(call, answer)| call.answer(unless_full(answer)));
             }
             Err(failure) => fail(calls.drain(..most), failure.into()),
         }
@@ -125,21 +127,25 @@ async fn answer_all(carrier: Arc<Carrier>, mut calls: Calls, way: Way) {
     }
 }
 
-async fn carry(carrier: &Carrier, calls: &[Asked<Call, Answer>], way: Way) -> Result<Vec<Answer>, Failure> {
+async fn carry(
+    statements: &Statements,
+    calls: &[QueuedCall<Call, Reply>],
+    way: Way,
+) -> Result<Vec<Reply>, Failure> {
     let part: Vec<_> = calls.iter().map(|call| &call.op).collect();
     match way {
-        Way::Quick => match carrier.carry(&part, Sent::Together).await {
+        Way::Quick => match statements.carry(&part, Sent::Together).await {
             Err(Failure::OfOne(answer)) if part.len() == 1 => Ok(vec![answer]),
-            Err(Failure::OfOne(_)) => carrier.carry(&part, Sent::Apart(NO_WAIT)).await,
+            Err(Failure::OfOne(_)) => statements.carry(&part, Sent::Apart(NO_WAIT)).await,
             answers => answers,
         },
-        Way::Patient => carrier.carry(&part, Sent::Apart(share(calls))).await,
+        Way::Waiting => statements.carry(&part, Sent::Apart(share(calls))).await,
     }
 }
 
 /// Time for which each of the rows of `calls` is waited for. The first row leaves some of the time
 /// for the last, and all calls are answered in time.
-fn share(calls: &[Asked<Call, Answer>]) -> Duration {
+fn share(calls: &[QueuedCall<Call, Reply>]) -> Duration {
     let now = Instant::now();
     let until = calls.iter().map(|call| call.until).min().unwrap_or(now);
     let rows = calls.chunk_by(|call, next| call.op.hold.address == next.op.hold.address).count();
@@ -150,10 +156,15 @@ fn share(calls: &[Asked<Call, Answer>]) -> Duration {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::OfOne(answer) => answer.unless_full().err().unwrap_or_else(locked),
+            Failure::OfOne(answer) => unless_full(answer).err().unwrap_or_else(locked),
             Failure::Store(error) => error,
         }
     }
+}
+
+/// The reply, unless the call found no room.
+fn unless_full(reply: Reply) -> Result<Reply, StoreError> {
+    if reply.word == Word::Full { Err(StoreError::full(NAME)) } else { Ok(reply) }
 }
 
 fn locked() -> StoreError {

@@ -2,7 +2,11 @@
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-use super::{NAME, names::Names, rights};
+use super::{
+    failure::{NAME, refused, unreachable},
+    names::Names,
+    rights,
+};
 use crate::store::SetupError;
 
 /// The scripts, from version 1 on. One that has been released is never changed.
@@ -41,10 +45,10 @@ pub(super) async fn migrate(connection: &mut PgConnection, names: &Names) -> Res
         rights::to_migrate(connection, names).await?;
         // The connection is nobody else's. Dropped half-way, it ends the transaction.
         let mut transaction = connection.begin_with(BEGIN).await.map_err(unreachable)?;
-        transaction.execute(LOCK).await.map_err(failed)?;
+        transaction.execute(LOCK).await.map_err(refused)?;
         let found = version(&mut transaction, names).await?;
         run(&mut transaction, names, found).await?;
-        transaction.commit().await.map_err(failed)?;
+        transaction.commit().await.map_err(refused)?;
     }
     Ok(())
 }
@@ -102,24 +106,10 @@ async fn create_schema(connection: &mut PgConnection, names: &Names) -> Result<(
 
 // Statements without parameters leave nothing on the connection, which a pooler may lend to others.
 async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), SetupError> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()).map_err(failed)
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()).map_err(refused)
 }
 
 async fn number(connection: &mut PgConnection, sql: String) -> Result<i64, SetupError> {
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await;
-    row.and_then(|row| row.try_get(0)).map_err(failed)
-}
-
-pub(super) fn unreachable(error: sqlx::Error) -> SetupError {
-    SetupError::Unreachable { store: NAME, source: error.into() }
-}
-
-/// The server's refusal in its own words; any other error says that the server cannot be reached.
-pub(super) fn failed(error: sqlx::Error) -> SetupError {
-    match error {
-        sqlx::Error::Database(refusal) => {
-            SetupError::Setting { store: NAME, why: format!("the server refuses: {refusal}") }
-        }
-        error => unreachable(error),
-    }
+    row.and_then(|row| row.try_get(0)).map_err(refused)
 }

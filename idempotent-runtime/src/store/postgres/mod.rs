@@ -2,19 +2,21 @@
 
 mod builder;
 mod calls;
+mod connections;
 mod durability;
+mod failure;
 mod function;
+mod inspect;
 mod lanes;
-mod link;
-mod looks;
+mod listen;
 mod migrate;
 mod names;
 mod pool_mode;
+mod pooler;
 mod rights;
+mod statements;
 mod sweep;
 mod transaction;
-mod trips;
-mod wake;
 
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
@@ -25,20 +27,19 @@ use sqlx::{
 
 pub use self::{builder::PostgresStoreBuilder, pool_mode::PoolMode};
 use self::{
-    calls::{Answer, Call},
+    calls::Call,
+    failure::{NAME, unreachable},
+    inspect::Inspector,
     lanes::Lanes,
-    looks::Looks,
     sweep::Sweeper,
     transaction::Transactions,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
-    remote::{Tasks, Wakes},
+    remote::{Reply, Tasks, Wakeups, Word},
 };
 use crate::request::Address;
-
-const NAME: &str = "postgres";
 
 /// Keeps claims and records in a PostgreSQL table, for any number of machines. Clones share
 /// everything.
@@ -76,7 +77,7 @@ const NAME: &str = "postgres";
 /// # Connections
 ///
 /// The store makes connections of its own, with the options of the pool it is given: one for
-/// notifications, at most one per lane ([`lanes`](PostgresStoreBuilder::lanes), 4 by default), one
+/// notifications, up to 4 for calls ([`connections`](PostgresStoreBuilder::connections)), one
 /// for rows that others have locked, one for the claims of transactions, one while it sweeps, and
 /// two for operators who look at keys. It takes none out of the pool: handlers that hold all of the
 /// pool's connections must not keep their own leases from being renewed. A pool's `after_connect`
@@ -147,12 +148,13 @@ const NAME: &str = "postgres";
 ///
 /// A row takes up about 150 bytes beside its record and its places in two indexes.
 #[derive(Clone)]
-pub struct PostgresStore(Arc<Inner>);
+pub struct PostgresStore(Arc<PostgresShared>);
 
-struct Inner {
+/// The parts that all clones of a store share.
+struct PostgresShared {
     calls: Lanes,
-    looks: Looks,
-    wakes: Wakes,
+    inspector: Inspector,
+    wakeups: Wakeups,
     sweeper: Sweeper,
     transactions: Transactions,
     _tasks: Tasks,
@@ -173,7 +175,7 @@ impl PostgresStore {
     /// # Errors
     /// As for [`new`](Self::new); also a URL that is not one.
     pub async fn connect(url: &str) -> Result<Self, SetupError> {
-        let options: PgConnectOptions = url.parse().map_err(migrate::unreachable)?;
+        let options: PgConnectOptions = url.parse().map_err(unreachable)?;
         // Poolers refuse to be asked for the digits of floating-point numbers.
         Self::new(PgPoolOptions::new().connect_lazy_with(options.extra_float_digits(None))).await
     }
@@ -197,24 +199,24 @@ impl PostgresStore {
     /// Number of looks so far at claims that are waited for: does the claim still stand? Each is
     /// looked at every few seconds, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
-        self.0.wakes.looks()
+        self.0.wakeups.looks()
     }
 
     async fn claimed(&self, claim: Call) -> Result<Claim, StoreError> {
-        let bell = self.0.wakes.listen(claim.hold.address);
-        let claim = self.call(claim).await?.into_claim()?;
-        self.0.wakes.claimed(bell, &claim);
+        let waiter = self.0.wakeups.listen(claim.hold.address);
+        let claim = self.call(claim).await?.into_claim(NAME)?;
+        self.0.wakeups.claimed(waiter, &claim);
         Ok(claim)
     }
 
-    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
+    async fn call(&self, call: Call) -> Result<Reply, StoreError> {
         self.0.calls.call(call).await
     }
 
     /// True where the address is claimed. True also where the store cannot say now: the poller
     /// finds out later.
     async fn may_be_claimed(&self, address: Address) -> bool {
-        self.call(Call::look(address)).await.map_or(true, |answer| answer.is_claimed())
+        self.call(Call::look(address)).await.map_or(true, |reply| reply.word == Word::Claimed)
     }
 }
 
@@ -232,7 +234,7 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
-        self.call(Call::renew(hold, lease)).await?.into_renewal()
+        self.call(Call::renew(hold, lease)).await?.into_renewal(NAME)
     }
 
     async fn complete(
@@ -241,36 +243,36 @@ impl Store for PostgresStore {
         record: Record,
         retention: Retention,
     ) -> Result<Completion, StoreError> {
-        let completion = self.call(Call::complete(hold, record, retention)).await?.into_completion()?;
-        self.0.wakes.ring(hold.address);
+        let completion = self.call(Call::complete(hold, record, retention)).await?.into_completion(NAME)?;
+        self.0.wakeups.notify(hold.address);
         Ok(completion)
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
         self.call(Call::release(hold)).await?;
-        self.0.wakes.ring(hold.address);
+        self.0.wakeups.notify(hold.address);
         Ok(())
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         let address = request.address;
-        let resolve = self.call(Call::resolve(request)).await?.into_resolve()?;
-        self.0.wakes.ring(address);
+        let resolve = self.call(Call::resolve(request)).await?.into_resolve(NAME)?;
+        self.0.wakeups.notify(address);
         Ok(resolve)
     }
 
     async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
-        self.0.looks.inspect(address).await
+        self.0.inspector.inspect(address).await
     }
 
     async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
-        let forget = self.call(Call::forget(request)).await?.into_forget()?;
-        self.0.wakes.ring(request.address);
+        let forget = self.call(Call::forget(request)).await?.into_forget(NAME)?;
+        self.0.wakeups.notify(request.address);
         Ok(forget)
     }
 
     async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
-        self.0.looks.stuck(&request).await
+        self.0.inspector.stuck(&request).await
     }
 
     fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
@@ -278,12 +280,12 @@ impl Store for PostgresStore {
     }
 
     async fn changed(&self, address: Address) {
-        self.0.wakes.changed(address, self.may_be_claimed(address)).await;
+        self.0.wakeups.changed(address, self.may_be_claimed(address)).await;
     }
 }
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("wakes", &self.0.wakes).finish_non_exhaustive()
+        f.debug_struct("PostgresStore").field("wakeups", &self.0.wakeups).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,10 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::{NAME, migrate, names::Names};
+use super::{
+    failure::{NAME, refused},
+    names::Names,
+};
 use crate::store::SetupError;
 
 /// Functions that run with the rights of the store's user.
@@ -63,11 +66,10 @@ pub(super) async fn to_migrate(connection: &mut PgConnection, names: &Names) -> 
 /// Fails where `missing` finds any rights.
 async fn check(connection: &mut PgConnection, missing: String) -> Result<(), SetupError> {
     let with_user = format!("SELECT current_user::text, missing FROM ({missing}) AS rights (missing)");
-    let rows =
-        sqlx::raw_sql(AssertSqlSafe(with_user)).fetch_all(connection).await.map_err(migrate::failed)?;
+    let rows = sqlx::raw_sql(AssertSqlSafe(with_user)).fetch_all(connection).await.map_err(refused)?;
     let read = |column| rows.iter().map(move |row| row.try_get::<&str, _>(column));
-    let missing = read(1).collect::<Result<Vec<_>, _>>().map_err(migrate::failed)?;
-    match read(0).next().transpose().map_err(migrate::failed)? {
+    let missing = read(1).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    match read(0).next().transpose().map_err(refused)? {
         None => Ok(()),
         Some(user) => {
             Err(SetupError::Rights { store: NAME, user: user.to_owned(), missing: missing.join(", ") })
@@ -85,7 +87,8 @@ mod tests {
             let functions = script.split("CREATE FUNCTION {schema}.{table}_").skip(1);
             functions.map(|rest| rest.split('(').next().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        let mut made: Vec<_> = migrate::MIGRATIONS.iter().flat_map(|script| made(script)).collect();
+        let mut made: Vec<_> =
+            crate::store::postgres::migrate::MIGRATIONS.iter().flat_map(|script| made(script)).collect();
         made.sort();
         assert_eq!(made, FUNCTIONS);
     }

@@ -6,9 +6,9 @@ use sqlx::{Connection, Row};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    NAME,
+    connections::Connections,
+    failure::{NAME, timed_out},
     function::{Function, Value},
-    link::{Link, timed_out},
     names::Names,
 };
 use crate::{pace::Pace, store::StoreError};
@@ -17,18 +17,18 @@ use crate::{pace::Pace, store::StoreError};
 const BATCH: i32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Time that one statement may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sweeps one table.
 #[derive(Clone, Debug)]
 pub(super) struct Sweeper {
-    link: Arc<Link>,
+    connections: Arc<Connections>,
     function: Function,
 }
 
 impl Sweeper {
-    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Sweeper { link, function: Function::new(names, "SELECT {schema}.{table}_sweep", 1) }
+    pub(super) fn new(connections: Arc<Connections>, names: &Names) -> Self {
+        Sweeper { connections, function: Function::new(names, "SELECT {schema}.{table}_sweep", 1) }
     }
 
     /// Sweeps again and again, for as long as it is polled.
@@ -49,10 +49,11 @@ impl Sweeper {
     }
 
     async fn pass(&self) -> Result<u64, sqlx::Error> {
-        let mut connection = self.link.connect_for_sweeping().await?;
+        let mut connection = self.connections.connect_for_sweeping().await?;
         let mut swept = 0;
         loop {
-            let batch = timeout(PATIENCE, self.function.call(&mut connection, &[Value::Count(BATCH)])).await;
+            let batch =
+                timeout(SWEEP_TIMEOUT, self.function.call(&mut connection, &[Value::Count(BATCH)])).await;
             let batch = batch.unwrap_or_else(|_| Err(timed_out("sweeping")))?;
             let rows = batch.first().map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
             // `None` where another node sweeps.

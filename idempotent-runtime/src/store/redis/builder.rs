@@ -2,24 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{
-    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, cluster::ClusterClient,
-};
+use redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisResult, cluster::ClusterClient};
 
 use super::{
-    Calls, Inner, NAME, RedisStore, cluster, durability,
+    Calls, RedisShared, RedisStore,
+    batch::{self, UnderWay},
+    client::RedisClient,
+    cluster, durability,
+    failure::{NAME, unreachable},
     hints::Hints,
-    link::Link,
+    keys::Names,
+    pubsub::Notifications,
     replicas::{self, Replicas},
     rights,
     scripts::{Generation, Scripts},
-    together::{self, UnderWay},
-    wake::Notifications,
-    words::Names,
 };
 use crate::store::{
     SetupError,
-    remote::{Wakes, checked},
+    remote::{Wakeups, checked},
 };
 
 /// The longest that replicas may take to acknowledge: a call is given up after two seconds.
@@ -101,30 +101,31 @@ impl RedisStoreBuilder {
         let names = Names::new(checked("prefix", self.prefix)?);
         let server = self.server.resolved()?;
         let replicas = self.replicas.map(Replicas::checked).transpose()?;
-        let (server, link) = server.connected(&names).await?;
-        let link = Arc::new(link);
-        rights::check(&link, &names, replicas, &server.user()).await?;
-        durability::warn(&link).await;
+        let (server, client) = server.connected(&names).await?;
+        let client = Arc::new(client);
+        rights::check(&client, &names, replicas, &server.user()).await?;
+        durability::warn(&client).await;
         let scripts = Arc::new(Scripts::new(self.generation));
-        let calls = match (replicas, &server, &*link) {
+        let calls = match (replicas, &server, &*client) {
             (Some(wanted), Server::Single(client), _) => {
                 Calls::Acknowledged(replicas::calls(client.clone(), Arc::clone(&scripts), wanted))
             }
-            (Some(_), ..) => return Err(setting("replicas cannot be waited for in a cluster")),
-            (None, _, Link::Single(single)) => Calls::Together(
-                together::calls(Arc::clone(single), Arc::clone(&scripts)),
-                UnderWay::default(),
-            ),
-            (None, _, Link::Cluster(_)) => Calls::Each,
+            (Some(_), ..) => {
+                return Err(SetupError::setting(NAME, "replicas cannot be waited for in a cluster"));
+            }
+            (None, _, RedisClient::Single(single)) => {
+                Calls::Together(batch::calls(Arc::clone(single), Arc::clone(&scripts)), UnderWay::default())
+            }
+            (None, _, RedisClient::Cluster(_)) => Calls::Each,
         };
         let look = {
-            let (link, names) = (Arc::clone(&link), names.clone());
-            move |address| super::is_claimed(Arc::clone(&link), names.key(address))
+            let (client, names) = (Arc::clone(&client), names.clone());
+            move |address| super::is_claimed(Arc::clone(&client), names.key(address))
         };
-        let channel = Notifications::at(server.nodes(&link).await, names.channel());
-        let wakes = Wakes::start(NAME, channel, look).await;
+        let channel = Notifications::at(server.nodes(&client).await, names.channel());
+        let wakeups = Wakeups::start(NAME, channel, look).await;
         let hints = if replicas.is_some() { Hints::none() } else { Hints::new() };
-        let inner = Inner { link, scripts, calls, names, hints, wakes };
+        let inner = RedisShared { client, scripts, calls, names, hints, wakeups };
         Ok(RedisStore(Arc::new(inner)))
     }
 }
@@ -149,23 +150,23 @@ impl Server {
     }
 
     /// The server and a connection to it: to its whole cluster, if it is a node of one.
-    async fn connected(self, names: &Names) -> Result<(Self, Link), SetupError> {
-        let link = self.link().await?;
+    async fn connected(self, names: &Names) -> Result<(Self, RedisClient), SetupError> {
+        let client = self.client().await?;
         if let Server::Single(node) = &self
-            && cluster::is_node(&link, names).await
+            && cluster::is_node(&client, names).await
         {
             let cluster = Server::of_nodes(vec![node.clone()]).map_err(unreachable)?;
-            let link = cluster.link().await?;
-            return Ok((cluster, link));
+            let client = cluster.client().await?;
+            return Ok((cluster, client));
         }
-        Ok((self, link))
+        Ok((self, client))
     }
 
-    async fn link(&self) -> Result<Link, SetupError> {
+    async fn client(&self) -> Result<RedisClient, SetupError> {
         match self {
-            Server::Single(client) => Link::single(client.clone()).await,
-            Server::Cluster(client, _) => Link::cluster((**client).clone()).await,
-            Server::Url(_) => return Err(setting("its URL has not been read")),
+            Server::Single(client) => RedisClient::single(client.clone()).await,
+            Server::Cluster(client, _) => RedisClient::cluster((**client).clone()).await,
+            Server::Url(_) => return Err(SetupError::setting(NAME, "its URL has not been read")),
         }
         .map_err(unreachable)
     }
@@ -182,10 +183,10 @@ impl Server {
     }
 
     /// Nodes at which notifications can be heard.
-    async fn nodes(&self, link: &Link) -> Vec<Client> {
+    async fn nodes(&self, client: &RedisClient) -> Vec<Client> {
         match self {
             Server::Single(client) => vec![client.clone()],
-            Server::Cluster(_, nodes) => cluster::nodes(link, nodes.clone()).await,
+            Server::Cluster(_, nodes) => cluster::nodes(client, nodes.clone()).await,
             Server::Url(_) => Vec::new(),
         }
     }
@@ -194,10 +195,11 @@ impl Server {
 impl Replicas {
     fn checked(self) -> Result<Self, SetupError> {
         if self.count == 0 {
-            return Err(setting("at least one replica has to be waited for"));
+            return Err(SetupError::setting(NAME, "at least one replica has to be waited for"));
         }
         if self.timeout.is_zero() || self.timeout > LONGEST_WAIT {
-            return Err(setting(
+            return Err(SetupError::setting(
+                NAME,
                 "replicas can be waited for for at most one second, and for longer than nothing",
             ));
         }
@@ -208,20 +210,13 @@ impl Replicas {
 /// Address and settings in `url`. The URL may hold a password, so no error repeats it.
 fn connection(url: &str) -> Result<ConnectionInfo, SetupError> {
     url.into_connection_info().map_err(|error| match error.kind() {
-        ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => setting(
+        ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => SetupError::setting(
+            NAME,
             "TLS is a feature of the redis crate: add `redis = { version = \"0.32\", features = [\"tokio-rustls-comp\", \
              \"tls-rustls-webpki-roots\"] }` to the application's dependencies",
         ),
-        _ => setting("its URL has to be of the form redis://user:password@host:port/database"),
+        _ => SetupError::setting(NAME, "its URL has to be of the form redis://user:password@host:port/database"),
     })
-}
-
-fn setting(why: &str) -> SetupError {
-    SetupError::Setting { store: NAME, why: why.to_owned() }
-}
-
-fn unreachable(error: RedisError) -> SetupError {
-    SetupError::Unreachable { store: NAME, source: error.into() }
 }
 
 impl std::fmt::Debug for Server {

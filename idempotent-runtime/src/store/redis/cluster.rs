@@ -6,7 +6,7 @@ use redis::{
     from_redis_value, io::tcp::TcpSettings,
 };
 
-use super::{link::Link, words::Names};
+use super::{client::RedisClient, keys::Names, slot::items};
 use crate::request::Address;
 
 /// Number of times that a call is tried again, with pauses of 10 to 250 ms. By default the client
@@ -31,7 +31,7 @@ const PROBES: u8 = 16;
 
 /// True where a server is a node of a cluster. It says so, or it sends a client that asks for a key
 /// to another node.
-pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
+pub(super) async fn is_node(server: &RedisClient, names: &Names) -> bool {
     let reply = server.send(Cmd::new().arg("INFO").arg("cluster")).await;
     if let Some(info) = reply.ok().and_then(|reply| from_redis_value::<String>(&reply).ok()) {
         return info.contains("cluster_enabled:1");
@@ -44,7 +44,7 @@ pub(super) async fn is_node(server: &Link, names: &Names) -> bool {
 
 /// Clients of all nodes that the cluster names, reached as `seeds` are. The `seeds` come first. A
 /// message that is published at one node is heard at all of them, so any node will do.
-pub(super) async fn nodes(cluster: &Link, mut seeds: Vec<Client>) -> Vec<Client> {
+pub(super) async fn nodes(cluster: &RedisClient, mut seeds: Vec<Client>) -> Vec<Client> {
     let reply = cluster.send(Cmd::new().arg("CLUSTER").arg("SLOTS")).await;
     let Some(like) = seeds.first().map(|seed| seed.get_connection_info().clone()) else { return seeds };
     for (host, port) in reply.map(|reply| addresses(&reply)).unwrap_or_default() {
@@ -81,33 +81,4 @@ fn addresses(slots: &Value) -> Vec<(String, u16)> {
         }
     }
     found
-}
-
-const SLOTS: u16 = 16_384;
-
-/// The slot of a key without braces: its CRC-16 (XMODEM), less the uppermost bits.
-pub(super) fn slot(key: &[u8]) -> u16 {
-    let shifted = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
-    let crc = key.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, shifted));
-    crc % SLOTS
-}
-
-pub(super) fn items(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(values) => values,
-        _ => &[],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_those_of_the_server() {
-        // As `CLUSTER KEYSLOT` says.
-        for (key, of) in [("123456789", 12_739), ("foo", 12_182), ("", 0)] {
-            assert_eq!(slot(key.as_bytes()), of, "{key}");
-        }
-    }
 }

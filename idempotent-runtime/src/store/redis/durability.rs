@@ -2,12 +2,12 @@
 
 use redis::{Cmd, from_redis_value};
 
-use super::{NAME, link::Link};
+use super::{client::RedisClient, failure::NAME};
 
 /// Reads the settings that the server shows, and warns of those that may lose keys.
-pub(super) async fn warn(link: &Link) {
-    let limited = setting(link, "maxmemory").await.is_some_and(|limit| limit != "0");
-    match setting(link, "maxmemory-policy").await {
+pub(super) async fn warn(client: &RedisClient) {
+    let limited = setting(client, "maxmemory").await.is_some_and(|limit| limit != "0");
+    match setting(client, "maxmemory-policy").await {
         None => tracing::info!(
             store = NAME,
             "this Redis does not show its settings: make sure that maxmemory-policy is noeviction and appendonly is yes"
@@ -20,12 +20,12 @@ pub(super) async fn warn(link: &Link) {
         ),
         Some(_) => {}
     }
-    match setting(link, "appendonly").await.as_deref() {
+    match setting(client, "appendonly").await.as_deref() {
         Some("no") => tracing::warn!(
             store = NAME,
             "this Redis writes no append-only file: a restart forgets keys, and retries of them run again; set appendonly to yes"
         ),
-        Some(_) => warn_of_sync(setting(link, "appendfsync").await.as_deref()),
+        Some(_) => warn_of_sync(setting(client, "appendfsync").await.as_deref()),
         None => {}
     }
 }
@@ -42,8 +42,8 @@ fn warn_of_sync(appendfsync: Option<&str>) {
 }
 
 /// A setting of the server, if it shows it.
-async fn setting(link: &Link, name: &str) -> Option<String> {
-    let reply = link.send(Cmd::new().arg("CONFIG").arg("GET").arg(name)).await.ok()?;
+async fn setting(client: &RedisClient, name: &str) -> Option<String> {
+    let reply = client.send(Cmd::new().arg("CONFIG").arg("GET").arg(name)).await.ok()?;
     let pairs: Vec<(String, String)> = from_redis_value(&reply).ok()?;
     pairs.into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
 }

@@ -2,8 +2,10 @@
 
 use redis::RedisError;
 
-use super::NAME;
-use crate::store::StoreError;
+use crate::store::{SetupError, StoreError};
+
+/// The store's name.
+pub(super) const NAME: &str = "redis";
 
 // sent ─ the server answers with an error ─▶ refused: a script raises one before it writes anything
 //      ─ no answer ─▶ unknown
@@ -80,6 +82,10 @@ impl From<Failure> for StoreError {
             Failure::Unknown(error) => StoreError::unavailable(NAME, error),
         }
     }
+}
+
+pub(super) fn unreachable(error: RedisError) -> SetupError {
+    SetupError::unreachable(NAME, error)
 }
 
 /// True where the server has answered with an error of this code. Before Redis 7 an error in a

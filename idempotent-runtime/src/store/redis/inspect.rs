@@ -6,9 +6,11 @@ use futures_util::future::try_join_all;
 use redis::RedisError;
 
 use super::{
-    NAME, RedisStore,
-    scan::{self, Place},
-    words::Answer,
+    RedisStore,
+    call::Call,
+    failure::NAME,
+    reply::ScriptReply,
+    scan::{self, ScanPosition},
 };
 use crate::{
     request::{Address, RequestFingerprint},
@@ -30,8 +32,8 @@ const HELD: Duration = Duration::from_secs(10);
 impl RedisStore {
     /// See [`Store::inspect`]; of the record only the first `most` bytes.
     pub(super) async fn look(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
-        let call = self.0.names.inspect(address, most);
-        Answer::of(self.alone(&call).await?)?.into_inspection(address)
+        let call = Call::inspect(&self.0.names, address, most);
+        ScriptReply::of(self.alone(&call).await?)?.into_inspection(address)
     }
 
     /// The same look, with nothing where the entry cannot be read.
@@ -48,7 +50,7 @@ impl RedisStore {
 
     /// See [`Store::stuck`].
     pub(super) async fn find_stuck(&self, request: &StuckRequest) -> Result<Stuck, StoreError> {
-        let mut place = request.after.as_ref().map(Place::of).transpose()?;
+        let mut place = request.after.as_ref().map(ScanPosition::of).transpose()?;
         let pattern = self.0.names.pattern(&[]);
         let mut stuck = Stuck::default();
         for _ in 0..ROUNDS {
@@ -67,17 +69,17 @@ impl RedisStore {
             }
         }
         stuck.entries.sort_by_key(|entry| entry.kept_for);
-        stuck.next = place.map(Place::cursor);
+        stuck.next = place.map(ScanPosition::cursor);
         Ok(stuck)
     }
 
     async fn scan(
         &self,
         pattern: &[u8],
-        place: Option<Place>,
+        place: Option<ScanPosition>,
         count: usize,
-    ) -> Result<(Vec<Address>, Option<Place>), StoreError> {
-        let step = scan::step(&self.0.link, pattern, place, count).await;
+    ) -> Result<(Vec<Address>, Option<ScanPosition>), StoreError> {
+        let step = scan::step(&self.0.client, pattern, place, count).await;
         let (keys, next) = step.map_err(|error: RedisError| StoreError::unavailable(NAME, error))?;
         Ok((keys.iter().filter_map(|key| self.0.names.address_of(key)).collect(), next))
     }
@@ -90,7 +92,12 @@ impl RedisStore {
     /// See [`Store::forget`].
     pub(super) async fn free(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
         let token = Token::random().map_err(|error| StoreError::undone(NAME, error))?;
-        match self.call(self.0.names.forget(&request, token, HELD)).await?.into_forget()? {
+        match self
+            .call(Call::forget(&self.0.names, &request, token, HELD))
+            .await?
+            .read()?
+            .into_forget(NAME)?
+        {
             Forget::Done => {}
             other => return Ok(other),
         }
@@ -109,8 +116,8 @@ impl RedisStore {
         loop {
             let (addresses, next) = self.scan(&pattern, place, COUNT).await?;
             for address in addresses.into_iter().filter(|address| *address != held.address) {
-                self.call(self.0.names.drop_unless_running(address)).await?;
-                self.0.wakes.ring(address);
+                self.call(Call::drop_unless_running(&self.0.names, address)).await?;
+                self.0.wakeups.notify(address);
             }
             if self.renew(held, HELD).await? == Renewal::Fenced {
                 return Ok(Renewal::Fenced);

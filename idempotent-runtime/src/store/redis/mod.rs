@@ -1,21 +1,24 @@
 //! A store for many machines: keys in Redis, or in any server that speaks its protocol and runs its
 //! scripts.
 
+mod batch;
 mod builder;
+mod call;
+mod client;
 mod cluster;
+mod connection;
 mod durability;
 mod failure;
 mod hints;
 mod inspect;
-mod kept;
-mod link;
+mod keys;
+mod pubsub;
 mod replicas;
+mod reply;
 mod rights;
 mod scan;
 mod scripts;
-mod together;
-mod wake;
-mod words;
+mod slot;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,20 +27,21 @@ use redis::{Client, Cmd, Value, cluster::ClusterClient};
 
 pub use self::builder::RedisStoreBuilder;
 use self::{
+    batch::{Answered, UnderWay},
+    call::Call,
+    client::RedisClient,
+    failure::NAME,
     hints::{Hint, Hints},
-    link::Link,
-    scripts::{Call, Scripts},
-    together::{Answered, UnderWay},
-    words::{Answer, Completed, Decision, Names},
+    keys::Names,
+    reply::{Completed, Decision, ScriptReply},
+    scripts::Scripts,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
-    remote::{Batches, Wakes},
+    remote::{Batches, Wakeups},
 };
 use crate::request::Address;
-
-const NAME: &str = "redis";
 
 /// Keeps claims and records in Redis. Clones share everything.
 ///
@@ -108,15 +112,16 @@ const NAME: &str = "redis";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RedisStore(Arc<Inner>);
+pub struct RedisStore(Arc<RedisShared>);
 
-struct Inner {
-    link: Arc<Link>,
+/// The parts that all clones of a store share.
+struct RedisShared {
+    client: Arc<RedisClient>,
     scripts: Arc<Scripts>,
     calls: Calls,
     names: Names,
     hints: Hints,
-    wakes: Wakes,
+    wakeups: Wakeups,
 }
 
 /// Way in which calls are sent.
@@ -159,15 +164,15 @@ impl RedisStore {
     /// Number of looks so far at claims that are waited for: does the claim still stand? Each is
     /// looked at every few seconds, and more often only while notifications are down.
     pub fn polls(&self) -> u64 {
-        self.0.wakes.looks()
+        self.0.wakeups.looks()
     }
 
     async fn reply(&self, call: Call) -> Answered {
         match &self.0.calls {
             Calls::Acknowledged(calls) => calls.call(call).await?,
             Calls::Together(calls, under_way) => {
-                let place = under_way.enter();
-                if place.others() < call.verb.goes_alone_below() {
+                let counted = under_way.enter();
+                if counted.others() < call.verb.goes_alone_below() {
                     self.alone(&call).await
                 } else {
                     calls.call(call).await?
@@ -178,13 +183,13 @@ impl RedisStore {
     }
 
     async fn alone(&self, call: &Call) -> Answered {
-        Ok(self.0.scripts.run(&self.0.link, call).await?)
+        Ok(self.0.scripts.run(&self.0.client, call).await?)
     }
 
     /// Decision of the claim's script.
     async fn decide(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         let asked = self.0.hints.now();
-        let (completed, left) = match Decision::of(self.reply(self.0.names.claim(request)).await?)? {
+        let (completed, left) = match Decision::of(self.reply(Call::claim(&self.0.names, request)).await?)? {
             Decision::Replay(completed, left) => (completed, left),
             Decision::Other(claim) => return Ok(claim),
         };
@@ -203,7 +208,7 @@ impl RedisStore {
     /// token shows that it is the one that was seen. A user who may run the scripts need not be
     /// allowed to get many keys at once: a refusal counts as no entry.
     async fn completed_by(&self, seen: &Hold) -> Result<Option<Record>, StoreError> {
-        let entry = match self.reply(self.0.names.get(seen.address)).await {
+        let entry = match self.reply(Call::get(&self.0.names, seen.address)).await {
             Ok(reply) => Completed::of(reply),
             Err(refused) if refused.did_nothing() => None,
             Err(error) => return Err(error),
@@ -215,14 +220,14 @@ impl RedisStore {
         Ok(entry.map(Completed::into_record))
     }
 
-    async fn call(&self, call: Call) -> Result<Answer, StoreError> {
-        Answer::of(self.reply(call).await?)
+    async fn call(&self, call: Call) -> Result<ScriptReply, StoreError> {
+        ScriptReply::of(self.reply(call).await?)
     }
 }
 
 /// True where an entry is claimed. `None` where that cannot be known now.
-async fn is_claimed(link: Arc<Link>, key: Vec<u8>) -> Option<bool> {
-    match link.send(Cmd::new().arg("GETRANGE").arg(key).arg(0).arg(0)).await {
+async fn is_claimed(client: Arc<RedisClient>, key: Vec<u8>) -> Option<bool> {
+    match client.send(Cmd::new().arg("GETRANGE").arg(key).arg(0).arg(0)).await {
         Ok(Value::BulkString(state)) => Some(state == b"C"),
         _ => None,
     }
@@ -239,14 +244,14 @@ impl Store for RedisStore {
         {
             return Ok(Claim::Replay { record, left });
         }
-        let bell = self.0.wakes.listen(request.hold.address);
+        let waiter = self.0.wakeups.listen(request.hold.address);
         let claim = self.decide(&request).await?;
-        self.0.wakes.claimed(bell, &claim);
+        self.0.wakeups.claimed(waiter, &claim);
         Ok(claim)
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
-        self.call(self.0.names.renew(&hold, lease)).await?.into_renewal()
+        self.call(Call::renew(&self.0.names, &hold, lease)).await?.read()?.into_renewal(NAME)
     }
 
     async fn complete(
@@ -255,26 +260,26 @@ impl Store for RedisStore {
         record: Record,
         retention: Retention,
     ) -> Result<Completion, StoreError> {
-        let call = self.0.names.complete(&hold, &record, retention);
+        let call = Call::complete(&self.0.names, &hold, &record, retention);
         let until = self.0.hints.now().after(retention.replay);
         let answer = self.call(call).await?;
         if answer.is_stored_now() && retention.remember.is_zero() {
             self.0.hints.keep(Hint { hold, until });
         }
-        self.0.wakes.ring(hold.address);
-        answer.into_completion()
+        self.0.wakeups.notify(hold.address);
+        answer.read()?.into_completion(NAME)
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        self.call(self.0.names.release(&hold)).await?;
-        self.0.wakes.ring(hold.address);
+        self.call(Call::release(&self.0.names, &hold)).await?;
+        self.0.wakeups.notify(hold.address);
         Ok(())
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         self.0.hints.remove(&request.address);
-        let resolve = self.call(self.0.names.resolve(&request)).await?.into_resolve()?;
-        self.0.wakes.ring(request.address);
+        let resolve = self.call(Call::resolve(&self.0.names, &request)).await?.read()?.into_resolve(NAME)?;
+        self.0.wakeups.notify(request.address);
         Ok(resolve)
     }
 
@@ -292,16 +297,16 @@ impl Store for RedisStore {
     }
 
     async fn changed(&self, address: Address) {
-        let look = is_claimed(Arc::clone(&self.0.link), self.0.names.key(address));
-        self.0.wakes.changed(address, look.map(|claimed| claimed.unwrap_or(true))).await;
+        let look = is_claimed(Arc::clone(&self.0.client), self.0.names.key(address));
+        self.0.wakeups.changed(address, look.map(|claimed| claimed.unwrap_or(true))).await;
     }
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("link", &self.0.link)
-            .field("wakes", &self.0.wakes)
+            .field("client", &self.0.client)
+            .field("wakeups", &self.0.wakeups)
             .finish_non_exhaustive()
     }
 }

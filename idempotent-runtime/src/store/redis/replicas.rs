@@ -9,11 +9,12 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::{
-    NAME,
-    failure::{Failure, Sent},
-    link::open,
-    scripts::{Call, Scripts},
-    together::{Answered, Groups, answered, is_unknown},
+    batch::{Answered, Groups, answered},
+    call::Call,
+    client::open,
+    failure::{Failure, NAME, Sent},
+    reply::is_unknown,
+    scripts::Scripts,
 };
 use crate::store::{
     StoreError,

@@ -5,11 +5,10 @@
 use redis::{Cmd, RedisError, Script, Value, from_redis_value};
 
 use super::{
-    NAME,
-    failure::{Failure, says},
-    link::Link,
+    client::RedisClient,
+    failure::{Failure, NAME, says},
+    keys::Names,
     replicas::Replicas,
-    words::Names,
 };
 use crate::{request::Address, store::SetupError};
 
@@ -25,36 +24,36 @@ const USEFUL: [(&str, &str); 2] = [
 /// Fails where the user may not do what the store will have to. A server in trouble answers with
 /// other errors, which say nothing of rights.
 pub(super) async fn check(
-    link: &Link,
+    client: &RedisClient,
     names: &Names,
     replicas: Option<Replicas>,
     user: &str,
 ) -> Result<(), SetupError> {
-    let mut missing = of_scripts(link, names).await;
-    if replicas.is_some() && is_refused(&link.send(&command(&["WAIT", "0", "1"])).await) {
+    let mut missing = of_scripts(client, names).await;
+    if replicas.is_some() && is_refused(&client.send(&command(&["WAIT", "0", "1"])).await) {
         missing.push("WAIT".to_owned());
     }
     if !missing.is_empty() {
         let user = user.to_owned();
         return Err(SetupError::Rights { store: NAME, user, missing: missing.join(", ") });
     }
-    warn(link, names).await;
+    warn(client, names).await;
     Ok(())
 }
 
 /// Rights that the store's scripts lack.
-async fn of_scripts(link: &Link, names: &Names) -> Vec<String> {
+async fn of_scripts(client: &RedisClient, names: &Names) -> Vec<String> {
     let script = include_str!("scripts/rights.lua");
     let (hash, key) = (Script::new(script).get_hash().to_owned(), names.key(Address::from_bytes(NOBODYS)));
     let run = [command(&["EVALSHA", &hash, "0"]), command(&["EVAL", "return 0", "0"])];
     let mut missing = Vec::new();
     for (name, command) in ["EVALSHA", "EVAL"].into_iter().zip(run) {
-        if is_refused(&link.send(&command).await) {
+        if is_refused(&client.send(&command).await) {
             missing.push(name.to_owned());
         }
     }
     if missing.is_empty() {
-        let tried = link.send(command(&["EVAL", script, "1"]).arg(key)).await;
+        let tried = client.send(command(&["EVAL", script, "1"]).arg(key)).await;
         if is_refused(&tried) {
             missing.push(format!("the keys {}", String::from_utf8_lossy(&names.pattern(&[]))));
         }
@@ -73,8 +72,8 @@ const USEFUL_ONES_MISSING: &str = "
     check('SCAN', '0')
     return missing";
 
-async fn warn(link: &Link, names: &Names) {
-    let asked = link.send(command(&["EVAL", USEFUL_ONES_MISSING, "0"]).arg(names.channel())).await;
+async fn warn(client: &RedisClient, names: &Names) {
+    let asked = client.send(command(&["EVAL", USEFUL_ONES_MISSING, "0"]).arg(names.channel())).await;
     let missing = names_in(asked);
     for (name, lost) in USEFUL.iter().filter(|(name, _)| missing.iter().any(|missing| missing == name)) {
         tracing::warn!(store = NAME, "the user may not {name}: {lost}");

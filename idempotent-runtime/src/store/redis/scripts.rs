@@ -3,7 +3,11 @@
 
 use redis::{Cmd, Script, Value};
 
-use super::{failure::Failure, link::Link};
+use super::{
+    call::{Call, Verb},
+    client::RedisClient,
+    failure::Failure,
+};
 use crate::store::OnAbandoned;
 
 /// The scripts of all verbs.
@@ -17,21 +21,6 @@ pub(super) struct Scripts {
     inspect: Text,
     forget: Text,
     drop: Text,
-}
-
-/// One of the verbs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    Claim(OnAbandoned),
-    /// A plain command, which needs no script.
-    Get,
-    Renew,
-    Complete,
-    Release,
-    Resolve,
-    Inspect,
-    Forget,
-    Drop,
 }
 
 /// Abilities of a server's scripts.
@@ -49,14 +38,6 @@ pub(super) enum Generation {
 struct Text {
     text: String,
     hash: String,
-}
-
-/// One call.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) verb: Verb,
-    pub(super) key: Vec<u8>,
-    pub(super) arguments: Vec<Vec<u8>>,
 }
 
 impl Scripts {
@@ -77,13 +58,13 @@ impl Scripts {
     }
 
     /// Makes one call in one round trip; in two where the server does not know its script yet.
-    pub(super) async fn run(&self, link: &Link, call: &Call) -> Result<Value, Failure> {
+    pub(super) async fn run(&self, client: &RedisClient, call: &Call) -> Result<Value, Failure> {
         if call.verb == Verb::Get {
-            return link.read(&call.key, &got(&[call])).await;
+            return client.read(&call.key, &got(&[call])).await;
         }
-        let reply = match link.send(&self.by_hash(&[call])).await {
+        let reply = match client.send(&self.by_hash(&[call])).await {
             Err(unknown) if unknown.error().code() == Some("NOSCRIPT") => {
-                link.send(&self.by_text(&[call])).await.map_err(|failure| failure.after(&unknown))
+                client.send(&self.by_text(&[call])).await.map_err(|failure| failure.after(&unknown))
             }
             reply => reply,
         };
@@ -144,27 +125,6 @@ fn got(calls: &[&Call]) -> Cmd {
         command.arg(&call.key);
     }
     command
-}
-
-impl Call {
-    /// Bytes that the call brings.
-    pub(super) fn bytes(&self) -> usize {
-        self.arguments.iter().map(Vec::len).sum()
-    }
-}
-
-impl Verb {
-    /// Number of other calls under way below which a call goes by itself. Being a script costs as
-    /// much as what it does, so two share one. A plain command costs little by itself. It costs
-    /// less than the detour by which few would share one.
-    pub(super) fn goes_alone_below(self) -> usize {
-        if self == Verb::Get { 12 } else { 1 }
-    }
-
-    /// True where its script, or its command, takes many calls.
-    pub(super) fn goes_together(self) -> bool {
-        matches!(self, Verb::Claim(_) | Verb::Complete | Verb::Get)
-    }
 }
 
 impl OnAbandoned {

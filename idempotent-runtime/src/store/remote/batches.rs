@@ -18,26 +18,26 @@ use crate::store::StoreError;
 const WAITING: usize = 16 * 1024;
 /// Time that a call may wait to be sent: its caller waits as long for the answer.
 #[cfg(any(feature = "sqlite", feature = "redis"))]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Sends calls in batches, over a fixed number of lanes. Clones share the lanes. The lanes end with
 /// the last clone.
 pub(crate) struct Batches<Op, Answer> {
     store: &'static str,
-    queue: mpsc::Sender<Asked<Op, Answer>>,
+    queue: mpsc::Sender<QueuedCall<Op, Answer>>,
 }
 
 /// A call, and the caller who waits for its answer. When the call is dropped its caller is told
 /// that nobody knows its fate.
 #[derive(Debug)]
-pub(crate) struct Asked<Op, Answer> {
+pub(crate) struct QueuedCall<Op, Answer> {
     pub(crate) op: Op,
     /// Time at which the caller gives up.
     pub(crate) until: Instant,
     answer: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
-impl<Op, Answer> Asked<Op, Answer> {
+impl<Op, Answer> QueuedCall<Op, Answer> {
     pub(crate) fn answer(self, answer: Result<Answer, StoreError>) {
         // The caller may be gone.
         let _ = self.answer.send(answer);
@@ -51,7 +51,7 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
         store: &'static str,
         lanes: usize,
         most: usize,
-        send: impl Fn(Vec<Asked<Op, Answer>>) -> F + Send + Sync + 'static,
+        send: impl Fn(Vec<QueuedCall<Op, Answer>>) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -106,13 +106,13 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
     /// done.
     #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(crate) async fn call(&self, op: Op) -> Result<Answer, StoreError> {
-        self.call_until(op, Instant::now() + PATIENCE).await
+        self.call_until(op, Instant::now() + CALL_TIMEOUT).await
     }
 
     /// The same for a call that is not to be sent after `until`.
     pub(crate) async fn call_until(&self, op: Op, until: Instant) -> Result<Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Asked { op, until, answer }).map_err(|error| match error {
+        self.queue.try_send(QueuedCall { op, until, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 StoreError::undone(self.store, "too many calls wait to be sent")
             }
@@ -125,13 +125,13 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
 const ENDED: &str = "the runtime that the store was made on has ended";
 const UNANSWERED: &str = "the store left the call without an answer";
 
-type Waiting<Op, Answer> = Arc<Mutex<mpsc::Receiver<Asked<Op, Answer>>>>;
+type Waiting<Op, Answer> = Arc<Mutex<mpsc::Receiver<QueuedCall<Op, Answer>>>>;
 
 async fn lane<Op, Answer, F>(
     store: &'static str,
     most: usize,
     waiting: Waiting<Op, Answer>,
-    send: Arc<impl Fn(Vec<Asked<Op, Answer>>) -> F>,
+    send: Arc<impl Fn(Vec<QueuedCall<Op, Answer>>) -> F>,
 ) where
     F: Future<Output = ()>,
 {
@@ -151,8 +151,8 @@ async fn lane<Op, Answer, F>(
 /// The calls whose callers still wait. The others' callers are told that nothing was done.
 pub(crate) fn in_time<Op, Answer>(
     store: &'static str,
-    calls: Vec<Asked<Op, Answer>>,
-) -> Vec<Asked<Op, Answer>> {
+    calls: Vec<QueuedCall<Op, Answer>>,
+) -> Vec<QueuedCall<Op, Answer>> {
     let now = Instant::now();
     let mut calls = calls;
     for late in calls.extract_if(.., |call| call.until <= now) {
@@ -163,7 +163,7 @@ pub(crate) fn in_time<Op, Answer>(
 
 /// Gives one error to all callers.
 #[cfg(feature = "postgres")]
-pub(crate) fn fail<Op, Answer>(calls: impl Iterator<Item = Asked<Op, Answer>>, error: StoreError) {
+pub(crate) fn fail<Op, Answer>(calls: impl Iterator<Item = QueuedCall<Op, Answer>>, error: StoreError) {
     fail_all(calls.map(|call| call.answer), error);
 }
 
@@ -192,7 +192,7 @@ pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
 #[cfg(any(feature = "sqlite", feature = "redis"))]
 fn answered<Op, Answer, F, S>(
     store: &'static str,
-    calls: Vec<Asked<Op, Answer>>,
+    calls: Vec<QueuedCall<Op, Answer>>,
     send: &S,
 ) -> impl Future<Output = ()> + use<Op, Answer, F, S>
 where

@@ -2,27 +2,31 @@
 //! elsewhere.
 
 mod batches;
-mod bells;
-#[cfg(any(feature = "postgres", feature = "redis"))]
-mod channel;
-mod name;
+mod identifier;
+mod notify;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod poller;
 #[cfg(any(feature = "postgres", feature = "redis"))]
+mod reply;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod subscription;
+#[cfg(any(feature = "postgres", feature = "redis"))]
 mod tasks;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-mod wakes;
+mod wakeups;
 
 pub(crate) use batches::Batches;
 #[cfg(feature = "redis")]
 pub(crate) use batches::share;
 #[cfg(feature = "postgres")]
-pub(crate) use batches::{Asked, fail, in_time};
-pub(crate) use bells::Bells;
+pub(crate) use batches::{QueuedCall, fail, in_time};
+pub(crate) use identifier::checked;
+pub(crate) use notify::Notifier;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-pub(crate) use channel::Channel;
-pub(crate) use name::checked;
+pub(crate) use reply::{Reply, Word};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) use subscription::Subscription;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) use tasks::Tasks;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-pub(crate) use wakes::Wakes;
+pub(crate) use wakeups::Wakeups;

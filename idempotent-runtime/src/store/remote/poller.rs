@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::Bells;
+use super::notify::Notifier;
 use crate::request::Address;
 
 /// Pauses between two looks at an address while nobody listens: the first, and the longest.
@@ -37,7 +37,7 @@ pub(super) async fn heard(mut up: watch::Receiver<bool>) {
 
 /// Task that looks for changes.
 pub(super) struct Poller {
-    pub(super) bells: Bells,
+    pub(super) notifier: Notifier,
     /// Wakes the task when a caller begins to wait.
     pub(super) came: Arc<Notify>,
     /// Number of looks so far.
@@ -60,9 +60,9 @@ impl Poller {
                 schedule = Schedule::begin();
                 // Ends early where notifications are lost.
                 let _ = timeout(SAFETY, up.changed()).await;
-                self.look_at(&self.bells.listened(), &look).await;
+                self.look_at(&self.notifier.listened(), &look).await;
             } else {
-                let due = schedule.due(&self.bells.listened(), Instant::now());
+                let due = schedule.due(&self.notifier.listened(), Instant::now());
                 self.look_at(&due, &look).await;
                 self.pause(&schedule, &mut up).await;
             }
@@ -77,7 +77,7 @@ impl Poller {
             self.looks.fetch_add(addresses.len() as u64, Ordering::Relaxed);
             let claimed = join_all(addresses.iter().map(|&address| look(address))).await;
             let ended = addresses.iter().zip(claimed).filter(|(_, claimed)| *claimed == Some(false));
-            ended.for_each(|(&address, _)| self.bells.ring(address));
+            ended.for_each(|(&address, _)| self.notifier.notify(address));
         }
     }
 
@@ -90,7 +90,7 @@ impl Poller {
             }
         };
         let is_up = async {
-            // The channel's task may have ended, or there are no notifications at all.
+            // The subscription's task may have ended, or there are no notifications at all.
             if up.wait_for(|up| *up).await.is_err() {
                 std::future::pending::<()>().await;
             }

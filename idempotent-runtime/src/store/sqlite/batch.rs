@@ -36,9 +36,9 @@ pub(super) enum Op {
     Sweep,
 }
 
-/// Answer to one call.
+/// OpAnswer to one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum OpAnswer {
     Claim(Claim),
     Renewal(Renewal),
     Completion(Completion),
@@ -79,21 +79,21 @@ pub(super) type Found = Result<Entry, &'static str>;
 
 /// The entries that the calls of one transaction are about.
 #[derive(Debug, Default)]
-pub(super) struct Entries(HashMap<Address, Place>);
+pub(super) struct Entries(HashMap<Address, Loaded>);
 
 #[derive(Debug, Default)]
-struct Place {
+struct Loaded {
     entry: Option<Entry>,
     damage: Option<&'static str>,
     was_stored: bool,
     changed: bool,
 }
 
-impl Place {
+impl Loaded {
     fn of(found: Found) -> Self {
         match found {
-            Ok(entry) => Place { entry: Some(entry), was_stored: true, ..Place::default() },
-            Err(damage) => Place { damage: Some(damage), was_stored: true, ..Place::default() },
+            Ok(entry) => Loaded { entry: Some(entry), was_stored: true, ..Loaded::default() },
+            Err(damage) => Loaded { damage: Some(damage), was_stored: true, ..Loaded::default() },
         }
     }
 }
@@ -109,19 +109,19 @@ pub(super) struct Changes {
 
 impl Entries {
     pub(super) fn new(found: Vec<(Address, Found)>) -> Self {
-        Entries(found.into_iter().map(|(address, found)| (address, Place::of(found))).collect())
+        Entries(found.into_iter().map(|(address, found)| (address, Loaded::of(found))).collect())
     }
 
     /// Answers `op`. A sweep is answered with `swept`.
-    pub(super) fn answer(&mut self, op: Op, swept: u64, now: Timestamp) -> Answer {
-        let Some(address) = op.address() else { return Answer::Swept(swept) };
+    pub(super) fn answer(&mut self, op: Op, swept: u64, now: Timestamp) -> OpAnswer {
+        let Some(address) = op.address() else { return OpAnswer::Swept(swept) };
         let place = self.0.entry(address).or_default();
         if let Some(damage) = place.damage {
             return answer_of_damaged(&op, damage);
         }
         let (answer, changed) = decide(&mut place.entry, op, address, now);
         place.changed |= changed == Changed::Yes;
-        if answer == Answer::Forget(Forget::Done) {
+        if answer == OpAnswer::Forget(Forget::Done) {
             self.drop_beneath(address, now);
         }
         answer
@@ -130,7 +130,7 @@ impl Entries {
     /// Takes what was found beneath an address that is to be forgotten, unless a call of the batch
     /// is about it.
     pub(super) fn add(&mut self, address: Address, found: Found) {
-        self.0.entry(address).or_insert_with(|| Place::of(found));
+        self.0.entry(address).or_insert_with(|| Loaded::of(found));
     }
 
     /// Drops the entries beneath an address, except those that run.
@@ -159,36 +159,36 @@ impl Entries {
     }
 }
 
-/// Answer to a call about an entry that cannot be read. No hold on such an entry stands.
-fn answer_of_damaged(op: &Op, damage: &'static str) -> Answer {
+/// OpAnswer to a call about an entry that cannot be read. No hold on such an entry stands.
+fn answer_of_damaged(op: &Op, damage: &'static str) -> OpAnswer {
     match op {
-        Op::Renew(..) => Answer::Renewal(Renewal::Fenced),
-        Op::Complete(..) => Answer::Completion(Completion::Fenced(None)),
-        Op::Release(_) => Answer::Released,
-        _ => Answer::Damaged(damage),
+        Op::Renew(..) => OpAnswer::Renewal(Renewal::Fenced),
+        Op::Complete(..) => OpAnswer::Completion(Completion::Fenced(None)),
+        Op::Release(_) => OpAnswer::Released,
+        _ => OpAnswer::Damaged(damage),
     }
 }
 
-fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -> Decided<Answer> {
-    fn told<T>((answer, changed): Decided<T>, told: impl Fn(T) -> Answer) -> Decided<Answer> {
+fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -> Decided<OpAnswer> {
+    fn told<T>((answer, changed): Decided<T>, told: impl Fn(T) -> OpAnswer) -> Decided<OpAnswer> {
         (told(answer), changed)
     }
     match op {
         Op::Claim(request) | Op::ClaimForTransaction(request) => {
-            told(entry::claim(entry, &request, now), Answer::Claim)
+            told(entry::claim(entry, &request, now), OpAnswer::Claim)
         }
-        Op::Renew(hold, lease) => told(entry::renew(entry, &hold, lease, now), Answer::Renewal),
+        Op::Renew(hold, lease) => told(entry::renew(entry, &hold, lease, now), OpAnswer::Renewal),
         Op::Complete(hold, record, retention) => {
-            told(entry::complete(entry, &hold, record, retention, now), Answer::Completion)
+            told(entry::complete(entry, &hold, record, retention, now), OpAnswer::Completion)
         }
-        Op::Release(hold) => told(entry::release(entry, &hold, now), |()| Answer::Released),
-        Op::Resolve(request) => told(resolve(entry, request, now), Answer::Resolve),
+        Op::Release(hold) => told(entry::release(entry, &hold, now), |()| OpAnswer::Released),
+        Op::Resolve(request) => told(resolve(entry, request, now), OpAnswer::Resolve),
         Op::Inspect(_) => {
             let found = entry.as_ref().and_then(|entry| entry.inspect(address, now));
-            (Answer::Inspected(found), Changed::No)
+            (OpAnswer::Inspected(found), Changed::No)
         }
-        Op::Forget(request) => told(forget(entry, &request, now), Answer::Forget),
-        Op::Sweep => (Answer::Swept(0), Changed::No),
+        Op::Forget(request) => told(forget(entry, &request, now), OpAnswer::Forget),
+        Op::Sweep => (OpAnswer::Swept(0), Changed::No),
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
         Record::from_bytes(vec![byte])
     }
 
-    fn batch(found: Option<Found>, ops: Vec<Op>) -> (Vec<Answer>, Changes) {
+    fn batch(found: Option<Found>, ops: Vec<Op>) -> (Vec<OpAnswer>, Changes) {
         let found = found.map(|found| (hold(0).address, found));
         let mut entries = Entries::new(found.into_iter().collect());
         let answers = ops.into_iter().map(|op| entries.answer(op, 0, NOW)).collect();
@@ -250,12 +250,12 @@ mod tests {
         changes.put.pop().map(|(_, entry)| entry).expect("an entry is written")
     }
 
-    const WON: Answer = Answer::Claim(Claim::Won { attempt: 1 });
+    const WON: OpAnswer = OpAnswer::Claim(Claim::Won { attempt: 1 });
 
     #[test]
     fn one_of_two_claims_in_a_batch_wins() {
         let (answers, changes) = batch(None, vec![claim(1), claim(2)]);
-        assert_eq!(answers, [WON, Answer::Claim(Claim::InFlight { lease_left: MINUTE })]);
+        assert_eq!(answers, [WON, OpAnswer::Claim(Claim::InFlight { lease_left: MINUTE })]);
         assert_eq!(changes.put.len(), 1);
         assert_eq!(changes.put[0].1.token, hold(1).token);
         assert!(changes.settled.is_empty(), "a claim settles nothing");
@@ -264,16 +264,16 @@ mod tests {
     #[test]
     fn a_completion_is_replayed_within_its_batch() {
         let (answers, changes) = batch(None, vec![claim(1), complete(1), claim(2), complete(2)]);
-        let replay = Answer::Claim(Claim::Replay { record: record(1), left: MINUTE });
-        let fenced = Answer::Completion(Completion::Fenced(Some(record(1))));
-        assert_eq!(answers, [WON, Answer::Completion(Completion::Stored), replay, fenced]);
+        let replay = OpAnswer::Claim(Claim::Replay { record: record(1), left: MINUTE });
+        let fenced = OpAnswer::Completion(Completion::Fenced(Some(record(1))));
+        assert_eq!(answers, [WON, OpAnswer::Completion(Completion::Stored), replay, fenced]);
         assert_eq!((changes.put.len(), changes.settled.len()), (1, 1));
     }
 
     #[test]
     fn what_is_claimed_and_released_in_one_batch_is_not_written_but_told() {
         let (answers, changes) = batch(None, vec![claim(1), claim(2), Op::Release(hold(1))]);
-        assert_eq!(answers[2], Answer::Released);
+        assert_eq!(answers[2], OpAnswer::Released);
         assert!(changes.put.is_empty() && changes.delete.is_empty());
         assert_eq!(changes.settled, [hold(1).address]);
     }
@@ -284,7 +284,7 @@ mod tests {
             Some(Ok(left_by(vec![claim(1)]))),
             vec![Op::Release(hold(1)), claim(2), Op::Renew(hold(1), MINUTE)],
         );
-        assert_eq!(answers, [Answer::Released, WON, Answer::Renewal(Renewal::Fenced)]);
+        assert_eq!(answers, [OpAnswer::Released, WON, OpAnswer::Renewal(Renewal::Fenced)]);
         assert_eq!(changes.put[0].1.token, hold(2).token);
         assert!(changes.delete.is_empty() && changes.settled.is_empty());
     }
@@ -305,9 +305,10 @@ mod tests {
     fn a_damaged_row_is_never_claimed_nor_written() {
         let ops = vec![claim(1), complete(1), Op::Renew(hold(1), MINUTE), Op::Release(hold(1)), claim(2)];
         let (answers, changes) = batch(Some(Err("the token is not one")), ops);
-        let damaged = || Answer::Damaged("the token is not one");
-        let (fenced, lost) = (Answer::Completion(Completion::Fenced(None)), Answer::Renewal(Renewal::Fenced));
-        assert_eq!(answers, [damaged(), fenced, lost, Answer::Released, damaged()]);
+        let damaged = || OpAnswer::Damaged("the token is not one");
+        let (fenced, lost) =
+            (OpAnswer::Completion(Completion::Fenced(None)), OpAnswer::Renewal(Renewal::Fenced));
+        assert_eq!(answers, [damaged(), fenced, lost, OpAnswer::Released, damaged()]);
         assert!(changes.put.is_empty() && changes.delete.is_empty());
     }
 

@@ -5,21 +5,23 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use sqlx::{SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions};
 
 use super::{
-    Inner, NAME, SqliteStore,
-    connect::{Connector, Open, check_pool, setting, unreachable},
+    SqliteShared, SqliteStore,
+    connect::{Connector, Open, check_pool},
+    failure::{NAME, unreachable},
     poller::Waiters,
-    reader::Reader,
     schema,
     sql::{MOST, Sql},
+    stuck::StuckReader,
     sweeper,
-    transaction::{Transactions, Turns},
+    transaction::Transactions,
+    turns::Turns,
     writer::Writer,
 };
 use crate::{
     clock::{Clock, WallClock},
     store::{
         SetupError,
-        remote::{Batches, Bells, checked},
+        remote::{Batches, Notifier, checked},
     },
 };
 
@@ -119,7 +121,7 @@ impl SqliteStoreBuilder {
     pub async fn build(self) -> Result<SqliteStore, SetupError> {
         let table = checked("table", self.table)?;
         if self.sweep_every.is_zero() {
-            return Err(setting("an interval between sweeps must be longer than zero"));
+            return Err(SetupError::setting(NAME, "an interval between sweeps must be longer than zero"));
         }
         let mut connector = Connector::new(self.options);
         let mut open = connector.first().await?;
@@ -155,18 +157,19 @@ fn start(
     clock: Arc<dyn Clock>,
     sweep_every: Duration,
 ) -> SqliteStore {
-    let (bells, turns) = (Bells::default(), Turns::default());
+    let (notifier, turns) = (Notifier::default(), Turns::default());
     let transactions = pool.map(|pool| Transactions {
         pool,
         turns: turns.clone(),
         sql: Arc::clone(&sql),
         clock: Arc::clone(&clock),
     });
-    let waiters = Waiters::start(connector.clone(), Arc::clone(&sql), Arc::clone(&clock), bells.clone());
-    let reader = Reader { connector: connector.clone(), sql: Arc::clone(&sql), clock: Arc::clone(&clock) };
-    let writer = Arc::new(Writer::new(connector, open, sql, clock, bells.clone(), turns));
+    let waiters = Waiters::start(connector.clone(), Arc::clone(&sql), Arc::clone(&clock), notifier.clone());
+    let reader =
+        StuckReader { connector: connector.clone(), sql: Arc::clone(&sql), clock: Arc::clone(&clock) };
+    let writer = Arc::new(Writer::new(connector, open, sql, clock, notifier.clone(), turns));
     let calls = Batches::start(NAME, 1, MOST, move |ops| Arc::clone(&writer).send(ops));
-    let inner = Arc::new(Inner { calls, bells, waiters, reader, transactions });
-    tokio::spawn(sweeper::run(Arc::downgrade(&inner), sweep_every));
-    SqliteStore(inner)
+    let shared = Arc::new(SqliteShared { calls, notifier, waiters, reader, transactions });
+    tokio::spawn(sweeper::run(Arc::downgrade(&shared), sweep_every));
+    SqliteStore(shared)
 }

@@ -9,17 +9,17 @@ use sqlx::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    NAME,
+    failure::{BUSY, NAME, is, unreachable},
+    fair_lock::FairLock,
     files::{Files, Found},
-    line::Line,
-    log::{self, Moved},
+    wal::{self, Checkpoints},
 };
 use crate::{pace::Pace, store::SetupError};
 
 /// Time that a connection may take to open.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time that the first connection may take. Other processes may be creating the same file.
-const SETUP_PATIENCE: Duration = Duration::from_secs(10);
+const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection, and the files that it has been seen to use.
 pub(super) struct Open {
@@ -72,7 +72,7 @@ impl Open {
 pub(super) struct Connector {
     options: SqliteConnectOptions,
     files: Option<Files>,
-    moved: Moved,
+    checkpoints: Checkpoints,
 }
 
 impl Connector {
@@ -89,7 +89,7 @@ impl Connector {
             .pragma("cell_size_check", "1")
             .pragma("temp_store", "MEMORY")
             // The log is moved into the file beside the writer.
-            .pragma(log::LIMIT, log::LONGEST)
+            .pragma(wal::CHECKPOINT_LIMIT, wal::LONGEST_LOG)
             // Room for the addresses of a million keys: each claim looks for one at random.
             .pragma("cache_size", "-131072")
             .statement_cache_capacity(32)
@@ -97,7 +97,7 @@ impl Connector {
             // a time.
             .busy_timeout(Duration::ZERO)
             .disable_statement_logging();
-        Connector { options, files: None, moved: Moved::Beside }
+        Connector { options, files: None, checkpoints: Checkpoints::Beside }
     }
 
     /// The first connection. The file may be created by it.
@@ -105,7 +105,7 @@ impl Connector {
     /// # Errors
     /// The file cannot be opened, or cannot be one that keeps what it acknowledges.
     pub(super) async fn first(&mut self) -> Result<Open, SetupError> {
-        let mut open = self.open(SETUP_PATIENCE).await.map_err(unreachable)?;
+        let mut open = self.open(SETUP_TIMEOUT).await.map_err(unreachable)?;
         let file = check(&mut open.connection).await?;
         self.leave_the_log_to_commits(&mut open.connection).await?;
         // From now on a missing file is an error: a new one in its place, or in another working
@@ -122,22 +122,22 @@ impl Connector {
         connection: &mut SqliteConnection,
     ) -> Result<(), SetupError> {
         let version: String = value(connection, "SELECT sqlite_version()").await?;
-        if log::is_moved_safely_by(&version) {
+        if wal::is_moved_safely_by(&version) {
             return Ok(());
         }
         tracing::warn!(
             version,
             "this SQLite has a bug that may lose commits while its log is moved beside them (fixed in 3.51.3): the sqlite store lets commits do it, and is slower"
         );
-        self.moved = Moved::ByCommits;
-        self.options = self.options.clone().pragma(log::LIMIT, log::DEFAULT);
-        let set = format!("PRAGMA {} = {}", log::LIMIT, log::DEFAULT);
+        self.checkpoints = Checkpoints::ByCommits;
+        self.options = self.options.clone().pragma(wal::CHECKPOINT_LIMIT, wal::DEFAULT_LOG);
+        let set = format!("PRAGMA {} = {}", wal::CHECKPOINT_LIMIT, wal::DEFAULT_LOG);
         sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop).map_err(unreachable)
     }
 
     /// Part of the store that moves the log into the file.
-    pub(super) fn moved(&self) -> Moved {
-        self.moved
+    pub(super) fn checkpoints(&self) -> Checkpoints {
+        self.checkpoints
     }
 
     /// Another connection to the file.
@@ -145,16 +145,16 @@ impl Connector {
     /// # Errors
     /// The file cannot be opened in time.
     pub(super) async fn connect(&self) -> Result<Open, sqlx::Error> {
-        self.open(PATIENCE).await
+        self.open(CONNECT_TIMEOUT).await
     }
 
-    /// The line of the processes that want to write to the file.
-    pub(super) fn line(&self) -> Line {
-        Line::by(self.files.as_ref().map(Files::line))
+    /// The lock for which the processes that want to write to the file stand in line.
+    pub(super) fn fair_lock(&self) -> FairLock {
+        FairLock::by(self.files.as_ref().map(Files::line))
     }
 
-    async fn open(&self, patience: Duration) -> Result<Open, sqlx::Error> {
-        let mut busy = Busy::for_at_most(patience);
+    async fn open(&self, limit: Duration) -> Result<Open, sqlx::Error> {
+        let mut busy = Busy::for_at_most(limit);
         loop {
             let connection = timeout_at(busy.until, self.options.connect()).await;
             match connection.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
@@ -172,9 +172,9 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    pub(super) fn for_at_most(patience: Duration) -> Self {
+    pub(super) fn for_at_most(limit: Duration) -> Self {
         let pace = Pace::new(Duration::from_millis(1), Duration::from_millis(1));
-        Busy { until: Instant::now() + patience, pace }
+        Busy { until: Instant::now() + limit, pace }
     }
 
     /// Pauses before the statement that failed with `error` is tried again.
@@ -190,27 +190,6 @@ impl Busy {
     }
 }
 
-/// Another connection is writing.
-pub(super) const BUSY: i32 = 5;
-/// The disk, or the system, has failed.
-pub(super) const IO_ERROR: i32 = 10;
-/// The disk is full, or the file may not grow.
-pub(super) const FULL: i32 = 13;
-
-/// True where `error` has this primary result code.
-pub(super) fn is(code: i32, error: &sqlx::Error) -> bool {
-    let found = error.as_database_error().and_then(|error| error.code());
-    found.and_then(|found| found.parse::<i32>().ok()).is_some_and(|found| found & 0xff == code)
-}
-
-pub(super) fn unreachable(error: sqlx::Error) -> SetupError {
-    SetupError::Unreachable { store: NAME, source: error.into() }
-}
-
-pub(super) fn setting(why: impl Into<String>) -> SetupError {
-    SetupError::Setting { store: NAME, why: why.into() }
-}
-
 /// Checks that everything that is committed through `connection` survives a loss of power. Gives
 /// the file's whole path.
 async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError> {
@@ -218,13 +197,19 @@ async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError>
     let file: Option<String> = value(connection, query).await?;
     let file = file.unwrap_or_default();
     if file.is_empty() {
-        return Err(setting("a database in memory outlives nothing: use a file, or MemoryStore"));
+        return Err(SetupError::setting(
+            NAME,
+            "a database in memory outlives nothing: use a file, or MemoryStore",
+        ));
     }
     let mode: String = value(connection, "PRAGMA journal_mode").await?;
     if mode != "wal" {
-        return Err(setting(format!(
-            "its journal mode is `{mode}` and cannot be `wal`: the file must be writable and on a local disk"
-        )));
+        return Err(SetupError::setting(
+            NAME,
+            format!(
+                "its journal mode is `{mode}` and cannot be `wal`: the file must be writable and on a local disk"
+            ),
+        ));
     }
     Ok(file.into())
 }
@@ -234,11 +219,12 @@ async fn check(connection: &mut SqliteConnection) -> Result<PathBuf, SetupError>
 /// With `NORMAL` only their own last transactions are at risk. With `OFF` a checkpoint of theirs
 /// may write pages whose log is not on disk yet, and those pages hold the store's data too.
 pub(super) async fn check_pool(pool: &SqlitePool) -> Result<(), SetupError> {
-    let acquired = timeout_at(Instant::now() + SETUP_PATIENCE, pool.acquire()).await;
+    let acquired = timeout_at(Instant::now() + SETUP_TIMEOUT, pool.acquire()).await;
     let mut connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(unreachable)?;
     let synchronous: i64 = value(&mut connection, "PRAGMA synchronous").await?;
     if synchronous == 0 {
-        return Err(setting(
+        return Err(SetupError::setting(
+            NAME,
             "the pool's connections have `synchronous` OFF, which can damage the file: use NORMAL, FULL or EXTRA",
         ));
     }

@@ -1,10 +1,26 @@
 //! Failures of a transaction, and what may be left of it.
 
-use super::{
-    NAME,
-    connect::{FULL, IO_ERROR, is},
-};
-use crate::store::StoreError;
+use crate::store::{SetupError, StoreError};
+
+/// The store's name.
+pub(super) const NAME: &str = "sqlite";
+
+/// Another connection is writing.
+pub(super) const BUSY: i32 = 5;
+/// The disk, or the system, has failed.
+pub(super) const IO_ERROR: i32 = 10;
+/// The disk is full, or the file may not grow.
+pub(super) const FULL: i32 = 13;
+
+/// True where `error` has this primary result code.
+pub(super) fn is(code: i32, error: &sqlx::Error) -> bool {
+    let found = error.as_database_error().and_then(|error| error.code());
+    found.and_then(|found| found.parse::<i32>().ok()).is_some_and(|found| found & 0xff == code)
+}
+
+pub(super) fn unreachable(error: sqlx::Error) -> SetupError {
+    SetupError::unreachable(NAME, error)
+}
 
 // begun ─ fails before its commit ─▶ rolled back: the connection is closed, and nothing is kept
 //       ─ SQLite refuses the commit ─▶ rolled back, in the same way

@@ -1,25 +1,27 @@
 //! A store on one machine: keys in a SQLite file, which survive the process and are shared by all
 //! processes that open the file.
 
-mod alone;
 mod batch;
 mod builder;
+mod checkpointer;
 mod connect;
 mod entry;
 mod failure;
+mod fair_lock;
+mod fast_path;
 mod files;
 mod guard;
 mod inspect;
-mod line;
-mod log;
 mod poller;
-mod reader;
 mod resolve;
 mod rows;
 mod schema;
 mod sql;
+mod stuck;
 mod sweeper;
 mod transaction;
+mod turns;
+mod wal;
 mod writer;
 
 use std::{any::Any, fmt, path::Path, sync::Arc, time::Duration};
@@ -28,20 +30,19 @@ use sqlx::SqlitePool;
 
 pub use self::builder::SqliteStoreBuilder;
 use self::{
-    batch::{Answer, Op},
+    batch::{Op, OpAnswer},
+    failure::NAME,
     poller::{Knows, Waiters},
-    reader::Reader,
     sql::SWEPT,
+    stuck::StuckReader,
     transaction::Transactions,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
-    remote::{Batches, Bells},
+    remote::{Batches, Notifier},
 };
 use crate::request::Address;
-
-const NAME: &str = "sqlite";
 
 /// Keeps claims and records in a SQLite file. Clones share everything.
 ///
@@ -109,13 +110,14 @@ const NAME: &str = "sqlite";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct SqliteStore(Arc<Inner>);
+pub struct SqliteStore(Arc<SqliteShared>);
 
-struct Inner {
-    calls: Batches<Op, Answer>,
-    bells: Bells,
+/// The parts that all clones of a store share.
+struct SqliteShared {
+    calls: Batches<Op, OpAnswer>,
+    notifier: Notifier,
     waiters: Waiters,
-    reader: Reader,
+    reader: StuckReader,
     transactions: Option<Transactions>,
 }
 
@@ -186,7 +188,7 @@ impl Store for SqliteStore {
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
         match self.0.call(Op::Renew(hold, lease)).await? {
-            Answer::Renewal(renewal) => Ok(renewal),
+            OpAnswer::Renewal(renewal) => Ok(renewal),
             other => Err(mixed_up(&other)),
         }
     }
@@ -198,35 +200,35 @@ impl Store for SqliteStore {
         retention: Retention,
     ) -> Result<Completion, StoreError> {
         match self.0.call(Op::Complete(hold, record, retention)).await? {
-            Answer::Completion(completion) => Ok(completion),
+            OpAnswer::Completion(completion) => Ok(completion),
             other => Err(mixed_up(&other)),
         }
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
         match self.0.call(Op::Release(hold)).await? {
-            Answer::Released => Ok(()),
+            OpAnswer::Released => Ok(()),
             other => Err(mixed_up(&other)),
         }
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
         match self.0.call(Op::Resolve(request)).await? {
-            Answer::Resolve(resolve) => Ok(resolve),
+            OpAnswer::Resolve(resolve) => Ok(resolve),
             other => Err(mixed_up(&other)),
         }
     }
 
     async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
         match self.0.call(Op::Inspect(address)).await? {
-            Answer::Inspected(found) => Ok(found),
+            OpAnswer::Inspected(found) => Ok(found),
             other => Err(mixed_up(&other)),
         }
     }
 
     async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
         match self.0.call(Op::Forget(request)).await? {
-            Answer::Forget(forget) => Ok(forget),
+            OpAnswer::Forget(forget) => Ok(forget),
             other => Err(mixed_up(&other)),
         }
     }
@@ -240,31 +242,31 @@ impl Store for SqliteStore {
     }
 
     async fn changed(&self, address: Address) {
-        let (mut bell, knows) = match self.0.bells.take(address) {
-            Some(bell) => (bell, Knows::Claimed),
-            None => (self.0.bells.listen(address), Knows::Nothing),
+        let (mut waiter, knows) = match self.0.notifier.take(address) {
+            Some(waiter) => (waiter, Knows::Claimed),
+            None => (self.0.notifier.listen(address), Knows::Nothing),
         };
         let _waiting = self.0.waiters.join(knows);
-        bell.rung().await;
+        waiter.notified().await;
     }
 }
 
-impl Inner {
+impl SqliteShared {
     async fn claim(&self, address: Address, claim: Op) -> Result<Claim, StoreError> {
-        let bell = self.bells.listen(address);
+        let waiter = self.notifier.listen(address);
         let claim = match self.call(claim).await? {
-            Answer::Claim(claim) => claim,
+            OpAnswer::Claim(claim) => claim,
             other => return Err(mixed_up(&other)),
         };
         if matches!(claim, Claim::InFlight { .. }) {
-            self.bells.keep(bell);
+            self.notifier.keep(waiter);
         }
         Ok(claim)
     }
 
-    async fn call(&self, op: Op) -> Result<Answer, StoreError> {
+    async fn call(&self, op: Op) -> Result<OpAnswer, StoreError> {
         match self.calls.call(op).await? {
-            Answer::Damaged(what) => Err(StoreError::unreadable(NAME, format!("a row is damaged: {what}"))),
+            OpAnswer::Damaged(what) => Err(StoreError::unreadable(NAME, format!("a row is damaged: {what}"))),
             answer => Ok(answer),
         }
     }
@@ -273,22 +275,22 @@ impl Inner {
         let mut total = 0;
         loop {
             match self.call(Op::Sweep).await? {
-                Answer::Swept(rows) if rows < SWEPT => return Ok(total + rows),
-                Answer::Swept(rows) => total += rows,
+                OpAnswer::Swept(rows) if rows < SWEPT => return Ok(total + rows),
+                OpAnswer::Swept(rows) => total += rows,
                 other => return Err(mixed_up(&other)),
             }
         }
     }
 }
 
-fn mixed_up(answer: &Answer) -> StoreError {
+fn mixed_up(answer: &OpAnswer) -> StoreError {
     let kind = match answer {
-        Answer::Claim(_) => "claim",
-        Answer::Renewal(_) => "renewal",
-        Answer::Completion(_) => "completion",
-        Answer::Released => "release",
-        Answer::Resolve(_) => "resolution",
-        Answer::Inspected(_) | Answer::Forget(_) => "look",
+        OpAnswer::Claim(_) => "claim",
+        OpAnswer::Renewal(_) => "renewal",
+        OpAnswer::Completion(_) => "completion",
+        OpAnswer::Released => "release",
+        OpAnswer::Resolve(_) => "resolution",
+        OpAnswer::Inspected(_) | OpAnswer::Forget(_) => "look",
         _ => "sweep",
     };
     StoreError::unavailable(NAME, format!("a call was given the answer to a {kind}"))
@@ -296,6 +298,6 @@ fn mixed_up(answer: &Answer) -> StoreError {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("bells", &self.0.bells).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("notifier", &self.0.notifier).finish_non_exhaustive()
     }
 }

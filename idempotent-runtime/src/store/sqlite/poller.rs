@@ -23,7 +23,7 @@ use super::{
     rows,
     sql::Sql,
 };
-use crate::{clock::Clock, pace::Pace, store::remote::Bells};
+use crate::{clock::Clock, pace::Pace, store::remote::Notifier};
 
 /// Pauses between looks: the shortest after somebody began to wait, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
@@ -66,14 +66,19 @@ pub(super) struct Waiting<'a>(&'a watch::Sender<Crowd>);
 
 impl Waiters {
     /// Starts the poller, asleep, on the present runtime.
-    pub(super) fn start(connector: Connector, sql: Arc<Sql>, clock: Arc<dyn Clock>, bells: Bells) -> Self {
+    pub(super) fn start(
+        connector: Connector,
+        sql: Arc<Sql>,
+        clock: Arc<dyn Clock>,
+        notifier: Notifier,
+    ) -> Self {
         let (crowd, watched) = watch::channel(Crowd::default());
         let looks = Arc::new(AtomicU64::new(0));
         let poller = Poller {
             connector,
             sql,
             clock,
-            bells,
+            notifier,
             looks: Arc::clone(&looks),
             open: None,
             seen: Seen::default(),
@@ -113,7 +118,7 @@ struct Poller {
     connector: Connector,
     sql: Arc<Sql>,
     clock: Arc<dyn Clock>,
-    bells: Bells,
+    notifier: Notifier,
     looks: Arc<AtomicU64>,
     open: Option<Open>,
     seen: Seen,
@@ -196,9 +201,9 @@ impl Poller {
         stale || self.seen.version != now.version || self.seen.blind != now.blind
     }
 
-    /// Rings for every address that is listened for and is not claimed.
+    /// Notifies every address that is listened for and is not claimed.
     async fn read(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let listened = self.bells.listened();
+        let listened = self.notifier.listened();
         if listened.is_empty() {
             return Ok(());
         }
@@ -207,7 +212,7 @@ impl Poller {
             .bind(rows::integer(listened.len()))
             .bind(rows::integer(self.clock.now().as_millis()));
         for row in query.fetch_all(connection).await? {
-            self.bells.ring(rows::place(&row, &listened)?);
+            self.notifier.notify(rows::place(&row, &listened)?);
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
 use super::{
-    NAME,
-    connect::{Busy, unreachable},
+    connect::Busy,
+    failure::{NAME, unreachable},
 };
 use crate::store::SetupError;
 
@@ -18,7 +18,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_entries.sql")];
 const WANTED: u32 = 1;
 
 /// Time to wait for other processes that migrate the same file.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 const NEWER: &str = "a newer release has migrated it, and only that one can use it";
 const OLDER: &str = "call `migrate`, or apply the files in the store's migrations folder";
@@ -33,7 +33,7 @@ fn schema(found: u32, hint: &'static str) -> SetupError {
 /// # Errors
 /// The file cannot be written, or has a newer version.
 pub(super) async fn migrate(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
-    let mut busy = Busy::for_at_most(PATIENCE);
+    let mut busy = Busy::for_at_most(MIGRATION_TIMEOUT);
     loop {
         match apply(connection, table).await {
             Ok(found) if found > WANTED => return Err(schema(found, NEWER)),
@@ -68,7 +68,7 @@ async fn apply(connection: &mut SqliteConnection, table: &str) -> Result<u32, sq
 /// # Errors
 /// One of the two is not so.
 pub(super) async fn verify(connection: &mut SqliteConnection, table: &str) -> Result<(), SetupError> {
-    let mut busy = Busy::for_at_most(PATIENCE);
+    let mut busy = Busy::for_at_most(MIGRATION_TIMEOUT);
     loop {
         match look(connection, table).await {
             Ok(WANTED) => return Ok(()),

@@ -4,7 +4,7 @@ use std::{sync::Weak, time::Duration};
 
 use tokio::time::sleep;
 
-use super::Inner;
+use super::SqliteShared;
 use crate::pace::Pace;
 
 /// Sweeps every so often, until the store is gone.
@@ -12,7 +12,7 @@ use crate::pace::Pace;
 /// Any number of processes may do so at once. A sweep is a transaction like any other, and each
 /// finds what the others have left. The intervals differ from one another by up to a quarter, so
 /// that processes started together do not sweep together.
-pub(super) async fn run(store: Weak<Inner>, every: Duration) {
+pub(super) async fn run(store: Weak<SqliteShared>, every: Duration) {
     let mut pace = Pace::new(every, every);
     loop {
         sleep(pace.pause()).await;

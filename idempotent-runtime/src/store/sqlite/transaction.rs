@@ -1,45 +1,20 @@
 //! Completing a claim within the transaction of a handler.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
-    time::timeout,
-};
 
-use super::{guard::Guard, rows, sql::Sql};
+use super::{
+    guard::Guard,
+    rows,
+    sql::Sql,
+    turns::{Turn, Turns},
+};
 use crate::{
     clock::Clock,
     store::{Completion, Hold, Record, Retention},
     transaction::{Database, Standing},
 };
-
-/// Turns to write to the file, among the handlers and the store of this process. Waiting calls are
-/// served in the order in which they came. SQLite by itself would not do that: the connection that
-/// looks at the right moment would write.
-#[derive(Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<()>>);
-
-/// Held while writing.
-#[derive(Debug)]
-pub struct Turn(#[allow(dead_code, reason = "held, and given back when it is dropped")] OwnedMutexGuard<()>);
-
-impl Turns {
-    /// Waits for a turn, for at most `patience`.
-    ///
-    /// # Errors
-    /// The turn does not come in time.
-    pub(super) async fn next(&self, patience: Duration) -> Result<Turn, sqlx::Error> {
-        let turn = timeout(patience, Arc::clone(&self.0).lock_owned()).await;
-        turn.map(Turn).map_err(|_| too_long())
-    }
-}
-
-fn too_long() -> sqlx::Error {
-    let why = "another transaction of this process on the file takes too long";
-    io::Error::new(io::ErrorKind::TimedOut, why).into()
-}
 
 /// The application's pool, and the way to write a record.
 #[derive(Clone)]
@@ -52,7 +27,7 @@ pub struct Transactions {
 
 /// Time for which a handler waits for its turn. A pool lets it wait as long for a connection, by
 /// default.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Database for Sqlite {
     type Access = Transactions;
@@ -70,7 +45,7 @@ impl Database for Sqlite {
 
     // The turn comes last. A handler that still waits for a connection holds up nobody.
     async fn turn(access: &Transactions) -> Result<Turn, sqlx::Error> {
-        access.turns.next(PATIENCE).await
+        access.turns.next(TURN_TIMEOUT).await
     }
 
     // A transaction that reads first and writes later would fail where another has written in

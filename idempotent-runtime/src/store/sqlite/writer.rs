@@ -1,32 +1,26 @@
 //! The one writer. It reads, decides and writes all queued calls in one transaction, and answers
 //! once that is on disk.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteArguments, sqlite::SqliteRow};
 
 use super::{
-    batch::{Answer, Entries, Op, addresses, may_be_lost},
-    connect::{BUSY, Busy, Connector, OnDisk, Open, is},
+    batch::{Entries, Op, OpAnswer, addresses, may_be_lost},
+    checkpointer::Checkpointer,
+    connect::{Busy, Connector, OnDisk, Open},
     entry::Entry,
-    failure::Failure,
-    line::Line,
-    log::Log,
+    failure::{BUSY, Failure, is},
+    fair_lock::FairLock,
     rows,
     sql::{COMMIT, Sql},
-    transaction::Turns,
+    turns::{Turns, WRITE_TIMEOUT},
 };
 use crate::{
     clock::{Clock, Timestamp},
     request::Address,
-    store::{StoreError, remote::Bells},
+    store::{StoreError, remote::Notifier},
 };
-
-/// Time for which a transaction waits for those of other connections.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1_800);
 
 // The connection is in its slot, or with the batch that uses it:
 //
@@ -42,41 +36,41 @@ pub(super) struct Writer {
     pub(super) connector: Connector,
     pub(super) sql: Arc<Sql>,
     pub(super) clock: Arc<dyn Clock>,
-    bells: Bells,
+    notifier: Notifier,
     turns: Turns,
-    line: Line,
-    pub(super) log: Log,
+    fair_lock: FairLock,
+    pub(super) checkpointer: Checkpointer,
     slot: Mutex<Option<Open>>,
 }
 
 /// The answers to a batch, and the addresses that were settled.
-pub(super) type Answered = (Vec<Answer>, Vec<Address>);
+pub(super) type Answered = (Vec<OpAnswer>, Vec<Address>);
 
 impl Writer {
-    /// A writer that begins with `open`, and rings `bells` for what is settled.
+    /// A writer that begins with `open`, and notifies of what is settled by `notifier`.
     pub(super) fn new(
         connector: Connector,
         open: Open,
         sql: Arc<Sql>,
         clock: Arc<dyn Clock>,
-        bells: Bells,
+        notifier: Notifier,
         turns: Turns,
     ) -> Self {
-        let (line, slot) = (connector.line(), Mutex::new(Some(open)));
-        let log = Log::start(connector.clone(), turns.clone());
-        Writer { connector, sql, clock, bells, turns, line, log, slot }
+        let (fair_lock, slot) = (connector.fair_lock(), Mutex::new(Some(open)));
+        let checkpointer = Checkpointer::start(connector.clone(), turns.clone());
+        Writer { connector, sql, clock, notifier, turns, fair_lock, checkpointer, slot }
     }
 
     /// Answers `ops`, in their order.
     ///
     /// # Errors
     /// The transaction failed. The calls are done as a whole or not at all.
-    pub(super) async fn send(self: Arc<Self>, ops: Vec<Op>) -> Result<Vec<Answer>, StoreError> {
+    pub(super) async fn send(self: Arc<Self>, ops: Vec<Op>) -> Result<Vec<OpAnswer>, StoreError> {
         Ok(self.with_connection(ops).await?)
     }
 
-    async fn with_connection(&self, ops: Vec<Op>) -> Result<Vec<Answer>, Failure> {
-        let _turn = self.turns.next(PATIENCE).await?;
+    async fn with_connection(&self, ops: Vec<Op>) -> Result<Vec<OpAnswer>, Failure> {
+        let _turn = self.turns.next(WRITE_TIMEOUT).await?;
         let mut open = match self.take() {
             Some(open) => open,
             None => self.connector.connect().await?,
@@ -84,7 +78,7 @@ impl Writer {
         match self.transact(&mut open, ops).await {
             Ok((answers, settled)) => {
                 self.give_back(open);
-                settled.into_iter().for_each(|address| self.bells.ring(address));
+                settled.into_iter().for_each(|address| self.notifier.notify(address));
                 Ok(answers)
             }
             Err(failure) => {
@@ -99,8 +93,8 @@ impl Writer {
     async fn transact(&self, open: &mut Open, ops: Vec<Op>) -> Result<Answered, Failure> {
         open.commit_to_disk(if may_be_lost(&ops) { OnDisk::Later } else { OnDisk::AtOnce }).await?;
         if let [op] = &ops[..]
-            && !self.line.is_to_be_joined()
-            && let Some(answered) = self.alone(open, op).await?
+            && !self.fair_lock.is_to_be_joined()
+            && let Some(answered) = self.fast_path(open, op).await?
         {
             return Ok(answered);
         }
@@ -124,20 +118,20 @@ impl Writer {
         connection: &mut SqliteConnection,
         addresses: &[Address],
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
-        if !self.line.is_to_be_joined() {
+        if !self.fair_lock.is_to_be_joined() {
             match self.try_begin(connection, addresses).await {
                 Err(error) if is(BUSY, &error) => {}
                 read => return read,
             }
         }
-        let mut busy = Busy::for_at_most(PATIENCE);
-        let first = self.line.stand().await;
+        let mut busy = Busy::for_at_most(WRITE_TIMEOUT);
+        let first = self.fair_lock.stand().await;
         loop {
             match self.try_begin(connection, addresses).await {
                 Err(error) => busy.wait(error).await?,
                 read => {
                     if let Some(first) = first {
-                        self.line.leave(first);
+                        self.fair_lock.leave(first);
                     }
                     return read;
                 }
@@ -176,7 +170,7 @@ impl Writer {
         let bytes = changes.put.iter().map(|(_, entry)| entry.record_bytes()).sum();
         self.delete(connection, &changes.delete).await?;
         self.put_and_commit(connection, changes.put).await.map_err(Failure::at_commit)?;
-        self.log.grew(rows, bytes);
+        self.checkpointer.grew(rows, bytes);
         Ok((answers, changes.settled))
     }
 

@@ -28,11 +28,11 @@ use tokio::{
 /// does not take up most of the time.
 const TURN: Duration = Duration::from_millis(10);
 /// Time for which a process stands in line.
-const PATIENCE: Duration = Duration::from_secs(1);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Place of this process in the line.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct FairLock {
     file: Option<PathBuf>,
     state: Mutex<State>,
 }
@@ -47,15 +47,15 @@ struct State {
 
 /// The first place in line, until this is dropped.
 #[derive(Debug)]
-pub(super) struct First {
+pub(super) struct FairLockGuard {
     _locked: File,
 }
 
-impl Line {
+impl FairLock {
     /// A line by a lock on `file`, which is created when a process has to wait. Without a file
     /// nobody waits for anybody.
     pub(super) fn by(file: Option<PathBuf>) -> Self {
-        Line { file, state: Mutex::default() }
+        FairLock { file, state: Mutex::default() }
     }
 
     /// True where others stand in line, and this process has had its turn.
@@ -66,18 +66,18 @@ impl Line {
     }
 
     /// Stands in line. Gives the first place, or `None` where it takes too long or cannot be had.
-    pub(super) async fn stand(&self) -> Option<First> {
+    pub(super) async fn stand(&self) -> Option<FairLockGuard> {
         let first = self.join()?;
-        timeout(PATIENCE, first).await.ok()?.ok()
+        timeout(QUEUE_TIMEOUT, first).await.ok()?.ok()
     }
 
     /// Begins this process's turn, and lets the next in line be the first.
-    pub(super) fn leave(&self, first: First) {
+    pub(super) fn leave(&self, first: FairLockGuard) {
         self.state().began = Some(Instant::now());
         drop(first);
     }
 
-    fn join(&self) -> Option<oneshot::Receiver<First>> {
+    fn join(&self) -> Option<oneshot::Receiver<FairLockGuard>> {
         let (file, mut state) = (self.file.clone()?, self.state());
         if state.in_line.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return None;
@@ -98,7 +98,7 @@ fn somebody_stands_in_line(file: &Path) -> bool {
     File::open(file).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn lock(file: &Path) -> io::Result<First> {
+fn lock(file: &Path) -> io::Result<FairLockGuard> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(file)?;
-    file.lock().map(|()| First { _locked: file })
+    file.lock().map(|()| FairLockGuard { _locked: file })
 }

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use redis::{
@@ -21,16 +20,11 @@ use redis::{
 use tokio::time::timeout;
 
 use super::{
-    cluster::slot,
-    failure::{Failure, Sent, says},
-    kept::{Kept, Server, Used},
-    together::is_from_a_replica,
+    connection::{CONNECT_TIMEOUT, CurrentConnection, RESPONSE_TIMEOUT, Server, SharedConnection},
+    failure::{Failure, Sent},
+    reply::{is_from_a_replica, is_useless},
+    slot::slot,
 };
-
-/// Time that a call waits for its reply: its caller waits as long for the answer.
-pub(super) const RESPONSE: Duration = Duration::from_secs(2);
-/// Time that connecting may take.
-pub(super) const CONNECT: Duration = Duration::from_secs(1);
 
 // One server:
 //
@@ -44,28 +38,28 @@ pub(super) const CONNECT: Duration = Duration::from_secs(1);
 //
 // Where no other connection can be opened, the next call that fails seeks again.
 /// One server, or a cluster.
-pub(super) enum Link {
-    Single(Arc<Kept<Client>>),
-    Cluster(Arc<Kept<ClusterClient>>),
+pub(super) enum RedisClient {
+    Single(Arc<SharedConnection<Client>>),
+    Cluster(Arc<SharedConnection<ClusterClient>>),
 }
 
-impl Link {
+impl RedisClient {
     /// Connects to one server, from the present runtime.
     pub(super) async fn single(client: Client) -> RedisResult<Self> {
-        Kept::to(client).await.map(Link::Single)
+        SharedConnection::to(client).await.map(RedisClient::Single)
     }
 
     /// Connects to a cluster, from the present runtime.
     pub(super) async fn cluster(client: ClusterClient) -> RedisResult<Self> {
-        Kept::to(client).await.map(Link::Cluster)
+        SharedConnection::to(client).await.map(RedisClient::Cluster)
     }
 
     /// Sends a command. A reply that nobody waits for any more is thrown away. It is not taken for
     /// the reply to the next command.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
         match self {
-            Link::Single(single) => send(single, command).await,
-            Link::Cluster(cluster) => send_to_cluster(cluster, command, None).await,
+            RedisClient::Single(single) => send(single, command).await,
+            RedisClient::Cluster(cluster) => send_to_cluster(cluster, command, None).await,
         }
     }
 
@@ -73,16 +67,16 @@ impl Link {
     /// the application's client would ask a replica.
     pub(super) async fn read(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         match self {
-            Link::Single(single) => send(single, command).await,
-            Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot(key))).await,
+            RedisClient::Single(single) => send(single, command).await,
+            RedisClient::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot(key))).await,
         }
     }
 
     /// Sends a command that names no key, to the primary that has this slot.
     pub(super) async fn send_to(&self, slot: u16, command: &Cmd) -> Result<Value, Failure> {
         match self {
-            Link::Single(single) => send(single, command).await,
-            Link::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot)).await,
+            RedisClient::Single(single) => send(single, command).await,
+            RedisClient::Cluster(cluster) => send_to_cluster(cluster, command, Some(slot)).await,
         }
     }
 }
@@ -98,15 +92,15 @@ impl Server for Client {
 /// A new connection, driven by the present runtime.
 pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(CONNECT)
-        .set_response_timeout(RESPONSE)
+        .set_connection_timeout(CONNECT_TIMEOUT)
+        .set_response_timeout(RESPONSE_TIMEOUT)
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Sends a command. A connection that was lost while nobody used it shows that at the next call,
 /// which is then sent once more. The call's token lets it be repeated, even if it was carried out.
-async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failure> {
+async fn send(single: &Arc<SharedConnection<Client>>, command: &Cmd) -> Result<Value, Failure> {
     let used = single.used();
     let number = used.number;
     match send_on(single, used, command).await {
@@ -121,7 +115,7 @@ async fn send(single: &Arc<Kept<Client>>, command: &Cmd) -> Result<Value, Failur
 
 /// The same for commands that go together. Each has a reply of its own, an error or not.
 pub(super) async fn send_all(
-    single: &Arc<Kept<Client>>,
+    single: &Arc<SharedConnection<Client>>,
     commands: Pipeline,
 ) -> Result<(Vec<Value>, Sent), Failure> {
     let used = single.used();
@@ -138,8 +132,8 @@ pub(super) async fn send_all(
 }
 
 async fn send_all_on(
-    single: &Arc<Kept<Client>>,
-    mut used: Used<MultiplexedConnection>,
+    single: &Arc<SharedConnection<Client>>,
+    mut used: CurrentConnection<MultiplexedConnection>,
     commands: &Pipeline,
 ) -> RedisResult<Vec<Value>> {
     let replies = used.connection.send_packed_commands(commands, 0, commands.len()).await;
@@ -154,8 +148,8 @@ async fn send_all_on(
 }
 
 async fn send_on(
-    single: &Arc<Kept<Client>>,
-    mut used: Used<MultiplexedConnection>,
+    single: &Arc<SharedConnection<Client>>,
+    mut used: CurrentConnection<MultiplexedConnection>,
     command: &Cmd,
 ) -> RedisResult<Value> {
     let reply = used.connection.send_packed_command(command).await.and_then(Value::extract_error);
@@ -176,7 +170,9 @@ impl Server for ClusterClient {
     type Connection = ToCluster;
 
     async fn open(&self) -> RedisResult<ToCluster> {
-        let config = ClusterConfig::new().set_connection_timeout(CONNECT).set_response_timeout(RESPONSE);
+        let config = ClusterConfig::new()
+            .set_connection_timeout(CONNECT_TIMEOUT)
+            .set_response_timeout(RESPONSE_TIMEOUT);
         let connection = self.get_async_connection_with_config(config).await?;
         Ok(ToCluster { connection, answered: Arc::default() })
     }
@@ -184,11 +180,11 @@ impl Server for ClusterClient {
 
 /// Sends a command to a cluster. The client may send it again by itself, and does not tell.
 async fn send_to_cluster(
-    cluster: &Arc<Kept<ClusterClient>>,
+    cluster: &Arc<SharedConnection<ClusterClient>>,
     command: &Cmd,
     slot: Option<u16>,
 ) -> Result<Value, Failure> {
-    let Used { connection: ToCluster { mut connection, answered }, number } = cluster.used();
+    let CurrentConnection { connection: ToCluster { mut connection, answered }, number } = cluster.used();
     let before = answered.load(Relaxed);
     // The client has a time limit of its own, which the application may have set.
     let sent = async {
@@ -204,7 +200,7 @@ async fn send_to_cluster(
             }
         }
     };
-    let reply = timeout(RESPONSE, sent).await;
+    let reply = timeout(RESPONSE_TIMEOUT, sent).await;
     let reply = reply.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
     if !reply.as_ref().is_err_and(RedisError::is_timeout) {
         answered.fetch_add(1, Relaxed);
@@ -214,16 +210,11 @@ async fn send_to_cluster(
     reply.and_then(Value::extract_error).map_err(|error| Failure::of(error, Sent::OnceOrMore))
 }
 
-/// True where a connection leads nowhere, since a call on it ended with `error`.
-fn is_useless(error: &RedisError) -> bool {
-    error.is_timeout() || says(error, "READONLY")
-}
-
-impl fmt::Debug for Link {
+impl fmt::Debug for RedisClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Link::Single(_) => "Link::Single",
-            Link::Cluster(_) => "Link::Cluster",
+            RedisClient::Single(_) => "RedisClient::Single",
+            RedisClient::Cluster(_) => "RedisClient::Cluster",
         })
     }
 }

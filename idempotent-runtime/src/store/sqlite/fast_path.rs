@@ -15,10 +15,10 @@ use sqlx::{
 };
 
 use super::{
-    batch::{Answer, Op},
-    connect::{BUSY, Open, is},
+    batch::{Op, OpAnswer},
+    connect::Open,
     entry::{self, Changed},
-    failure::Failure,
+    failure::{BUSY, Failure, is},
     rows,
     writer::{Answered, Writer},
 };
@@ -27,7 +27,7 @@ use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
 impl Writer {
     /// Answer to `op`, if it can be had in one trip. Else nothing was done. Or `op` was done
     /// without an answer, and is found done by its token when it is asked for again.
-    pub(super) async fn alone(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, Failure> {
+    pub(super) async fn fast_path(&self, open: &mut Open, op: &Op) -> Result<Option<Answered>, Failure> {
         let answered = match op {
             Op::Claim(request) | Op::ClaimForTransaction(request) => {
                 self.claim_alone(&mut open.connection, request).await
@@ -63,19 +63,19 @@ impl Writer {
         let results: Vec<_> = connection.fetch_many(query).try_collect().await?;
         match &results[..] {
             [Either::Left(inserted), ..] if inserted.rows_affected() == 1 => {
-                self.log.grew(1, 0);
-                Ok(Some((vec![Answer::Claim(won)], Vec::new())))
+                self.checkpointer.grew(1, 0);
+                Ok(Some((vec![OpAnswer::Claim(won)], Vec::new())))
             }
-            [_, Either::Right(row), ..] => Ok(self.told(row, request)),
+            [_, Either::Right(row), ..] => Ok(self.unchanged(row, request)),
             _ => Ok(None),
         }
     }
 
     /// The answer to a claim on the entry in `row`, if the claim changes nothing.
-    fn told(&self, row: &SqliteRow, request: &ClaimRequest) -> Option<Answered> {
+    fn unchanged(&self, row: &SqliteRow, request: &ClaimRequest) -> Option<Answered> {
         let mut entry = Some(rows::entry(row).ok()?);
         match entry::claim(&mut entry, request, self.clock.now()) {
-            (claim, Changed::No) => Some((vec![Answer::Claim(claim)], Vec::new())),
+            (claim, Changed::No) => Some((vec![OpAnswer::Claim(claim)], Vec::new())),
             _ => None,
         }
     }
@@ -99,8 +99,8 @@ impl Writer {
         if query.execute(connection).await?.rows_affected() != 1 {
             return Ok(None);
         }
-        self.log.grew(1, record.as_bytes().len());
-        Ok(Some((vec![Answer::Completion(Completion::Stored)], vec![hold.address])))
+        self.checkpointer.grew(1, record.as_bytes().len());
+        Ok(Some((vec![OpAnswer::Completion(Completion::Stored)], vec![hold.address])))
     }
 }
 

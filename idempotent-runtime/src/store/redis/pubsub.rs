@@ -9,8 +9,8 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{link::CONNECT, words::Names};
-use crate::store::remote::{Bells, Channel};
+use super::{connection::CONNECT_TIMEOUT, keys::Names};
+use crate::store::remote::{Notifier, Subscription};
 
 /// Silence after which the server is asked whether it is still there: a host that has vanished
 /// closes nothing.
@@ -31,7 +31,7 @@ impl Notifications {
     }
 }
 
-impl Channel for Notifications {
+impl Subscription for Notifications {
     type Open = (PubSubSink, PubSubStream);
 
     async fn open(&mut self) -> Result<Self::Open, String> {
@@ -40,10 +40,10 @@ impl Channel for Notifications {
         subscribed(server, &self.channel).await
     }
 
-    async fn hear((mut asking, mut messages): Self::Open, bells: &Bells) {
+    async fn hear((mut asking, mut messages): Self::Open, notifier: &Notifier) {
         loop {
             match timeout(SILENCE, messages.next()).await {
-                Ok(Some(message)) => ring(&message, bells),
+                Ok(Some(message)) => notify(&message, notifier),
                 Ok(None) => return,
                 Err(_) if answers(&mut asking).await => {}
                 Err(_) => return,
@@ -73,20 +73,20 @@ async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubS
             _ => RedisResult::Ok(subscription.split()),
         }
     };
-    match timeout(CONNECT, subscribing).await {
+    match timeout(CONNECT_TIMEOUT, subscribing).await {
         Ok(subscription) => subscription.map_err(|error| error.to_string()),
         Err(_) => Err("the server does not answer".to_owned()),
     }
 }
 
-fn ring(message: &Msg, bells: &Bells) {
+fn notify(message: &Msg, notifier: &Notifier) {
     if let Some(address) = Names::address(message.get_payload_bytes()) {
-        bells.ring(address);
+        notifier.notify(address);
     }
 }
 
 /// True where the server answers anything. A user who may not ask is told so, and a closed
 /// connection shows that by itself.
 async fn answers(asking: &mut PubSubSink) -> bool {
-    timeout(CONNECT, asking.ping::<()>()).await.is_ok()
+    timeout(CONNECT_TIMEOUT, asking.ping::<()>()).await.is_ok()
 }

@@ -1,4 +1,4 @@
-//! The channel on which a store's server notifies of other nodes' changes, kept open.
+//! The subscription by which a store's server notifies of other nodes' changes, kept open.
 
 use std::time::Duration;
 
@@ -7,48 +7,48 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::Bells;
+use super::notify::Notifier;
 use crate::pace::Pace;
 
-/// Pauses between attempts to open the channel.
+/// Pauses between attempts to subscribe.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// Time that a channel has to stay open before it counts as back.
+/// Time that a subscription has to stay open before it counts as back.
 const STEADY: Duration = Duration::from_secs(5);
 
 /// A way to hear notifications.
-pub(crate) trait Channel: Send + 'static {
+pub(crate) trait Subscription: Send + 'static {
     type Open: Send;
 
-    /// Opens the channel, in bounded time. Else says why it cannot be opened.
+    /// Subscribes, in bounded time. Else says why that cannot be done.
     fn open(&mut self) -> impl Future<Output = Result<Self::Open, String>> + Send;
 
-    /// Rings for each notification until the channel is lost.
-    fn hear(open: Self::Open, bells: &Bells) -> impl Future<Output = ()> + Send;
+    /// Passes each notification on, until the subscription is lost.
+    fn hear(open: Self::Open, notifier: &Notifier) -> impl Future<Output = ()> + Send;
 }
 
-//   down ─ opened ─▶ up, rings all bells ─ lost ─▶ down, tries again at a growing pace
+//   down ─ opened ─▶ up, notifies all waiters ─ lost ─▶ down, tries again at a growing pace
 //
-// A bell listens before its claim is sent, and the claim marks the entry as waited for. So every
+// A waiter listens before its claim is sent, and the claim marks the entry as waited for. So every
 // change from then on is notified. A change that nobody listened to is found by a look (poller.rs),
-// or by the ring when the channel is back.
-/// Keeps the channel open, for as long as it is polled. Says in `up` whether it is open. An
+// or when the subscription is back and all waiters are notified.
+/// Keeps the subscription open, for as long as it is polled. Says in `up` whether it is open. An
 /// operator is told once that it cannot be opened, and each time that it is lost.
-pub(super) async fn keep_open<C: Channel>(
+pub(super) async fn keep_open<S: Subscription>(
     store: &'static str,
-    mut channel: C,
-    bells: Bells,
+    mut subscription: S,
+    notifier: Notifier,
     up: watch::Sender<bool>,
 ) {
     let (mut pace, mut is_known) = (Pace::new(RECONNECT.0, RECONNECT.1), false);
     loop {
-        match channel.open().await {
+        match subscription.open().await {
             Ok(open) => {
                 let since = Instant::now();
                 up.send_replace(true);
-                bells.ring_all();
-                C::hear(open, &bells).await;
+                notifier.notify_all();
+                S::hear(open, &notifier).await;
                 up.send_replace(false);
-                // A channel that comes and goes would wake all waiters each time it comes.
+                // A subscription that comes and goes would wake all waiters each time it comes.
                 if since.elapsed() > STEADY {
                     pace = Pace::new(RECONNECT.0, RECONNECT.1);
                 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection as _, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, timeout};
 
-use super::pool_mode::PoolMode;
+use super::{failure::timed_out, pool_mode::PoolMode};
 use crate::sync::{Mutex, lock};
 
 /// Time that connecting may take, and time to hear whether a connection still lives.
-const CONNECT: Duration = Duration::from_secs(2);
-const PING: Duration = Duration::from_millis(500);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time without use after which a connection is asked whether it still lives.
 const DOUBTED: Duration = Duration::from_secs(5);
 
@@ -41,7 +41,7 @@ const TRANSACTION_LIMIT: &str = "SET LOCAL statement_timeout = '1800ms'; ";
 // an unknown state.
 /// Connections that wait for work. The one that worked last works next.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Connections {
     pool: PgPool,
     mode: PoolMode,
     idle: Mutex<Vec<Idle>>,
@@ -89,9 +89,9 @@ impl Work {
     }
 }
 
-impl Link {
+impl Connections {
     pub(super) fn new(pool: PgPool, mode: PoolMode) -> Self {
-        Link { pool, mode, idle: Mutex::default() }
+        Connections { pool, mode, idle: Mutex::default() }
     }
 
     pub(super) fn mode(&self) -> PoolMode {
@@ -102,7 +102,7 @@ impl Link {
     pub(super) async fn take(&self) -> Result<InUse, sqlx::Error> {
         while let Some(Idle { mut connection, since }) = self.pop() {
             let is_fresh = since.elapsed() < DOUBTED;
-            if is_fresh || matches!(timeout(PING, connection.session.ping()).await, Ok(Ok(()))) {
+            if is_fresh || matches!(timeout(PING_TIMEOUT, connection.session.ping()).await, Ok(Ok(()))) {
                 return Ok(InUse { connection, used_before: true });
             }
             self.forget();
@@ -122,7 +122,9 @@ impl Link {
 
     async fn connect(&self, work: Work) -> Result<Connection, sqlx::Error> {
         let session = open(&self.options()).await?;
-        timeout(CONNECT, self.set_up(session, work)).await.unwrap_or_else(|_| Err(timed_out("connecting")))
+        timeout(CONNECT_TIMEOUT, self.set_up(session, work))
+            .await
+            .unwrap_or_else(|_| Err(timed_out("connecting")))
     }
 
     async fn set_up(&self, mut session: PgConnection, work: Work) -> Result<Connection, sqlx::Error> {
@@ -140,8 +142,8 @@ impl Link {
     pub(super) async fn adopt(&self, session: PgConnection) {
         if self.mode == PoolMode::Transaction {
             // It was opened before anybody knew what it must not log.
-            let _ = timeout(CONNECT, session.close()).await;
-        } else if let Ok(Ok(connection)) = timeout(CONNECT, self.set_up(session, Work::Calls)).await {
+            let _ = timeout(CONNECT_TIMEOUT, session.close()).await;
+        } else if let Ok(Ok(connection)) = timeout(CONNECT_TIMEOUT, self.set_up(session, Work::Calls)).await {
             self.put(connection);
         }
     }
@@ -180,11 +182,6 @@ pub(super) fn options(pool: &PgPool) -> PgConnectOptions {
 
 /// A new connection on which nothing has been set.
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let connecting = timeout(CONNECT, PgConnection::connect_with(options));
+    let connecting = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options));
     connecting.await.unwrap_or_else(|_| Err(timed_out("connecting")))
-}
-
-/// The error for a server that does not answer.
-pub(super) fn timed_out(what: &str) -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, format!("{what} took too long")))
 }

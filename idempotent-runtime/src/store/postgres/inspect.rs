@@ -6,22 +6,21 @@ use sqlx::{Row, postgres::PgRow};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    NAME,
+    connections::{Connection, Connections, InUse},
+    failure::{NAME, has_gone, timed_out},
     function::{Function, Value},
-    link::{Connection, InUse, Link, timed_out},
     names::Names,
-    trips::has_gone,
 };
 use crate::{
     request::Address,
     store::{
         Inspection, Record, Standing, StoreError, Stuck, StuckRequest, Token,
-        inspect::{Position, stuck_among},
+        page::{Position, stuck_among},
     },
 };
 
 /// Time that a statement may take; the server gives it up a little earlier.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Number of statements that are under way at a time; others wait for their turn.
 const AT_A_TIME: usize = 2;
 /// Number of rows that are looked at for a page of stuck entries.
@@ -32,19 +31,19 @@ const STUCK: &str = "SELECT * FROM {schema}.{table}_stuck";
 
 /// Looks into one table.
 #[derive(Debug)]
-pub(super) struct Looks {
-    link: Arc<Link>,
+pub(super) struct Inspector {
+    connections: Arc<Connections>,
     // Each look has a connection of its own, and their number is bounded.
     places: Semaphore,
     inspect: Function,
     stuck: Function,
 }
 
-impl Looks {
-    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
+impl Inspector {
+    pub(super) fn new(connections: Arc<Connections>, names: &Names) -> Self {
         let places = Semaphore::new(AT_A_TIME);
         let (inspect, stuck) = (Function::new(names, INSPECT, 1), Function::new(names, STUCK, 4));
-        Looks { link, places, inspect, stuck }
+        Inspector { connections, places, inspect, stuck }
     }
 
     /// See [`Store::inspect`](crate::Store::inspect).
@@ -80,11 +79,11 @@ impl Looks {
     async fn rows(&self, function: &Function, values: &[Value<'_>]) -> Result<Vec<PgRow>, sqlx::Error> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let InUse { connection, used_before } = self.link.take().await?;
+        let InUse { connection, used_before } = self.connections.take().await?;
         match self.rows_on(connection, function, values).await {
             Err(error) if used_before && has_gone(&error) => {
-                self.link.forget();
-                self.rows_on(self.link.connect_for_calls().await?, function, values).await
+                self.connections.forget();
+                self.rows_on(self.connections.connect_for_calls().await?, function, values).await
             }
             rows => rows,
         }
@@ -96,9 +95,9 @@ impl Looks {
         function: &Function,
         values: &[Value<'_>],
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        let rows = timeout(PATIENCE, function.call(&mut connection, values)).await;
+        let rows = timeout(STATEMENT_TIMEOUT, function.call(&mut connection, values)).await;
         let rows = rows.unwrap_or_else(|_| Err(timed_out("a look")))?;
-        self.link.put(connection);
+        self.connections.put(connection);
         Ok(rows)
     }
 }

@@ -12,7 +12,12 @@ use std::{
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::{sync::mpsc, time::sleep};
 
-use super::{NAME, connect::Connector, transaction::Turns, writer::PATIENCE};
+use super::{
+    connect::Connector,
+    failure::NAME,
+    turns::{Turns, WRITE_TIMEOUT},
+    wal::Checkpoints,
+};
 
 /// Length of the log, in pages, at which it is moved; roughly. The longer it is, the more rows
 /// share a page that is written once for all.
@@ -29,48 +34,22 @@ const PAGE: usize = 4096;
 /// Pause after a failure. Meanwhile commits move the log, if it has grown long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Name of SQLite's setting: the length of the log, in pages, at which a commit moves it.
-pub(super) const LIMIT: &str = "wal_autocheckpoint";
-/// Its value where the log is moved beside commits. It is reached only where this process writes so
-/// much faster, or by commits of other processes.
-pub(super) const LONGEST: &str = "108000";
-/// Its value by default.
-pub(super) const DEFAULT: &str = "1000";
-
-/// Part of the store that moves the log into the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moved {
-    /// A connection of its own, while commits go on.
-    Beside,
-    /// The commits themselves.
-    ByCommits,
-}
-
-/// True where SQLite of this version loses nothing when the log is moved beside commits.
-///
-/// Before 3.51.3 a commit that began the log anew during the move could be taken for moved itself
-/// (SQLite's documents call it the WAL-reset bug).
-pub(super) fn is_moved_safely_by(version: &str) -> bool {
-    const FIXED: [u32; 3] = [3, 51, 3];
-    version.split('.').map_while(|number| number.parse::<u32>().ok()).ge(FIXED)
-}
-
 /// Counts what is written, and now and then has the log moved.
-pub(super) struct Log {
+pub(super) struct Checkpointer {
     pages: AtomicUsize,
     mover: mpsc::Sender<()>,
 }
 
-impl Log {
+impl Checkpointer {
     /// Starts to move the log on the present runtime, until this is dropped. Does not start where
     /// commits move it.
     pub(super) fn start(connector: Connector, turns: Turns) -> Self {
         // One waiting request is enough: it moves all that is there when its turn comes.
         let (mover, full) = mpsc::channel(1);
-        if connector.moved() == Moved::Beside {
+        if connector.checkpoints() == Checkpoints::Beside {
             tokio::spawn(run(full, connector, turns));
         }
-        Log { pages: AtomicUsize::new(0), mover }
+        Checkpointer { pages: AtomicUsize::new(0), mover }
     }
 
     /// Counts `rows` more rows, committed at once, with `bytes` bytes of records. Zero rows count
@@ -114,7 +93,7 @@ async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> 
         known = pages;
     }
     {
-        let _nobody_writes = turns.next(PATIENCE).await?;
+        let _nobody_writes = turns.next(WRITE_TIMEOUT).await?;
         round(&mut open.connection).await?;
     }
     open.connection.close().await
@@ -125,25 +104,4 @@ async fn moved(connector: &Connector, turns: &Turns) -> Result<(), sqlx::Error> 
 async fn round(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
     row.try_get(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_is_moved_beside_commits_only_by_a_sqlite_that_loses_none() {
-        for (version, is_safe) in [
-            ("3.51.2", false),
-            ("3.9.10", false),
-            ("3", false),
-            ("", false),
-            ("3.51.3", true),
-            ("3.51.10", true),
-            ("3.52.0", true),
-            ("4.0.0", true),
-        ] {
-            assert_eq!(is_moved_safely_by(version), is_safe, "{version}");
-        }
-    }
 }

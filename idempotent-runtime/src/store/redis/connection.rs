@@ -16,7 +16,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{NAME, link::RESPONSE};
+use super::failure::NAME;
+
+/// Time that a call waits for its reply: its caller waits as long for the answer.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that connecting may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time for which an open connection is kept before a better one is sought, and time that a call
 /// waits for the better one.
@@ -35,14 +40,14 @@ pub(super) trait Server: Send + Sync + 'static {
 // would be answered. So every connection is opened by a task on the runtime that the store was made
 // on. There is one attempt at a time, and all who wait for it share its outcome.
 /// The connection that leads to the server now, whichever that is.
-pub(super) struct Kept<S: Server> {
+pub(super) struct SharedConnection<S: Server> {
     server: S,
     home: Handle,
     state: Mutex<State<S::Connection>>,
 }
 
 struct State<C> {
-    used: Used<C>,
+    used: CurrentConnection<C>,
     /// Time when another connection was last sought.
     sought: Instant,
     seeking: Option<Attempt>,
@@ -50,7 +55,7 @@ struct State<C> {
 
 /// The connection in use, and its number.
 #[derive(Clone)]
-pub(super) struct Used<C> {
+pub(super) struct CurrentConnection<C> {
     pub(super) connection: C,
     pub(super) number: u64,
 }
@@ -58,15 +63,15 @@ pub(super) struct Used<C> {
 /// An attempt to open another connection.
 type Attempt = Shared<BoxFuture<'static, Result<(), Arc<RedisError>>>>;
 
-impl<S: Server> Kept<S> {
+impl<S: Server> SharedConnection<S> {
     /// Connects, from the present runtime.
     pub(super) async fn to(server: S) -> RedisResult<Arc<Self>> {
-        let used = Used { connection: server.open().await?, number: 0 };
+        let used = CurrentConnection { connection: server.open().await?, number: 0 };
         let state = Mutex::new(State { used, sought: Instant::now(), seeking: None });
-        Ok(Arc::new(Kept { server, home: Handle::current(), state }))
+        Ok(Arc::new(SharedConnection { server, home: Handle::current(), state }))
     }
 
-    pub(super) fn used(&self) -> Used<S::Connection> {
+    pub(super) fn used(&self) -> CurrentConnection<S::Connection> {
         self.state().used.clone()
     }
 
@@ -83,7 +88,7 @@ impl<S: Server> Kept<S> {
     pub(super) async fn replaced(self: &Arc<Self>, number: u64) -> RedisResult<()> {
         let Some(attempt) = self.attempt(number) else { return Ok(()) };
         let outcome =
-            timeout(RESPONSE, attempt).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+            timeout(RESPONSE_TIMEOUT, attempt).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
         Ok(outcome.map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error))?)
     }
 
@@ -110,7 +115,7 @@ impl<S: Server> Kept<S> {
         (state.sought, state.seeking) = (Instant::now(), None);
         let connection =
             opened.inspect_err(|error| tracing::debug!(store = NAME, %error, "cannot connect anew"))?;
-        state.used = Used { connection, number: state.used.number + 1 };
+        state.used = CurrentConnection { connection, number: state.used.number + 1 };
         Ok(())
     }
 

@@ -1,21 +1,24 @@
-//! Trips to the server: many calls in one statement, on whichever connection is free.
+//! Statements that carry calls to the server, many in one, on whichever connection is free.
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::postgres::{PgDatabaseError, PgRow, PgSeverity};
+use sqlx::postgres::PgRow;
 use tokio::time::timeout;
 
 use super::{
-    NAME,
-    calls::{Answer, Call},
+    calls::{Call, read},
+    connections::{Connection, Connections, InUse},
+    failure::{Fate, NAME, has_gone, timed_out},
     function::{Function, Value},
-    link::{Connection, InUse, Link, timed_out},
     names::Names,
 };
-use crate::store::StoreError;
+use crate::store::{
+    StoreError,
+    remote::{Reply, Word},
+};
 
 /// Time that a statement may take; the server gives it up a little earlier.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of records that go in one statement, unless one record alone is longer. Not many more come
 /// back.
 const MOST_BYTES: usize = 4 << 20;
@@ -36,30 +39,34 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// One of the calls cannot be done, and this would be its answer. Nothing was done.
-    OfOne(Answer),
+    OfOne(Reply),
     /// Anything else.
     Store(StoreError),
 }
 
 /// Carries calls to the server.
 #[derive(Debug)]
-pub(super) struct Carrier {
-    link: Arc<Link>,
+pub(super) struct Statements {
+    connections: Arc<Connections>,
     alone: Function,
     calls: Function,
 }
 
-impl Carrier {
-    pub(super) fn new(link: Arc<Link>, names: &Names) -> Self {
-        Carrier { link, alone: Function::new(names, ALONE, 9), calls: Function::new(names, CALLS, 10) }
+impl Statements {
+    pub(super) fn new(connections: Arc<Connections>, names: &Names) -> Self {
+        Statements {
+            connections,
+            alone: Function::new(names, ALONE, 9),
+            calls: Function::new(names, CALLS, 10),
+        }
     }
 
     /// The answers to the first of `calls`, in their order: at least one, and as many as the server
     /// gives at once. `calls` are in the order of their addresses.
-    pub(super) async fn carry(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
+    pub(super) async fn carry(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Reply>, Failure> {
         // A failure before the statement is sent: nothing was done.
-        let InUse { connection, used_before } = self.link.take().await.map_err(undone)?;
-        match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
+        let InUse { connection, used_before } = self.connections.take().await.map_err(undone)?;
+        match timeout(STATEMENT_TIMEOUT, self.ask(connection, calls, sent)).await {
             Ok(Err(error)) if used_before && has_gone(&error) => {
                 let answers = self.carry_anew(calls, sent).await;
                 if Fate::of(&error) == Fate::Unknown { doubted(answers) } else { answers }
@@ -71,10 +78,10 @@ impl Carrier {
 
     /// Carries the calls on a new connection: one that has been idle may be dead without anybody
     /// knowing. Every call may be repeated, by its token.
-    async fn carry_anew(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Answer>, Failure> {
-        self.link.forget();
-        let connection = self.link.connect_for_calls().await.map_err(undone)?;
-        match timeout(PATIENCE, self.ask(connection, calls, sent)).await {
+    async fn carry_anew(&self, calls: &[&Call], sent: Sent) -> Result<Vec<Reply>, Failure> {
+        self.connections.forget();
+        let connection = self.connections.connect_for_calls().await.map_err(undone)?;
+        match timeout(STATEMENT_TIMEOUT, self.ask(connection, calls, sent)).await {
             Ok(answers) => answers.map_err(failed),
             Err(_) => Err(unknown(timed_out("the statement"))),
         }
@@ -85,14 +92,14 @@ impl Carrier {
         mut connection: Connection,
         calls: &[&Call],
         sent: Sent,
-    ) -> Result<Vec<Answer>, sqlx::Error> {
+    ) -> Result<Vec<Reply>, sqlx::Error> {
         let rows = match (calls, sent) {
             // Less for the server to unpack.
             ([call], Sent::Together) => self.send_alone(&mut connection, call).await?,
             _ => self.send(&mut connection, calls, sent).await?,
         };
         let answers = in_order(calls.len(), &rows)?;
-        self.link.put(connection);
+        self.connections.put(connection);
         Ok(answers)
     }
 
@@ -150,26 +157,14 @@ pub(super) fn fitting<'a>(calls: impl Iterator<Item = &'a Call>) -> usize {
     calls.take_while(fits).count().max(1)
 }
 
-fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Answer>, sqlx::Error> {
-    let mut answers = rows.iter().map(Answer::read).collect::<Result<Vec<_>, _>>()?;
+fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Reply>, sqlx::Error> {
+    let mut answers = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     answers.sort_unstable_by_key(|(place, _)| *place);
     let in_order = answers.iter().zip(1..).all(|((place, _), wanted)| *place == wanted);
     if !in_order || !(1..=calls).contains(&answers.len()) {
         return Err(sqlx::Error::Protocol("the server left calls without an answer".to_owned()));
     }
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
-}
-
-/// True where the connection is gone, the server is about to go, or the server is no longer the one
-/// that writes.
-pub(super) fn has_gone(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "25006"),
-        _ => false,
-    }
 }
 
 fn undone(error: sqlx::Error) -> Failure {
@@ -182,93 +177,32 @@ fn unknown(error: sqlx::Error) -> Failure {
 
 /// Answers to calls that a dead connection may have carried before. A call that was not done now
 /// may have been done then.
-fn doubted(answers: Result<Vec<Answer>, Failure>) -> Result<Vec<Answer>, Failure> {
+fn doubted(answers: Result<Vec<Reply>, Failure>) -> Result<Vec<Reply>, Failure> {
     let error = match answers {
         Err(Failure::Store(StoreError::Undone { source, .. })) => StoreError::unavailable(NAME, source),
         Err(Failure::OfOne(_)) => StoreError::unavailable(NAME, LOST),
-        Ok(answers) if answers.iter().any(Answer::did_nothing) => StoreError::unavailable(NAME, LOST),
+        Ok(answers) if answers.iter().any(did_nothing) => StoreError::unavailable(NAME, LOST),
         answers => return answers,
     };
     Err(Failure::Store(error))
 }
 
+/// True where a call found its row locked, or no room for it.
+fn did_nothing(reply: &Reply) -> bool {
+    matches!(reply.word, Word::Locked | Word::Full)
+}
+
 const LOST: &str = "a connection was lost, and a row cannot be written";
-
-/// Fate of a statement that was answered with an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// Nothing was done: somebody else has locked a row.
-    Locked,
-    /// Nothing was done: there is no room for a row.
-    Full,
-    /// Nothing was done: the server has taken it back.
-    TakenBack,
-    /// It may have been done.
-    Unknown,
-}
-
-impl Fate {
-    /// The fate of the statement that ended with `error`.
-    fn of(error: &sqlx::Error) -> Self {
-        let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-        error.map_or(Fate::Unknown, |error| Fate::by(error.severity(), error.code()))
-    }
-
-    /// An error leaves its session as it was. Where the server ends the connection it may have
-    /// committed before. So it may where somebody between answers for a server that was lost: a
-    /// pooler, with an error of class 08 (connection exception) or with
-    /// statement_completion_unknown.
-    fn by(severity: PgSeverity, code: &str) -> Self {
-        match (severity, code) {
-            // lock_not_available, deadlock_detected
-            (_, "55P03" | "40P01") => Fate::Locked,
-            (PgSeverity::Error, "40003") => Fate::Unknown,
-            (PgSeverity::Error, code) if code.starts_with("08") => Fate::Unknown,
-            // disk_full
-            (PgSeverity::Error, "53100") => Fate::Full,
-            (PgSeverity::Error, _) => Fate::TakenBack,
-            _ => Fate::Unknown,
-        }
-    }
-}
 
 /// Failure of a statement that ended with `error`: what was done, as far as that is known.
 fn failed(error: sqlx::Error) -> Failure {
     match Fate::of(&error) {
-        Fate::Locked => Failure::OfOne(Answer::locked()),
+        Fate::Locked => Failure::OfOne(Reply::of(Word::Locked)),
         Fate::Full => {
             tracing::error!(store = NAME, %error, "the server has no room for another row");
-            Failure::OfOne(Answer::full())
+            Failure::OfOne(Reply::of(Word::Full))
         }
         Fate::TakenBack => undone(error),
         Fate::Unknown => unknown(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_that_leaves_its_session_has_taken_the_statement_back() {
-        for code in ["23505", "22012", "25006", "40001", "42501", "57014", "P0001", "XX000"] {
-            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::TakenBack, "{code}");
-        }
-        assert_eq!(Fate::by(PgSeverity::Error, "53100"), Fate::Full);
-        for code in ["55P03", "40P01"] {
-            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::Locked, "{code}");
-        }
-    }
-
-    #[test]
-    fn an_error_of_a_connection_says_nothing_of_the_statement_whoever_answers_with_it() {
-        for code in ["08000", "08001", "08003", "08004", "08006", "08007", "08P01", "40003"] {
-            assert_eq!(Fate::by(PgSeverity::Error, code), Fate::Unknown, "{code}");
-        }
-        for severity in [PgSeverity::Fatal, PgSeverity::Panic] {
-            for code in ["08006", "53100", "57P01", "57P02", "57P05", "XX000"] {
-                assert_eq!(Fate::by(severity, code), Fate::Unknown, "{severity:?} {code}");
-            }
-        }
     }
 }

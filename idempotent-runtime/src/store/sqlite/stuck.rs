@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, Connection, sqlite::SqliteRow};
 
 use super::{
-    NAME,
     connect::{Busy, Connector},
+    failure::NAME,
     rows,
     sql::{Sql, WALKED},
 };
@@ -14,20 +14,20 @@ use crate::{
     clock::{Clock, Timestamp},
     store::{
         Inspection, StoreError, Stuck, StuckRequest,
-        inspect::{Position, stuck_among},
+        page::{Position, stuck_among},
     },
 };
 
 /// Time that a page may take.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const PAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
-pub(super) struct Reader {
+pub(super) struct StuckReader {
     pub(super) connector: Connector,
     pub(super) sql: Arc<Sql>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Reader {
+impl StuckReader {
     /// See [`Store::stuck`](crate::Store::stuck).
     pub(super) async fn stuck(&self, request: &StuckRequest) -> Result<Stuck, StoreError> {
         let after = Position::after(request, NAME)?;
@@ -45,7 +45,7 @@ impl Reader {
         request: &StuckRequest,
         after: Option<Position>,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
-        let mut busy = Busy::for_at_most(PATIENCE);
+        let mut busy = Busy::for_at_most(PAGE_TIMEOUT);
         let mut open = self.connector.connect().await?;
         let rows = loop {
             let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.walk)))

@@ -6,14 +6,15 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use redis::{Client, Cmd, Pipeline, RedisError, Value};
+use redis::{Client, Cmd, Pipeline, Value};
 
 use super::{
-    NAME,
-    failure::{Failure, Sent, says},
-    kept::Kept,
-    link::send_all,
-    scripts::{Call, Scripts, Verb},
+    call::{Call, Verb},
+    client::send_all,
+    connection::SharedConnection,
+    failure::{Failure, NAME, Sent},
+    reply::is_unknown,
+    scripts::Scripts,
 };
 use crate::store::{StoreError, remote::Batches};
 
@@ -29,7 +30,7 @@ const MOST_BYTES: usize = 1 << 20;
 pub(super) type Answered = Result<Value, StoreError>;
 
 /// Calls to one server, by the connection that everything shares.
-pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Answered> {
+pub(super) fn calls(server: Arc<SharedConnection<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Answered> {
     Batches::start_in_turns(NAME, LANES, MOST, move |calls| {
         let (server, scripts) = (Arc::clone(&server), Arc::clone(&scripts));
         async move { send(&server, &scripts, calls).await }
@@ -41,7 +42,7 @@ pub(super) fn calls(server: Arc<Kept<Client>>, scripts: Arc<Scripts>) -> Batches
 pub(super) struct UnderWay(AtomicUsize);
 
 /// Counts a call until it is dropped. Knows how many others there were when the call came.
-pub(super) struct Place<'a> {
+pub(super) struct CountedCall<'a> {
     under_way: &'a UnderWay,
     others: usize,
 }
@@ -49,18 +50,18 @@ pub(super) struct Place<'a> {
 impl UnderWay {
     /// Counts a call that has come. Callers that stand still in the midst of their calls are
     /// counted too. Then all others go by the lanes, which nobody holds up.
-    pub(super) fn enter(&self) -> Place<'_> {
-        Place { under_way: self, others: self.0.fetch_add(1, Relaxed) }
+    pub(super) fn enter(&self) -> CountedCall<'_> {
+        CountedCall { under_way: self, others: self.0.fetch_add(1, Relaxed) }
     }
 }
 
-impl Place<'_> {
+impl CountedCall<'_> {
     pub(super) fn others(&self) -> usize {
         self.others
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for CountedCall<'_> {
     fn drop(&mut self) {
         self.under_way.0.fetch_sub(1, Relaxed);
     }
@@ -72,7 +73,7 @@ impl Drop for Place<'_> {
 //    └─ the server does not know a script ─▶ the calls of that script, which have done nothing,
 //                                            are sent again with its text
 async fn send(
-    server: &Arc<Kept<Client>>,
+    server: &Arc<SharedConnection<Client>>,
     scripts: &Scripts,
     calls: Vec<Call>,
 ) -> Result<Vec<Answered>, StoreError> {
@@ -92,26 +93,6 @@ async fn send(
 /// Answer to one call of several, after the number of tries that `sent` says.
 pub(super) fn answered(answer: Value, sent: Sent) -> Answered {
     answer.extract_error().map_err(|error| Failure::of(error, sent).into())
-}
-
-/// True where the server does not know the script that it was to run.
-pub(super) fn is_unknown(reply: &Value) -> bool {
-    error_of(reply).is_some_and(|error| error.code() == Some("NOSCRIPT"))
-}
-
-/// True where the server has become a replica, by its answer to one of the calls at least.
-pub(super) fn is_from_a_replica(reply: &Value) -> bool {
-    match reply {
-        Value::Array(answers) => answers.iter().any(is_from_a_replica),
-        reply => error_of(reply).is_some_and(|error| says(&error, "READONLY")),
-    }
-}
-
-fn error_of(reply: &Value) -> Option<RedisError> {
-    match reply {
-        Value::ServerError(error) => Some(error.clone().into()),
-        _ => None,
-    }
 }
 
 /// Calls that go in one command, each with its place among all.

@@ -75,11 +75,11 @@ impl Failure {
             // PostgreSQL: serialization failure, deadlock, lock not available.
             "40001" | "40P01" | "55P03" => Failure::Conflict,
             // Connection exceptions, too few resources, an operator's intervention, a server that
-            // has become a standby.
+            // has become a standby, a pooler that cannot say what became of a statement.
             _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
                 Failure::Unavailable
             }
-            "25006" => Failure::Unavailable,
+            "25006" | "40003" => Failure::Unavailable,
             // SQLite: busy and locked, whichever kind of them.
             _ if code.len() < 5 && matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6)) => {
                 Failure::Conflict

@@ -1,4 +1,4 @@
-//! The line of the processes that want to write.
+//! A lock that processes get in the order in which they came: the line of those that want to write.
 //!
 //! SQLite's write lock has no queue. A process that asks between two transactions gets it. A busy
 //! process asks again within microseconds. Others ask every millisecond, and would ask in vain for
@@ -30,7 +30,7 @@ const TURN: Duration = Duration::from_millis(10);
 /// Time for which a process stands in line.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Place of this process in the line.
+/// The lock, as this process sees it.
 #[derive(Debug, Default)]
 pub(super) struct FairLock {
     file: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub(super) struct FairLockGuard {
 }
 
 impl FairLock {
-    /// A line by a lock on `file`, which is created when a process has to wait. Without a file
+    /// The lock on `file`, which is created when a process has to wait. Without a file
     /// nobody waits for anybody.
     pub(super) fn by(file: Option<PathBuf>) -> Self {
         FairLock { file, state: Mutex::default() }

@@ -1,11 +1,11 @@
-//! Part of the store that moves the content of the write-ahead log into the file.
+//! SQLite's write-ahead log: who moves its content into the file, and when commits do.
 
 /// Name of SQLite's setting: the length of the log, in pages, at which a commit moves it.
 pub(super) const CHECKPOINT_LIMIT: &str = "wal_autocheckpoint";
-/// Its value where the log is moved beside commits. It is reached only where this process writes so
-/// much faster, or by commits of other processes.
+/// Value of the setting where the log is moved beside commits. It is reached only where this
+/// process writes so much faster, or by commits of other processes.
 pub(super) const LONGEST_LOG: &str = "108000";
-/// Its value by default.
+/// Value of the setting by default.
 pub(super) const DEFAULT_LOG: &str = "1000";
 
 /// Part of the store that moves the log into the file.

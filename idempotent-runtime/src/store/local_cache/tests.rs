@@ -41,11 +41,12 @@ impl Store for Forgetful {
 const RETENTION: Retention = Retention { replay: TTL, remember: Duration::ZERO };
 
 fn hold(number: u16) -> Hold {
-    let mut address = [1; 32];
+    let (mut address, mut token) = ([1; 32], [1; 16]);
     address[..2].copy_from_slice(&number.to_le_bytes());
+    token[..2].copy_from_slice(&number.to_le_bytes());
     Hold {
         address: Address::from_bytes(address),
-        token: Token::from_bytes([1; 16]),
+        token: Token::from_bytes(token),
         fingerprint: RequestFingerprint::from_bytes([2; 32]),
     }
 }
@@ -88,7 +89,8 @@ async fn a_completion_that_was_tried_before_is_not_kept_though_its_token_is_clai
     let record = |text: &'static [u8]| Record::from_bytes(text);
     cache.claim(claim(hold(1))).await.unwrap();
     cache.complete(hold(1), record(b"lost"), RETENTION).await.unwrap_err();
-    cache.claim(claim(hold(2))).await.unwrap();
+    let elsewhere = Hold { token: hold(1).token, ..hold(2) };
+    cache.claim(claim(elsewhere)).await.unwrap();
     cache.complete(hold(1), record(b"another"), RETENTION).await.unwrap();
     assert_eq!(cache.recall(hold(1).address, hold(1).fingerprint), None);
 }

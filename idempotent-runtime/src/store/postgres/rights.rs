@@ -30,26 +30,26 @@ const FUNCTIONS: [&str; 16] = [
 
 /// Finds missing rights to use the parts of a schema that are there.
 const TO_USE: &str = "
-SELECT 'USAGE on schema {schema_name}' FROM pg_namespace
+SELECT 1, 'USAGE on schema {schema_name}' FROM pg_namespace
 WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'USAGE')
 UNION ALL
-SELECT privilege || ' on table {schema_name}.' || relname
+SELECT place, privilege || ' on table {schema_name}.' || relname
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-JOIN (VALUES ('{table}', 'SELECT'), ('{table}', 'INSERT'), ('{table}', 'UPDATE'), ('{table}', 'DELETE'),
-    ('{table}_versions', 'SELECT')) AS needed (name, privilege) ON needed.name = relname
+JOIN (VALUES (2, '{table}', 'SELECT'), (3, '{table}', 'INSERT'), (4, '{table}', 'UPDATE'), (5, '{table}', 'DELETE'),
+    (6, '{table}_versions', 'SELECT')) AS needed (place, name, privilege) ON needed.name = relname
 WHERE nspname = '{schema_name}' AND NOT has_table_privilege(pg_class.oid, privilege)
 UNION ALL
-SELECT 'EXECUTE on function {schema_name}.' || proname
+SELECT 7, 'EXECUTE on function {schema_name}.' || proname
 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
 WHERE nspname = '{schema_name}' AND proname IN ({functions}) AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')";
 
 /// Finds missing rights to make the parts that are not there.
 const TO_MIGRATE: &str = "
-SELECT 'CREATE on database ' || current_database()
+SELECT 1, 'CREATE on database ' || current_database()
 WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '{schema_name}')
     AND NOT has_database_privilege(current_database(), 'CREATE')
 UNION ALL
-SELECT 'CREATE on schema {schema_name}' FROM pg_namespace
+SELECT 2, 'CREATE on schema {schema_name}' FROM pg_namespace
 WHERE nspname = '{schema_name}' AND NOT has_schema_privilege(oid, 'CREATE')";
 
 /// Fails where the user may not use the parts of the schema that are there.
@@ -63,9 +63,11 @@ pub(super) async fn to_migrate(connection: &mut PgConnection, names: &Names) -> 
     check(connection, names.fill(TO_MIGRATE)).await
 }
 
-/// Fails where `missing` finds any rights.
+/// Fails where `missing` finds any rights, each with its place among those that the error names.
 async fn check(connection: &mut PgConnection, missing: String) -> Result<(), SetupError> {
-    let with_user = format!("SELECT current_user::text, missing FROM ({missing}) AS rights (missing)");
+    let with_user = format!(
+        "SELECT current_user::text, missing FROM ({missing}) AS rights (place, missing) ORDER BY place, missing"
+    );
     let rows = sqlx::raw_sql(AssertSqlSafe(with_user)).fetch_all(connection).await.map_err(refused)?;
     let read = |column| rows.iter().map(move |row| row.try_get::<&str, _>(column));
     let missing = read(1).collect::<Result<Vec<_>, _>>().map_err(refused)?;

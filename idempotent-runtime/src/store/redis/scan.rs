@@ -8,7 +8,7 @@ use redis::{Cmd, RedisResult, Value, from_redis_value};
 use super::{client::RedisClient, failure::NAME, slot::items};
 use crate::store::{StoreError, StuckCursor, page::no_cursor};
 
-/// ScanPosition that a walk has come to: the primary that has this slot as its first, and there this
+/// Place that a walk has come to: the primary that has this slot as its first, and there this
 /// cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ScanPosition {

@@ -33,11 +33,11 @@ pub(crate) struct Notifier(Arc<Listeners>);
 #[derive(Default)]
 struct Listeners {
     listening: Mutex<HashMap<Address, Arc<Watched<bool>>>>,
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptWaiters>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct KeptWaiters {
     waiters: HashMap<Address, (Waiter, Instant)>,
     swept: Option<Instant>,
 }
@@ -87,7 +87,7 @@ impl Notifier {
     }
 }
 
-impl Kept {
+impl KeptWaiters {
     /// Takes out the waiters that nobody came for.
     fn sweep(&mut self, now: Instant) -> Vec<Waiter> {
         if self.swept.is_some_and(|swept| now < swept + KEPT_FOR) {

@@ -31,8 +31,8 @@ pub(crate) struct Wakeups {
 }
 
 impl Wakeups {
-    /// Starts to hear notifications by `subscription`, and to look where there are none, on the present
-    /// runtime. `look` says whether an address is still claimed, if that can be known now.
+    /// Starts to hear notifications by `subscription`, and to look where there are none, on the
+    /// present runtime. `look` says whether an address is still claimed, if that can be known now.
     pub(crate) async fn start<F>(
         store: &'static str,
         subscription: impl Subscription,

@@ -235,8 +235,14 @@ async fn value<T>(connection: &mut SqliteConnection, query: &'static str) -> Res
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {
-    let row = sqlx::query(query).fetch_one(connection).await.map_err(unreachable)?;
-    row.try_get(0).map_err(unreachable)
+    // Whoever opens a file reads its log first, and holds up all who open it at the same time.
+    let mut busy = Busy::for_at_most(SETUP_TIMEOUT);
+    loop {
+        match sqlx::query(query).fetch_one(&mut *connection).await {
+            Ok(row) => return row.try_get(0).map_err(unreachable),
+            Err(error) => busy.wait(error).await.map_err(unreachable)?,
+        }
+    }
 }
 
 #[cfg(test)]

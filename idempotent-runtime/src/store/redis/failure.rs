@@ -10,7 +10,8 @@ pub(super) const NAME: &str = "redis";
 // sent ─ the server answers with an error ─▶ refused: a script raises one before it writes anything
 //      ─ no answer ─▶ unknown
 //      ─ the connection is lost ─▶ sent again: the answer says nothing of the first try
-//      ─ a cluster's client has perhaps sent it again ─▶ refused, by an error that lasts; else unknown
+//      ─ a cluster's client has perhaps sent it again ─▶ refused by an error that lasts, else
+//                                                        unknown
 /// Reason why a call brought no answer that says what was done.
 #[derive(Debug)]
 pub(super) enum Failure {

@@ -38,7 +38,7 @@ impl Fixture for OnSqlite {
     }
 
     async fn store(&self) -> impl Store {
-        let builder = SqliteStore::at(self.1.file("keys.db")).unwrap();
+        let builder = SqliteStore::builder_at(self.1.file("keys.db")).unwrap();
         builder.clock(self.0.clone()).build().await.unwrap()
     }
 

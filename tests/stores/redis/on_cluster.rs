@@ -29,7 +29,7 @@ async fn one_node_of_a_cluster_is_enough_to_find_it() {
     let cluster = RedisCluster::start(3).await;
     executes_everywhere(&RedisStore::new(cluster.nodes[1].url()).await.unwrap()).await;
     let client = redis::Client::open(cluster.nodes[2].url()).unwrap();
-    executes_everywhere(&RedisStore::with_client(client).build().await.unwrap()).await;
+    executes_everywhere(&RedisStore::builder_with_client(client).build().await.unwrap()).await;
 }
 
 /// The URL of a node, for a user who may do all but this on every node.

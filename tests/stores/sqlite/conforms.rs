@@ -41,7 +41,7 @@ async fn handles(scratch: &Scratch, clock: &ManualClock) -> Vec<SqliteStore> {
 async fn the_sqlite_store_conforms() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let path = scratch.file("keys.db");
-    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     let pool = pool(&path).await;
     let subject = Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000));
     let subject = subject.resolves().inspects().damage(move |address| damage(pool.clone(), address));

@@ -15,7 +15,7 @@ const RETENTION: Retention = Retention { replay: LONG, remember: Duration::ZERO 
 
 /// The same file, opened anew by nobody who knows of what was there before.
 async fn reopened(scratch: &Scratch, clock: &ManualClock) -> SqliteStore {
-    let builder = SqliteStore::at(scratch.file("keys.db")).unwrap();
+    let builder = SqliteStore::builder_at(scratch.file("keys.db")).unwrap();
     builder.clock(clock.clone()).build().await.unwrap()
 }
 

@@ -14,7 +14,7 @@ use super::{LONG, claim, hold, pool};
 async fn what_is_stuck_is_listed_a_bounded_number_of_rows_at_a_time_while_somebody_writes() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let path = scratch.file("keys.db");
-    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     let win = async || {
         let hold = hold();
         assert_eq!(store.claim(claim(hold)).await.unwrap(), Claim::Won { attempt: 1 });
@@ -45,7 +45,7 @@ async fn a_row_that_cannot_be_read_hides_none_of_those_behind_it() {
     const ROWS: usize = 1_100;
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let path = scratch.file("keys.db");
-    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     join_all((0..ROWS).map(|_| async { store.claim(claim(hold())).await.unwrap() })).await;
     let damage =
         "UPDATE idempotency_keys SET address = x'00' WHERE id = (SELECT min(id) FROM idempotency_keys)";

@@ -237,7 +237,7 @@ async fn nothing_runs_anew_in_a_damaged_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_deletes_what_has_expired_and_nothing_else() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
-    let builder = SqliteStore::at(scratch.file("keys.db")).unwrap();
+    let builder = SqliteStore::builder_at(scratch.file("keys.db")).unwrap();
     let store = builder.clock(clock.clone()).build().await.unwrap();
     futures_util::future::join_all((0..1_234).map(|_| complete(&store, b"old"))).await;
     clock.advance(LONG / 2);
@@ -254,7 +254,7 @@ async fn a_sweep_deletes_what_has_expired_and_nothing_else() {
 async fn a_key_that_is_remembered_gives_its_records_bytes_back() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let path = scratch.file("keys.db");
-    let store = SqliteStore::at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
+    let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     let hold = hold();
     store.claim(claim(hold)).await.unwrap();
     let retention = Retention { replay: LONG, remember: LONG };
@@ -277,7 +277,7 @@ async fn a_key_that_is_remembered_gives_its_records_bytes_back() {
 async fn what_has_expired_is_swept_by_itself() {
     let (scratch, clock) = (Scratch::new(), ManualClock::new());
     let path = scratch.file("keys.db");
-    let builder = SqliteStore::at(&path).unwrap().sweep_every(Duration::from_millis(50));
+    let builder = SqliteStore::builder_at(&path).unwrap().sweep_every(Duration::from_millis(50));
     let store = builder.clock(clock.clone()).build().await.unwrap();
     complete(&store, b"old").await.unwrap();
     clock.advance(LONG * 2);

@@ -151,13 +151,13 @@ impl RedisStore {
     }
 
     /// A store with a client of the application's own.
-    pub fn with_client(client: Client) -> RedisStoreBuilder {
+    pub fn builder_with_client(client: Client) -> RedisStoreBuilder {
         RedisStoreBuilder::client(client)
     }
 
     /// A store with a cluster client of the application's own. Notifications are heard at `node`,
     /// any node of the cluster.
-    pub fn with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
+    pub fn builder_with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
         RedisStoreBuilder::cluster(cluster, node)
     }
 

@@ -139,7 +139,7 @@ impl SqliteStore {
     /// # Errors
     /// As for [`new`](Self::new); also where `location` is not understood.
     pub async fn open(location: impl AsRef<Path>) -> Result<Self, SetupError> {
-        Self::at(location)?.build().await
+        Self::builder_at(location)?.build().await
     }
 
     /// A store with other settings, in the file that `pool` opens.
@@ -152,7 +152,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// `location` is not understood.
-    pub fn at(location: impl AsRef<Path>) -> Result<SqliteStoreBuilder, SetupError> {
+    pub fn builder_at(location: impl AsRef<Path>) -> Result<SqliteStoreBuilder, SetupError> {
         SqliteStoreBuilder::with_location(location.as_ref())
     }
 

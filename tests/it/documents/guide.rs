@@ -58,7 +58,7 @@ fn every_page_is_a_module_and_in_the_table_of_contents() {
     }
 }
 
-/// Code of the runtime, all of it.
+/// Code of all files in a folder and below.
 fn code(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -78,4 +78,17 @@ fn the_log_says_what_troubleshooting_looks_for() {
     let missing: Vec<_> = quoted.clone().filter(|quoted| !code.contains(quoted)).collect();
     assert!(quoted.count() > 5);
     assert_eq!(missing, Vec::<&str>::new());
+}
+
+/// Code that stands in the guide as text, since this workspace has not the crates that it needs.
+#[test]
+fn recipes_that_name_their_crates_are_those_that_are_tried() {
+    let tried = code(&root().join("tests/outside/recipes/tests"));
+    let pages = ["recipes", "browsers_and_bodies", "databases", "deploying"];
+    let text: String = pages.iter().map(|page| read(&format!("{GUIDE}/{page}.md"))).collect();
+    let blocks = text.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| !line.starts_with("use "));
+    let untried: Vec<_> = lines.clone().filter(|line| !tried.contains(line)).collect();
+    assert!(lines.count() > 50);
+    assert_eq!(untried, Vec::<&str>::new());
 }

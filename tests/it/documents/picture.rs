@@ -6,7 +6,7 @@ use super::mermaid::{Diagram, Kind, Mood, Step};
 
 /// The width of every picture, in pixels: what a page of documentation has beside its sidebar in a
 /// window of 800.
-pub(super) const WIDTH: usize = 600;
+const WIDTH: usize = 600;
 const MARGIN: usize = 76;
 const TOP: usize = 62;
 const LINE: usize = 17;

@@ -35,8 +35,8 @@ async fn a_user_is_the_same_caller_after_the_next_login() {
             .service(login)
             .service(create_order)
     });
-    let login = async |name: &str| cookie(&server.post("/login").body(name).send(None).await.unwrap());
-    let (first, second, other) = (login("ann").await, login("ann").await, login("bob").await);
+    let logged_in = async |name: &str| cookie(&server.post("/login").body(name).send(None).await.unwrap());
+    let (first, second, other) = (logged_in("ann").await, logged_in("ann").await, logged_in("bob").await);
     let order = async |cookie: &str| {
         server.post("/orders").header("cookie", cookie).body("tea").send(Some("1")).await.unwrap()
     };

@@ -7,7 +7,7 @@ use idempotent_runtime::{Idempotency, MemoryStore, idempotent, testing::serve};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use tracing_actix_web::TracingLogger;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 #[post("/orders")]
 #[idempotent]
@@ -26,10 +26,10 @@ async fn each_request_is_a_span_in_the_trace_of_the_request() {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let tracer = provider.tracer("shop");
-    let subscriber = tracing_subscriber::registry()
+    tracing_subscriber::registry()
         .with(EnvFilter::new("info,idempotent_runtime::request=debug"))
-        .with(tracing_opentelemetry::layer().with_tracer(tracer));
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+        .with(tracing_opentelemetry::layer().with_tracer(tracer))
+        .init();
 
     let idempotency = Idempotency::builder().store(MemoryStore::new()).build().unwrap();
     let server = serve(move || {

@@ -58,6 +58,8 @@ extern crate self as idempotent_runtime;
 
 #[cfg(feature = "admin")]
 pub mod admin;
+mod attempt;
+mod backoff;
 #[cfg(feature = "catalog")]
 #[cfg_attr(
     not(any(feature = "openapi", feature = "admin")),
@@ -68,8 +70,8 @@ pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod engine;
 mod execution;
-mod expansion;
 mod flight;
 #[doc(hidden)]
 #[cfg(feature = "fuzzing")]
@@ -84,13 +86,16 @@ mod observe;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operate;
-mod pace;
 mod places;
 mod policy;
+mod policy_macro;
 mod poll_once;
+mod principal;
 #[doc(hidden)]
 pub mod private;
+mod reason;
 mod reconcile;
+mod record;
 mod request;
 mod response;
 mod run;
@@ -101,7 +106,7 @@ mod sync;
 pub mod testing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transaction;
-mod watched;
+mod watch;
 
 pub use idempotent_macros::idempotent;
 
@@ -110,17 +115,19 @@ pub use idempotent_macros::idempotent;
 pub use crate::{
     clock::{Clock, ManualClock, SystemClock, WallClock},
     context::{CheckpointError, CheckpointFailure, IdempotencyContext},
-    idempotency::{BuildError, Drained, Idempotency, IdempotencyBuilder, OnStoreError, serve},
+    engine::{Idempotency, OnStoreError},
+    idempotency::{BuildError, Drained, IdempotencyBuilder, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
     operate::{
         CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
-        EntryVersion, EntryVersionError, Forgotten, Freed, StuckEntries, Usage,
+        EntryVersion, EntryVersionError, Forgotten, Freed, ResolveError, Resolved, StuckEntries, Usage,
     },
-    reconcile::{AbandonedExecution, Resolution, ResolveError, Resolved},
+    reason::Code,
+    reconcile::{AbandonedExecution, Resolution},
     request::{
         Address, AddressError, Credential, EntryName, KeyFormat, Principal, PrincipalFn, RequestFingerprint,
     },
-    response::{Code, ProblemFormat, Refusal},
+    response::{ProblemFormat, Refusal},
     store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, StuckCursor, WhenFull},
 };
 

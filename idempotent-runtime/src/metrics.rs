@@ -61,7 +61,7 @@ use ::metrics::{
 };
 
 use crate::{
-    idempotency::Idempotency,
+    engine::Idempotency,
     observe::{Event, Listener, Sample},
 };
 

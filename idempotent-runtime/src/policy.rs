@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, http::StatusCode};
 
-use crate::request::PrincipalFuture;
+use crate::principal::PrincipalFuture;
 
 /// The arguments of one attribute. The macro writes it as a `static`; so can you.
 #[derive(Debug)]

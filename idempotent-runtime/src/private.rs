@@ -13,10 +13,10 @@ pub use crate::{
     run::run,
 };
 
+#[cfg(feature = "openapi")]
+pub use crate::catalog::{Described, Probe, Undocumented};
 #[cfg(feature = "catalog")]
 pub use crate::catalog::{Entry, Route, not_asked, not_called};
-#[cfg(feature = "openapi")]
-pub use crate::openapi::{Described, Probe, Undocumented};
 #[cfg(feature = "catalog")]
 pub use inventory::submit;
 

@@ -1,31 +1,17 @@
 //! Limit on what operators ask of a store at a time: claims are to find the store as if nobody
 //! looked into it.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 use super::problem::{AdminResult, Problem};
-use crate::{execution::detached, idempotency::Idempotency};
-
-/// Places of the operators at one store.
-pub(crate) struct Places(Arc<Semaphore>);
-
-impl Default for Places {
-    fn default() -> Self {
-        Places(Arc::new(Semaphore::new(4)))
-    }
-}
+use crate::{engine::Idempotency, execution::detached};
 
 /// Does `work` to its end, if there is a place for it, even if the client hangs up.
 pub(super) async fn within_limit(
     app: Idempotency,
     work: impl AsyncFnOnce(Idempotency) -> AdminResult + 'static,
 ) -> AdminResult {
-    let Places(places) = &app.0.operators;
-    let place = Arc::clone(places).try_acquire_owned().map_err(|_| Problem::busy())?;
+    let permit = app.0.operators.permit().ok_or(Problem::busy())?;
     let work = async move {
-        let _place = place;
+        let _permit = permit;
         work(app).await
     };
     detached(Box::pin(work)).await.unwrap_or_else(|error| {

@@ -150,7 +150,6 @@ use actix_web::{
 };
 
 use crate::observe::counts;
-pub(crate) use limit::Places;
 
 /// Makes the scope `/idempotency`, for requests that `guard` admits. See the [module](self) for its
 /// routes.

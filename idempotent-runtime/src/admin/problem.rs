@@ -13,8 +13,7 @@ use serde::Serialize;
 
 use super::responses::{self, EntryView};
 use crate::{
-    operate::{Entry, EntryError},
-    reconcile::ResolveError,
+    operate::{Entry, EntryError, ResolveError},
     request::body::BodyError,
     store::StoreError,
 };

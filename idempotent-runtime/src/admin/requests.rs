@@ -15,7 +15,7 @@ use serde::{
 
 use super::problem::Problem;
 use crate::{
-    idempotency::Settings,
+    engine::Settings,
     operate::{CallerHash, EntryRef, EntryVersion},
     reconcile::Resolution,
     request::{Address, EntryName, Principal, body},

@@ -9,9 +9,8 @@ use super::{
     responses::{Counters, Done, EntryView, ForgottenCaller, Page, Policies, UsageView, ok},
 };
 use crate::{
-    idempotency::Idempotency,
-    operate::{CallerHash, EntryVersion, Forgotten},
-    reconcile::Resolved,
+    engine::Idempotency,
+    operate::{CallerHash, EntryVersion, Forgotten, Resolved},
     request::Address,
 };
 

@@ -3,11 +3,12 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    CheckpointError, CheckpointFailure, Inner,
-    turn::{Running, Turn},
+    error::{CheckpointError, CheckpointFailure},
+    state::State,
+    step_claim::{RunningStep, StepClaim},
     value,
 };
-use crate::execution::Filed;
+use crate::execution::CompletionOutcome;
 
 // A step is an entry of its own in the store. Its address is made of its execution's address and
 // fingerprint and of its name. The store's verbs move it as they move any other entry, so it
@@ -24,7 +25,7 @@ use crate::execution::Filed;
 // again. The execution's claim is looked at last, after the step's has been won: between the look
 // and the step is nothing that takes time.
 pub(super) async fn checkpoint<T, E>(
-    of: &Inner,
+    of: &State,
     name: &str,
     step: impl Future<Output = Result<T, E>>,
 ) -> Result<T, CheckpointError<E>>
@@ -32,9 +33,9 @@ where
     T: Serialize + DeserializeOwned,
 {
     of.steps.take(name)?;
-    let running = match Turn::come(of, name).await? {
-        Turn::Ours(running) => running,
-        Turn::Over(record) => return Ok(value::read(&record)?),
+    let running = match StepClaim::come(of, name).await? {
+        StepClaim::Won(running) => running,
+        StepClaim::Recorded(record) => return Ok(value::read(&record)?),
     };
     match step.await {
         Ok(value) => Ok(recorded(running, &value, name).await?),
@@ -47,18 +48,18 @@ where
 
 /// Records the value, and returns it as it is recorded; or as somebody else has recorded it
 /// meanwhile.
-async fn recorded<T>(running: Running, value: &T, name: &str) -> Result<T, CheckpointFailure>
+async fn recorded<T>(running: RunningStep, value: &T, name: &str) -> Result<T, CheckpointFailure>
 where
     T: Serialize + DeserializeOwned,
 {
     let (record, written) = value::written(value);
-    let filed = running.over(record.clone()).await;
+    let completed = running.over(record.clone()).await;
     if let Err(failure) = &written {
         tracing::error!(%failure, checkpoint = name, "a step has run, and its value is not recorded");
     }
-    match filed {
-        Filed::Fenced(Some(winner)) => value::read(&winner),
-        Filed::Fenced(None) => Err(CheckpointFailure::Fenced),
-        Filed::Stored | Filed::Late => written.and_then(|()| value::read(&record)),
+    match completed {
+        CompletionOutcome::Fenced(Some(winner)) => value::read(&winner),
+        CompletionOutcome::Fenced(None) => Err(CheckpointFailure::Fenced),
+        CompletionOutcome::Stored | CompletionOutcome::Late => written.and_then(|()| value::read(&record)),
     }
 }

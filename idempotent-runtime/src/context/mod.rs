@@ -2,9 +2,9 @@
 
 mod checkpoint;
 mod error;
-mod execution;
+mod state;
+mod step_claim;
 mod steps;
-mod turn;
 mod value;
 
 use std::{
@@ -17,13 +17,8 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payl
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::error::{CheckpointError, CheckpointFailure};
-pub(crate) use self::execution::Execution;
-use self::steps::Steps;
-use crate::{
-    idempotency::Idempotency,
-    request::{self, Key},
-    response::OwnAnswer,
-};
+use self::{state::State, steps::Steps};
+use crate::{execution::of_running, request, response::OwnAnswer};
 
 /// Execution that the handler runs in: an extractor for any annotated handler.
 ///
@@ -48,26 +43,19 @@ use crate::{
 /// `required = false`, where the method is a safe one, where the store failed and `on_store_error`
 /// says to execute, and where the handler is not annotated.
 #[derive(Clone)]
-pub struct IdempotencyContext(Arc<Inner>);
-
-struct Inner {
-    key: Key,
-    execution: Execution,
-    app: Idempotency,
-    steps: Steps,
-}
+pub struct IdempotencyContext(Arc<State>);
 
 impl IdempotencyContext {
     /// The client's key, decoded. Not for logs, nor for other services: see
     /// [`derive_key`](Self::derive_key).
     pub fn key(&self) -> &str {
-        self.0.key.as_str()
+        self.0.attempt.key.as_str()
     }
 
     /// Number of this execution of the key: 1, or one more for every earlier execution that was
     /// abandoned and taken over.
     pub fn attempt(&self) -> u32 {
-        self.0.execution.attempt
+        self.0.attempt.number
     }
 
     /// Derives a key for a call to another service. It is the same on every attempt, and a
@@ -77,7 +65,7 @@ impl IdempotencyContext {
     /// an idempotency key accept. It is made by SHA-256 from the address of the entry, so it tells
     /// nobody the client's key or the principal.
     pub fn derive_key(&self, name: &str) -> String {
-        request::derived_key(self.0.execution.hold.address, name)
+        request::derived_key(self.0.attempt.hold.address, name)
     }
 
     /// Runs `step` once per key, and returns its recorded result on every later attempt: a recovery
@@ -177,21 +165,17 @@ impl FromRequest for IdempotencyContext {
     type Error = actix_web::Error;
     type Future = Ready<Result<Self, Self::Error>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = execution::context(|execution| of(request, execution));
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = of_running(|attempt, app| {
+            let (attempt, app) = (attempt.clone(), app.clone());
+            IdempotencyContext(Arc::new(State { attempt, app, steps: Steps::default() }))
+        });
         ready(context.ok_or_else(|| Unprotected.into()))
     }
 }
 
-fn of(request: &HttpRequest, execution: Execution) -> Option<IdempotencyContext> {
-    let app = Idempotency::of(request).clone();
-    let settings = &app.0.settings;
-    let key = request::read_key(request.headers(), &settings.header_name, settings.key_format).ok()?;
-    Some(IdempotencyContext(Arc::new(Inner { key, execution, app, steps: Steps::default() })))
-}
-
 impl fmt::Debug for IdempotencyContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdempotencyContext").field("execution", &self.0.execution).finish_non_exhaustive()
+        f.debug_struct("IdempotencyContext").field("attempt", &self.0.attempt).finish_non_exhaustive()
     }
 }

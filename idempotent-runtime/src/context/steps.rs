@@ -1,6 +1,6 @@
 //! Names of an execution's steps.
 
-use super::CheckpointFailure;
+use super::error::CheckpointFailure;
 use crate::sync::{Mutex, lock};
 
 /// Greatest number of steps of one execution.

@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::CheckpointFailure;
-use crate::{response::record, store::Record};
+use crate::{record, store::Record};
 
 /// Longest value that is recorded, in bytes of JSON.
 const LONGEST: usize = 64 * 1024;

@@ -8,11 +8,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use actix_web::rt;
 use tokio::runtime::Handle;
 use tracing::{Instrument, Span, instrument::Instrumented};
 
-use super::handle::message;
+use super::panic::message;
 
 /// Work in its place: it is polled there, and moved out of it when the place is dropped.
 type Work<F> = Pin<Box<F>>;
@@ -38,7 +37,7 @@ pub(crate) struct Detached<F: Future + ?Sized + 'static> {
 
 /// Runs `work` to its end on this worker, even if the caller is gone.
 pub(crate) fn detached<F: Future + ?Sized + 'static>(work: Work<F>) -> Detached<F> {
-    Detached { work: Some(work), span: None, spawn: |work| drop(rt::spawn(work)) }
+    Detached { work: Some(work), span: None, spawn: |work| drop(tokio::task::spawn_local(work)) }
 }
 
 /// The same as [`detached`], for work that can go on wherever there is a runtime.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     clock::{Clock, Timestamp, WallClock},
-    idempotency::Idempotency,
+    engine::Idempotency,
     store::{CallError, Hold, Renewal},
 };
 

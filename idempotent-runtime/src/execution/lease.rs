@@ -16,15 +16,20 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::sampling::Sampling;
 use crate::{
+    engine::{Engine, Idempotency},
     flight::{ClaimStage, KeptClaim},
-    idempotency::{Idempotency, Inner},
-    observe::Sampling,
     store::{Renewal, Token},
 };
 
+/// Keeps the leases of what is claimed under `app`, from its first claim on.
+pub(crate) fn keep_leases(app: &Idempotency) {
+    app.0.keeping.call_once(|| keep_all(app));
+}
+
 /// Keeps the leases of all claims under `app`, until the last handle of `app` is dropped.
-pub(crate) fn keep_all(app: &Idempotency) {
+fn keep_all(app: &Idempotency) {
     match &*KEEPER {
         Ok(keeper) => {
             let _ = keeper.send(std::sync::Arc::downgrade(&app.0));
@@ -33,7 +38,7 @@ pub(crate) fn keep_all(app: &Idempotency) {
     }
 }
 
-type App = Weak<Inner>;
+type App = Weak<Engine>;
 
 /// Thread that keeps leases, one per process.
 static KEEPER: LazyLock<io::Result<mpsc::UnboundedSender<App>>> = LazyLock::new(|| {
@@ -69,7 +74,7 @@ struct Leases(HashMap<Token, Option<Instant>>);
 
 impl Leases {
     /// Renews the leases that are due. A renewal that fails is tried again at the next look.
-    async fn look(&mut self, app: &Inner) {
+    async fn look(&mut self, app: &Engine) {
         let kept = app.flights.kept();
         let now = Instant::now();
         let known = std::mem::take(&mut self.0);
@@ -86,7 +91,7 @@ impl Leases {
 
 /// Renews one lease, and tells since when it runs now. `None` where the store failed, since nothing
 /// is known then.
-async fn renewed(app: &Inner, claim: KeptClaim, lease: Duration) -> Option<(Token, Option<Instant>)> {
+async fn renewed(app: &Engine, claim: KeptClaim, lease: Duration) -> Option<(Token, Option<Instant>)> {
     let KeptClaim { hold, stage } = claim;
     let now = Instant::now();
     match app.store.renew(hold, lease).await {

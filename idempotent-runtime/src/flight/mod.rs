@@ -24,4 +24,4 @@ mod phase;
 mod table;
 
 pub(crate) use phase::{ClaimStage, Ending, KeptClaim, Phase};
-pub(crate) use table::{Entry, Flights, Follower, Lead};
+pub(crate) use table::{Entry, Flights, Follower, Leader};

@@ -1,8 +1,8 @@
 //! Phases of a flight.
 
 use crate::{
+    reason::Reason,
     request::RequestFingerprint,
-    response::Reason,
     store::{Hold, Record},
 };
 

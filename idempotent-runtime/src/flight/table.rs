@@ -9,7 +9,7 @@ use crate::{
     shards::{AddressMap, Shards},
     store::Hold,
     sync::{Arc, AtomicUsize, Ordering},
-    watched::{Seat, Watched},
+    watch::{Subscriber, Watch},
 };
 
 /// Greatest number of requests that may wait for one flight.
@@ -45,18 +45,18 @@ struct Flight {
 #[derive(Debug)]
 enum Seen {
     Alone(Phase),
-    Followed(Arc<Watched<Phase>>),
+    Followed(Arc<Watch<Phase>>),
 }
 
 impl Flight {
     /// Value that followers wait upon.
-    fn watched(&mut self) -> Arc<Watched<Phase>> {
+    fn watch(&mut self) -> Arc<Watch<Phase>> {
         match &self.seen {
-            Seen::Followed(watched) => Arc::clone(watched),
+            Seen::Followed(watch) => Arc::clone(watch),
             Seen::Alone(phase) => {
-                let watched = Arc::new(Watched::new(phase.clone()));
-                self.seen = Seen::Followed(Arc::clone(&watched));
-                watched
+                let watch = Arc::new(Watch::new(phase.clone()));
+                self.seen = Seen::Followed(Arc::clone(&watch));
+                watch
             }
         }
     }
@@ -64,7 +64,7 @@ impl Flight {
     fn look<R>(&self, look: impl FnOnce(&Phase) -> R) -> R {
         match &self.seen {
             Seen::Alone(phase) => look(phase),
-            Seen::Followed(watched) => watched.look(look),
+            Seen::Followed(watch) => watch.look(look),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Flight {
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// Nobody leads yet: the request leads.
-    Lead(Lead),
+    Lead(Leader),
     /// Somebody leads: the request follows.
     Follow(Follower),
     /// Somebody leads, and no more may wait.
@@ -102,10 +102,10 @@ impl Flights {
     pub(crate) fn enter(&self, address: Address, caller: CallerId) -> Entry {
         let mut shard = self.table.flights.lock(&address);
         let flight = match shard.entry(address) {
-            hash_map::Entry::Occupied(mut flight) => flight.get_mut().watched(),
+            hash_map::Entry::Occupied(mut flight) => flight.get_mut().watch(),
             hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(Flight { led_by: self.handle, seen: Seen::Alone(Phase::Claiming(None)) });
-                return Entry::Lead(Lead { table: Arc::clone(&self.table), address, ended: false });
+                return Entry::Lead(Leader { table: Arc::clone(&self.table), address, ended: false });
             }
         };
         drop(shard);
@@ -134,10 +134,10 @@ impl Flights {
         self.table.waiters.taken()
     }
 
-    fn follow(&self, flight: &Arc<Watched<Phase>>, caller: CallerId) -> Option<Follower> {
+    fn follow(&self, flight: &Arc<Watch<Phase>>, caller: CallerId) -> Option<Follower> {
         let place = self.place(caller)?;
-        let seat = flight.join(FOLLOWERS_PER_FLIGHT)?;
-        Some(Follower { seat, _place: place })
+        let subscriber = flight.join(FOLLOWERS_PER_FLIGHT)?;
+        Some(Follower { subscriber, _place: place })
     }
 
     /// A place among those who wait in this process, if there is one for `caller`.
@@ -149,14 +149,14 @@ impl Flights {
 /// A request that waits for a flight.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    seat: Seat<Phase>,
+    subscriber: Subscriber<Phase>,
     _place: Place,
 }
 
 impl Follower {
     /// Waits until the store has answered the leader's claim.
     pub(crate) async fn claimed(&mut self) -> Phase {
-        self.seat.until(|phase| (!matches!(phase, Phase::Claiming(_))).then(|| phase.clone())).await
+        self.subscriber.until(|phase| (!matches!(phase, Phase::Claiming(_))).then(|| phase.clone())).await
     }
 
     /// Waits until the flight has ended.
@@ -165,23 +165,23 @@ impl Follower {
             Phase::Ended(ending) => Some(ending.clone()),
             _ => None,
         };
-        self.seat.until(ending).await
+        self.subscriber.until(ending).await
     }
 }
 
 /// A request that leads a flight: it speaks to the store and runs the handler. If it is dropped
 /// without saying how the flight ended, the flight is lost.
 #[derive(Debug)]
-pub(crate) struct Lead {
+pub(crate) struct Leader {
     table: Arc<Table>,
     address: Address,
     ended: bool,
 }
 
-impl Lead {
+impl Leader {
     /// Notes that a claim is sent under this hold. Nobody is woken: it is no answer.
     pub(crate) fn claims(&self, hold: Hold) {
-        self.change(Phase::Claiming(Some(hold)), Watched::replace);
+        self.change(Phase::Claiming(Some(hold)), Watch::replace);
     }
 
     /// Notes that another node runs the request with this fingerprint.
@@ -197,7 +197,7 @@ impl Lead {
     /// Notes that the request has run, and that the store is told what has become of this claim.
     /// Nobody is woken: it is no end.
     pub(crate) fn finishing(&self, hold: Hold) {
-        self.change(Phase::Finishing(hold), Watched::replace);
+        self.change(Phase::Finishing(hold), Watch::replace);
     }
 
     /// Notes that this leader runs the request with this fingerprint, without a claim.
@@ -211,13 +211,13 @@ impl Lead {
     }
 
     fn update(&self, phase: Phase) {
-        self.change(phase, Watched::update);
+        self.change(phase, Watch::update);
     }
 
-    fn change(&self, phase: Phase, change: fn(&Watched<Phase>, Phase)) {
+    fn change(&self, phase: Phase, change: fn(&Watch<Phase>, Phase)) {
         let mut shard = self.table.flights.lock(&self.address);
         let followed = match shard.get_mut(&self.address) {
-            Some(Flight { seen: Seen::Followed(watched), .. }) => Arc::clone(watched),
+            Some(Flight { seen: Seen::Followed(watch), .. }) => Arc::clone(watch),
             Some(alone) => {
                 alone.seen = Seen::Alone(phase);
                 return;
@@ -231,13 +231,13 @@ impl Lead {
     fn leave(&mut self, ending: Ending) {
         self.ended = true;
         let flight = self.table.flights.lock(&self.address).remove(&self.address);
-        if let Some(Flight { seen: Seen::Followed(watched), .. }) = flight {
-            watched.update(Phase::Ended(ending));
+        if let Some(Flight { seen: Seen::Followed(watch), .. }) = flight {
+            watch.update(Phase::Ended(ending));
         }
     }
 }
 
-impl Drop for Lead {
+impl Drop for Leader {
     fn drop(&mut self) {
         if !self.ended {
             let panicked = std::thread::panicking();
@@ -266,17 +266,17 @@ mod tests {
             let other = one.shared();
             let holds = [hold(1), hold(2)];
             let leads = [(&one, holds[0]), (&other, holds[1])].map(|(flights, hold)| {
-                let Entry::Lead(lead) = flights.enter(hold.address, CallerId::NOBODY) else {
+                let Entry::Lead(leader) = flights.enter(hold.address, CallerId::NOBODY) else {
                     panic!("nobody leads yet")
                 };
-                lead.running(hold);
-                lead
+                leader.running(hold);
+                leader
             });
             assert!(matches!(other.enter(holds[0].address, CallerId::NOBODY), Entry::Follow(_)));
             let kept = |flights: &Flights| flights.kept().iter().map(|kept| kept.hold).collect::<Vec<_>>();
             assert_eq!((kept(&one), kept(&other)), (vec![holds[0]], vec![holds[1]]));
             assert!(other.runs(&holds[0]) && one.runs(&holds[1]));
-            leads.into_iter().for_each(|lead| lead.end(Ending::Released));
+            leads.into_iter().for_each(|leader| leader.end(Ending::Released));
             assert_eq!((kept(&one), kept(&other)), (vec![], vec![]));
         };
         shuttle::check_random(test, 1);

@@ -1,55 +1,28 @@
 //! Settings of an application, checked once.
 
-use std::{borrow::Cow, sync::Once, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
-use actix_web::{
-    Error, HttpRequest,
-    http::{StatusCode, header::HeaderName},
+use actix_web::{Error, HttpRequest, http::StatusCode};
+
+use super::{
+    assemble::{Local, assemble, handle, shared_memory},
+    checks,
+    error::BuildError,
+    process,
 };
-
-use super::{Idempotency, Inner, Settings, handles, process};
 use crate::{
     clock::{Clock, SystemClock},
-    execution::GivingBack,
-    flight::Flights,
-    observe::{Audience, Background, Listener},
+    engine::{
+        Idempotency, OnStoreError, Settings,
+        settings::{BODY_LIMIT, BODY_TIMEOUT, HEADER, in_force},
+    },
+    observe::{Listener, ListenerHandle},
     reconcile::{AbandonedExecution, Reconcile, Resolution},
-    request::{AppPrincipal, Credential, Credentials, KeyFormat, Principal, PrincipalFn},
-    response::{InForce, ProblemFormat, record, refusal::RefusalSettings},
-    store::{LocalCache, MemoryStore, Store, StoreHandle},
+    request::{AppPrincipal, Credential, KeyFormat, Principal, PrincipalFn},
+    response::{ProblemFormat, refusal::RefusalSettings},
+    store::{MemoryStore, Store, StoreHandle},
     sync::Arc,
 };
-
-/// Answer to a request for which the store fails at its claim.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnStoreError {
-    /// The request is refused with `store_unavailable`, and nothing is executed.
-    #[default]
-    Refuse,
-    /// The request is executed unprotected, with a warning in the log. A retry executes it again.
-    Execute,
-}
-
-/// A setting that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A duration or limit of zero.
-    #[error("`{0}` must be greater than zero")]
-    Zero(&'static str),
-    /// A header name that is not valid.
-    #[error("`header_name` must be a header name of RFC 9110, such as `Idempotency-Key`, not {0:?}")]
-    HeaderName(String),
-    /// The name of a credential that no request can have.
-    #[error("`credentials` must name headers of RFC 9110, such as `X-Api-Key`, or cookies, not {0:?}")]
-    Credential(String),
-    /// A status for reused keys that clients would misunderstand.
-    #[error("`reused_status` must be 409 or 422, not {0}")]
-    ReusedStatus(StatusCode),
-    /// A lease too short to be renewed in time.
-    #[error("`lease` must be at least 100 ms, since it is renewed at a third of its length")]
-    Lease,
-}
 
 /// Settings of an [`Idempotency`].
 #[derive(Default)]
@@ -62,7 +35,7 @@ pub struct IdempotencyBuilder {
     principal: Option<AppPrincipal>,
     credentials: Option<Vec<Credential>>,
     reconcile: Option<Box<dyn Reconcile>>,
-    listener: Option<Audience>,
+    listener: Option<ListenerHandle>,
     header_name: Option<String>,
     key_format: KeyFormat,
     lease: Option<Duration>,
@@ -77,13 +50,6 @@ pub struct IdempotencyBuilder {
     problem_format: ProblemFormat,
     should_retry_header: bool,
 }
-
-const LEASE: Duration = Duration::from_secs(30);
-const SHORTEST_LEASE: Duration = Duration::from_millis(100);
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_LIMIT: usize = 1 << 20;
-const HEADER: &str = "Idempotency-Key";
-const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyBuilder {
     /// Sets the store, which keeps claims and records. Default: one [`MemoryStore`] for the whole
@@ -258,7 +224,7 @@ impl IdempotencyBuilder {
     /// It is told exactly once of every request that reaches an annotated handler, but for those
     /// with a safe method. A listener that panics hurts no request. See [`Listener`].
     pub fn listener(mut self, listener: impl Listener) -> Self {
-        self.listener = Some(Audience::new(listener));
+        self.listener = Some(ListenerHandle::new(listener));
         self
     }
 
@@ -365,22 +331,18 @@ impl IdempotencyBuilder {
     pub fn build(mut self) -> Result<Idempotency, BuildError> {
         #[cfg(feature = "catalog")]
         crate::catalog::warn_of_shared_routes();
-        let lease = positive("lease", self.lease, LEASE)?;
-        if lease < SHORTEST_LEASE {
-            return Err(BuildError::Lease);
-        }
         let header = self.header_name.take().map_or(Cow::Borrowed(HEADER), Cow::Owned);
         let settings = Settings {
-            lease,
-            body_timeout: positive("body_timeout", self.body_timeout, BODY_TIMEOUT)?,
-            max_request_body: positive("max_request_body", self.max_request_body, BODY_LIMIT)?,
-            max_response_body: positive("max_response_body", self.max_response_body, BODY_LIMIT)?,
-            header_name: header_name(&header)?,
+            lease: checks::lease(self.lease)?,
+            body_timeout: checks::positive("body_timeout", self.body_timeout, BODY_TIMEOUT)?,
+            max_request_body: checks::positive("max_request_body", self.max_request_body, BODY_LIMIT)?,
+            max_response_body: checks::positive("max_response_body", self.max_response_body, BODY_LIMIT)?,
+            header_name: checks::header_name(&header)?,
             namespace: self.namespace,
             principal: self.principal,
-            credentials: credentials(self.credentials)?,
+            credentials: checks::credentials(self.credentials)?,
             reconcile: self.reconcile,
-            audience: self.listener.map(Arc::new),
+            listener: self.listener.map(Arc::new),
             key_format: self.key_format,
             on_store_error: self.on_store_error,
             remember_expired: self.remember_expired,
@@ -389,7 +351,7 @@ impl IdempotencyBuilder {
         let refusals = RefusalSettings {
             format: self.problem_format,
             type_base: self.problem_type_base,
-            reused_status: reused_status(self.reused_status)?,
+            reused_status: checks::reused_status(self.reused_status)?,
             should_retry_header: self.should_retry_header,
             in_force: in_force(header, &settings),
         };
@@ -405,111 +367,6 @@ impl IdempotencyBuilder {
             (None, None) => shared_memory(),
         };
         Ok(assemble(store, flights, settings, refusals))
-    }
-}
-
-/// Size of a local cache in bytes and its clock, if there is to be one.
-type Local = Option<(u64, Arc<dyn Clock>)>;
-
-fn handle(store: impl Store, local: Local) -> StoreHandle {
-    match local {
-        Some((bytes, clock)) => {
-            let cache = LocalCache::new(store, bytes, clock);
-            StoreHandle::new(cache.keeping(record::is_final))
-        }
-        None => StoreHandle::new(store),
-    }
-}
-
-fn shared_memory() -> (StoreHandle, Flights) {
-    let (store, flights) = process::memory();
-    (StoreHandle::new(store), flights)
-}
-
-fn assemble(
-    store: StoreHandle,
-    flights: Flights,
-    settings: Settings,
-    refusals: RefusalSettings,
-) -> Idempotency {
-    Idempotency(Arc::new(Inner {
-        store: store.for_lease(settings.lease),
-        flights,
-        executions: handles::executions(),
-        giving_back: GivingBack::default(),
-        background: Background::default(),
-        #[cfg(feature = "admin")]
-        operators: Default::default(),
-        keeping: Once::new(),
-        settings,
-        refusals,
-    }))
-}
-
-/// Handle of a process that has set up none.
-pub(super) fn process_wide() -> Idempotency {
-    #[cfg(feature = "catalog")]
-    crate::catalog::warn_of_shared_routes();
-    let (store, flights) = shared_memory();
-    assemble(store, flights, default_settings(), default_refusals())
-}
-
-/// Settings that hold where nothing is set.
-pub(crate) fn default_settings() -> Settings {
-    Settings {
-        namespace: String::new(),
-        principal: None,
-        credentials: Credentials::Usual,
-        reconcile: None,
-        audience: None,
-        header_name: HEADER_NAME,
-        key_format: KeyFormat::Any,
-        lease: LEASE,
-        body_timeout: BODY_TIMEOUT,
-        max_request_body: BODY_LIMIT,
-        max_response_body: BODY_LIMIT,
-        on_store_error: OnStoreError::Refuse,
-        remember_expired: Duration::ZERO,
-        replay_set_cookie: false,
-    }
-}
-
-fn positive<T: Default + PartialEq>(name: &'static str, set: Option<T>, default: T) -> Result<T, BuildError> {
-    match set {
-        Some(value) if value == T::default() => Err(BuildError::Zero(name)),
-        Some(value) => Ok(value),
-        None => Ok(default),
-    }
-}
-
-fn header_name(name: &str) -> Result<HeaderName, BuildError> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| BuildError::HeaderName(name.to_owned()))
-}
-
-fn in_force(header: Cow<'static, str>, settings: &Settings) -> InForce {
-    let Settings { max_request_body, body_timeout, .. } = *settings;
-    InForce { header, max_request_body, body_timeout }
-}
-
-/// Settings of refusals that hold where nothing is set.
-pub(crate) fn default_refusals() -> RefusalSettings {
-    RefusalSettings {
-        format: ProblemFormat::Problem,
-        type_base: None,
-        reused_status: StatusCode::CONFLICT,
-        should_retry_header: false,
-        in_force: in_force(Cow::Borrowed(HEADER), &default_settings()),
-    }
-}
-
-fn credentials(named: Option<Vec<Credential>>) -> Result<Credentials, BuildError> {
-    named.map_or(Ok(Credentials::Usual), |named| Credentials::named(named).map_err(BuildError::Credential))
-}
-
-fn reused_status(status: Option<StatusCode>) -> Result<StatusCode, BuildError> {
-    match status.unwrap_or(StatusCode::CONFLICT) {
-        status @ (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => Ok(status),
-        status => Err(BuildError::ReusedStatus(status)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::Executions;
+use crate::engine::Executions;
 
 /// Handles that have not been dropped.
 struct Handles {

@@ -4,10 +4,7 @@
 //! built there. Handles that name no store share this memory all the same, since otherwise each
 //! worker would run a key once.
 
-use std::{
-    any::Any,
-    sync::{LazyLock, Mutex, Once, PoisonError},
-};
+use std::sync::{LazyLock, Mutex, Once, PoisonError};
 
 use crate::{
     flight::Flights,
@@ -41,7 +38,7 @@ pub(super) fn flights() -> Flights {
 pub(super) fn warn_of_memories(store: &impl Store) {
     static SEEN: Mutex<Option<WeakMemoryStore>> = Mutex::new(None);
     static WARNED: Once = Once::new();
-    let Some(store) = (store as &dyn Any).downcast_ref::<MemoryStore>() else { return };
+    let Some(store) = store.memory().and_then(|store| store.downcast_ref::<MemoryStore>()) else { return };
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let before = seen.replace(store.downgrade()).and_then(|before| before.upgrade());
     if before.is_some_and(|before| !before.is_same(store)) {

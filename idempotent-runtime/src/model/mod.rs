@@ -5,7 +5,7 @@
 //! its own says so.
 
 mod request;
-mod watched;
+mod watch;
 mod world;
 
 use shuttle::{
@@ -14,7 +14,7 @@ use shuttle::{
 };
 
 use self::world::{Act, Answer, Time, World};
-use crate::{response::Code, store::OnAbandoned};
+use crate::{reason::Code, store::OnAbandoned};
 
 fn config() -> Config {
     let mut config = Config::new();

@@ -13,9 +13,9 @@ use shuttle::future::yield_now;
 use super::world::{Act, Answer, LEASE, World};
 use crate::{
     clock::{Clock, Timestamp},
-    flight::{Ending, Entry, Flights, Follower, Lead, Phase},
+    flight::{Ending, Entry, Flights, Follower, Leader, Phase},
+    reason::Code,
     request::CallerId,
-    response::Code,
     store::{Claim, ClaimRequest, Completion, Hold, Origin, Record, Renewal, Retention, Store},
 };
 
@@ -24,8 +24,8 @@ const RETENTION: Duration = Duration::from_secs(365 * 24 * 3600);
 enum Asked {
     Answered(Answer),
     /// Its claim was lost before it had begun.
-    Again(Lead),
-    Elsewhere(Lead, Duration),
+    Again(Leader),
+    Elsewhere(Leader, Duration),
 }
 
 impl World {
@@ -47,7 +47,7 @@ impl World {
             return Answer::Replay(record);
         }
         loop {
-            let lead = match process.enter(hold.address, CallerId::NOBODY) {
+            let leader = match process.enter(hold.address, CallerId::NOBODY) {
                 Entry::Crowded => return Answer::Refused(Code::InProgress),
                 Entry::Follow(follower) => match patient(patience, pin!(follow(follower))).await {
                     None => return Answer::Left,
@@ -57,42 +57,42 @@ impl World {
                         continue;
                     }
                 },
-                Entry::Lead(lead) => lead,
+                Entry::Lead(leader) => leader,
             };
-            return self.lead(process, hold, lead).await;
+            return self.lead(process, hold, leader).await;
         }
     }
 
     /// Detached from its client: it does not leave.
-    async fn lead(&self, process: &Flights, mut hold: Hold, mut lead: Lead) -> Answer {
+    async fn lead(&self, process: &Flights, mut hold: Hold, mut leader: Leader) -> Answer {
         loop {
-            match self.ask(hold, lead).await {
+            match self.ask(hold, leader).await {
                 Asked::Answered(answer) => return answer,
-                Asked::Again(again) => (hold, lead) = (self.hold(), again),
+                Asked::Again(again) => (hold, leader) = (self.hold(), again),
                 Asked::Elsewhere(waiting, lease_left) => {
                     self.wait_elsewhere(process, hold, &waiting, lease_left).await;
-                    lead = waiting;
+                    leader = waiting;
                 }
             }
         }
     }
 
-    async fn ask(&self, hold: Hold, lead: Lead) -> Asked {
-        lead.claims(hold);
+    async fn ask(&self, hold: Hold, leader: Leader) -> Asked {
+        leader.claims(hold);
         let sent = self.0.clock.now();
         let claim = self.claim(hold).await;
         // The answer waits for its worker.
         yield_now().await;
         Asked::Answered(match claim {
-            Claim::Won { .. } if !self.stands(hold, sent).await => return Asked::Again(lead),
-            Claim::Won { attempt } => self.execute(hold, lead, attempt).await,
+            Claim::Won { .. } if !self.stands(hold, sent).await => return Asked::Again(leader),
+            Claim::Won { attempt } => self.execute(hold, leader, attempt).await,
             Claim::Replay { record, .. } => {
-                lead.end(Ending::Completed(hold.fingerprint, record.clone()));
+                leader.end(Ending::Completed(hold.fingerprint, record.clone()));
                 Answer::Replay(record)
             }
-            Claim::InFlight { lease_left } => return Asked::Elsewhere(lead, lease_left),
+            Claim::InFlight { lease_left } => return Asked::Elsewhere(leader, lease_left),
             Claim::Abandoned => {
-                lead.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown.into()));
+                leader.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown.into()));
                 Answer::Refused(Code::OutcomeUnknown)
             }
             other => panic!("a request of this world was told {other:?}"),
@@ -120,9 +120,9 @@ impl World {
         })
     }
 
-    async fn execute(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
+    async fn execute(&self, hold: Hold, leader: Leader, attempt: u32) -> Answer {
         self.notes(|notes| notes.last_won = notes.last_won.max(attempt));
-        lead.running(hold);
+        leader.running(hold);
         let act = self.notes(|notes| notes.acts.pop_front().unwrap_or(Act::Complete));
         let entry = self.0.store.inspect(hold.address).await.unwrap();
         assert_eq!(entry.map(|entry| entry.token), Some(hold.token), "a handler begins without its claim");
@@ -134,40 +134,40 @@ impl World {
         });
         yield_now().await;
         match act {
-            Act::Complete => self.complete(hold, lead, attempt).await,
+            Act::Complete => self.complete(hold, leader, attempt).await,
             Act::Flush => {
                 self.0.store.release(hold).await.unwrap();
                 self.notes(|notes| notes.flushed += 1);
-                self.complete(hold, lead, attempt).await
+                self.complete(hold, leader, attempt).await
             }
             Act::Release => {
-                lead.finishing(hold);
+                leader.finishing(hold);
                 self.0.store.release(hold).await.unwrap();
-                lead.end(Ending::Released);
+                leader.end(Ending::Released);
                 Answer::Released
             }
             Act::Drop => Answer::Died,
             Act::Panic => {
-                lead.end(Ending::Panicked);
+                leader.end(Ending::Panicked);
                 Answer::Died
             }
         }
     }
 
-    async fn complete(&self, hold: Hold, lead: Lead, attempt: u32) -> Answer {
+    async fn complete(&self, hold: Hold, leader: Leader, attempt: u32) -> Answer {
         let taken_over = self.notes(|notes| notes.last_won > attempt);
         let record = Record::from_bytes(hold.token.as_bytes().to_vec());
         let retention = Retention { replay: RETENTION, remember: Duration::ZERO };
-        lead.finishing(hold);
+        leader.finishing(hold);
         match self.0.store.complete(hold, record.clone(), retention).await.unwrap() {
             Completion::Stored => {
                 assert!(!taken_over, "a claim that had been taken over was completed");
-                lead.end(Ending::Completed(hold.fingerprint, record.clone()));
+                leader.end(Ending::Completed(hold.fingerprint, record.clone()));
                 Answer::Stored(record)
             }
             Completion::Fenced(winner) => {
                 assert_eq!(self.0.store.renew(hold, LEASE).await.unwrap(), Renewal::Fenced);
-                lead.end(match winner.clone() {
+                leader.end(match winner.clone() {
                     Some(winner) => Ending::Completed(hold.fingerprint, winner),
                     None => Ending::Unrecorded(hold.fingerprint, record),
                 });
@@ -176,9 +176,9 @@ impl World {
         }
     }
 
-    async fn wait_elsewhere(&self, process: &Flights, hold: Hold, lead: &Lead, lease_left: Duration) {
+    async fn wait_elsewhere(&self, process: &Flights, hold: Hold, leader: &Leader, lease_left: Duration) {
         let _place = process.place(CallerId::NOBODY).unwrap();
-        lead.elsewhere(hold.fingerprint);
+        leader.elsewhere(hold.fingerprint);
         let until = self.0.clock.now().after(lease_left);
         let mut sleeper = self.0.time.join(usize::MAX).unwrap();
         let slept = pin!(sleeper.until(|now| (*now >= until).then_some(())));

@@ -9,11 +9,11 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     flight::{ClaimStage, Entry, Flights},
     places::Places,
+    reason::Code,
     request::{Address, CallerId, RequestFingerprint},
-    response::Code,
     store::{Claim, Hold, MemoryStore, OnAbandoned, Record, Renewal, Store, Token},
     sync::Arc,
-    watched::Watched,
+    watch::Watch,
 };
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ pub(super) enum Act {
     /// Has its effect, and is dropped before it completes.
     Drop,
     /// Has its effect, and panics outside the handler. Shuttle takes a real panic for a failure of
-    /// the model, so the flight is told what `Lead::drop` would tell it.
+    /// the model, so the flight is told what `Leader::drop` would tell it.
     Panic,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Inner {
     pub(super) store: MemoryStore,
     pub(super) clock: ManualClock,
     /// The same time, for those who sleep.
-    pub(super) time: Arc<Watched<Timestamp>>,
+    pub(super) time: Arc<Watch<Timestamp>>,
     processes: Vec<Arc<Flights>>,
     waiters: Arc<Places>,
     pub(super) on_abandoned: OnAbandoned,
@@ -107,7 +107,7 @@ impl World {
         let waiters = Arc::new(Places::new(1_024, 1_024));
         World(std::sync::Arc::new(Inner {
             store: MemoryStore::builder().clock(clock.clone()).build(),
-            time: Arc::new(Watched::new(clock.now())),
+            time: Arc::new(Watch::new(clock.now())),
             clock,
             processes: (0..processes).map(|_| Arc::new(Flights::new(Arc::clone(&waiters)))).collect(),
             waiters,

@@ -5,7 +5,14 @@ use std::{fmt, time::Duration};
 use actix_web::http::Method;
 
 use super::Outcome;
-use crate::{request::Address, response::Code};
+use crate::{reason::Code, request::Address};
+
+/// Subject of an event, as far as it is known before anything else.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) method: Method,
+    pub(crate) route: Option<String>,
+}
 
 /// End of one request to an annotated handler. It holds no key, no principal and no body.
 #[derive(Clone, Copy, Debug)]

@@ -49,15 +49,15 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
 }
 
 /// Listener of the application.
-pub(crate) struct Audience {
+pub(crate) struct ListenerHandle {
     listener: Box<dyn Listener>,
     /// Outcomes for which it has panicked, a bit each.
     panicked: AtomicU32,
 }
 
-impl Audience {
+impl ListenerHandle {
     pub(crate) fn new(listener: impl Listener) -> Self {
-        Audience { listener: Box::new(listener), panicked: AtomicU32::new(0) }
+        ListenerHandle { listener: Box::new(listener), panicked: AtomicU32::new(0) }
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_logged_once_for_each_outcome() {
-        let audience = Audience::new(|_: &Event<'_>| {});
+        let listener = ListenerHandle::new(|_: &Event<'_>| {});
         for outcome in Outcome::ALL {
-            assert!(audience.panics_for_the_first_time(outcome), "{outcome:?}");
-            assert!(!audience.panics_for_the_first_time(outcome), "{outcome:?}");
+            assert!(listener.panics_for_the_first_time(outcome), "{outcome:?}");
+            assert!(!listener.panics_for_the_first_time(outcome), "{outcome:?}");
         }
     }
 

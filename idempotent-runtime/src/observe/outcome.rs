@@ -1,6 +1,6 @@
 //! Outcomes of requests.
 
-use crate::response::Code;
+use crate::reason::Code;
 
 /// Outcome of a request to an annotated handler. Its name never changes its meaning.
 ///

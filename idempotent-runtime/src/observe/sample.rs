@@ -2,16 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::idempotency::Idempotency;
-
-/// State of one [`Idempotency`] at a moment, and counts of its background work so far.
+/// State of one [`Idempotency`](crate::Idempotency) at a moment, and counts of its background work so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
     /// Executions running now. One is counted from before its claim until its response is recorded
     /// or its key given back.
     pub running: usize,
-    /// Requests of this process, under every [`Idempotency`], that wait now: for an execution, or
+    /// Requests of this process, under every [`Idempotency`](crate::Idempotency), that wait now: for an execution, or
     /// for the rest of their bodies.
     pub waiting: usize,
     /// Leases renewed so far.
@@ -37,7 +35,7 @@ pub struct MemoryUse {
     pub evicted: u64,
 }
 
-/// Counts of the background work of one [`Idempotency`].
+/// Counts of the background work of one [`Idempotency`](crate::Idempotency).
 #[derive(Debug, Default)]
 pub(crate) struct Background {
     renewals: AtomicU64,
@@ -46,40 +44,33 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    /// Notes that a lease is renewed.
     pub(crate) fn renewed(&self) {
         self.renewals.fetch_add(1, Relaxed);
     }
 
+    /// Notes that the store has failed a renewal.
     pub(crate) fn renewal_failed(&self) {
         self.failed_renewals.fetch_add(1, Relaxed);
     }
 
+    /// Notes that a response is left to be stored in the background.
     pub(crate) fn completes(&self) {
         self.completions.fetch_add(1, Relaxed);
     }
-}
 
-impl Idempotency {
-    /// State at this moment. It costs a few counters and, with a
-    /// [`MemoryStore`](crate::MemoryStore), a look at each of its 64 maps.
-    pub fn sample(&self) -> Sample {
-        self.0.sample()
+    /// Number of leases renewed so far.
+    pub(crate) fn renewals(&self) -> u64 {
+        self.renewals.load(Relaxed)
     }
-}
 
-impl crate::idempotency::Inner {
-    pub(crate) fn sample(&self) -> Sample {
-        Sample {
-            running: self.executions.running(),
-            waiting: self.flights.waiting(),
-            renewals: self.background.renewals.load(Relaxed),
-            failed_renewals: self.background.failed_renewals.load(Relaxed),
-            background_completions: self.background.completions.load(Relaxed),
-            memory: self.store.in_memory().map(|store| MemoryUse {
-                entries: store.entries(),
-                bytes: store.used_bytes(),
-                evicted: store.evicted(),
-            }),
-        }
+    /// Number of renewals that the store has failed so far.
+    pub(crate) fn failed_renewals(&self) -> u64 {
+        self.failed_renewals.load(Relaxed)
+    }
+
+    /// Number of responses left to be stored in the background so far.
+    pub(crate) fn completions(&self) -> u64 {
+        self.completions.load(Relaxed)
     }
 }

@@ -2,29 +2,32 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use tracing::{
     Span, debug, debug_span,
     field::{Empty, display},
     level_filters::LevelFilter,
 };
 
-use super::{Event, KeyHash};
+use super::{Event, KeyHash, Subject};
 use crate::policy::Policy;
 
-/// Span of `request`, inside the caller's. It is empty where nobody looks at the level `debug`, and
-/// then nothing has been computed.
-pub(super) fn open(policy: &Policy, request: &HttpRequest) -> Span {
+/// True where somebody may look at the level `debug`.
+pub(super) fn may_be_looked_at() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// Span of a request, inside the caller's. It is empty where nobody looks at the level `debug`.
+pub(super) fn open(policy: &Policy, subject: &Subject) -> Span {
     // Without a subscriber the macro computes its fields, for the log crate.
-    if LevelFilter::current() < LevelFilter::DEBUG {
+    if !may_be_looked_at() {
         return Span::none();
     }
     let span = debug_span!(
         target: "idempotent_runtime::request",
         "idempotent_request",
         handler = policy.handler,
-        method = request.method().as_str(),
-        route = request.match_pattern(),
+        method = subject.method.as_str(),
+        route = subject.route.as_deref(),
         key = Empty,
         attempt = Empty,
         outcome = Empty,

@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::quality::RandomState;
 
-use crate::{policy::Policy, request::Address, response::Code};
+use crate::{policy::Policy, reason::Code, request::Address};
 
 /// Number of warnings that are remembered. One that was forgotten is given again.
 const REMEMBERED: usize = 4096;

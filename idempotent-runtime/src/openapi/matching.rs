@@ -14,9 +14,9 @@ use utoipa::openapi::{
     path::{Operation, PathItem},
 };
 
-use super::{Described, Unprotected, extension};
+use super::{extension, unprotected::Unprotected};
 use crate::{
-    catalog::{self, Entry},
+    catalog::{self, Described, Entry},
     policy::Policy,
 };
 

@@ -26,11 +26,9 @@ use super::{
 };
 use crate::{
     policy::Policy,
+    reason::Code,
     request::{KeyFormat, key::parse_key},
-    response::{
-        Code,
-        refusal::{Format, Problem, SHOULD_RETRY, Simple},
-    },
+    response::refusal::{Format, Problem, SHOULD_RETRY, Simple},
 };
 
 /// One refusal as it is sent.

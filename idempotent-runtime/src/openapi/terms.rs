@@ -5,10 +5,11 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
-    idempotency::{Settings, default_refusals, default_settings},
+    engine::{Settings, settings::default_refusals},
     policy::Policy,
+    reason::Code,
     request::KeyFormat,
-    response::{Code, refusal::RefusalSettings},
+    response::refusal::RefusalSettings,
 };
 
 /// Promises to clients, beside the policy of an endpoint.
@@ -58,7 +59,7 @@ impl Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Terms::of(&default_settings(), &default_refusals())
+        Terms::of(&Settings::default(), &default_refusals())
     }
 }
 

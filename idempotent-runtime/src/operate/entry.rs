@@ -73,14 +73,14 @@ impl Entry {
             Standing::Completed { record, left } => completed(record, *left),
             Standing::Expired => EntryState::Expired,
         };
-        let version = EntryVersion::of(found, &state);
+        let version = EntryVersion::of(found, state.name());
         Entry { address: found.address, attempt: found.attempt, state, version, kept_for: found.kept_for }
     }
 }
 
 impl EntryState {
     /// Name of the state.
-    pub(super) fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             EntryState::Running { .. } => "running",
             EntryState::Abandoned { .. } => "abandoned",

@@ -1,7 +1,7 @@
 //! Reference of an operator to an entry.
 
 use crate::{
-    idempotency::Settings,
+    engine::Settings,
     request::{Address, EntryName},
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Entry, EntryError, EntryRef, EntryState, EntryVersion};
 use crate::{
-    idempotency::Idempotency,
+    engine::Idempotency,
     request::Address,
     store::{CallError, Forget, StoreError},
 };
@@ -101,7 +101,7 @@ impl Idempotency {
     /// Forgets the entry at `address` if it is still as it was seen, and nothing that has come
     /// since.
     async fn free(&self, address: Address, seen: EntryVersion) -> Result<Forgotten, StoreError> {
-        let store = self.0.store.patiently();
+        let store = self.0.store.for_operators();
         for _ in 0..TRIES {
             let Some(found) = self.look(address).await? else { return Ok(Forgotten::NotFound) };
             let entry = Entry::of(&found);

@@ -2,8 +2,8 @@
 
 use super::{Entry, EntryError};
 use crate::{
-    idempotency::Idempotency,
-    response::record,
+    engine::Idempotency,
+    record,
     store::{CallError, Stuck, StuckCursor, StuckRequest},
 };
 
@@ -72,13 +72,13 @@ impl Idempotency {
     /// A cursor that was not given by this store, and an error of the store: a store of the
     /// application's own may not have [`Store::stuck`](crate::Store::stuck).
     pub async fn stuck(&self, after: Option<&StuckCursor>, limit: usize) -> Result<StuckEntries, EntryError> {
-        let (limit, unknown) = (limit.clamp(1, MOST), record::of_refusal());
+        let (limit, unknown) = (limit.clamp(1, MOST), record::of_unknown());
         let mut page = StuckEntries { entries: Vec::new(), next: after.cloned() };
         for _ in 0..ROUNDS {
             let wanted = limit - page.entries.len();
             let request = StuckRequest { after: page.next.take(), limit: wanted, unknown: unknown.clone() };
             let Stuck { entries, next } =
-                self.0.store.patiently().stuck(request).await.map_err(CallError::into_error)?;
+                self.0.store.for_operators().stuck(request).await.map_err(CallError::into_error)?;
             let of_keys = entries.iter().filter(|found| !found.address.is_of_a_step());
             page.entries.extend(of_keys.map(Entry::of));
             page.next = next;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{CallerHash, EntryError};
 use crate::{
-    idempotency::Idempotency,
+    engine::Idempotency,
     request::CallerId,
     store::{Held, HeldBy, MemoryStore, StoreError},
 };

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{EntryState, digits};
+use super::digits;
 use crate::{request::PartsHasher, store::Inspection};
 
 /// An entry in the state in which it was seen. [`forget`](crate::Idempotency::forget) takes it, so
@@ -21,9 +21,9 @@ pub struct EntryVersion(u64);
 const DOMAIN: u8 = 18;
 
 impl EntryVersion {
-    pub(super) fn of(found: &Inspection, state: &EntryState) -> Self {
+    pub(super) fn of(found: &Inspection, state: &str) -> Self {
         let mut hasher = PartsHasher::new(DOMAIN);
-        hasher.parts(&[found.address.as_bytes(), found.token.as_bytes(), state.name().as_bytes()]);
+        hasher.parts(&[found.address.as_bytes(), found.token.as_bytes(), state.as_bytes()]);
         EntryVersion(digits::of_hash(hasher.finish()))
     }
 }

@@ -5,10 +5,7 @@ use std::fmt;
 use actix_web::{HttpRequest, http::Method};
 use bytes::Bytes;
 
-use crate::{
-    context::Execution,
-    request::{self, Key},
-};
+use crate::{attempt::Attempt, request};
 
 /// An execution that died without an outcome, as far as it is known: through the retry that has
 /// found it.
@@ -17,8 +14,7 @@ use crate::{
 /// the same key, by the same caller, with the same body unless a fingerprint function says
 /// otherwise.
 pub struct AbandonedExecution {
-    pub(crate) execution: Execution,
-    pub(crate) key: Key,
+    pub(crate) attempt: Attempt,
     pub(crate) request: HttpRequest,
     pub(crate) body: Bytes,
 }
@@ -26,12 +22,12 @@ pub struct AbandonedExecution {
 impl AbandonedExecution {
     /// The handler, by its module path and name.
     pub fn handler(&self) -> &'static str {
-        self.execution.policy.handler
+        self.attempt.policy.handler
     }
 
     /// The client's key, decoded. Not for logs, nor for other services.
     pub fn key(&self) -> &str {
-        self.key.as_str()
+        self.attempt.key.as_str()
     }
 
     /// Number of attempts that have been made. The last of them is this one; those before it were
@@ -40,13 +36,13 @@ impl AbandonedExecution {
     /// A takeover that came to no end counts, even if its handler did not begin: the process died,
     /// or this was asked and brought no answer.
     pub fn attempt(&self) -> u32 {
-        self.execution.attempt - 1
+        self.attempt.number - 1
     }
 
     /// Key that [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key) has given
     /// the handler for `name`.
     pub fn derive_key(&self, name: &str) -> String {
-        request::derived_key(self.execution.hold.address, name)
+        request::derived_key(self.attempt.hold.address, name)
     }
 
     /// The request's method.
@@ -77,7 +73,7 @@ impl fmt::Debug for AbandonedExecution {
         f.debug_struct("AbandonedExecution")
             .field("handler", &self.handler())
             .field("attempt", &self.attempt())
-            .field("address", &self.execution.hold.address)
+            .field("address", &self.attempt.hold.address)
             .finish_non_exhaustive()
     }
 }

@@ -1,36 +1,8 @@
-//! Resolution of executions that died without an outcome, where the application or an operator can
-//! find it out.
+//! Resolution of executions that died without an outcome, where the application can find it out.
 
 mod abandoned;
-mod by_hand;
-
-use actix_web::HttpResponse;
-use futures_util::{FutureExt, future::LocalBoxFuture};
+mod resolution;
 
 pub use abandoned::AbandonedExecution;
-pub use by_hand::{ResolveError, Resolved};
-
-/// Decision about a request whose earlier execution died without an outcome.
-#[derive(Debug)]
-pub enum Resolution {
-    /// The execution had no effect, or one that may happen again: the handler is run.
-    Rerun,
-    /// The effect is not known: the request is `outcome_unknown`, for as long as a response would
-    /// have been replayed.
-    Refuse,
-    /// The execution had its effect, and this is its response. It is recorded, with any status and
-    /// any `replay` of the endpoint, and replayed.
-    Complete(HttpResponse),
-}
-
-/// The application's function for abandoned executions.
-pub(crate) trait Reconcile: Send + Sync {
-    /// Decides about this execution.
-    fn ask<'a>(&'a self, abandoned: &'a AbandonedExecution) -> LocalBoxFuture<'a, Resolution>;
-}
-
-impl<F: AsyncFn(&AbandonedExecution) -> Resolution + Send + Sync> Reconcile for F {
-    fn ask<'a>(&'a self, abandoned: &'a AbandonedExecution) -> LocalBoxFuture<'a, Resolution> {
-        self(abandoned).boxed_local()
-    }
-}
+pub(crate) use resolution::Reconcile;
+pub use resolution::Resolution;

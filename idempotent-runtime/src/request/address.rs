@@ -10,8 +10,8 @@ use std::{
 use actix_web::{HttpRequest, http::Method};
 use uuid::Builder;
 
-use super::{Endpoint, Identity, Key, NormalPath, PartsHasher, Principal};
-use crate::policy::Scope;
+use super::{Endpoint, Key, NormalPath, PartsHasher, RequestFingerprint};
+use crate::{policy::Scope, principal::Principal};
 
 /// Address of a stored entry: 32 bytes that reveal neither the key nor the principal.
 ///
@@ -97,7 +97,7 @@ impl FromStr for Address {
 const DOMAIN: u8 = 1;
 
 /// Extent in which a key is unique: the scope makes it of a request, or an operator names it.
-pub(crate) enum Place<'a> {
+pub(crate) enum Extent<'a> {
     Endpoint { method: &'a Method, pattern: &'a NormalPath<'a> },
     Resource { method: &'a Method, path: &'a NormalPath<'a> },
     Global,
@@ -105,18 +105,18 @@ pub(crate) enum Place<'a> {
 }
 
 /// Composes the address of the entry of `key`.
-pub(crate) fn address(namespace: &str, place: &Place<'_>, principal: &Principal, key: &Key) -> Address {
+pub(crate) fn address(namespace: &str, extent: &Extent<'_>, principal: &Principal, key: &Key) -> Address {
     let mut hasher = PartsHasher::new(DOMAIN);
     hasher.part(namespace.as_bytes());
-    match place {
-        Place::Endpoint { method, pattern } => {
+    match extent {
+        Extent::Endpoint { method, pattern } => {
             hasher.parts(&[b"endpoint", method.as_str().as_bytes(), pattern.as_bytes()]);
         }
-        Place::Resource { method, path } => {
+        Extent::Resource { method, path } => {
             hasher.parts(&[b"resource", method.as_str().as_bytes(), path.as_bytes()]);
         }
-        Place::Global => hasher.parts(&[b"global"]),
-        Place::Group(name) => hasher.parts(&[b"group", name.as_bytes()]),
+        Extent::Global => hasher.parts(&[b"global"]),
+        Extent::Group(name) => hasher.parts(&[b"group", name.as_bytes()]),
     }
     match principal.bytes() {
         None => hasher.parts(&[b"anonymous"]),
@@ -148,10 +148,10 @@ const STEP: u8 = 17;
 /// It is different for every execution's address, every request made there, and every name. It
 /// begins like the execution's, so that all steps of a key can be found by it. Its last bit is set,
 /// while no key's is.
-pub(crate) fn step(execution: Identity, name: &str) -> Address {
+pub(crate) fn step(execution: Address, fingerprint: RequestFingerprint, name: &str) -> Address {
     let mut hasher = PartsHasher::new(STEP);
-    hasher.parts(&[&execution.address.0, execution.fingerprint.as_bytes(), name.as_bytes()]);
-    let (mut address, hash) = (execution.address.0, hasher.finish());
+    hasher.parts(&[&execution.0, fingerprint.as_bytes(), name.as_bytes()]);
+    let (mut address, hash) = (execution.0, hasher.finish());
     address[BEGINNING..].copy_from_slice(&hash[BEGINNING..]);
     address[LAST] |= OF_A_STEP;
     Address(address)
@@ -177,13 +177,13 @@ impl<'a> Target<'a> {
 
     /// Extent in which the key of this request is unique. A handler without a pattern, a default
     /// service, uses its path instead.
-    pub(crate) fn place(&self, scope: Scope) -> Place<'_> {
+    pub(crate) fn extent(&self, scope: Scope) -> Extent<'_> {
         let Target { method, path, pattern, .. } = self;
         match scope {
-            Scope::Endpoint => Place::Endpoint { method, pattern: pattern.as_ref().unwrap_or(path) },
-            Scope::Resource => Place::Resource { method, path },
-            Scope::Global => Place::Global,
-            Scope::Group(name) => Place::Group(name),
+            Scope::Endpoint => Extent::Endpoint { method, pattern: pattern.as_ref().unwrap_or(path) },
+            Scope::Resource => Extent::Resource { method, path },
+            Scope::Global => Extent::Global,
+            Scope::Group(name) => Extent::Group(name),
         }
     }
 
@@ -224,23 +224,22 @@ mod tests {
     fn a_steps_address_is_never_a_keys() {
         for number in 0..64 {
             let key = parse_key(format!("key-{number}").as_bytes(), KeyFormat::Any).unwrap();
-            let address = address("", &Place::Global, &Principal::anonymous(), &key);
+            let address = address("", &Extent::Global, &Principal::anonymous(), &key);
             let fingerprint = crate::RequestFingerprint::from_bytes([1; 32]);
-            let identity = Identity { address, fingerprint };
-            assert!(!address.is_of_a_step() && step(identity, "charge").is_of_a_step());
+            assert!(!address.is_of_a_step() && step(address, fingerprint, "charge").is_of_a_step());
         }
     }
 
     #[test]
     fn the_addresses_of_steps_begin_like_that_of_their_execution_and_differ() {
-        let identity = |fingerprint| Identity {
-            address: Address::from_bytes([7; 32]),
-            fingerprint: crate::RequestFingerprint::from_bytes([fingerprint; 32]),
+        let execution = Address::from_bytes([7; 32]);
+        let of = |fingerprint: u8, name: &str| {
+            step(execution, crate::RequestFingerprint::from_bytes([fingerprint; 32]), name)
         };
-        let steps = [step(identity(1), "a"), step(identity(1), "b"), step(identity(2), "a")];
+        let steps = [of(1, "a"), of(1, "b"), of(2, "a")];
         for (at, step) in steps.iter().enumerate() {
-            assert_eq!(step.beginning(), identity(1).address.beginning());
-            assert!(!steps[..at].contains(step) && *step != identity(1).address);
+            assert_eq!(step.beginning(), execution.beginning());
+            assert!(!steps[..at].contains(step) && *step != execution);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The idempotency key that a request carries.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use sfv::{Parser, StringRef};
@@ -25,11 +24,11 @@ pub enum KeyFormat {
 
 /// A valid key: 1 to 255 visible ASCII characters or spaces.
 ///
-/// It owns its text, in one allocation of exactly its length: a slice of the header would keep the
+/// It owns its text, in one allocation that its clones share: a slice of the header would keep the
 /// connection's read buffer alive for as long as the handler runs. `Debug` does not print the text,
 /// so that no log line holds it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Key(Box<str>);
+pub(crate) struct Key(Arc<str>);
 
 impl Key {
     /// Characters of the key, decoded.
@@ -124,13 +123,15 @@ fn sized(text: &str) -> Result<Key, &'static str> {
 }
 
 /// Key in the form that `format` asks for: all spellings of one UUID become one.
-fn in_format(mut key: Key, format: KeyFormat) -> Result<Key, &'static str> {
+fn in_format(key: Key, format: KeyFormat) -> Result<Key, &'static str> {
     match format {
-        KeyFormat::Any => {}
-        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_ok() => key.0.make_ascii_lowercase(),
-        KeyFormat::Uuid => return Err("the key must be a UUID of 36 characters with hyphens"),
+        KeyFormat::Any => Ok(key),
+        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_ok() => {
+            let is_small = !key.as_str().bytes().any(|byte| byte.is_ascii_uppercase());
+            Ok(if is_small { key } else { Key(key.as_str().to_ascii_lowercase().into()) })
+        }
+        KeyFormat::Uuid => Err("the key must be a UUID of 36 characters with hyphens"),
     }
-    Ok(key)
 }
 
 #[cfg(test)]

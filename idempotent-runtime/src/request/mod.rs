@@ -13,9 +13,9 @@ mod identity;
 pub(crate) mod key;
 mod name;
 mod path;
-mod principal;
 mod principal_fn;
 
+pub use crate::principal::Principal;
 pub(crate) use address::{Target, address, derived_key, step};
 pub(crate) use caller::Caller;
 pub(crate) use caller_id::CallerId;
@@ -25,13 +25,12 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, read_key};
 use path::NormalPath;
-pub(crate) use principal_fn::{AppPrincipal, PrincipalFuture};
+pub(crate) use principal_fn::AppPrincipal;
 pub use {
     address::{Address, AddressError},
     credential::Credential,
     fingerprint::RequestFingerprint,
     key::KeyFormat,
     name::EntryName,
-    principal::Principal,
     principal_fn::{PrincipalFn, principal},
 };

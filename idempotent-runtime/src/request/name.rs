@@ -6,7 +6,7 @@ use actix_web::http::Method;
 
 use super::{
     Address, NormalPath, Principal,
-    address::{Place, address},
+    address::{Extent, address},
     key::{KeyFormat, parse_key},
 };
 
@@ -87,17 +87,17 @@ impl EntryName {
     /// A key that is not valid; the text says what is wrong and what is allowed.
     pub(crate) fn address(&self, namespace: &str, format: KeyFormat) -> Result<Address, &'static str> {
         let key = parse_key(self.key.as_bytes(), format)?;
-        Ok(address(namespace, &self.place.place(), &self.principal, &key))
+        Ok(address(namespace, &self.place.extent(), &self.principal, &key))
     }
 }
 
 impl Named {
-    fn place(&self) -> Place<'_> {
+    fn extent(&self) -> Extent<'_> {
         match self {
-            Named::Endpoint(method, pattern) => Place::Endpoint { method, pattern },
-            Named::Resource(method, path) => Place::Resource { method, path },
-            Named::Global => Place::Global,
-            Named::Group(name) => Place::Group(name),
+            Named::Endpoint(method, pattern) => Extent::Endpoint { method, pattern },
+            Named::Resource(method, path) => Extent::Resource { method, path },
+            Named::Global => Extent::Global,
+            Named::Group(name) => Extent::Group(name),
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::marker::PhantomData;
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
-use futures_util::future::LocalBoxFuture;
 
-use super::Principal;
+use crate::principal::{Principal, PrincipalFuture};
 
 /// An async function that tells who calls, with up to twelve extractors as its arguments.
 ///
@@ -57,9 +56,6 @@ implement!(A B C D E F G H I J K L);
 async fn extract<Args: FromRequest>(request: &HttpRequest) -> Result<Args, Error> {
     Args::from_request(request, &mut Payload::None).await.map_err(Into::into)
 }
-
-/// Answer of a function with extractors.
-pub(crate) type PrincipalFuture<'a> = LocalBoxFuture<'a, Result<Principal, Error>>;
 
 /// Asks `function` who sends `request`.
 pub fn principal<Function, Args>(function: Function, request: &HttpRequest) -> PrincipalFuture<'_>

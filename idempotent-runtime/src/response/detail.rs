@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::{Code, Reason};
+use crate::reason::{Code, Reason};
 
 /// Settings that refusals name.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 pub(crate) mod capture;
 pub(crate) mod content;
 mod detail;
+mod facts;
+mod not_stored;
 mod own;
 pub(crate) mod record;
 pub(crate) mod refusal;
@@ -10,6 +12,6 @@ pub(crate) mod refusal;
 mod tests;
 
 pub(crate) use detail::InForce;
+pub(crate) use not_stored::mark_not_stored;
 pub(crate) use own::OwnAnswer;
-pub(crate) use refusal::Reason;
-pub use refusal::{Code, ProblemFormat, Refusal};
+pub use refusal::{ProblemFormat, Refusal};

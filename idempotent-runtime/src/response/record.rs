@@ -1,8 +1,4 @@
-//! Stored record, version 1: a version byte, a CRC-32 of the rest (little-endian), and the outcome
-//! in postcard's format.
-//!
-//! Bytes that cannot be read, because they are damaged or of a later version, are no record: their
-//! outcome is unknown.
+//! Records of responses, and responses of records.
 
 use std::borrow::Cow;
 
@@ -17,43 +13,12 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, Serializer};
 
 use super::content::content;
-use crate::store::Record;
-
-const VERSION: u8 = 1;
-const HEADER: usize = 5;
-
-#[derive(Serialize, Deserialize)]
-enum Outcome<'a> {
-    #[serde(borrow)]
-    Response(Stored<'a>),
-    NotStored,
-    #[serde(borrow)]
-    Value(Raw<'a>),
-    Unknown,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
-    status: u16,
-    #[serde(borrow)]
-    headers: Vec<(&'a str, Raw<'a>)>,
-    #[serde(borrow)]
-    body: Option<Raw<'a>>,
-}
-
-/// Bytes that are written at once. serde would write a slice of them one by one. The written form
-/// is the same.
-#[derive(Deserialize)]
-struct Raw<'a>(&'a [u8]);
-
-impl Serialize for Raw<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
+use crate::{
+    record::{Content, Raw, Stored, Unreadable, content as content_of, write},
+    store::Record,
+};
 
 /// Content of a record.
 #[derive(Debug)]
@@ -70,11 +35,6 @@ pub(crate) enum Recorded {
 #[derive(Debug)]
 pub(crate) struct Replay(HttpResponse);
 
-/// A record that cannot be read: damaged, or of a version this build does not know.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stored record cannot be read")]
-pub(crate) struct Unreadable;
-
 /// Record of this response, without the parts that its status does not allow to be sent.
 pub(crate) fn of_response(
     status: StatusCode,
@@ -88,108 +48,54 @@ pub(crate) fn of_response(
         .filter(|(name, _)| is_stored(name, set_cookie) && !named.contains(&name.as_str().into()))
         .map(|(name, value)| (name.as_str(), Raw(value.as_bytes())))
         .collect();
-    write(&Outcome::Response(Stored {
+    write(&Content::Response(Stored {
         status: status.as_u16(),
         headers: kept,
         body: body.map(|bytes| Raw(content(status, bytes))),
     }))
 }
 
-/// Record of a step that has run, with its value.
-pub(crate) fn of_value(value: &[u8]) -> Record {
-    write(&Outcome::Value(Raw(value)))
-}
-
-/// Record of an effect of which nothing else is kept: no response, no value.
-pub(crate) fn of_nothing() -> Record {
-    write(&Outcome::NotStored)
-}
-
-/// Record of an execution that may have had its effect or not: nobody will ever know.
-pub(crate) fn of_refusal() -> Record {
-    write(&Outcome::Unknown)
-}
-
-/// Writes a record. An outcome that cannot be written becomes a record that cannot be read, so that
-/// the request is never run again.
-fn write(outcome: &Outcome<'_>) -> Record {
-    Record::from_bytes(encode(outcome).unwrap_or_default())
-}
-
-fn encode(outcome: &Outcome<'_>) -> Option<Vec<u8>> {
-    let size = postcard::experimental::serialized_size(outcome).ok()?;
-    let mut bytes = Vec::with_capacity(HEADER + size);
-    bytes.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
-    let mut bytes = postcard::to_extend(outcome, bytes).ok()?;
-    let checksum = crc32fast::hash(&bytes[HEADER..]).to_le_bytes();
-    bytes[1..HEADER].copy_from_slice(&checksum);
-    Some(bytes)
-}
-
 /// Reads the record of a request. The body is a slice of it.
 pub(crate) fn read(record: &Record) -> Result<Recorded, Unreadable> {
-    match outcome(record)? {
-        Outcome::NotStored => Ok(Recorded::NotStored),
-        Outcome::Unknown => Ok(Recorded::Unknown),
-        Outcome::Response(stored) => stored.replay(record.as_bytes()).map(Recorded::Response),
-        Outcome::Value(_) => Err(Unreadable),
-    }
-}
-
-/// Reads the record of a step. `None`: the step has run, and its value is not kept.
-pub(crate) fn read_value(record: &Record) -> Result<Option<&[u8]>, Unreadable> {
-    match outcome(record)? {
-        Outcome::NotStored => Ok(None),
-        Outcome::Value(Raw(value)) => Ok(Some(value)),
-        Outcome::Response(_) | Outcome::Unknown => Err(Unreadable),
+    match content_of(record)? {
+        Content::NotStored => Ok(Recorded::NotStored),
+        Content::Unknown => Ok(Recorded::Unknown),
+        Content::Response(stored) => replay_of(&stored, record.as_bytes()).map(Recorded::Response),
+        Content::Value(_) => Err(Unreadable),
     }
 }
 
 /// True where the content of the record is known, so that nobody may ever replace the record.
 pub(crate) fn is_final(record: &Record) -> bool {
-    match outcome(record) {
-        Ok(Outcome::Response(stored)) => stored.replay(record.as_bytes()).is_ok(),
-        Ok(Outcome::NotStored | Outcome::Value(_)) => true,
-        Ok(Outcome::Unknown) | Err(_) => false,
+    match content_of(record) {
+        Ok(Content::Response(stored)) => replay_of(&stored, record.as_bytes()).is_ok(),
+        Ok(Content::NotStored | Content::Value(_)) => true,
+        Ok(Content::Unknown) | Err(_) => false,
     }
 }
 
 /// Status of the recorded response, if the record holds one.
 pub(crate) fn status(record: &Record) -> Option<StatusCode> {
-    match outcome(record) {
-        Ok(Outcome::Response(stored)) => StatusCode::from_u16(stored.status).ok(),
+    match content_of(record) {
+        Ok(Content::Response(stored)) => StatusCode::from_u16(stored.status).ok(),
         _ => None,
     }
 }
 
-fn outcome(record: &Record) -> Result<Outcome<'_>, Unreadable> {
-    let (header, content) = record.as_bytes().split_at_checked(HEADER).ok_or(Unreadable)?;
-    if header[0] != VERSION || header[1..] != crc32fast::hash(content).to_le_bytes() {
-        return Err(Unreadable);
+/// The response that is stored in `record`.
+fn replay_of(stored: &Stored<'_>, record: &Bytes) -> Result<Replay, Unreadable> {
+    let status = StatusCode::from_u16(stored.status).map_err(|_| Unreadable)?;
+    let mut response = HttpResponse::new(status);
+    let headers = response.headers_mut();
+    for (name, Raw(value)) in &stored.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable)?;
+        let value = HeaderValue::from_maybe_shared(record.slice_ref(value)).map_err(|_| Unreadable)?;
+        headers.append(name, value);
     }
-    match postcard::take_from_bytes(content) {
-        Ok((outcome, [])) => Ok(outcome),
-        _ => Err(Unreadable),
-    }
-}
-
-impl Stored<'_> {
-    fn replay(&self, record: &Bytes) -> Result<Replay, Unreadable> {
-        let status = StatusCode::from_u16(self.status).map_err(|_| Unreadable)?;
-        let mut response = HttpResponse::new(status);
-        let headers = response.headers_mut();
-        for (name, Raw(value)) in &self.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable)?;
-            let value = HeaderValue::from_maybe_shared(record.slice_ref(value)).map_err(|_| Unreadable)?;
-            headers.append(name, value);
-        }
-        Ok(Replay(match &self.body {
-            Some(Raw(body)) => {
-                response.set_body(record.slice_ref(content(status, body))).map_into_boxed_body()
-            }
-            None => response,
-        }))
-    }
+    Ok(Replay(match &stored.body {
+        Some(Raw(body)) => response.set_body(record.slice_ref(content(status, body))).map_into_boxed_body(),
+        None => response,
+    }))
 }
 
 /// Marks a response as the recorded one.

@@ -1,6 +1,6 @@
 //! Answers that are not the handler's: what happened, and what to do next.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt};
 
 use actix_web::{
     HttpResponse,
@@ -12,175 +12,14 @@ use actix_web::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::detail::InForce;
-use crate::request::Key;
-
-/// Reason of a refusal, as a name that never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// `key_missing`: the endpoint requires a key, and none was sent.
-    KeyMissing,
-    /// `key_invalid`: the header does not hold one key.
-    KeyInvalid,
-    /// `body_too_large`: the body is longer than the limit.
-    BodyTooLarge,
-    /// `key_reused`: the key was used with another request.
-    KeyReused,
-    /// `in_progress`: the first execution still runs.
-    InProgress,
-    /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be
-    /// read.
-    OutcomeUnknown,
-    /// `response_not_stored`: the effect happened, and its response was not kept.
-    ResponseNotStored,
-    /// `key_expired`: the response has expired.
-    KeyExpired,
-    /// `store_unavailable`: the store does not answer.
-    StoreUnavailable,
-    /// `store_full`: the store has no room for a new key.
-    StoreFull,
-    /// `too_many_keys`: the caller has as many keys in the store as one caller may.
-    TooManyKeys,
-    /// `shutting_down`: the server accepts no new keys.
-    ShuttingDown,
-    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per
-    /// second.
-    BodyTimeout,
-}
-
-/// Facts that never change about a code: its name, status, title, the page that tells of it, and
-/// when to retry (seconds).
-struct Facts(&'static str, StatusCode, &'static str, &'static str, Retry);
-
-enum Retry {
-    Never,
-    Now,
-    After(u32),
-}
-
-/// A section of the IETF draft.
-macro_rules! draft {
-    ($section:literal) => {
-        concat!(
-            "https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07#section-",
-            $section
-        )
-    };
-}
-
-const SYNTAX: &str = draft!("2.1");
-const UNIQUENESS: &str = draft!("2.2");
-const EXPIRY: &str = draft!("2.3");
-const ENFORCEMENT: &str = draft!("2.6");
-const ERRORS: &str = draft!("2.7");
-/// Page for long bodies, of which the draft says nothing: what HTTP says of 413.
-const CONTENT_TOO_LARGE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14";
-
-impl Code {
-    fn facts(self) -> Facts {
-        const BAD: StatusCode = StatusCode::BAD_REQUEST;
-        const CONFLICT: StatusCode = StatusCode::CONFLICT;
-        const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-        use Retry::{After, Never, Now};
-        match self {
-            Code::KeyMissing => Facts("key_missing", BAD, "Idempotency-Key required", ERRORS, Never),
-            Code::KeyInvalid => Facts("key_invalid", BAD, "Idempotency-Key is not valid", SYNTAX, Never),
-            Code::BodyTooLarge => Facts(
-                "body_too_large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Body too large",
-                CONTENT_TOO_LARGE,
-                Never,
-            ),
-            Code::KeyReused => {
-                Facts("key_reused", CONFLICT, "Idempotency-Key is already used", UNIQUENESS, Never)
-            }
-            Code::InProgress => {
-                Facts("in_progress", CONFLICT, "A request is outstanding for this key", ENFORCEMENT, After(1))
-            }
-            Code::OutcomeUnknown => {
-                Facts("outcome_unknown", CONFLICT, "The outcome is unknown", ENFORCEMENT, Never)
-            }
-            Code::ResponseNotStored => {
-                Facts("response_not_stored", CONFLICT, "The response was not stored", ENFORCEMENT, Never)
-            }
-            Code::KeyExpired => Facts("key_expired", CONFLICT, "Idempotency-Key has expired", EXPIRY, Never),
-            Code::StoreUnavailable => {
-                Facts("store_unavailable", DOWN, "The idempotency store is unavailable", ERRORS, After(1))
-            }
-            Code::StoreFull => Facts("store_full", DOWN, "The idempotency store is full", ERRORS, After(5)),
-            Code::TooManyKeys => Facts(
-                "too_many_keys",
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many keys are in use",
-                ERRORS,
-                After(5),
-            ),
-            Code::ShuttingDown => {
-                Facts("shutting_down", DOWN, "The server is shutting down", ERRORS, After(1))
-            }
-            Code::BodyTimeout => Facts(
-                "body_timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "The body did not arrive in time",
-                ERRORS,
-                Now,
-            ),
-        }
-    }
-
-    /// Name of the code, as in the refusal's `code`.
-    pub fn as_str(self) -> &'static str {
-        self.facts().0
-    }
-
-    /// Short description of what happened, the same every time.
-    pub(crate) fn title(self) -> &'static str {
-        self.facts().2
-    }
-}
-
-/// Code of a refusal, and more than the code where there is more to say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reason {
-    pub(crate) code: Code,
-    pub(crate) detail: Option<&'static str>,
-    /// Seconds to wait, where more is known of that than the code tells.
-    pub(crate) retry_after: Option<u32>,
-}
-
-impl Reason {
-    /// Reason `code`, without more to say.
-    pub(crate) const fn new(code: Code) -> Self {
-        Reason { code, detail: None, retry_after: None }
-    }
-
-    /// Adds the time to wait, where it is known. A part of a second counts as a second.
-    pub(crate) fn retry_after(self, wait: Option<Duration>) -> Self {
-        let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-        Reason { retry_after: wait.map(seconds), ..self }
-    }
-
-    /// Adds a second possible reason, for callers who are told apart by their credentials.
-    pub(crate) fn by_credentials(self) -> Self {
-        match self.code {
-            Code::KeyReused => Reason {
-                detail: Some(
-                    "This key was used with a different request, or with other credentials. Use a new key for a new operation; to retry, send the same request with the same credentials.",
-                ),
-                ..self
-            },
-            _ => self,
-        }
-    }
-}
-
-impl From<Code> for Reason {
-    fn from(code: Code) -> Self {
-        Reason::new(code)
-    }
-}
+use super::{
+    detail::InForce,
+    facts::{Facts, Retry},
+};
+use crate::{
+    reason::{Code, Reason},
+    request::Key,
+};
 
 /// One refusal that is about to be sent. [`ProblemFormat::custom`] gets it.
 #[derive(Debug)]
@@ -197,7 +36,7 @@ impl<'a> Refusal<'a> {
     pub(crate) fn new(reason: Reason, settings: &'a RefusalSettings, key: Option<&'a Key>) -> Self {
         let status = match reason.code {
             Code::KeyReused => settings.reused_status,
-            code => code.facts().1,
+            code => code.facts().0,
         };
         let (detail, type_base) = (settings.in_force.detail(reason), settings.type_base.as_deref());
         Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
@@ -226,12 +65,12 @@ impl<'a> Refusal<'a> {
 
     /// True where the same request with the same key may succeed later.
     pub fn retryable(&self) -> bool {
-        !matches!(self.code().facts().4, Retry::Never)
+        !matches!(self.code().facts().3, Retry::Never)
     }
 
     /// Seconds to wait before a retry, where the response says so.
     pub fn retry_after(&self) -> Option<u32> {
-        match self.code().facts().4 {
+        match self.code().facts().3 {
             Retry::After(seconds) => Some(self.reason.retry_after.unwrap_or(seconds)),
             Retry::Never | Retry::Now => None,
         }
@@ -244,7 +83,7 @@ impl<'a> Refusal<'a> {
 
     /// URL that documents the code.
     pub fn problem_type(&self) -> String {
-        let Facts(code, _, _, page, _) = self.code().facts();
+        let (code, Facts(_, _, page, _)) = (self.code().as_str(), self.code().facts());
         match self.type_base {
             Some(base) => format!("{}/{code}", base.trim_end_matches('/')),
             None => page.to_owned(),

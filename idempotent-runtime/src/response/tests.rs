@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix_web::{body::to_bytes, http::StatusCode};
 use serde_json::Value;
 
-use super::{Code, InForce, ProblemFormat, Reason, refusal::RefusalSettings};
+use super::{InForce, ProblemFormat, refusal::RefusalSettings};
+use crate::reason::{Code, Reason};
 
 /// The code after this one; together they are all codes.
 fn next(code: Code) -> Option<Code> {

@@ -5,15 +5,15 @@ use bytes::Bytes;
 
 use super::cookies::warn_of_cookies;
 use crate::{
-    idempotency::{Idempotency, Settings},
-    observe::{Account, Outcome},
+    engine::{Idempotency, Settings},
+    observe::{EventGuard, Outcome},
     policy::{Policy, PrincipalSource},
+    reason::{Code, Reason},
     request::{self, AppPrincipal, Caller, CallerId, Identity, Key, Principal, Target, body},
-    response::{Code, Reason},
 };
 
 /// Reason that a request has no response of its own.
-pub(super) enum Unanswered {
+pub(super) enum Rejection {
     Refused(Reason),
     Failed(actix_web::Error),
 }
@@ -42,9 +42,9 @@ pub(super) async fn identify<'a>(
     request: &'a HttpRequest,
     key: &Key,
     payload: web::Payload,
-) -> Result<Identified<'a>, Unanswered> {
+) -> Result<Identified<'a>, Rejection> {
     let settings = &app.0.settings;
-    let principal = principal_of(policy, settings, request).await.map_err(Unanswered::Failed)?;
+    let principal = principal_of(policy, settings, request).await.map_err(Rejection::Failed)?;
     let caller = Caller::new(principal, &settings.credentials, request.headers());
     let (mut payload, headers) = (payload.into_inner(), request.headers());
     let place = || app.0.flights.place(caller.id());
@@ -53,7 +53,8 @@ pub(super) async fn identify<'a>(
     let target = Target::new(request, policy.scope);
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
-    let address = request::address(&settings.namespace, &target.place(policy.scope), caller.principal(), key);
+    let address =
+        request::address(&settings.namespace, &target.extent(policy.scope), caller.principal(), key);
     let fingerprint =
         request::fingerprint::fingerprint(policy, request, &scope_parts, caller.credentials(), &body);
     Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), target, body })
@@ -75,29 +76,29 @@ async fn principal_of(
     }
 }
 
-impl Unanswered {
+impl Rejection {
     /// Notes the reason for the listener.
-    pub(super) fn write(&self, account: &mut Account) {
+    pub(super) fn write(&self, event: &mut EventGuard) {
         match self {
-            Unanswered::Refused(reason) => account.refused(reason.code),
-            Unanswered::Failed(_) => account.ends(Outcome::Rejected),
+            Rejection::Refused(reason) => event.refused(reason.code),
+            Rejection::Failed(_) => event.ends(Outcome::Rejected),
         }
     }
 }
 
-impl From<Reason> for Unanswered {
+impl From<Reason> for Rejection {
     fn from(reason: Reason) -> Self {
-        Unanswered::Refused(reason)
+        Rejection::Refused(reason)
     }
 }
 
-impl From<body::BodyError> for Unanswered {
+impl From<body::BodyError> for Rejection {
     fn from(error: body::BodyError) -> Self {
         match error {
-            body::BodyError::TooLarge => Unanswered::Refused(Code::BodyTooLarge.into()),
-            body::BodyError::Timeout => Unanswered::Refused(Code::BodyTimeout.into()),
-            body::BodyError::Crowded => Unanswered::Refused(CROWDED),
-            body::BodyError::Failed(error) => Unanswered::Failed(error.into()),
+            body::BodyError::TooLarge => Rejection::Refused(Code::BodyTooLarge.into()),
+            body::BodyError::Timeout => Rejection::Refused(Code::BodyTimeout.into()),
+            body::BodyError::Crowded => Rejection::Refused(CROWDED),
+            body::BodyError::Failed(error) => Rejection::Failed(error.into()),
         }
     }
 }

@@ -59,11 +59,13 @@
 //! A store of an application's own implements [`Store`], and runs the suite of
 //! `idempotent_runtime::conformance` (feature `conformance`).
 
-mod changes;
+mod call;
+mod circuit_breaker;
 mod claim;
 mod clocks;
 mod erased;
 mod error;
+mod handle;
 mod inspect;
 mod local_cache;
 mod memory;
@@ -79,18 +81,22 @@ mod remote;
 mod resolve;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod unanswered;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod transactional;
+pub(crate) mod verbs;
+mod wait;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisStore, RedisStoreBuilder};
-pub(crate) use changes::Changes;
-pub(crate) use erased::{CallError, StoreHandle};
+pub(crate) use call::CallError;
+pub(crate) use handle::StoreHandle;
 pub(crate) use memory::{Held, HeldBy, WeakMemoryStore};
 pub(crate) use page::NoCursor;
 #[cfg(feature = "postgres")]
 pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, SqliteStoreBuilder};
+pub(crate) use wait::Changes;
 pub use {
     claim::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Renewal, Retention, Token},
     error::{SetupError, StoreError},
@@ -102,7 +108,7 @@ pub use {
     resolve::{Resolve, ResolveRequest},
 };
 
-use std::future::ready;
+use std::{future::ready, time::Duration};
 
 use crate::request::{Address, RequestFingerprint};
 
@@ -158,11 +164,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets the lease run from now, if the hold still stands. The claim's retention is counted from
     /// the lease's new end.
-    fn renew(
-        &self,
-        hold: Hold,
-        lease: std::time::Duration,
-    ) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
+    fn renew(&self, hold: Hold, lease: Duration) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
 
     /// Writes the record in place of the claim, if the hold still stands.
     ///
@@ -302,6 +304,32 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// The answer to a claim, where the store has it without waiting: then nothing else is asked.
+    /// By default, which suits all stores that wait for something: there is none.
+    #[doc(hidden)]
+    fn claim_now(&self, request: &ClaimRequest) -> Option<Result<Claim, StoreError>> {
+        let _ = request;
+        None
+    }
+
+    /// The answer to a completion, where the store has it without waiting.
+    #[doc(hidden)]
+    fn complete_now(
+        &self,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> Option<Result<Completion, StoreError>> {
+        let _ = (hold, record, retention);
+        None
+    }
+
+    /// The [`MemoryStore`] that this store is, for those who look at its contents as a whole.
+    #[doc(hidden)]
+    fn memory(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        None
+    }
+
     /// Waits until the entry at `address` may have changed since it was last claimed.
     ///
     /// Returns early rather than late: at once where the address is not claimed. May be dropped at
@@ -313,66 +341,52 @@ fn no_such_verb(store: &'static str, verb: &str) -> StoreError {
     StoreError::undone(store, format!("this store cannot be looked into: it has no `{verb}`"))
 }
 
-/// A shared store is a store.
-impl<S: Store> Store for std::sync::Arc<S> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+macro_rules! share {
+    ($($verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        /// A shared store is a store.
+        impl<S: Store> Store for std::sync::Arc<S> {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
 
-    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        (**self).claim(request).await
-    }
+            fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+                (**self).recall(address, fingerprint)
+            }
 
-    async fn renew(&self, hold: Hold, lease: std::time::Duration) -> Result<Renewal, StoreError> {
-        (**self).renew(hold, lease).await
-    }
+            fn token(&self) -> Result<Token, StoreError> {
+                (**self).token()
+            }
 
-    async fn complete(
-        &self,
-        hold: Hold,
-        record: Record,
-        retention: Retention,
-    ) -> Result<Completion, StoreError> {
-        (**self).complete(hold, record, retention).await
-    }
+            fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+                (**self).transactions()
+            }
 
-    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        (**self).release(hold).await
-    }
+            fn claim_now(&self, request: &ClaimRequest) -> Option<Result<Claim, StoreError>> {
+                (**self).claim_now(request)
+            }
 
-    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
-        (**self).resolve(request).await
-    }
+            fn complete_now(
+                &self,
+                hold: &Hold,
+                record: &Record,
+                retention: Retention,
+            ) -> Option<Result<Completion, StoreError>> {
+                (**self).complete_now(hold, record, retention)
+            }
 
-    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
-        (**self).inspect(address).await
-    }
+            fn memory(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+                (**self).memory()
+            }
 
-    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
-        (**self).forget(request).await
-    }
+            async fn changed(&self, address: Address) {
+                (**self).changed(address).await;
+            }
 
-    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
-        (**self).stuck(request).await
-    }
-
-    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
-        (**self).recall(address, fingerprint)
-    }
-
-    fn token(&self) -> Result<Token, StoreError> {
-        (**self).token()
-    }
-
-    async fn claim_for_transaction(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        (**self).claim_for_transaction(request).await
-    }
-
-    fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
-        (**self).transactions()
-    }
-
-    async fn changed(&self, address: Address) {
-        (**self).changed(address).await;
-    }
+            $(async fn $verb(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                (**self).$verb($($argument),*).await
+            })*
+        }
+    };
 }
+
+verbs::verbs!(share);

@@ -9,7 +9,7 @@ use crate::{
     request::{Address, RequestFingerprint},
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, MemoryStore, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest,
+        Renewal, Resolve, ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest, verbs::verbs,
     },
 };
 
@@ -118,56 +118,29 @@ impl<S> fmt::Debug for UnreliableStore<S> {
     }
 }
 
-impl<S: Store> Store for UnreliableStore<S> {
-    fn name(&self) -> &'static str {
-        "unreliable"
-    }
+macro_rules! when_ready {
+    ($($verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl<S: Store> Store for UnreliableStore<S> {
+            fn name(&self) -> &'static str {
+                "unreliable"
+            }
 
-    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.ready().await?.claim(request).await
-    }
+            fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
+                let works = *self.0.behaviour.borrow() == Behaviour::Works;
+                self.inner().recall(address, fingerprint).filter(|_| works)
+            }
 
-    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
-        self.ready().await?.renew(hold, lease).await
-    }
+            async fn changed(&self, address: Address) {
+                let mut forgets = self.0.inner.subscribe();
+                let inner = self.inner();
+                select(pin!(inner.changed(address)), pin!(forgets.changed())).await;
+            }
 
-    async fn complete(
-        &self,
-        hold: Hold,
-        record: Record,
-        retention: Retention,
-    ) -> Result<Completion, StoreError> {
-        self.ready().await?.complete(hold, record, retention).await
-    }
-
-    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        self.ready().await?.release(hold).await
-    }
-
-    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
-        self.ready().await?.resolve(request).await
-    }
-
-    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
-        self.ready().await?.inspect(address).await
-    }
-
-    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
-        self.ready().await?.forget(request).await
-    }
-
-    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
-        self.ready().await?.stuck(request).await
-    }
-
-    fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
-        let works = *self.0.behaviour.borrow() == Behaviour::Works;
-        self.inner().recall(address, fingerprint).filter(|_| works)
-    }
-
-    async fn changed(&self, address: Address) {
-        let mut forgets = self.0.inner.subscribe();
-        let inner = self.inner();
-        select(pin!(inner.changed(address)), pin!(forgets.changed())).await;
-    }
+            $(async fn $verb(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                self.ready().await?.$verb($($argument),*).await
+            })*
+        }
+    };
 }
+
+verbs!(when_ready);

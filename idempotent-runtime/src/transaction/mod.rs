@@ -2,18 +2,17 @@
 //! nothing does.
 //!
 //! A handler is lent the transaction as an argument, [`IdempotentTx`], and gives it back by ending.
-//! What becomes of it then is decided in `execution/in_transaction.rs`.
+//! What becomes of it then is decided in `execution/transactional.rs`.
 
-mod begun;
-mod database;
 mod error;
-mod lent;
+mod extractor;
+mod open_transaction;
 mod slot;
 
 pub(crate) use self::{
-    begun::{End, Open},
-    database::{Database, Standing},
     error::Failure,
-    slot::{Left, Slot},
+    open_transaction::{End, Open},
+    slot::{AtClose, Slot},
 };
-pub use self::{database::TransactionalDatabase, error::TransactionError, lent::IdempotentTx};
+pub use self::{error::TransactionError, extractor::IdempotentTx};
+pub use crate::store::transactional::TransactionalDatabase;

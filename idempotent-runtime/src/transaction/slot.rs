@@ -1,15 +1,14 @@
-//! Where an execution's transaction is while the handler does not have it.
+//! Place of an execution's transaction while the handler does not have it.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tokio::sync::Mutex;
 
-use super::{
-    Open,
-    begun::Begun,
-    database::{Database, Standing},
+use super::open_transaction::{Open, OpenTransaction};
+use crate::store::{
+    StoreHandle,
+    transactional::{Database, TransactionState},
 };
-use crate::store::StoreHandle;
 
 tokio::task_local! {
     static SLOT: Rc<Slot>;
@@ -18,7 +17,7 @@ tokio::task_local! {
 /// The place of one execution's transaction.
 pub(crate) struct Slot {
     store: StoreHandle,
-    place: RefCell<Place>,
+    progress: RefCell<Progress>,
 }
 
 // Who has the transaction:
@@ -26,33 +25,33 @@ pub(crate) struct Slot {
 //   nobody: it has not begun ─ an extractor begins it ─▶ the handler holds its lock ─ it ends ─▶ the execution
 //                                                          └ it has not ended yet when the execution asks ─▶ nobody: closed when it does
 #[derive(Default)]
-enum Place {
+enum Progress {
     #[default]
     NotBegun,
     Beginning,
-    Begun(Box<dyn Lent>),
+    Begun(Box<dyn Borrowed>),
 }
 
 /// A transaction that the handler has, or has had.
-trait Lent {
+trait Borrowed {
     /// The transaction, if the handler has it no more.
     fn given_back(&self) -> Option<Box<dyn Open>>;
     /// Keeps it from being committed, where that can be done, and tells what has become of it.
-    fn revoke(&self) -> Standing;
+    fn revoke(&self) -> TransactionState;
     /// Whether the store has to wait for its end before it can write.
     fn writes_alone(&self) -> bool;
 }
 
 /// A transaction behind the lock that its handler has, and its mark.
-struct Borrowed<DB: Database>(Arc<Mutex<Begun<DB>>>, DB::Mark);
+struct BorrowedFrom<DB: Database>(Arc<Mutex<OpenTransaction<DB>>>, DB::Mark);
 
-impl<DB: Database> Lent for Borrowed<DB> {
+impl<DB: Database> Borrowed for BorrowedFrom<DB> {
     fn given_back(&self) -> Option<Box<dyn Open>> {
         let begun = Arc::clone(&self.0).try_lock_owned().ok()?;
         Some(Box::new(begun))
     }
 
-    fn revoke(&self) -> Standing {
+    fn revoke(&self) -> TransactionState {
         DB::revoke(&self.1)
     }
 
@@ -61,21 +60,21 @@ impl<DB: Database> Lent for Borrowed<DB> {
     }
 }
 
-/// What there is of a transaction when the handler has ended.
-pub(crate) enum Left {
+/// Transaction as it is when the handler has ended.
+pub(crate) enum AtClose {
     /// None was begun.
     Nothing,
     /// This one.
-    Open(Box<dyn Open>),
+    Returned(Box<dyn Open>),
     /// One that something which the handler has left behind still has, and what has become of it.
-    Lent(Standing),
+    Borrowed(TransactionState),
 }
 
-/// Why no transaction can be lent.
+/// Reason that no transaction can be lent.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub(super) enum Unlent {
+pub(super) enum NoTransaction {
     #[error("IdempotentTx needs `#[idempotent(…, transaction)]` on the handler, and a key")]
-    NoTransaction,
+    NotAsked,
     #[error("a handler has one IdempotentTx, and it is lent already")]
     Taken,
     #[error("the store keeps its keys in another database than the IdempotentTx is of")]
@@ -84,7 +83,7 @@ pub(super) enum Unlent {
 
 impl Slot {
     pub(crate) fn new(store: StoreHandle) -> Rc<Self> {
-        Rc::new(Slot { store, place: RefCell::default() })
+        Rc::new(Slot { store, progress: RefCell::default() })
     }
 
     /// `work`, whose extractors may begin the transaction.
@@ -93,40 +92,41 @@ impl Slot {
     }
 
     /// The slot of the execution that runs.
-    pub(super) fn current() -> Result<Rc<Self>, Unlent> {
-        SLOT.try_with(Rc::clone).map_err(|_| Unlent::NoTransaction)
+    pub(super) fn current() -> Result<Rc<Self>, NoTransaction> {
+        SLOT.try_with(Rc::clone).map_err(|_| NoTransaction::NotAsked)
     }
 
     /// What the store offers for a transaction of this database, which is about to begin.
-    pub(super) fn beginning<DB: Database>(&self) -> Result<DB::Access, Unlent> {
+    pub(super) fn beginning<DB: Database>(&self) -> Result<DB::Access, NoTransaction> {
         let access = self.store.transactions().and_then(|access| access.downcast_ref::<DB::Access>());
-        let access = access.ok_or(Unlent::AnotherDatabase)?;
-        match self.place.replace(Place::Beginning) {
-            Place::NotBegun => Ok(access.clone()),
+        let access = access.ok_or(NoTransaction::AnotherDatabase)?;
+        match self.progress.replace(Progress::Beginning) {
+            Progress::NotBegun => Ok(access.clone()),
             taken => {
-                self.place.replace(taken);
-                Err(Unlent::Taken)
+                self.progress.replace(taken);
+                Err(NoTransaction::Taken)
             }
         }
     }
 
     /// It has begun, and the handler has it.
-    pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<Begun<DB>>>, mark: DB::Mark) {
-        self.place.replace(Place::Begun(Box::new(Borrowed(Arc::clone(begun), mark))));
+    pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<OpenTransaction<DB>>>, mark: DB::Mark) {
+        self.progress.replace(Progress::Begun(Box::new(BorrowedFrom(Arc::clone(begun), mark))));
     }
 
     /// Whether the store cannot write before the transaction of the execution that runs has ended.
     pub(crate) fn keeps_the_store_from_writing() -> bool {
-        let is_alone =
-            |slot: &Rc<Self>| matches!(&*slot.place.borrow(), Place::Begun(lent) if lent.writes_alone());
+        let is_alone = |slot: &Rc<Self>| matches!(&*slot.progress.borrow(), Progress::Begun(borrowed) if borrowed.writes_alone());
         SLOT.try_with(is_alone).unwrap_or(false)
     }
 
     /// What the handler has left.
-    pub(crate) fn close(&self) -> Left {
-        match self.place.take() {
-            Place::NotBegun | Place::Beginning => Left::Nothing,
-            Place::Begun(lent) => lent.given_back().map_or_else(|| Left::Lent(lent.revoke()), Left::Open),
+    pub(crate) fn close(&self) -> AtClose {
+        match self.progress.take() {
+            Progress::NotBegun | Progress::Beginning => AtClose::Nothing,
+            Progress::Begun(borrowed) => {
+                borrowed.given_back().map_or_else(|| AtClose::Borrowed(borrowed.revoke()), AtClose::Returned)
+            }
         }
     }
 }

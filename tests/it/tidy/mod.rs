@@ -1,5 +1,6 @@
 //! The house rules that no compiler checks.
 
+mod imports;
 mod records;
 mod rules;
 mod words;

@@ -111,7 +111,7 @@ impl MemoryStore {
     }
 
     /// Answer of [`Store::claim`], at once.
-    pub(super) fn claim_now(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
+    fn claim_at_once(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         self.0.claim(request).map_err(|full| {
             let retry_after = self.0.retry_after(full);
             match full {
@@ -122,7 +122,7 @@ impl MemoryStore {
     }
 
     /// Answer of [`Store::complete`], at once.
-    pub(super) fn complete_now(&self, hold: &Hold, record: &Record, retention: Retention) -> Completion {
+    fn complete_at_once(&self, hold: &Hold, record: &Record, retention: Retention) -> Completion {
         self.0.complete(hold, record, retention)
     }
 
@@ -235,7 +235,7 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.claim_now(&request)
+        self.claim_at_once(&request)
     }
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
@@ -248,7 +248,7 @@ impl Store for MemoryStore {
         record: Record,
         retention: Retention,
     ) -> Result<Completion, StoreError> {
-        Ok(self.complete_now(&hold, &record, retention))
+        Ok(self.complete_at_once(&hold, &record, retention))
     }
 
     async fn release(&self, hold: Hold) -> Result<(), StoreError> {
@@ -274,6 +274,23 @@ impl Store for MemoryStore {
 
     fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
         self.0.recall(&address, fingerprint)
+    }
+
+    fn claim_now(&self, request: &ClaimRequest) -> Option<Result<Claim, StoreError>> {
+        Some(self.claim_at_once(request))
+    }
+
+    fn complete_now(
+        &self,
+        hold: &Hold,
+        record: &Record,
+        retention: Retention,
+    ) -> Option<Result<Completion, StoreError>> {
+        Some(Ok(self.complete_at_once(hold, record, retention)))
+    }
+
+    fn memory(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        Some(self)
     }
 
     fn token(&self) -> Result<Token, StoreError> {

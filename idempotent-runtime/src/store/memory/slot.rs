@@ -8,7 +8,7 @@ use crate::{
     request::{Address, RequestFingerprint},
     store::{Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Origin, Resolve, Standing, Token},
     sync::Arc,
-    watched::Watched,
+    watch::Watch,
 };
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Slot {
     lease_until: Timestamp,
     retention: Duration,
     origin: Origin,
-    watch: Option<Arc<Watched<bool>>>,
+    watch: Option<Arc<Watch<bool>>>,
 }
 
 #[derive(Debug)]
@@ -154,10 +154,10 @@ impl Slot {
 
     /// Flag that changes when this claim ends. An abandoned claim has none, since it does not
     /// change.
-    pub(super) fn watch(&mut self) -> Option<Arc<Watched<bool>>> {
+    pub(super) fn watch(&mut self) -> Option<Arc<Watch<bool>>> {
         match self.state {
             State::Claimed(_) => {
-                Some(Arc::clone(self.watch.get_or_insert_with(|| Arc::new(Watched::new(false)))))
+                Some(Arc::clone(self.watch.get_or_insert_with(|| Arc::new(Watch::new(false)))))
             }
             State::Abandoned(_) => None,
         }

@@ -70,7 +70,7 @@ impl World {
         };
         let on_abandoned = if self.random.bool() { OnAbandoned::Refuse } else { OnAbandoned::Rerun };
         let request = ClaimRequest { hold, lease: SECOND * 3, on_abandoned, retention: SECOND * 10, origin };
-        if matches!(self.store.claim_now(&request), Ok(Claim::Won { .. })) {
+        if matches!(self.store.claim_at_once(&request), Ok(Claim::Won { .. })) {
             self.held.push(hold);
         }
     }
@@ -86,7 +86,7 @@ impl World {
             8..12 => {
                 let seconds = self.random.u32(1..20);
                 let retention = Retention { replay: SECOND * seconds, remember: SECOND * (seconds % 3) };
-                drop(self.store.complete_now(&hold, &record, retention));
+                drop(self.store.complete_at_once(&hold, &record, retention));
             }
             12 => self.store.0.release(&hold),
             13 => {
@@ -174,7 +174,7 @@ fn a_caller_of_whom_nothing_is_left_costs_nothing() {
                     retention: SECOND,
                     origin,
                 };
-                assert_eq!(world.store.claim_now(&request).unwrap(), Claim::Won { attempt: 1 });
+                assert_eq!(world.store.claim_at_once(&request).unwrap(), Claim::Won { attempt: 1 });
                 assert!(world.store.used_bytes() > ENTRY);
                 world.store.0.release(&hold);
                 assert_eq!((world.store.used_bytes(), world.store.0.budget.held_by_callers().len()), (0, 0));

@@ -19,7 +19,7 @@ use crate::{
     shards::{AddressMap, SHARDS, Shards},
     store::{Claim, ClaimRequest, Completion, Hold, Record, Renewal, Retention, Token},
     sync::{Arc, AtomicU64, MutexGuard, Ordering},
-    watched::Watched,
+    watch::Watch,
 };
 
 /// Shortest time, by the store's clock, between two searches of a full store for everything that
@@ -213,7 +213,7 @@ impl Memory {
     }
 
     /// Flag that changes when the claim on `address` ends, if the address is claimed.
-    pub(super) fn watch(&self, address: &Address) -> Option<Arc<Watched<bool>>> {
+    pub(super) fn watch(&self, address: &Address) -> Option<Arc<Watch<bool>>> {
         self.shards.lock(address).claims.get_mut(address)?.watch()
     }
 

@@ -11,7 +11,7 @@ use super::{
     function::{Function, Value},
     names::Names,
 };
-use crate::{pace::Pace, store::StoreError};
+use crate::{backoff::Backoff, store::StoreError};
 
 /// Rows that one statement deletes, and the pause after it.
 const BATCH: i32 = 1_000;
@@ -35,7 +35,7 @@ impl Sweeper {
     pub(super) async fn every(self, interval: Duration) {
         loop {
             // Nodes that started together do not sweep together.
-            sleep(Pace::new(interval, interval).pause()).await;
+            sleep(Backoff::new(interval, interval).next_delay()).await;
             match self.sweep().await {
                 Ok(rows) => tracing::debug!(store = NAME, rows, "swept"),
                 Err(error) => tracing::warn!(store = NAME, %error, "cannot sweep; will try again"),

@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, SqlSafeStr, SqlSt
 
 use super::{calls::micros, names::Names, pool_mode::PoolMode};
 use crate::{
+    store::transactional::{Database, TransactionState},
     store::{Completion, Hold, Record, Retention, Token},
-    transaction::{Database, Standing},
 };
 
 // The mark of a transaction is a setting of the application's own kind. It is set twice as the
@@ -52,11 +52,11 @@ async fn read_mark(connection: &mut PgConnection, before: &str, mark: &str) -> R
 
 impl PoolMode {
     /// Standing of a transaction whose mark the session does not have.
-    fn without_mark(self) -> Standing {
+    fn without_mark(self) -> TransactionState {
         match self {
-            PoolMode::Session => Standing::RolledBack,
+            PoolMode::Session => TransactionState::RolledBack,
             // Another session may have answered than the transaction was in.
-            PoolMode::Transaction => Standing::Unknown,
+            PoolMode::Transaction => TransactionState::Unknown,
         }
     }
 }
@@ -106,16 +106,16 @@ impl Database for Postgres {
         connection: &mut PgConnection,
         access: &Transactions,
         mark: &Arc<str>,
-    ) -> Result<Standing, sqlx::Error> {
+    ) -> Result<TransactionState, sqlx::Error> {
         match read_mark(connection, "", mark).await {
-            Ok(Marked::Transaction) => Ok(Standing::Stands),
-            Ok(Marked::Session) => Ok(Standing::Committed),
+            Ok(Marked::Transaction) => Ok(TransactionState::Stands),
+            Ok(Marked::Session) => Ok(TransactionState::Committed),
             Ok(Marked::Nothing) => Ok(access.mode.without_mark()),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_FAILED_TRANSACTION) => {
                 // It can only be rolled back. Unless its handler had committed before, it was ours.
                 match read_mark(connection, "ROLLBACK; ", mark).await? {
-                    Marked::Session => Ok(Standing::Committed),
-                    Marked::Transaction | Marked::Nothing => Ok(Standing::Stands),
+                    Marked::Session => Ok(TransactionState::Committed),
+                    Marked::Transaction | Marked::Nothing => Ok(TransactionState::Stands),
                 }
             }
             Err(error) => Err(error),
@@ -152,8 +152,8 @@ impl Database for Postgres {
     }
 
     // The holder of the connection could commit, and nobody else can prevent it.
-    fn revoke(_: &Arc<str>) -> Standing {
-        Standing::Stands
+    fn revoke(_: &Arc<str>) -> TransactionState {
+        TransactionState::Stands
     }
 
     async fn unmark(_: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     request::Address,
     sync::{Arc, Mutex, lock},
-    watched::{Seat, Watched},
+    watch::{Subscriber, Watch},
 };
 
 /// Time for which a waiter is kept for whoever has claimed. Waiting begins right after the claim.
@@ -32,7 +32,7 @@ pub(crate) struct Notifier(Arc<Listeners>);
 
 #[derive(Default)]
 struct Listeners {
-    listening: Mutex<HashMap<Address, Arc<Watched<bool>>>>,
+    listening: Mutex<HashMap<Address, Arc<Watch<bool>>>>,
     kept: Mutex<KeptWaiters>,
 }
 
@@ -46,7 +46,7 @@ impl Notifier {
     /// A waiter that is notified when something happens at `address` from now on.
     pub(crate) fn listen(&self, address: Address) -> Waiter {
         let mut listening = lock(&self.0.listening);
-        let watched = listening.entry(address).or_insert_with(|| Arc::new(Watched::new(false)));
+        let watched = listening.entry(address).or_insert_with(|| Arc::new(Watch::new(false)));
         Waiter { seat: watched.join(usize::MAX), address, notifier: self.clone() }
     }
 
@@ -108,7 +108,7 @@ impl fmt::Debug for Notifier {
 /// Listens at one address. Is notified once.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    seat: Option<Seat<bool>>,
+    seat: Option<Subscriber<bool>>,
     address: Address,
     notifier: Notifier,
 }

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::notify::Notifier;
-use crate::pace::Pace;
+use crate::backoff::Backoff;
 
 /// Pauses between attempts to subscribe.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -39,7 +39,7 @@ pub(super) async fn keep_open<S: Subscription>(
     notifier: Notifier,
     up: watch::Sender<bool>,
 ) {
-    let (mut pace, mut is_known) = (Pace::new(RECONNECT.0, RECONNECT.1), false);
+    let (mut pace, mut is_known) = (Backoff::new(RECONNECT.0, RECONNECT.1), false);
     loop {
         match subscription.open().await {
             Ok(open) => {
@@ -50,7 +50,7 @@ pub(super) async fn keep_open<S: Subscription>(
                 up.send_replace(false);
                 // A subscription that comes and goes would wake all waiters each time it comes.
                 if since.elapsed() > STEADY {
-                    pace = Pace::new(RECONNECT.0, RECONNECT.1);
+                    pace = Backoff::new(RECONNECT.0, RECONNECT.1);
                 }
                 tracing::warn!(store, "notifications are lost; polling until they are back");
             }
@@ -60,6 +60,6 @@ pub(super) async fn keep_open<S: Subscription>(
             }
         }
         is_known = true;
-        sleep(pace.pause()).await;
+        sleep(pace.next_delay()).await;
     }
 }

@@ -14,7 +14,7 @@ use super::{
     files::{Files, Found},
     wal::{self, Checkpoints},
 };
-use crate::{pace::Pace, store::SetupError};
+use crate::{backoff::Backoff, store::SetupError};
 
 /// Time that a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -168,12 +168,12 @@ impl Connector {
 /// Waits for other connections that are in the way.
 pub(super) struct Busy {
     until: Instant,
-    pace: Pace,
+    pace: Backoff,
 }
 
 impl Busy {
     pub(super) fn for_at_most(limit: Duration) -> Self {
-        let pace = Pace::new(Duration::from_millis(1), Duration::from_millis(1));
+        let pace = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
         Busy { until: Instant::now() + limit, pace }
     }
 
@@ -185,7 +185,7 @@ impl Busy {
         if !is(BUSY, &error) || Instant::now() >= self.until {
             return Err(error);
         }
-        sleep(self.pace.pause()).await;
+        sleep(self.pace.next_delay()).await;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::{Error, SqliteConnection};
 
-use crate::transaction::Standing;
+use crate::store::transactional::TransactionState;
 
 // SQLite calls two hooks of a connection, in the thread that runs its statements. One runs before
 // each commit, also before a commit in autocommit. The other runs after each rollback, also after
@@ -27,13 +27,13 @@ pub struct Guard(Arc<Mutex<Seen>>);
 
 #[derive(Debug)]
 struct Seen {
-    standing: Standing,
+    standing: TransactionState,
     is_blind: bool,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Seen { standing: Standing::Stands, is_blind: false }
+        Seen { standing: TransactionState::Stands, is_blind: false }
     }
 }
 
@@ -60,10 +60,10 @@ impl Guard {
     }
 
     /// Notes this end of the transaction, if it has not ended before. Gives the standing before.
-    pub(super) fn ends(&self, end: Standing) -> Standing {
+    pub(super) fn ends(&self, end: TransactionState) -> TransactionState {
         let mut seen = self.seen();
         let before = seen.standing;
-        if before == Standing::Stands {
+        if before == TransactionState::Stands {
             seen.standing = end;
         }
         before
@@ -74,18 +74,18 @@ impl Guard {
     }
 
     /// Standing of the transaction.
-    pub(super) async fn standing(&self, connection: &mut SqliteConnection) -> Standing {
+    pub(super) async fn standing(&self, connection: &mut SqliteConnection) -> TransactionState {
         let (standing, is_blind) = {
             let seen = self.seen();
             (seen.standing, seen.is_blind)
         };
-        if !is_blind || (standing == Standing::Stands && is_open(connection).await) {
+        if !is_blind || (standing == TransactionState::Stands && is_open(connection).await) {
             return standing;
         }
         // A commit may have come after the hooks saw their last. The question has left an empty
         // transaction open.
-        self.ends(Standing::Unknown);
-        Standing::Unknown
+        self.ends(TransactionState::Unknown);
+        TransactionState::Unknown
     }
 }
 
@@ -97,11 +97,11 @@ async fn is_open(connection: &mut SqliteConnection) -> bool {
 
 impl Eye {
     fn may_commit(&self) -> bool {
-        self.0.ends(Standing::Committed) == Standing::Stands
+        self.0.ends(TransactionState::Committed) == TransactionState::Stands
     }
 
     fn rolled_back(&self) {
-        self.0.ends(Standing::RolledBack);
+        self.0.ends(TransactionState::RolledBack);
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     rows,
     sql::Sql,
 };
-use crate::{clock::Clock, pace::Pace, store::remote::Notifier};
+use crate::{backoff::Backoff, clock::Clock, store::remote::Notifier};
 
 /// Pauses between looks: the shortest after somebody began to wait, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
@@ -137,7 +137,7 @@ impl Poller {
     // The poller sleeps while nobody waits. Else it looks, pauses, looks, and so on. The pauses
     // grow, and are short again when a waiter comes.
     async fn run(mut self, mut watched: watch::Receiver<Crowd>) {
-        let (mut pace, mut came) = (Pace::new(PAUSES.0, PAUSES.1), 0);
+        let (mut pace, mut came) = (Backoff::new(PAUSES.0, PAUSES.1), 0);
         loop {
             let crowd = *watched.borrow_and_update();
             if crowd.waiting == 0 {
@@ -147,11 +147,11 @@ impl Poller {
                 }
             }
             if came != crowd.came {
-                (pace, came) = (Pace::new(PAUSES.0, PAUSES.1), crowd.came);
+                (pace, came) = (Backoff::new(PAUSES.0, PAUSES.1), crowd.came);
             }
             let began = Instant::now();
             self.look(crowd.blind).await;
-            let pause = if self.fails { AFTER_FAILURE } else { pace.pause() };
+            let pause = if self.fails { AFTER_FAILURE } else { pace.next_delay() };
             let pause = pause.max(began.elapsed() * (SHARE - 1));
             sleep(PAUSES.0.min(pause)).await;
             // The longer part of the pause ends early when a waiter comes.

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    store::transactional::{Database, TransactionState},
     store::{Completion, Hold, Record, Retention},
-    transaction::{Database, Standing},
 };
 
 /// The application's pool, and the way to write a record.
@@ -58,7 +58,7 @@ impl Database for Sqlite {
         connection: &mut SqliteConnection,
         _: &Transactions,
         guard: &Guard,
-    ) -> Result<Standing, sqlx::Error> {
+    ) -> Result<TransactionState, sqlx::Error> {
         Ok(guard.standing(connection).await)
     }
 
@@ -70,7 +70,7 @@ impl Database for Sqlite {
         record: &Record,
         retention: Retention,
     ) -> Result<Option<Completion>, sqlx::Error> {
-        if guard.standing(connection).await != Standing::Stands {
+        if guard.standing(connection).await != TransactionState::Stands {
             return Ok(None);
         }
         let now = access.clock.now();
@@ -87,8 +87,8 @@ impl Database for Sqlite {
         Ok(Some(if done.rows_affected() == 1 { Completion::Stored } else { Completion::Fenced(None) }))
     }
 
-    fn revoke(guard: &Guard) -> Standing {
-        guard.ends(Standing::RolledBack)
+    fn revoke(guard: &Guard) -> TransactionState {
+        guard.ends(TransactionState::RolledBack)
     }
 
     async fn unmark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

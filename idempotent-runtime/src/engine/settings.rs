@@ -1,0 +1,96 @@
+//! Settings that the builder was given, and those that hold where it was given none.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use actix_web::http::{StatusCode, header::HeaderName};
+
+use crate::{
+    observe::ListenerHandle,
+    policy::{Policy, PrincipalSource},
+    reconcile::Reconcile,
+    request::{AppPrincipal, Credentials, KeyFormat},
+    response::{InForce, ProblemFormat, refusal::RefusalSettings},
+};
+
+/// Answer to a request for which the store fails at its claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStoreError {
+    /// The request is refused with `store_unavailable`, and nothing is executed.
+    #[default]
+    Refuse,
+    /// The request is executed unprotected, with a warning in the log. A retry executes it again.
+    Execute,
+}
+
+/// Settings that the builder was given.
+pub(crate) struct Settings {
+    pub(crate) namespace: String,
+    pub(crate) principal: Option<AppPrincipal>,
+    pub(crate) credentials: Credentials,
+    pub(crate) reconcile: Option<Box<dyn Reconcile>>,
+    pub(crate) listener: Option<Arc<ListenerHandle>>,
+    pub(crate) header_name: HeaderName,
+    pub(crate) key_format: KeyFormat,
+    pub(crate) lease: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) max_request_body: usize,
+    pub(crate) max_response_body: usize,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) remember_expired: Duration,
+    pub(crate) replay_set_cookie: bool,
+}
+
+impl Settings {
+    /// True where a principal tells apart the callers of an endpoint with this policy.
+    pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
+        self.principal.is_some() || matches!(policy.principal, PrincipalSource::Function(_))
+    }
+}
+
+/// Lease of claims where none is set.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// Time limit for a body where none is set.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest body where none is set.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+/// Name of the header that carries the key where none is set.
+pub(crate) const HEADER: &str = "Idempotency-Key";
+const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            namespace: String::new(),
+            principal: None,
+            credentials: Credentials::Usual,
+            reconcile: None,
+            listener: None,
+            header_name: HEADER_NAME,
+            key_format: KeyFormat::Any,
+            lease: LEASE,
+            body_timeout: BODY_TIMEOUT,
+            max_request_body: BODY_LIMIT,
+            max_response_body: BODY_LIMIT,
+            on_store_error: OnStoreError::Refuse,
+            remember_expired: Duration::ZERO,
+            replay_set_cookie: false,
+        }
+    }
+}
+
+/// Settings that refusals name.
+pub(crate) fn in_force(header: Cow<'static, str>, settings: &Settings) -> InForce {
+    let Settings { max_request_body, body_timeout, .. } = *settings;
+    InForce { header, max_request_body, body_timeout }
+}
+
+/// Settings of refusals that hold where nothing is set.
+pub(crate) fn default_refusals() -> RefusalSettings {
+    RefusalSettings {
+        format: ProblemFormat::Problem,
+        type_base: None,
+        reused_status: StatusCode::CONFLICT,
+        should_retry_header: false,
+        in_force: in_force(Cow::Borrowed(HEADER), &Settings::default()),
+    }
+}

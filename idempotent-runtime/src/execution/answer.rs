@@ -1,0 +1,24 @@
+//! Answer to a request: it runs, waits or replays.
+
+use super::{
+    claim::ClaimOutcome,
+    enter::{done, enter},
+    job::Job,
+    wait::wait,
+    work::Work,
+};
+use crate::reason::Reason;
+
+/// Leads the flight of this request's address, or follows it, until there is an answer.
+///
+/// The waiting part is boxed: a future is as large as all that it may ever hold, and is moved
+/// about.
+pub(crate) fn answer<W: Work>(job: Job<W>) -> impl Future<Output = Result<W::Output, Reason>> {
+    let (policy, step) = (job.policy, enter(job));
+    async move {
+        match done(step).await? {
+            ClaimOutcome::Answered(answer) => answer,
+            waiting => Box::pin(wait(policy, waiting)).await,
+        }
+    }
+}

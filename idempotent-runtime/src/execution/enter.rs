@@ -1,0 +1,37 @@
+//! Entrance of a request: it leads the flight of its address, or follows it.
+
+use super::{
+    claim::{ClaimOutcome, Step, ask},
+    detach::{Panicked, detached},
+    job::Job,
+    work::Work,
+};
+use crate::{
+    flight::Entry,
+    reason::{Code, Reason},
+};
+
+/// Leads the flight and asks the store, or follows one who does.
+pub(super) fn enter<W: Work>(mut job: Job<W>) -> Step<W> {
+    match job.app.0.flights.enter(job.identity.address, job.origin.caller_or_nobody()) {
+        Entry::Lead(leader) => ask(job, leader),
+        Entry::Follow(follower) => Step::Done(ClaimOutcome::Following(Box::new(job), follower)),
+        Entry::Crowded => {
+            job.event.refused(Code::InProgress);
+            Step::Done(ClaimOutcome::Answered(Err(Code::InProgress.into())))
+        }
+    }
+}
+
+/// Does the next step, to its end.
+pub(super) async fn done<W: Work>(step: Step<W>) -> Result<ClaimOutcome<W>, Reason> {
+    match step {
+        Step::Done(outcome) => Ok(outcome),
+        Step::Pending(work) => detached(work).await.map_err(|panicked| lost(&panicked).into()),
+    }
+}
+
+fn lost(panicked: &Panicked) -> Code {
+    tracing::error!(error = %panicked, "an execution ended without an outcome");
+    Code::OutcomeUnknown
+}

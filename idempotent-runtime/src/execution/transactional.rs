@@ -1,0 +1,292 @@
+//! An execution whose handler's rows, claim and response commit together.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    claimed::Claimed,
+    completion::{self, CompletionOutcome},
+    job::{Job, claim_request},
+    release::release_unknown,
+    respond, running,
+    unknown::complete_as_unknown,
+    work::{Fate, Ran, Work},
+};
+use crate::{
+    backoff::Backoff,
+    engine::Executing,
+    flight::{Ending, Leader},
+    observe::Outcome,
+    policy::Replay,
+    reason::{Code, Reason},
+    store::{Claim, Completion, Hold, Origin, Record, transactional::TransactionState},
+    transaction::{AtClose, End, Failure, Open, Slot},
+};
+
+/// True where the store cannot write before the transaction of the running execution has ended.
+pub(crate) fn keeps_the_store_from_writing() -> bool {
+    Slot::keeps_the_store_from_writing()
+}
+
+// The claim has been won and is committed: others find it, and wait without a connection. From
+// there:
+//
+//   handler ─ its transaction has ended before it ─┬─ rolled back ─▶ released, whatever it answers
+//                                                  └─ committed ───▶ completed: outcome unknown
+//           ─ never began, panics, answers 5xx or what is never stored
+//             (401, 407, 408, 421, 425, 429) ─▶ rolled back ─▶ released: the next attempt runs
+//           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
+//           ─ answers 2xx, 3xx ─▶ the record is written, where the claim stands
+//               ├ it is written ─────▶ commit ─┬─ done ──────▶ completed
+//               │                              ├─ refused ───▶ released
+//               │                              └─ no answer ─▶ the store is asked, by token:
+//               │                                  completed, or claimed still: released
+//               ├ the claim is lost ─▶ rolled back: the winner answers
+//               └ it fails ──────────▶ rolled back, released
+//
+// An execution that dies on the way leaves a claim whose lease runs out, and nothing else: the
+// request is run again.
+/// Runs the work under a claim that has been won. Returns its output, or the reason why nothing was
+/// kept.
+pub(super) async fn execute_in_transaction<W: Work>(
+    job: Job<W>,
+    hold: Hold,
+    number: u32,
+    leader: Leader,
+    executing: Executing,
+) -> Result<W::Output, Reason> {
+    let (attempt, app, event, work) = job.begin(hold, number);
+    let mut claimed = Claimed::begin(attempt.policy, app, hold, leader, event, executing);
+    let app = &claimed.app;
+    let slot = Slot::new(app.0.store.clone());
+    let ran = work.run(attempt.policy, Replay::Final, &app.0);
+    let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
+    let left = slot.close();
+    claimed.event.ends(outcome);
+    let fate = match fate {
+        Fate::Recorded(record, output) if W::keeps_rows(&output) => {
+            return end_with_rows::<W>(claimed, left, record, output).await;
+        }
+        fate => fate,
+    };
+    let end = take_back(left).await;
+    match (fate, end) {
+        (_, Ok(End::CommittedBefore)) => committed_before::<W>(claimed).await,
+        (Fate::Lost(output), _) => Ok(respond::lost::<W>(claimed, output).await),
+        (Fate::Released(output), end) if end.is_err() || W::may_succeed_later(&output) => {
+            rolled_back(claimed).await
+        }
+        (Fate::Released(output), Ok(End::RolledBackBefore)) if W::has_failed(&output) => {
+            rolled_back_before(claimed, output).await
+        }
+        (_, Ok(End::RolledBackBefore)) => rolled_back_before(claimed, W::failed()).await,
+        (Fate::Released(output), _) => claimed.release(Ok(output)).await,
+        (Fate::Recorded(record, output), _) => Ok(respond::stored::<W>(claimed, record, output).await),
+    }
+}
+
+/// Ends a request whose transaction was rolled back while the handler had it.
+async fn rolled_back_before<T>(claimed: Claimed, output: T) -> Result<T, Reason> {
+    tracing::error!(
+        handler = claimed.policy.handler,
+        "the handler's transaction was rolled back before the handler had ended, by a ROLLBACK or by an error on which \
+         the database rolls back: nothing is kept, and the key is free"
+    );
+    claimed.release(Ok(output)).await
+}
+
+/// Ends a request whose handler has committed its transaction, or may have done so: what it did may
+/// stand.
+async fn committed_before<W: Work>(mut claimed: Claimed) -> Result<W::Output, Reason> {
+    tracing::error!(
+        handler = claimed.policy.handler,
+        "the handler has committed its transaction itself, and without its response: what it did stands, and \
+         the outcome of the key is unknown"
+    );
+    let mut event = claimed.event.take();
+    event.ends(Outcome::Abandoned);
+    complete_as_unknown(claimed).await;
+    Ok(W::failed())
+}
+
+const ROLLED_BACK: Reason = Reason {
+    detail: Some(
+        "The transaction met with a conflict or lost its database. Nothing of it was kept: retry with the same key.",
+    ),
+    ..Reason::new(Code::StoreUnavailable)
+};
+
+async fn rolled_back<T>(mut claimed: Claimed) -> Result<T, Reason> {
+    claimed.event.refused(ROLLED_BACK.code);
+    claimed.release(Err(ROLLED_BACK)).await
+}
+
+const NOT_KNOWN_YET: Reason = Reason {
+    detail: Some(
+        "Whether the request took effect is not known yet. Retry with the same key: it takes effect once at most.",
+    ),
+    ..Reason::new(Code::StoreUnavailable)
+};
+
+/// Takes back what the handler has done.
+async fn take_back(left: AtClose) -> Result<End, sqlx::Error> {
+    let end = match left {
+        AtClose::Nothing => Ok(End::TakenBack),
+        AtClose::Borrowed(state) => Ok(left_behind(state)),
+        AtClose::Returned(mut open) => open.take_back().await,
+    };
+    if let Err(error) = &end {
+        tracing::warn!(%error, "a transaction could not be rolled back: its connection is closed");
+    }
+    end
+}
+
+/// End of a transaction that the handler has left behind and something still has. The transaction
+/// is closed when that is done with it.
+fn left_behind(state: TransactionState) -> End {
+    match state {
+        TransactionState::Stands => End::TakenBack,
+        TransactionState::RolledBack => End::RolledBackBefore,
+        TransactionState::Committed | TransactionState::Unknown => End::CommittedBefore,
+    }
+}
+
+async fn end_with_rows<W: Work>(
+    claimed: Claimed,
+    left: AtClose,
+    record: Record,
+    output: W::Output,
+) -> Result<W::Output, Reason> {
+    match left {
+        AtClose::Nothing => Ok(respond::stored::<W>(claimed, record, output).await),
+        AtClose::Returned(open) => commit::<W>(claimed, open, record, output).await,
+        left @ AtClose::Borrowed(_) => {
+            tracing::error!(
+                handler = claimed.policy.handler,
+                "the handler has ended and its IdempotentTx has not: nothing is committed"
+            );
+            ended_without::<W>(claimed, take_back(left).await).await
+        }
+    }
+}
+
+async fn commit<W: Work>(
+    mut claimed: Claimed,
+    mut open: Box<dyn Open>,
+    record: Record,
+    output: W::Output,
+) -> Result<W::Output, Reason> {
+    claimed.event.asks();
+    claimed.leader.finishing(claimed.hold);
+    match open.write(&claimed.hold, &record, claimed.retention).await {
+        Ok(Some(Completion::Stored)) => {}
+        Ok(Some(Completion::Fenced(winner))) => {
+            let _ = take_back(AtClose::Returned(open)).await;
+            return lost_to_another::<W>(claimed, winner);
+        }
+        Ok(None) => {
+            tracing::error!(
+                handler = claimed.policy.handler,
+                "the handler's transaction does not stand any more, or has a savepoint open: nothing is committed"
+            );
+            return ended_without::<W>(claimed, take_back(AtClose::Returned(open)).await).await;
+        }
+        Err(error) => {
+            return match take_back(AtClose::Returned(open)).await {
+                Ok(End::TakenBack) | Err(_) => refused::<W>(claimed, error).await,
+                end => ended_without::<W>(claimed, end).await,
+            };
+        }
+    }
+    match open.commit().await {
+        Ok(()) => Ok(committed::<W>(claimed, record, output)),
+        Err(error) if error.as_database_error().is_some() && Failure::of(&error) != Failure::Unavailable => {
+            // That the transaction has ended now was done by this commit, so the result tells
+            // nothing.
+            let _ = open.take_back().await;
+            drop(open);
+            refused::<W>(claimed, error).await
+        }
+        Err(error) => {
+            tracing::warn!(%error, handler = claimed.policy.handler, "a commit was not acknowledged: asking the store");
+            // The connection is closed: what has not reached the database will not reach it any
+            // more.
+            drop(open);
+            in_doubt::<W>(claimed, record, output).await
+        }
+    }
+}
+
+/// Ends a request whose rows could not be kept together with its record.
+async fn ended_without<W: Work>(
+    claimed: Claimed,
+    end: Result<End, sqlx::Error>,
+) -> Result<W::Output, Reason> {
+    match end {
+        Ok(End::TakenBack) => claimed.release(Ok(W::failed())).await,
+        Ok(End::RolledBackBefore) => rolled_back_before(claimed, W::failed()).await,
+        Ok(End::CommittedBefore) => committed_before::<W>(claimed).await,
+        Err(_) => rolled_back(claimed).await,
+    }
+}
+
+/// Answers with what the execution that took the claim over has recorded. What this handler's
+/// response says did not happen.
+fn lost_to_another<W: Work>(claimed: Claimed, winner: Option<Record>) -> Result<W::Output, Reason> {
+    match completion::end_without_effect(claimed, winner) {
+        CompletionOutcome::Fenced(winner) => {
+            winner.and_then(|winner| W::read(&winner).ok()).ok_or(Code::InProgress.into())
+        }
+        CompletionOutcome::Stored | CompletionOutcome::Late => Err(Code::InProgress.into()),
+    }
+}
+
+/// Answers a request whose rows the database has refused to keep.
+async fn refused<W: Work>(claimed: Claimed, error: sqlx::Error) -> Result<W::Output, Reason> {
+    tracing::error!(%error, handler = claimed.policy.handler, "a handler's transaction was not committed");
+    match Failure::of(&error) {
+        Failure::Conflict | Failure::Unavailable => rolled_back(claimed).await,
+        Failure::Other => claimed.release(Ok(W::failed())).await,
+    }
+}
+
+/// Output of an execution whose record has been committed with its rows.
+fn committed<W: Work>(claimed: Claimed, record: Record, output: W::Output) -> W::Output {
+    respond::output_of::<W>(completion::end(claimed, record, Completion::Stored), output)
+}
+
+/// Longest time that the client waits to hear whether its request took effect.
+const DOUBT_TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
+
+/// Asks the store whether the commit was carried out: then the record is there, and else the claim
+/// still is. While the commit is under way neither can be told, and the store waits for it.
+async fn in_doubt<W: Work>(
+    mut claimed: Claimed,
+    record: Record,
+    output: W::Output,
+) -> Result<W::Output, Reason> {
+    let (until, mut pace) = (Instant::now() + DOUBT_TIMEOUT, Backoff::new(PAUSES.0, PAUSES.1));
+    // A claim that is won by this is given back at once, so its origin matters to nobody.
+    let request = claim_request::<W>(claimed.policy, &claimed.app, claimed.hold, Origin::default());
+    loop {
+        match claimed.app.0.store.claim(request).await {
+            Ok(Claim::Replay { record: found, .. }) if found == record => {
+                return Ok(committed::<W>(claimed, record, output));
+            }
+            Ok(Claim::Won { .. }) => return rolled_back(claimed).await,
+            Ok(_) => return lost_to_another::<W>(claimed, None),
+            Err(error) if Instant::now() < until => {
+                tracing::warn!(%error, handler = claimed.policy.handler, "a commit is in doubt, asking again");
+            }
+            Err(error) => {
+                release_unknown(&claimed.app, request, error);
+                claimed.event.refused(NOT_KNOWN_YET.code);
+                claimed.leader.end(Ending::Lost);
+                return Err(NOT_KNOWN_YET);
+            }
+        }
+        sleep(pace.next_delay()).await;
+    }
+}

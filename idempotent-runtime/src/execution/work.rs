@@ -1,0 +1,101 @@
+//! Work that runs under a claim: a handler that answers a request, for one.
+//!
+//! The engine moves records, and records are bytes. Only the work knows how its output is recorded:
+//!
+//! ```text
+//!   a claim is won ─▶ run ─▶ a record and an output ─▶ the record is stored ─▶ the output
+//!                      └───▶ an output alone ───────▶ the key is free again ─▶ the output
+//!   a claim finds a record ─▶ read ─▶ the output
+//! ```
+
+use crate::{
+    attempt::Attempt,
+    engine::Engine,
+    observe::Outcome,
+    policy::{Policy, Replay},
+    reason::Reason,
+    store::Record,
+};
+
+/// Work of one request.
+pub(crate) trait Work: Sized + 'static {
+    /// Result for the caller: a response, for one.
+    type Output: 'static;
+
+    /// Runs the work. `replay` says which outputs are recorded.
+    fn run(
+        self,
+        policy: &'static Policy,
+        replay: Replay,
+        engine: &Engine,
+    ) -> impl Future<Output = Ran<Self::Output>>;
+
+    /// Output that a record holds, or the reason why it holds none.
+    fn read(record: &Record) -> Result<Self::Output, Reason>;
+
+    /// Marks an output that a retry will not get.
+    fn not_stored(output: Self::Output) -> Self::Output;
+
+    /// True where the application decides about executions that died.
+    fn is_reconciled(engine: &Engine) -> bool;
+
+    /// Asks the application about the execution from which `attempt` has taken over. `None` where
+    /// there is nobody to ask.
+    fn decide(
+        &self,
+        attempt: &Attempt,
+        engine: &Engine,
+    ) -> impl Future<Output = Option<Decision<Self::Output>>>;
+
+    /// True for an output that keeps the rows of its transaction.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn keeps_rows(output: &Self::Output) -> bool;
+
+    /// True for an output by which the database has refused for now, and may succeed later.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn may_succeed_later(output: &Self::Output) -> bool;
+
+    /// Output of work that has failed by a mistake.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn failed() -> Self::Output;
+
+    /// True for an output that says what [`failed`](Self::failed) says.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn has_failed(output: &Self::Output) -> bool;
+}
+
+/// Work that has run.
+pub(crate) struct Ran<T> {
+    pub(crate) outcome: Outcome,
+    pub(crate) fate: Fate<T>,
+}
+
+/// Fate of a key after its work has run, with the output for the caller.
+pub(crate) enum Fate<T> {
+    /// The record is stored.
+    Recorded(Record, T),
+    /// The key is free again.
+    Released(T),
+    /// The work was told that its claim is lost. Nothing of it is stored, and the execution that
+    /// has the claim now may have answered.
+    Lost(T),
+}
+
+impl<T> Fate<T> {
+    /// The output alone.
+    pub(crate) fn into_output(self) -> T {
+        match self {
+            Fate::Recorded(_, output) | Fate::Released(output) | Fate::Lost(output) => output,
+        }
+    }
+}
+
+/// Decision of the application about an execution that died.
+pub(crate) enum Decision<T> {
+    /// The work is run.
+    Run,
+    /// The outcome is not known, and never will be.
+    Refuse,
+    /// The execution had its effect, and this is its record.
+    Answer(Record, T),
+}

@@ -1,0 +1,99 @@
+//! Reasons that a request has no output of its own.
+
+use std::time::Duration;
+
+/// Reason of a refusal, as a name that never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// `key_missing`: the endpoint requires a key, and none was sent.
+    KeyMissing,
+    /// `key_invalid`: the header does not hold one key.
+    KeyInvalid,
+    /// `body_too_large`: the body is longer than the limit.
+    BodyTooLarge,
+    /// `key_reused`: the key was used with another request.
+    KeyReused,
+    /// `in_progress`: the first execution still runs.
+    InProgress,
+    /// `outcome_unknown`: the earlier execution died without an outcome, or its outcome cannot be
+    /// read.
+    OutcomeUnknown,
+    /// `response_not_stored`: the effect happened, and its response was not kept.
+    ResponseNotStored,
+    /// `key_expired`: the response has expired.
+    KeyExpired,
+    /// `store_unavailable`: the store does not answer.
+    StoreUnavailable,
+    /// `store_full`: the store has no room for a new key.
+    StoreFull,
+    /// `too_many_keys`: the caller has as many keys in the store as one caller may.
+    TooManyKeys,
+    /// `shutting_down`: the server accepts no new keys.
+    ShuttingDown,
+    /// `body_timeout`: nothing of the body arrived for its time limit, or less than 512 bytes per
+    /// second.
+    BodyTimeout,
+}
+
+impl Code {
+    /// Name of the code, as in the refusal's `code`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::KeyMissing => "key_missing",
+            Code::KeyInvalid => "key_invalid",
+            Code::BodyTooLarge => "body_too_large",
+            Code::KeyReused => "key_reused",
+            Code::InProgress => "in_progress",
+            Code::OutcomeUnknown => "outcome_unknown",
+            Code::ResponseNotStored => "response_not_stored",
+            Code::KeyExpired => "key_expired",
+            Code::StoreUnavailable => "store_unavailable",
+            Code::StoreFull => "store_full",
+            Code::TooManyKeys => "too_many_keys",
+            Code::ShuttingDown => "shutting_down",
+            Code::BodyTimeout => "body_timeout",
+        }
+    }
+}
+
+/// Code of a refusal, and more than the code where there is more to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reason {
+    pub(crate) code: Code,
+    pub(crate) detail: Option<&'static str>,
+    /// Seconds to wait, where more is known of that than the code tells.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl Reason {
+    /// Reason `code`, without more to say.
+    pub(crate) const fn new(code: Code) -> Self {
+        Reason { code, detail: None, retry_after: None }
+    }
+
+    /// Adds the time to wait, where it is known. A part of a second counts as a second.
+    pub(crate) fn retry_after(self, wait: Option<Duration>) -> Self {
+        let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Reason { retry_after: wait.map(seconds), ..self }
+    }
+
+    /// Adds a second possible reason, for callers who are told apart by their credentials.
+    pub(crate) fn by_credentials(self) -> Self {
+        match self.code {
+            Code::KeyReused => Reason {
+                detail: Some(
+                    "This key was used with a different request, or with other credentials. Use a new key for a new operation; to retry, send the same request with the same credentials.",
+                ),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Reason::new(code)
+    }
+}

@@ -1,0 +1,151 @@
+//! A handler as the work of one request, and its response as what is recorded.
+
+use std::marker::PhantomData;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use bytes::Bytes;
+
+use super::{
+    endpoint::Endpoint,
+    handler::{Handled, handle},
+    replay::replay,
+};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::transaction::{Failure, TransactionError};
+use crate::{
+    attempt::Attempt,
+    engine::{Engine, Settings},
+    execution::{Decision, Fate, Ran, Work},
+    observe::Outcome,
+    policy::{Policy, Replay},
+    reason::Reason,
+    reconcile::{AbandonedExecution, Resolution},
+    record::of_nothing,
+    request::body,
+    response::{
+        OwnAnswer,
+        capture::{Captured, capture},
+        mark_not_stored,
+        record::of_response,
+    },
+    store::Record,
+};
+
+/// A call of a handler, for a request whose body has been read.
+pub(super) struct HandlerCall<H, Args> {
+    request: HttpRequest,
+    body: Bytes,
+    handler: H,
+    args: PhantomData<fn(Args)>,
+}
+
+impl<H, Args> HandlerCall<H, Args> {
+    pub(super) fn new(request: HttpRequest, body: Bytes, handler: H) -> Self {
+        HandlerCall { request, body, handler, args: PhantomData }
+    }
+}
+
+impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Args> {
+    type Output = HttpResponse;
+
+    #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+    fn run(
+        self,
+        policy: &'static Policy,
+        replay: Replay,
+        engine: &Engine,
+    ) -> impl Future<Output = Ran<HttpResponse>> {
+        let Settings { max_response_body, replay_set_cookie, .. } = engine.settings;
+        async move {
+            let HandlerCall { request, body, handler, .. } = self;
+            let handled = handle(&handler, request, body::again(body), max_response_body, policy).await;
+            ran(handled, replay, replay_set_cookie)
+        }
+    }
+
+    fn read(record: &Record) -> Result<HttpResponse, Reason> {
+        replay(record)
+    }
+
+    fn not_stored(response: HttpResponse) -> HttpResponse {
+        mark_not_stored(response)
+    }
+
+    fn is_reconciled(engine: &Engine) -> bool {
+        engine.settings.reconcile.is_some()
+    }
+
+    async fn decide(&self, attempt: &Attempt, engine: &Engine) -> Option<Decision<HttpResponse>> {
+        let Settings { reconcile, max_response_body, replay_set_cookie, .. } = &engine.settings;
+        let (request, body) = (self.request.clone(), self.body.clone());
+        let abandoned = AbandonedExecution { attempt: attempt.clone(), request, body };
+        Some(match reconcile.as_deref()?.ask(&abandoned).await {
+            Resolution::Rerun => Decision::Run,
+            Resolution::Refuse => Decision::Refuse,
+            Resolution::Complete(response) => {
+                let captured = capture(response, *max_response_body).await;
+                let (record, response) = recorded(captured, *replay_set_cookie);
+                Decision::Answer(record, response)
+            }
+        })
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn keeps_rows(response: &HttpResponse) -> bool {
+        response.status().is_success() || response.status().is_redirection()
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn may_succeed_later(response: &HttpResponse) -> bool {
+        let failed = response.error().and_then(|error| error.as_error::<TransactionError>());
+        failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn failed() -> HttpResponse {
+        HttpResponse::InternalServerError().finish()
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn has_failed(response: &HttpResponse) -> bool {
+        response.status() == StatusCode::INTERNAL_SERVER_ERROR
+    }
+}
+
+/// Outcome of the handler, and what follows from it.
+fn ran(handled: Handled, replay: Replay, set_cookie: bool) -> Ran<HttpResponse> {
+    let (outcome, captured) = match handled {
+        Handled::NeverBegan(response) => {
+            return Ran { outcome: Outcome::NeverBegan, fate: Fate::Released(response) };
+        }
+        Handled::Panicked(captured) => (Outcome::Panicked, captured),
+        Handled::Answered(captured) => (Outcome::Executed, captured),
+    };
+    match captured.own_answer() {
+        Some(OwnAnswer::Failed) => return Ran { outcome, fate: Fate::Released(captured.into_response()) },
+        Some(OwnAnswer::Lost) => return Ran { outcome, fate: Fate::Lost(captured.into_response()) },
+        None => {}
+    }
+    if !replay.keeps(captured.status()) {
+        return Ran { outcome, fate: Fate::Released(captured.into_response()) };
+    }
+    let outcome = match captured {
+        Captured::Passing(_) => Outcome::NotStored,
+        Captured::Whole(..) => outcome,
+    };
+    let (record, response) = recorded(captured, set_cookie);
+    Ran { outcome, fate: Fate::Recorded(record, response) }
+}
+
+/// The record of a response, and the response to be sent.
+fn recorded(captured: Captured, set_cookie: bool) -> (Record, HttpResponse) {
+    match captured {
+        Captured::Whole(head, body) => {
+            let record = of_response(head.status(), head.headers(), set_cookie, body.as_ref());
+            (record, Captured::Whole(head, body).into_response())
+        }
+        Captured::Passing(response) => (of_nothing(), mark_not_stored(response)),
+    }
+}

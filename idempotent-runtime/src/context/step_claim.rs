@@ -76,8 +76,8 @@ impl Asking {
         let mut pace = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match self.app.0.flights.enter(self.step.address, self.origin.caller_or_nobody()) {
-                Entry::Lead(leader) => return self.claim(leader).await,
-                Entry::Follow(mut follower) => {
+                Entry::Leads(leader) => return self.claim(leader).await,
+                Entry::Follows(mut follower) => {
                     if let Ending::Completed(_, record) | Ending::Unrecorded(_, record) =
                         follower.ended().await
                     {

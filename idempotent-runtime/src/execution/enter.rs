@@ -14,8 +14,8 @@ use crate::{
 /// Leads the flight and asks the store, or follows one who does.
 pub(super) fn enter<W: Work>(mut job: Job<W>) -> Step<W> {
     match job.app.0.flights.enter(job.identity.address, job.origin.caller_or_nobody()) {
-        Entry::Lead(leader) => ask(job, leader),
-        Entry::Follow(follower) => Step::Done(ClaimOutcome::Following(Box::new(job), follower)),
+        Entry::Leads(leader) => ask(job, leader),
+        Entry::Follows(follower) => Step::Done(ClaimOutcome::Following(Box::new(job), follower)),
         Entry::Crowded => {
             job.event.refused(Code::InProgress);
             Step::Done(ClaimOutcome::Answered(Err(Code::InProgress.into())))

@@ -73,9 +73,9 @@ impl Flight {
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// Nobody leads yet: the request leads.
-    Lead(Leader),
+    Leads(Leader),
     /// Somebody leads: the request follows.
-    Follow(Follower),
+    Follows(Follower),
     /// Somebody leads, and no more may wait.
     Crowded,
 }
@@ -105,11 +105,11 @@ impl Flights {
             hash_map::Entry::Occupied(mut flight) => flight.get_mut().watch(),
             hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(Flight { led_by: self.handle, seen: Seen::Alone(Phase::Claiming(None)) });
-                return Entry::Lead(Leader { table: Arc::clone(&self.table), address, ended: false });
+                return Entry::Leads(Leader { table: Arc::clone(&self.table), address, ended: false });
             }
         };
         drop(shard);
-        self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follow)
+        self.follow(&flight, caller).map_or(Entry::Crowded, Entry::Follows)
     }
 
     /// Claims that this handle leads, whose leases are to be kept.
@@ -266,13 +266,13 @@ mod tests {
             let other = one.shared();
             let holds = [hold(1), hold(2)];
             let leads = [(&one, holds[0]), (&other, holds[1])].map(|(flights, hold)| {
-                let Entry::Lead(leader) = flights.enter(hold.address, CallerId::NOBODY) else {
+                let Entry::Leads(leader) = flights.enter(hold.address, CallerId::NOBODY) else {
                     panic!("nobody leads yet")
                 };
                 leader.running(hold);
                 leader
             });
-            assert!(matches!(other.enter(holds[0].address, CallerId::NOBODY), Entry::Follow(_)));
+            assert!(matches!(other.enter(holds[0].address, CallerId::NOBODY), Entry::Follows(_)));
             let kept = |flights: &Flights| flights.kept().iter().map(|kept| kept.hold).collect::<Vec<_>>();
             assert_eq!((kept(&one), kept(&other)), (vec![holds[0]], vec![holds[1]]));
             assert!(other.runs(&holds[0]) && one.runs(&holds[1]));

@@ -49,7 +49,7 @@ impl World {
         loop {
             let leader = match process.enter(hold.address, CallerId::NOBODY) {
                 Entry::Crowded => return Answer::Refused(Code::InProgress),
-                Entry::Follow(follower) => match patient(patience, pin!(follow(follower))).await {
+                Entry::Follows(follower) => match patient(patience, pin!(follow(follower))).await {
                     None => return Answer::Left,
                     Some(Some(answer)) => return answer,
                     Some(None) => {
@@ -57,7 +57,7 @@ impl World {
                         continue;
                     }
                 },
-                Entry::Lead(leader) => leader,
+                Entry::Leads(leader) => leader,
             };
             return self.lead(process, hold, leader).await;
         }

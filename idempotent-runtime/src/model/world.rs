@@ -228,7 +228,7 @@ impl World {
         assert!(answers.iter().all(|answer| answer.told().is_none_or(|told| Some(told) == kept.as_ref())));
         for flights in &self.0.processes {
             assert!(
-                matches!(flights.enter(hold.address, CallerId::NOBODY), Entry::Lead(_)),
+                matches!(flights.enter(hold.address, CallerId::NOBODY), Entry::Leads(_)),
                 "a flight is left in the table"
             );
         }

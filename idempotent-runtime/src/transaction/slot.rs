@@ -29,7 +29,7 @@ enum Progress {
     #[default]
     NotBegun,
     Beginning,
-    Begun(Box<dyn Borrowed>),
+    Open(Box<dyn Borrowed>),
 }
 
 /// A transaction that the handler has, or has had.
@@ -111,12 +111,12 @@ impl Slot {
 
     /// It has begun, and the handler has it.
     pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<OpenTransaction<DB>>>, mark: DB::Mark) {
-        self.progress.replace(Progress::Begun(Box::new(BorrowedFrom(Arc::clone(begun), mark))));
+        self.progress.replace(Progress::Open(Box::new(BorrowedFrom(Arc::clone(begun), mark))));
     }
 
     /// Whether the store cannot write before the transaction of the execution that runs has ended.
     pub(crate) fn keeps_the_store_from_writing() -> bool {
-        let is_alone = |slot: &Rc<Self>| matches!(&*slot.progress.borrow(), Progress::Begun(borrowed) if borrowed.writes_alone());
+        let is_alone = |slot: &Rc<Self>| matches!(&*slot.progress.borrow(), Progress::Open(borrowed) if borrowed.writes_alone());
         SLOT.try_with(is_alone).unwrap_or(false)
     }
 
@@ -124,7 +124,7 @@ impl Slot {
     pub(crate) fn close(&self) -> AtClose {
         match self.progress.take() {
             Progress::NotBegun | Progress::Beginning => AtClose::Nothing,
-            Progress::Begun(borrowed) => {
+            Progress::Open(borrowed) => {
                 borrowed.given_back().map_or_else(|| AtClose::Borrowed(borrowed.revoke()), AtClose::Returned)
             }
         }

@@ -97,7 +97,7 @@ fn no_store_and_no_execution_knows_http() {
 
 #[test]
 fn no_http_code_names_a_store() {
-    for folder in ["request", "response", "flight", "execution", "run", "context", "observe"] {
+    for folder in ["request", "response", "flight", "execution", "context", "observe"] {
         let folder = format!("runtime/src/{folder}/");
         for (path, text) in library().iter().filter(|(path, _)| path.contains(&folder)) {
             for (number, line) in code(text) {

@@ -1,6 +1,7 @@
-//! Cost of a live key: its bytes, and the time of a claim among a thousand and among a million
-//! keys. The time is that of the store's verb by itself, where each miss of the processor's caches
-//! shows, and that of a request that claims a key and whose body is then refused.
+//! Cost of a live key: its bytes, those of its caller, and the time of a claim among a thousand and
+//! among a million keys. The time is that of the store's verb by itself, where each miss of the
+//! processor's caches shows, and that of a request that claims a key and whose body is then
+//! refused.
 //!
 //! The keys are real requests to a real handler, so that the store holds what an application
 //! stores. Memory is the resident set, which holds what the allocator adds; allocations are counted
@@ -19,12 +20,13 @@ use actix_web::{
     App, Error,
     body::BoxBody,
     dev::{Service, ServiceResponse},
+    http::header::{AUTHORIZATION, HeaderValue},
     rt::System,
     test, web,
 };
 use futures_util::FutureExt;
 use idempotent_runtime::{
-    Address, Idempotency, MemoryStore, RequestFingerprint, Store,
+    Address, Idempotency, MemoryStore, RequestFingerprint, Store, WhenFull,
     store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Token},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -34,6 +36,7 @@ static ALLOCATOR: &StatsAlloc<SystemAllocator> = &INSTRUMENTED_SYSTEM;
 
 const THOUSAND: u64 = 1_000;
 const MILLION: u64 = 1_000_000;
+const CALLERS: u64 = 100_000;
 const ROUNDS: usize = 9;
 
 fn resident() -> u64 {
@@ -167,6 +170,24 @@ fn main() {
         println!("  resident set             {:7.1}", each(before.0, after.0));
         println!("  asked of the allocator   {:7.1}", each(before.1, after.1));
         println!("  counted by the budget    {:7.1}", each(before.2, after.2));
+
+        println!("bytes a caller, {CALLERS} of them, asked of the allocator");
+        let per_key = async |is_one_caller: bool, when_full: WhenFull| {
+            let store = MemoryStore::builder().budget(1 << 40).when_full(when_full).build();
+            let service = test::init_service(app(&store)).await;
+            let before = in_use();
+            for number in 0..CALLERS {
+                let mut request = request("/annotated", number);
+                let caller = if is_one_caller { 0 } else { number };
+                request.headers_mut().insert(AUTHORIZATION, HeaderValue::from(caller + MILLION));
+                assert_eq!(service.call(request).await.unwrap().status(), 201);
+            }
+            in_use().saturating_sub(before) as f64 / CALLERS as f64
+        };
+        for when_full in [WhenFull::Refuse, WhenFull::EvictOldest] {
+            let (many, one) = (per_key(false, when_full).await, per_key(true, when_full).await);
+            println!("  {:<24} {:7.1}", format!("{when_full:?}"), many - one);
+        }
 
         println!("a claim on a vacant address, ns (median of {ROUNDS} alternating rounds)");
         let (mut few_ns, mut many_ns) = (Vec::new(), Vec::new());

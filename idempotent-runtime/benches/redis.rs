@@ -17,18 +17,14 @@
 
 mod calls;
 mod measured;
+mod redis_server;
 mod turns;
-
-use std::{
-    net::TcpListener,
-    process::{Child, Command},
-    time::Duration,
-};
 
 use calls::{execute, random, replay, win};
 use idempotent_runtime::{Address, RedisStore, store::Record};
 use measured::setting;
 use redis::{Client, aio::ConnectionManager};
+use redis_server::Server;
 use turns::compare;
 
 const RESPONSE: [u8; 300] = [b'r'; 300];
@@ -94,39 +90,10 @@ async fn fill(contender: &Contender, keys: u64) {
     }
 }
 
-/// A server on a free port that keeps all in memory only.
-struct Server(Child, String);
-
-impl Server {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Command::new("redis-server");
-        server.args([
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--loglevel",
-            "warning",
-            "--port",
-            &port.to_string(),
-        ]);
-        Server(server.spawn().unwrap(), format!("redis://127.0.0.1:{port}"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::main]
 async fn main() {
-    let (few, many) = (Server::start(), Server::start());
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let contender = Contender::new(&few.1).await;
+    let (few, many) = (Server::start().await, Server::start().await);
+    let contender = Contender::new(&few.url).await;
     for in_flight in [1, 64] {
         let (store, raw) = (contender.clone(), contender.clone());
         let (ours, floor) = (move || store.clone().execute(), move || raw.clone().set_twice());
@@ -136,7 +103,7 @@ async fn main() {
         compare("replay / GET", in_flight, ours, floor).await;
     }
     let keys = setting("BENCH_KEYS", 1_000_000);
-    let crowded = Contender::new(&many.1).await;
+    let crowded = Contender::new(&many.url).await;
     fill(&crowded, keys).await;
     redis::cmd("FLUSHALL").exec_async(&mut contender.raw.clone()).await.unwrap();
     fill(&contender, 1_000).await;

@@ -1,6 +1,6 @@
 //! One shard's completed requests, and the times at which they have to go.
 
-use super::{budget::Budget, change::Change, due::Due, entry::Entry, order::Order};
+use super::{budget::Budget, change::Change, entry::Entry, expiry::Expiry, order::Order};
 use crate::{clock::Timestamp, request::Address, shards::AddressMap};
 
 const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
@@ -8,13 +8,13 @@ const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
 /// Below this many entries a map keeps its size.
 const SMALL: usize = 64;
 
-// An address is in `entries`, in `due` and, where there is an order, in the order; or in none of
+// An address is in `entries`, in `expiry` and, where there is an order, in the order; or in none of
 // them.
 #[derive(Debug)]
 pub(super) struct Completed {
     // A map of pointers is small beside what they point to, and cheap to grow.
     entries: AddressMap<Box<Entry>>,
-    due: Due,
+    expiry: Expiry,
     // Nothing is due before.
     nothing_due_before: Timestamp,
     order: Option<Order>,
@@ -24,7 +24,12 @@ impl Completed {
     /// The completed requests of a shard. There is an `order` where the oldest entries make room
     /// for new ones.
     pub(super) fn new(order: Option<Order>) -> Self {
-        Completed { entries: AddressMap::default(), due: Due::default(), nothing_due_before: NEVER, order }
+        Completed {
+            entries: AddressMap::default(),
+            expiry: Expiry::default(),
+            nothing_due_before: NEVER,
+            order,
+        }
     }
 
     /// The entry at `address`, whether or not its time has ended.
@@ -47,7 +52,7 @@ impl Completed {
         &self,
         last: Option<(Timestamp, u64)>,
     ) -> impl Iterator<Item = ((Timestamp, u64), &Address, &Entry)> {
-        self.due.after(last).filter_map(|(due, address)| Some((due, address, self.get(address)?)))
+        self.expiry.after(last).filter_map(|(due, address)| Some((due, address, self.get(address)?)))
     }
 
     /// Puts an entry in the place of one whose time has ended, if there is one.
@@ -64,7 +69,7 @@ impl Completed {
 
     fn set_due(&mut self, address: &Address, entry: &Entry) {
         self.nothing_due_before = self.nothing_due_before.min(entry.due());
-        self.due.insert(entry.due(), entry.serial(), *address);
+        self.expiry.insert(entry.due(), entry.serial(), *address);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -80,7 +85,7 @@ impl Completed {
 
     /// Takes an entry that is gone out of every index and out of the budget.
     fn forget(&mut self, entry: &Entry, budget: &Budget) {
-        self.due.remove(entry.due(), entry.serial());
+        self.expiry.remove(entry.due(), entry.serial());
         if let Some(order) = &mut self.order {
             order.remove(entry.serial());
             budget.remove(entry.caller(), entry.serial());
@@ -100,7 +105,7 @@ impl Completed {
     pub(super) fn expire(&mut self, now: Timestamp, most: usize, budget: &Budget) -> usize {
         let mut dropped = 0;
         while dropped < most && self.nothing_due_before <= now {
-            match self.due.first() {
+            match self.expiry.first() {
                 Some((due, address)) if due <= now => {
                     self.end(&address, now, budget);
                     dropped += 1;
@@ -118,9 +123,9 @@ impl Completed {
             self.remove(address, budget);
             return;
         };
-        self.due.remove(entry.due(), entry.serial());
+        self.expiry.remove(entry.due(), entry.serial());
         budget.change(entry.caller(), Change::fewer(entry.drop_record()));
-        self.due.insert(entry.due(), entry.serial(), *address);
+        self.expiry.insert(entry.due(), entry.serial(), *address);
     }
 
     /// Drops the entry with this serial number, if it is still there.
@@ -175,7 +180,7 @@ mod tests {
     /// Number of entries. Every index has to say the same.
     fn len(completed: &Completed) -> usize {
         let (entries, order) = (completed.entries.len(), completed.order.as_ref().unwrap().len());
-        assert_eq!((completed.due.len(), order), (entries, entries));
+        assert_eq!((completed.expiry.len(), order), (entries, entries));
         entries
     }
 

@@ -1,8 +1,8 @@
 //! Looking at an entry, and forgetting one, under the lock of its shard.
 
 use super::{
-    slot::Slot,
-    verbs::{Memory, Shard},
+    claimed::Claimed,
+    store::{Memory, Shard},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -31,9 +31,9 @@ impl Memory {
                 Forget::Running { lease_left }
             }
             Some(_) => {
-                let slots = self.remove_beneath(&mut shard, request.address, now);
+                let ended = self.remove_beneath(&mut shard, request.address, now);
                 drop(shard);
-                slots.iter().for_each(Slot::wake);
+                ended.iter().for_each(Claimed::wake);
                 Forget::Done
             }
         }
@@ -41,21 +41,21 @@ impl Memory {
 
     /// Removes the entry and its steps, which live in the same shard. What runs stays. Gives the
     /// claims among the removed.
-    fn remove_beneath(&self, shard: &mut Shard, address: Address, now: Timestamp) -> Vec<Slot> {
+    fn remove_beneath(&self, shard: &mut Shard, address: Address, now: Timestamp) -> Vec<Claimed> {
         let is_beneath = |other: &Address| other.beginning() == address.beginning();
         let completed: Vec<_> = shard.completed.addresses().copied().filter(is_beneath).collect();
         for address in completed {
             shard.completed.remove(&address, &self.budget);
         }
-        let ended = shard.claims.extract_if(|address, slot| is_beneath(address) && !slot.is_running(now));
-        ended.map(|(_, slot)| slot).inspect(|slot| self.uncount(slot)).collect()
+        let ended = shard.claims.extract_if(|address, claim| is_beneath(address) && !claim.is_running(now));
+        ended.map(|(_, claim)| claim).inspect(|claim| self.uncount(claim)).collect()
     }
 }
 
 impl Shard {
     fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         match self.claims.get(&address) {
-            Some(slot) => slot.inspect(address, now),
+            Some(claim) => claim.inspect(address, now),
             None => self.completed.find(&address, now)?.inspect(address, now),
         }
     }

@@ -2,21 +2,21 @@
 
 mod budget;
 mod change;
+mod claimed;
 mod compact;
 mod completed;
-mod due;
 mod entry;
+mod expiry;
 mod inspect;
 mod order;
 mod resolve;
 mod retry_after;
 mod shares;
-mod slot;
+mod store;
 mod stuck;
 #[cfg(test)]
 mod tests;
 mod usage;
-mod verbs;
 mod walk;
 
 use std::{fmt, time::Duration};
@@ -24,7 +24,7 @@ use std::{fmt, time::Duration};
 pub(crate) use self::usage::{Held, HeldBy};
 use self::{
     budget::{Budget, Full},
-    verbs::Memory,
+    store::Memory,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,

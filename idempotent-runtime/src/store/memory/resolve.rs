@@ -4,9 +4,9 @@ use std::{collections::hash_map, time::Duration};
 
 use super::{
     change::Change,
+    claimed::Claimed,
     entry::Entry,
-    slot::Slot,
-    verbs::{Memory, Shard},
+    store::{Memory, Shard},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -19,9 +19,9 @@ impl Memory {
         let mut guard = self.shards.lock(&request.address);
         let now = self.clock.now();
         match self.end(&mut guard, request, now) {
-            Ok(slot) => {
+            Ok(claim) => {
                 self.leave(guard, now, None);
-                slot.iter().for_each(Slot::wake);
+                claim.iter().for_each(Claimed::wake);
                 Resolve::Done
             }
             Err(answer) => answer,
@@ -34,25 +34,25 @@ impl Memory {
         shard: &mut Shard,
         request: &ResolveRequest,
         now: Timestamp,
-    ) -> Result<Option<Slot>, Resolve> {
-        let slot = match shard.claims.entry(request.address) {
-            hash_map::Entry::Occupied(slot) => slot,
+    ) -> Result<Option<Claimed>, Resolve> {
+        let claim = match shard.claims.entry(request.address) {
+            hash_map::Entry::Occupied(claim) => claim,
             hash_map::Entry::Vacant(_) => return self.replace(shard, request, now).map(|()| None),
         };
-        let (fingerprint, left) = slot.get().resolvable(now)?;
+        let (fingerprint, left) = claim.get().resolvable(now)?;
         match &request.outcome {
-            None => self.budget.change(slot.get().origin().caller(), Change::ENDED),
+            None => self.budget.change(claim.get().origin().caller(), Change::ENDED),
             Some(record) => {
                 let hold = Hold { address: request.address, token: request.token, fingerprint };
                 let retention = Retention { replay: left, remember: Duration::ZERO };
                 let mut entry = Box::new(Entry::new(&hold, record, retention, now));
-                let origin = slot.get().origin();
-                entry.enter(self.serial(slot.get().attempt()), origin);
+                let origin = claim.get().origin();
+                entry.enter(self.serial(claim.get().attempt()), origin);
                 self.budget.change(origin.caller(), Change::completed(entry.bytes()));
                 shard.completed.insert(request.address, entry, &self.budget);
             }
         }
-        Ok(Some(slot.remove()))
+        Ok(Some(claim.remove()))
     }
 
     /// Puts the outcome in the place of the completed entry.

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     WhenFull,
     budget::Full,
-    slot::Slot,
-    verbs::{Memory, Shard},
+    claimed::Claimed,
+    store::{Memory, Shard},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -65,8 +65,8 @@ impl Memory {
 impl Shard {
     fn first_end(&self, of: Option<CallerId>, latest: Timestamp, when_full: WhenFull) -> Timestamp {
         let is_meant = |caller: Option<CallerId>| of.is_none() || caller == of;
-        let claims = self.claims.values().filter(|slot| is_meant(slot.origin().caller()));
-        let claims = claims.map(|slot| leaves_room_at(slot, when_full));
+        let claims = self.claims.values().filter(|claim| is_meant(claim.origin().caller()));
+        let claims = claims.map(|claim| leaves_room_at(claim, when_full));
         let mut completed = self.completed.due_after(None).take_while(|((due, _), ..)| *due < latest);
         let completed = completed.find(|(.., entry)| is_meant(entry.caller())).map(|((due, _), ..)| due);
         claims.chain(completed).fold(latest, Timestamp::min)
@@ -75,9 +75,9 @@ impl Shard {
 
 /// Time at which a claim leaves room. Where the oldest make room it does so as soon as it is
 /// completed, or at the end of its lease if it never is.
-fn leaves_room_at(slot: &Slot, when_full: WhenFull) -> Timestamp {
+fn leaves_room_at(claim: &Claimed, when_full: WhenFull) -> Timestamp {
     match when_full {
-        WhenFull::Refuse => slot.forgotten_at(),
-        WhenFull::EvictOldest => slot.lease_until(),
+        WhenFull::Refuse => claim.forgotten_at(),
+        WhenFull::EvictOldest => claim.lease_until(),
     }
 }

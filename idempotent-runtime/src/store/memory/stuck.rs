@@ -1,6 +1,6 @@
 //! The list of stuck entries: all shards are looked through for each page.
 
-use super::{NAME, verbs::Memory, walk::Found};
+use super::{NAME, store::Memory, walk::Found};
 use crate::{
     clock::{Clock, Timestamp},
     request::Address,
@@ -16,7 +16,7 @@ impl Memory {
         let mut page = Page::new(Position::after(request, NAME)?, request.limit);
         self.walk(|address, found, now| {
             let forgotten = match found {
-                Found::Claim(slot) => slot.forgotten_if_lapsed(now),
+                Found::Claim(claim) => claim.forgotten_if_lapsed(now),
                 Found::Completed(entry) => entry.forgotten_if_live_with(&request.unknown, now),
             };
             forgotten.into_iter().for_each(|forgotten| page.add(position(*address, forgotten)));

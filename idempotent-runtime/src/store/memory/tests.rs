@@ -8,7 +8,7 @@ use shuttle::future::block_on;
 use super::{
     Held, MemoryStore, WhenFull,
     budget::{Budget, ENTRY},
-    verbs::Memory,
+    store::Memory,
 };
 use crate::{
     clock::ManualClock,

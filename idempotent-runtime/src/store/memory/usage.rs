@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use tokio::task::yield_now;
 
 use super::{
-    slot::Slot,
-    verbs::{Memory, Shard},
+    claimed::Claimed,
+    store::{Memory, Shard},
     walk::Found,
 };
 use crate::{
@@ -55,9 +55,9 @@ impl Memory {
     pub(super) async fn held(&self) -> HeldBy {
         let mut held = HeldBy::default();
         self.walk(|address, found, _| match found {
-            Found::Claim(slot) => {
-                let origin = slot.origin();
-                held.add(origin.named_endpoint(), origin.caller(), address, Slot::BYTES);
+            Found::Claim(claim) => {
+                let origin = claim.origin();
+                held.add(origin.named_endpoint(), origin.caller(), address, Claimed::BYTES);
             }
             Found::Completed(entry) => held.add(entry.endpoint(), entry.caller(), address, entry.bytes()),
         })
@@ -116,14 +116,14 @@ impl Memory {
     fn forget_lapsed(&self, index: usize, caller: CallerId, freed: &mut Held) {
         let mut shard = self.shards.lock_at(index);
         let now = self.clock.now();
-        let is_meant = |slot: &Slot| slot.origin().caller() == Some(caller) && !slot.is_running(now);
-        let ended: Vec<_> = shard.claims.extract_if(|_, slot| is_meant(slot)).collect();
-        for (address, slot) in &ended {
-            self.uncount(slot);
-            freed.add(address, Slot::BYTES);
+        let is_meant = |claim: &Claimed| claim.origin().caller() == Some(caller) && !claim.is_running(now);
+        let ended: Vec<_> = shard.claims.extract_if(|_, claim| is_meant(claim)).collect();
+        for (address, claim) in &ended {
+            self.uncount(claim);
+            freed.add(address, Claimed::BYTES);
         }
         drop(shard);
-        ended.iter().for_each(|(_, slot)| slot.wake());
+        ended.iter().for_each(|(_, claim)| claim.wake());
     }
 }
 
@@ -131,7 +131,7 @@ impl Shard {
     /// Beginnings of the addresses of keys that run. The addresses of their steps begin alike.
     fn running(&self, now: Timestamp) -> HashSet<[u8; 16]> {
         let running =
-            self.claims.iter().filter(|(address, slot)| !address.is_of_a_step() && slot.is_running(now));
+            self.claims.iter().filter(|(address, claim)| !address.is_of_a_step() && claim.is_running(now));
         running.map(|(address, _)| address.beginning()).collect()
     }
 }

@@ -3,9 +3,9 @@
 use tokio::task::yield_now;
 
 use super::{
+    claimed::Claimed,
     entry::Entry,
-    slot::Slot,
-    verbs::{Memory, Shard},
+    store::{Memory, Shard},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -18,7 +18,7 @@ const BATCH: usize = 512;
 
 /// The claim or entry at an address, whether or not its time has ended.
 pub(super) enum Found<'a> {
-    Claim(&'a Slot),
+    Claim(&'a Claimed),
     Completed(&'a Entry),
 }
 
@@ -55,7 +55,7 @@ impl Memory {
         let shard: &Shard = &self.shards.lock_at(index);
         let now = self.clock.now();
         if last.is_none() {
-            shard.claims.iter().for_each(|(address, slot)| visit(address, Found::Claim(slot), now));
+            shard.claims.iter().for_each(|(address, claim)| visit(address, Found::Claim(claim), now));
         }
         let (mut looked_at, mut end) = (0, None);
         for (due, address, entry) in shard.completed.due_after(last).take(BATCH) {

@@ -15,7 +15,7 @@ const SPAN: u32 = 14;
 // complete. The run that was added to last is at hand. So an entry usually costs no search, and no
 // look at memory that has not been used lately.
 #[derive(Debug, Default)]
-pub(super) struct Due {
+pub(super) struct Expiry {
     last: (u64, Run),
     // None of these runs is empty, and none is of the span of `last`.
     others: BTreeMap<u64, Run>,
@@ -41,7 +41,7 @@ fn span(due: Timestamp) -> u64 {
     due.as_millis() >> SPAN
 }
 
-impl Due {
+impl Expiry {
     /// Adds the entry at `address`, with this serial number, which is due at `due`.
     pub(super) fn insert(&mut self, due: Timestamp, serial: u64, address: Address) {
         let run = self.at_hand(span(due));
@@ -134,39 +134,40 @@ mod tests {
 
     #[test]
     fn what_is_due_first_is_found_first_among_mixed_ttls() {
-        let (mut due, mut expected) = (Due::default(), BTreeMap::new());
+        let (mut expiry, mut expected) = (Expiry::default(), BTreeMap::new());
         for serial in 0..3_000 {
-            due.insert(time(serial), serial, address(serial));
+            expiry.insert(time(serial), serial, address(serial));
             expected.insert((time(serial), serial), address(serial));
             if serial % 3 == 0 {
                 let gone = serial * 5 % (serial + 1);
-                due.remove(time(gone), gone);
+                expiry.remove(time(gone), gone);
                 expected.remove(&(time(gone), gone));
             }
-            assert_eq!(due.len(), expected.len());
+            assert_eq!(expiry.len(), expected.len());
             let first = expected.first_key_value().map(|((due, _), address)| (*due, *address));
-            assert_eq!(due.first(), first);
+            assert_eq!(expiry.first(), first);
             if serial % 100 == 0 {
                 let last = expected.keys().nth(expected.len() / 3).copied();
                 let behind = expected.iter().filter(|(order, _)| Some(**order) > last);
-                assert!(due.after(last).eq(behind.map(|(order, address)| (*order, address))));
-                assert!(due.after(None).eq(expected.iter().map(|(order, address)| (*order, address))));
+                assert!(expiry.after(last).eq(behind.map(|(order, address)| (*order, address))));
+                assert!(expiry.after(None).eq(expected.iter().map(|(order, address)| (*order, address))));
             }
         }
         while let Some(((time, serial), address)) = expected.pop_first() {
-            assert_eq!(due.first(), Some((time, address)));
-            due.remove(time, serial);
+            assert_eq!(expiry.first(), Some((time, address)));
+            expiry.remove(time, serial);
         }
-        assert_eq!((due.first(), due.len(), due.others.len()), (None, 0, 0));
+        assert_eq!((expiry.first(), expiry.len(), expiry.others.len()), (None, 0, 0));
     }
 
     #[test]
     fn entries_of_one_time_are_told_apart() {
-        let (mut due, time) = (Due::default(), Timestamp::from_millis(1).after(Duration::from_secs(60)));
+        let (mut expiry, time) =
+            (Expiry::default(), Timestamp::from_millis(1).after(Duration::from_secs(60)));
         for serial in [2, 0, 1] {
-            due.insert(time, serial, address(serial));
+            expiry.insert(time, serial, address(serial));
         }
-        due.remove(time, 0);
-        assert_eq!((due.first(), due.len()), (Some((time, address(1))), 2));
+        expiry.remove(time, 0);
+        assert_eq!((expiry.first(), expiry.len()), (Some((time, address(1))), 2));
     }
 }

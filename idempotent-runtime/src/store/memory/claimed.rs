@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct Claimed {
     fingerprint: RequestFingerprint,
     state: State,
     attempt: u32,
@@ -28,12 +28,12 @@ enum State {
     Abandoned(Token),
 }
 
-impl Slot {
+impl Claimed {
     /// Bytes that a claim counts for in the budget.
     pub(super) const BYTES: u64 = ENTRY;
 
     pub(super) fn new(request: &ClaimRequest, now: Timestamp) -> Self {
-        Slot {
+        Claimed {
             fingerprint: request.hold.fingerprint,
             state: State::Claimed(request.hold.token),
             attempt: 1,

@@ -7,11 +7,11 @@ use foldhash::quality::RandomState;
 use super::{
     budget::{Budget, Full},
     change::Change,
+    claimed::Claimed,
     completed::Completed,
     entry::{Entry, serial},
     order::{Oldest, Order},
     retry_after::Ends,
-    slot::Slot,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -37,11 +37,11 @@ const BATCH: usize = 256;
 // `completed` beside it only if the time of that entry has ended. An address moves only while its
 // shard is locked, and nobody locks two shards:
 //
-//   vacant    ─ claim ─────────▶ claimed      a slot is inserted; its bookkeeping is reserved
+//   vacant    ─ claim ─────────▶ claimed      a claim is inserted; its bookkeeping is reserved
 //                                             from the budget and from the caller's share
-//   claimed   ─ complete ──────▶ completed    the entry is inserted, then the slot is removed,
+//   claimed   ─ complete ──────▶ completed    the entry is inserted, then the claim is removed,
 //                                             then waiters are woken
-//   claimed   ─ release ───────▶ vacant       the slot is removed, then waiters are woken
+//   claimed   ─ release ───────▶ vacant       the claim is removed, then waiters are woken
 //   claimed   ─ seen expired ──▶ abandoned, or claimed by the taker with another token
 //   lapsed    ─ resolve ───────▶ completed or vacant, as by the claim's owner; see resolve.rs
 //   completed ─ ttl ───────────▶ expired      where that is remembered; the clock decides, not
@@ -64,7 +64,7 @@ pub(super) struct Memory {
 // Claims are apart. There are few of them, so they stay in the processor's caches however many
 // responses are kept.
 pub(super) struct Shard {
-    pub(super) claims: AddressMap<Slot>,
+    pub(super) claims: AddressMap<Claimed>,
     pub(super) completed: Completed,
 }
 
@@ -105,14 +105,14 @@ impl Memory {
         let shard = &mut *guard;
         let vacant = match shard.claims.entry(address) {
             hash_map::Entry::Vacant(vacant) => vacant,
-            hash_map::Entry::Occupied(mut slot) if slot.get().is_remembered(now) => {
-                return Ok(slot.get_mut().claim(request, now));
+            hash_map::Entry::Occupied(mut claim) if claim.get().is_remembered(now) => {
+                return Ok(claim.get_mut().claim(request, now));
             }
-            hash_map::Entry::Occupied(slot) => {
-                let slot = slot.remove();
+            hash_map::Entry::Occupied(claim) => {
+                let claim = claim.remove();
                 drop(guard);
-                self.uncount(&slot);
-                slot.wake();
+                self.uncount(&claim);
+                claim.wake();
                 return self.try_claim(request);
             }
         };
@@ -121,7 +121,7 @@ impl Memory {
         }
         let caller = request.origin.caller();
         self.admit(&address, caller)?;
-        vacant.insert(Slot::new(request, now));
+        vacant.insert(Claimed::new(request, now));
         self.leave(guard, now, caller);
         Ok(Claim::Won { attempt: 1 })
     }
@@ -137,8 +137,8 @@ impl Memory {
     }
 
     /// Gives back the bookkeeping of a claim that ended and left nothing.
-    pub(super) fn uncount(&self, slot: &Slot) {
-        self.budget.change(slot.origin().caller(), Change::ENDED);
+    pub(super) fn uncount(&self, claim: &Claimed) {
+        self.budget.change(claim.origin().caller(), Change::ENDED);
     }
 
     /// The record for exactly this request, if it is replayed.
@@ -164,8 +164,8 @@ impl Memory {
         let now = self.clock.now();
         let mut shard = self.shards.lock(&hold.address);
         match shard.held(hold, now) {
-            Some(slot) => {
-                slot.lease(now, lease);
+            Some(claim) => {
+                claim.lease(now, lease);
                 Renewal::Renewed
             }
             None => Renewal::Fenced,
@@ -177,21 +177,21 @@ impl Memory {
         let mut entry = Box::new(Entry::new(hold, record, retention, now));
         let mut guard = self.shards.lock(&hold.address);
         let shard = &mut *guard;
-        let slot = match shard.claims.entry(hold.address) {
-            hash_map::Entry::Occupied(slot) if slot.get().is_held_by(hold, now) => slot,
+        let claim = match shard.claims.entry(hold.address) {
+            hash_map::Entry::Occupied(claim) if claim.get().is_held_by(hold, now) => claim,
             hash_map::Entry::Occupied(_) => return Completion::Fenced(None),
             hash_map::Entry::Vacant(_) => {
                 let entry = shard.completed.find(&hold.address, now);
                 return entry.map_or(Completion::Fenced(None), |entry| entry.verdict_on(hold, now));
             }
         };
-        let origin = slot.get().origin();
-        entry.enter(self.serial(slot.get().attempt()), origin);
+        let origin = claim.get().origin();
+        entry.enter(self.serial(claim.get().attempt()), origin);
         self.budget.change(origin.caller(), Change::completed(entry.bytes()));
         shard.completed.insert(hold.address, entry, &self.budget);
-        let slot = slot.remove();
+        let claim = claim.remove();
         self.leave(guard, now, origin.caller());
-        slot.wake();
+        claim.wake();
         Completion::Stored
     }
 
@@ -206,10 +206,10 @@ impl Memory {
         if shard.held(hold, now).is_none() {
             return;
         }
-        let slot = shard.claims.remove(&hold.address);
+        let claim = shard.claims.remove(&hold.address);
         drop(shard);
-        slot.iter().for_each(|slot| self.uncount(slot));
-        slot.iter().for_each(Slot::wake);
+        claim.iter().for_each(|claim| self.uncount(claim));
+        claim.iter().for_each(Claimed::wake);
     }
 
     /// Flag that changes when the claim on `address` ends, if the address is claimed.
@@ -259,17 +259,17 @@ impl Memory {
 
 impl Shard {
     /// The claim of `hold`, if it stands.
-    fn held(&mut self, hold: &Hold, now: Timestamp) -> Option<&mut Slot> {
-        self.claims.get_mut(&hold.address).filter(|slot| slot.is_held_by(hold, now))
+    fn held(&mut self, hold: &Hold, now: Timestamp) -> Option<&mut Claimed> {
+        self.claims.get_mut(&hold.address).filter(|claim| claim.is_held_by(hold, now))
     }
 
     /// Drops the claims whose retention has ended.
     fn forget_claims(&mut self, now: Timestamp, budget: &Budget) {
-        self.claims.retain(|_, slot| {
-            let keep = slot.is_remembered(now);
+        self.claims.retain(|_, claim| {
+            let keep = claim.is_remembered(now);
             if !keep {
-                budget.change(slot.origin().caller(), Change::ENDED);
-                slot.wake();
+                budget.change(claim.origin().caller(), Change::ENDED);
+                claim.wake();
             }
             keep
         });

@@ -63,6 +63,7 @@ mod call;
 mod circuit_breaker;
 mod claim;
 mod clocks;
+pub mod entry;
 mod erased;
 mod error;
 mod handle;
@@ -141,6 +142,23 @@ use crate::request::{Address, RequestFingerprint};
 /// - **Errors say what was done.** [`StoreError::Unavailable`] is for calls whose fate is not
 ///   known: such a claim is sent again and released in the background. With every other error the
 ///   store says that it has done nothing and will do nothing, and the call is over.
+///
+/// # Cases that are easily got wrong
+///
+/// [`entry`] decides every verb, and the suite compares each answer of a store with it. Stores have
+/// differed from one another in four cases, which are decided like this:
+///
+/// - **A completion repeated after its record has expired**, while the key is remembered, is
+///   [`Completion::Stored`]. The caller asks whether its own record was written, and it was. Fenced,
+///   it would tell its client that the response had not been stored.
+/// - **A claim repeated with another lease or retention** takes the new ones, shorter or longer. The
+///   caller knows only the latest, and counts by it.
+/// - **A hold that is used after lease and retention have ended** is fenced, though nobody has
+///   claimed the address since. The entry is forgotten: a record written now would be of a request
+///   that may have run again meanwhile.
+/// - **An entry that is forgotten and not deleted yet** is vacant to a repeated completion as to
+///   every other verb: [`Completion::Fenced`], also for the token that completed it. The answer may
+///   not depend on the moment at which a store deletes.
 pub trait Store: Send + Sync + 'static {
     /// The store's name, for logs.
     fn name(&self) -> &'static str;

@@ -1,16 +1,24 @@
-//! A look at an entry, and forgetting one. Pure, like all of [`entry`](super::entry).
+//! A look at an entry, and the decision to forget one.
 
 use std::time::Duration;
 
-use super::entry::{Changed, Decided, Entry, State};
+use super::{Changed, Decided, Entry, State};
 use crate::{
     clock::Timestamp,
     request::Address,
     store::{Forget, ForgetRequest, Inspection, Stage, Standing},
 };
 
+/// Everything known of the entry at `address`. See [`Store::inspect`](crate::Store::inspect).
+pub fn inspect(entry: Option<&Entry>, address: Address, now: Timestamp) -> Option<Inspection> {
+    entry?.inspect(address, now)
+}
+
 /// Decides a request to forget an entry, in the order of [`Store::forget`](crate::Store::forget).
-pub(super) fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
+///
+/// Decides about this one entry. Where it is [`Forget::Done`], the store forgets the entries beneath
+/// it too, except those whose [lease runs](Entry::lease_left).
+pub fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
     let answer = match entry.as_ref().filter(|entry| entry.is_kept(now)) {
         None => Forget::Vacant,
         Some(entry) if (entry.token, entry.stage()) != (request.token, request.stage) => Forget::Another,
@@ -35,7 +43,7 @@ impl Entry {
     }
 
     /// Time for which the lease still runs, if the entry is claimed and its lease runs.
-    pub(super) fn lease_left(&self, now: Timestamp) -> Option<Duration> {
+    pub fn lease_left(&self, now: Timestamp) -> Option<Duration> {
         match self.state {
             State::Claimed { lease_until, .. } if now < lease_until => Some(lease_until.since(now)),
             _ => None,
@@ -43,7 +51,7 @@ impl Entry {
     }
 
     /// Everything known of the entry, if its time has not ended.
-    pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
+    fn inspect(&self, address: Address, now: Timestamp) -> Option<Inspection> {
         let standing = match (&self.state, self.lease_left(now)) {
             (_, Some(lease_left)) => Standing::Running { lease_left },
             (State::Claimed { lease_until, .. } | State::Abandoned { lease_until }, None) => {

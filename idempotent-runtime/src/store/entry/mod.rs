@@ -1,52 +1,123 @@
-//! State of one address, and its changes by each verb. Pure: nothing here touches a database or
-//! asks for the time.
+//! The state machine of one address: the decision of every verb, in one place.
+//!
+//! A verb takes the entry at an address, a call and the time. It gives the answer, and leaves the
+//! next entry. Nothing here touches a database or asks for the time. So every store can be held to
+//! it, and the conformance suite does that with random sequences of calls. A store of one's own may
+//! decide by it too: then it has to bring no more than a place for the entries, and one lock or
+//! transaction around the read, the decision and the write.
+//!
+//! ```text
+//!            claim                     complete
+//!  vacant ──────────▶ claimed ────────────────────▶ completed ── its time ends ──▶ expired
+//!     ▲                │ │ ▲ renew                                                     │
+//!     │    release     │ │ └─┘                                       the key is remembered no more
+//!     ├────────────────┘ │ the lease has run out, and a claim sees it                  │
+//!     │                  ├── refuse ──▶ abandoned                                      │
+//!     │                  └── rerun ───▶ claimed, with another token                    │
+//!     └────────────────────────────────────────────────────────────────────────────────┘
+//!  claimed with the lease over, or abandoned ── resolve ──▶ completed, or vacant
+//!  anything but a claim whose lease runs ── forget ───▶ vacant
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use idempotent_runtime::{
+//!     Address, RequestFingerprint,
+//!     clock::Timestamp,
+//!     store::{
+//!         Claim, ClaimRequest, Hold, OnAbandoned, Origin, Token,
+//!         entry::{self, Changed},
+//!     },
+//! };
+//!
+//! let minute = Duration::from_secs(60);
+//! let request = |token| ClaimRequest {
+//!     hold: Hold {
+//!         address: Address::from_bytes([1; 32]),
+//!         token: Token::from_bytes([token; 16]),
+//!         fingerprint: RequestFingerprint::from_bytes([2; 32]),
+//!     },
+//!     lease: minute,
+//!     on_abandoned: OnAbandoned::Refuse,
+//!     retention: minute,
+//!     origin: Origin::default(),
+//! };
+//! let (mut entry, now) = (None, Timestamp::from_millis(0));
+//! let first = entry::claim(&mut entry, &request(1), now);
+//! assert_eq!(first, (Claim::Won { attempt: 1 }, Changed::Yes));
+//! let second = entry::claim(&mut entry, &request(2), now);
+//! assert_eq!(second, (Claim::InFlight { lease_left: minute }, Changed::No));
+//! ```
+
+mod inspect;
+mod resolve;
+
+pub use self::{
+    inspect::{forget, inspect},
+    resolve::resolve,
+};
 
 use std::time::Duration;
 
-use crate::{
-    clock::Timestamp,
-    request::RequestFingerprint,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Token},
-};
+use super::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Token};
+use crate::{clock::Timestamp, request::RequestFingerprint};
 
 /// An address that is not vacant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) fingerprint: RequestFingerprint,
+pub struct Entry {
+    /// Fingerprint of the request.
+    pub fingerprint: RequestFingerprint,
     /// Token of the claim, or of the call that completed the entry.
-    pub(super) token: Token,
-    pub(super) attempt: u32,
-    pub(super) state: State,
-    /// From then on the address is vacant.
-    pub(super) forget_at: Timestamp,
+    pub token: Token,
+    /// 1, and one more for every takeover.
+    pub attempt: u32,
+    /// State of the request.
+    pub state: State,
+    /// Time from which on the address is vacant, whether or not the entry is deleted yet.
+    pub forget_at: Timestamp,
 }
 
+/// State of the request that an entry is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
+    /// It is claimed. A lease that has run out does not end the claim.
     Claimed {
+        /// End of the lease, unless it is renewed.
         lease_until: Timestamp,
+        /// Time for which the claim is remembered after its lease.
         retention: Duration,
     },
+    /// A claim has seen that the lease had run out. The claim's owner is fenced.
     Abandoned {
+        /// End of the lease.
         lease_until: Timestamp,
     },
+    /// It has run.
     Completed {
+        /// The recorded response.
         record: Record,
+        /// Time until which the record is replayed. From then on the key is remembered as expired,
+        /// until the entry is forgotten.
         replay_until: Timestamp,
     },
-    /// Completed, and the record's time has ended. The record is deleted, and the key is
-    /// remembered.
+    /// It has run, and the record's time has ended. It says the same as a completed entry whose
+    /// record is replayed no more, for a store that deletes the record.
     Expired {
+        /// Time until which the record was replayed.
         replayed_until: Timestamp,
     },
 }
 
-/// Answer of a verb, together with the fact that the entry has changed or has not.
-pub(super) type Decided<T> = (T, Changed);
+/// Answer of a verb, and the note whether the entry has changed.
+pub type Decided<T> = (T, Changed);
 
+/// Note whether a verb has changed the entry. One that has not been changed need not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Changed {
+pub enum Changed {
+    /// The entry is another one now, or is gone.
     Yes,
+    /// The entry is as it was.
     No,
 }
 
@@ -62,11 +133,13 @@ impl Entry {
         }
     }
 
-    pub(super) fn is_claimed(&self) -> bool {
+    /// True for a claim, whether or not its lease runs: somebody may wait for its end.
+    pub fn is_claimed(&self) -> bool {
         matches!(self.state, State::Claimed { .. })
     }
 
     /// Number of bytes kept of the record.
+    #[cfg(feature = "sqlite")]
     pub(super) fn record_bytes(&self) -> usize {
         match &self.state {
             State::Completed { record, .. } => record.as_bytes().len(),
@@ -76,7 +149,7 @@ impl Entry {
 
     /// True until the entry's time ends. From then on the address is vacant, even if the row is not
     /// deleted yet.
-    pub(super) fn is_kept(&self, now: Timestamp) -> bool {
+    pub fn is_kept(&self, now: Timestamp) -> bool {
         now < self.forget_at
     }
 
@@ -144,8 +217,8 @@ impl Entry {
     }
 }
 
-/// Decides a claim.
-pub(super) fn claim(entry: &mut Option<Entry>, request: &ClaimRequest, now: Timestamp) -> Decided<Claim> {
+/// Decides a claim, in the order of [`Store::claim`](crate::Store::claim).
+pub fn claim(entry: &mut Option<Entry>, request: &ClaimRequest, now: Timestamp) -> Decided<Claim> {
     match entry {
         Some(entry) if entry.is_kept(now) => entry.claim(request, now),
         _ => {
@@ -155,13 +228,8 @@ pub(super) fn claim(entry: &mut Option<Entry>, request: &ClaimRequest, now: Time
     }
 }
 
-/// Decides a renewal.
-pub(super) fn renew(
-    entry: &mut Option<Entry>,
-    hold: &Hold,
-    lease: Duration,
-    now: Timestamp,
-) -> Decided<Renewal> {
+/// Decides a renewal. See [`Store::renew`](crate::Store::renew).
+pub fn renew(entry: &mut Option<Entry>, hold: &Hold, lease: Duration, now: Timestamp) -> Decided<Renewal> {
     match entry.as_mut().filter(|entry| entry.is_held_by(hold, now)) {
         Some(entry) => {
             entry.lease(now, lease);
@@ -171,8 +239,8 @@ pub(super) fn renew(
     }
 }
 
-/// Decides a completion.
-pub(super) fn complete(
+/// Decides a completion, in the order of [`Store::complete`](crate::Store::complete).
+pub fn complete(
     entry: &mut Option<Entry>,
     hold: &Hold,
     record: Record,
@@ -191,8 +259,8 @@ pub(super) fn complete(
     (Completion::Stored, Changed::Yes)
 }
 
-/// Decides a release.
-pub(super) fn release(entry: &mut Option<Entry>, hold: &Hold, now: Timestamp) -> Decided<()> {
+/// Decides a release. See [`Store::release`](crate::Store::release).
+pub fn release(entry: &mut Option<Entry>, hold: &Hold, now: Timestamp) -> Decided<()> {
     let held = entry.take_if(|entry| entry.is_held_by(hold, now)).is_some();
     ((), if held { Changed::Yes } else { Changed::No })
 }

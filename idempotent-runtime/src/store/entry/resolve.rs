@@ -1,17 +1,13 @@
-//! Ending an entry by hand. Pure, like all of [`entry`](super::entry).
+//! The decision of a resolution: an entry is ended by hand.
 
-use super::entry::{Changed, Decided, Entry, State};
+use super::{Changed, Decided, Entry, State};
 use crate::{
     clock::Timestamp,
     store::{Resolve, ResolveRequest},
 };
 
 /// Decides a resolution, in the order of [`Store::resolve`](crate::Store::resolve).
-pub(super) fn resolve(
-    entry: &mut Option<Entry>,
-    request: ResolveRequest,
-    now: Timestamp,
-) -> Decided<Resolve> {
+pub fn resolve(entry: &mut Option<Entry>, request: ResolveRequest, now: Timestamp) -> Decided<Resolve> {
     let Some(ended) = entry.as_mut().filter(|entry| entry.is_kept(now)) else {
         return (Resolve::Vacant, Changed::No);
     };

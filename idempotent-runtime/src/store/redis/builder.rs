@@ -17,9 +17,12 @@ use super::{
     rights,
     scripts::{Generation, Scripts},
 };
-use crate::store::{
+use crate::{
+    clock::{Clock, SystemClock},
+    store::{
     SetupError,
     remote::{Wakeups, checked},
+    },
 };
 
 /// The longest that replicas may take to acknowledge: a call is given up after two seconds.
@@ -33,6 +36,7 @@ pub struct RedisStoreBuilder {
     prefix: String,
     replicas: Option<Replicas>,
     generation: Generation,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Clone)]
@@ -61,6 +65,7 @@ impl RedisStoreBuilder {
             prefix: "idempotent".to_owned(),
             replicas: None,
             generation: Generation::OfServer,
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -87,6 +92,14 @@ impl RedisStoreBuilder {
     #[doc(hidden)]
     pub fn before_redis_7(mut self) -> Self {
         self.generation = Generation::Before7;
+        self
+    }
+
+    /// Counts by `clock`, beside the wall clock, for how long what this process has seen completed is
+    /// still replayed. For tests that move the server's time.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -124,7 +137,7 @@ impl RedisStoreBuilder {
         };
         let channel = Notifications::at(server.nodes(&client).await, names.channel());
         let wakeups = Wakeups::start(NAME, channel, look).await;
-        let hints = if replicas.is_some() { Hints::none() } else { Hints::new() };
+        let hints = if replicas.is_some() { Hints::none() } else { Hints::new(self.clock) };
         let inner = RedisShared { client, scripts, calls, names, hints, wakeups };
         Ok(RedisStore(Arc::new(inner)))
     }

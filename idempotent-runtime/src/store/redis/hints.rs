@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     request::Address,
     store::{
         Hold,
@@ -39,8 +39,9 @@ pub(super) struct Hints {
 }
 
 impl Hints {
-    pub(super) fn new() -> Self {
-        Self::with(PLACES, Clocks::new(SystemClock))
+    /// A collection that counts by this process's `clock`, and by the wall clock.
+    pub(super) fn new(clock: impl Clock) -> Self {
+        Self::with(PLACES, Clocks::new(clock))
     }
 
     /// A collection that keeps no hints.
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn however_many_are_kept_they_take_less_than_a_megabyte() {
-        let hints = Hints::new();
+        let hints = Hints::new(SystemClock);
         let number = 10 * u32::try_from(PLACES).unwrap();
         (0..number).for_each(|number| keep(&hints, hold(number)));
         assert_eq!(kept(&hints), PLACES);

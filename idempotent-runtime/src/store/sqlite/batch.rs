@@ -6,17 +6,13 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    entry::{self, Changed, Decided, Entry},
-    inspect::forget,
-    resolve::resolve,
-};
 use crate::{
     clock::Timestamp,
     request::Address,
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
         ResolveRequest, Retention,
+        entry::{self, Changed, Decided, Entry},
     },
 };
 
@@ -182,12 +178,9 @@ fn decide(entry: &mut Option<Entry>, op: Op, address: Address, now: Timestamp) -
             told(entry::complete(entry, &hold, record, retention, now), OpAnswer::Completion)
         }
         Op::Release(hold) => told(entry::release(entry, &hold, now), |()| OpAnswer::Released),
-        Op::Resolve(request) => told(resolve(entry, request, now), OpAnswer::Resolve),
-        Op::Inspect(_) => {
-            let found = entry.as_ref().and_then(|entry| entry.inspect(address, now));
-            (OpAnswer::Inspected(found), Changed::No)
-        }
-        Op::Forget(request) => told(forget(entry, &request, now), OpAnswer::Forget),
+        Op::Resolve(request) => told(entry::resolve(entry, request, now), OpAnswer::Resolve),
+        Op::Inspect(_) => (OpAnswer::Inspected(entry::inspect(entry.as_ref(), address, now)), Changed::No),
+        Op::Forget(request) => told(entry::forget(entry, &request, now), OpAnswer::Forget),
         Op::Sweep => (OpAnswer::Swept(0), Changed::No),
     }
 }

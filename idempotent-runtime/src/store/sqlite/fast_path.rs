@@ -17,12 +17,14 @@ use sqlx::{
 use super::{
     batch::{Op, OpAnswer},
     connect::Open,
-    entry::{self, Changed},
     failure::{BUSY, Failure, is},
     rows,
     writer::{Answered, Writer},
 };
-use crate::store::{ClaimRequest, Completion, Hold, Record, Retention};
+use crate::store::{
+    ClaimRequest, Completion, Hold, Record, Retention,
+    entry::{self, Changed},
+};
 
 impl Writer {
     /// Answer to `op`, if it can be had in one trip. Else nothing was done. Or `op` was done

@@ -7,14 +7,14 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{
-    batch::Found,
-    entry::{Entry, State},
-};
+use super::batch::Found;
 use crate::{
     clock::Timestamp,
     request::{Address, RequestFingerprint},
-    store::{Record, Token},
+    store::{
+        Record, Token,
+        entry::{Entry, State},
+    },
 };
 
 const CLAIMED: u32 = 0;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     store::{
-        Inspection, StoreError, Stuck, StuckRequest,
+        Inspection, StoreError, Stuck, StuckRequest, entry,
         page::{Position, stuck_among},
     },
 };
@@ -67,6 +67,6 @@ impl StuckReader {
 fn walked(row: &SqliteRow, now: Timestamp) -> Option<(Position, Option<Inspection>)> {
     let address = rows::address(row)?;
     let time = rows::forgotten_at(row)?.as_millis();
-    let entry = rows::entry(row).ok().and_then(|entry| entry.inspect(address, now));
+    let entry = rows::entry(row).ok().and_then(|entry| entry::inspect(Some(&entry), address, now));
     Some((Position { time, address }, entry))
 }

@@ -9,7 +9,6 @@ use super::{
     batch::{Entries, Op, OpAnswer, addresses, may_be_lost},
     checkpointer::Checkpointer,
     connect::{Busy, Connector, OnDisk, Open},
-    entry::Entry,
     failure::{BUSY, Failure, is},
     fair_lock::FairLock,
     rows,
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     request::Address,
-    store::{StoreError, remote::Notifier},
+    store::{StoreError, entry::Entry, remote::Notifier},
 };
 
 // The connection is in its slot, or with the batch that uses it:

@@ -16,52 +16,7 @@ use idempotent_runtime::{
 };
 use tokio::sync::Notify;
 
-/// Mistake of a store's author.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    /// Nothing.
-    None,
-    /// A claim looks first, and writes later.
-    CheckThenInsert,
-    /// A completion does not ask whether the hold stands.
-    UnfencedComplete,
-    /// Completed entries live in a cache of this many.
-    Forgetful(usize),
-    /// An entry does not know which request it is for.
-    IgnoresFingerprint,
-    /// A claim repeated with its token is somebody else's.
-    UnrepeatableClaim,
-    /// A claim repeated with its token is kept as long as the first one said.
-    KeepsFirstRetention,
-    /// A hold stands until somebody else claims, whether or not its retention has ended.
-    HoldsForGood,
-    /// A completion repeated after its record has expired is fenced.
-    FencesItsOwner,
-    /// A completion repeated after its entry is forgotten is stored.
-    StoredForGood,
-    /// Waiters are not told of a release.
-    SilentRelease,
-    /// A record is recalled for any request, and for good.
-    RecallsForGood,
-    /// Claims are told apart by nothing.
-    OneToken,
-    /// A record by hand is recorded as the owner's.
-    ResolvesForTheOwner,
-    /// An entry that is completed is ended by hand, whatever is recorded.
-    ResolvesAnyRecord,
-    /// An entry that runs is forgotten like anything else.
-    ForgetsWhatRuns,
-    /// Any entry at the address is forgotten, whichever entry was meant.
-    ForgetsAnyEntry,
-    /// An entry that has been completed since it was seen is forgotten too.
-    ForgetsLateRecords,
-    /// An entry that is forgotten leaves its steps behind.
-    ForgetsNoSteps,
-    /// Entries are listed only where a claim has seen them to be dead.
-    ListsWhatWasSeen,
-    /// A look at what has lapsed abandons it.
-    LooksLikeAClaim,
-}
+use crate::mistake::Mistake;
 
 #[derive(Clone)]
 pub(crate) struct WrongStore(Arc<Inner>);
@@ -139,9 +94,12 @@ impl Store for WrongStore {
 
     async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
         let lease_until = self.0.clock.now().after(lease);
+        let is_late = |until| self.0.mistake == Mistake::RenewsNothingLate && until <= self.0.clock.now();
         match self.0.entries.lock().unwrap().standing(&hold, &self.0) {
-            Some(Entry { state: State::Claimed(until), forgotten_at, .. }) => {
-                *forgotten_at = lease_until.after(forgotten_at.since(*until));
+            Some(Entry { state: State::Claimed(until), forgotten_at, .. }) if !is_late(*until) => {
+                if self.0.mistake != Mistake::RenewsTheLeaseAlone {
+                    *forgotten_at = lease_until.after(forgotten_at.since(*until));
+                }
                 *until = lease_until;
                 Ok(Renewal::Renewed)
             }
@@ -273,8 +231,12 @@ impl Entries {
         };
         let address = request.hold.address;
         let Some((_, entry)) = self.live(address, now) else {
+            let forgotten =
+                self.map.get(&address).filter(|_| inner.mistake == Mistake::CountsForgottenAttempts);
+            won.attempt = forgotten.map_or(1, |entry| entry.attempt + 1);
+            let attempt = won.attempt;
             self.map.insert(address, won);
-            return Claim::Won { attempt: 1 };
+            return Claim::Won { attempt };
         };
         if entry.hold.fingerprint != request.hold.fingerprint && inner.mistake != Mistake::IgnoresFingerprint
         {
@@ -282,7 +244,9 @@ impl Entries {
         }
         let repeated = entry.hold.token == request.hold.token && inner.mistake != Mistake::UnrepeatableClaim;
         match entry.state {
-            State::Completed(record, until) if now < until => {
+            State::Completed(record, until)
+                if now < until || now == until && inner.mistake == Mistake::ReplaysAtTheEnd =>
+            {
                 Claim::Replay { record, left: until.since(now) }
             }
             State::Completed(..) => Claim::Expired,
@@ -296,7 +260,9 @@ impl Entries {
                 Claim::Abandoned
             }
             State::Claimed(until) => {
-                if repeated && inner.mistake == Mistake::KeepsFirstRetention {
+                let keeps =
+                    if repeated { Mistake::KeepsFirstRetention } else { Mistake::TakesOverItsRetention };
+                if inner.mistake == keeps {
                     won.forgotten_at = lease_until.after(entry.forgotten_at.since(until));
                 }
                 won.attempt = entry.attempt + u32::from(!repeated);
@@ -366,6 +332,9 @@ impl Entries {
         };
         if inner.mistake != Mistake::ResolvesForTheOwner {
             entry.hold.token = request.token;
+        }
+        if inner.mistake == Mistake::RemembersNothingReplaced {
+            entry.forgotten_at = until;
         }
         entry.state = State::Completed(record, until);
         self.map.insert(address, entry);

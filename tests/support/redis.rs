@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{Address, RedisStore};
+use idempotent_runtime::{Address, ManualClock, RedisStore};
 
 use crate::{redis_cluster::RedisCluster, redis_server::RedisServer, space::Space, stores::redis_url};
 
@@ -14,6 +14,8 @@ pub struct Keys {
     /// Servers on which time has to be moved on.
     servers: Vec<String>,
     is_old: bool,
+    /// The clock of this process. Time is moved on in it too.
+    clock: ManualClock,
 }
 
 /// Lets every key that is named like this end earlier. One whose time is over is deleted.
@@ -23,7 +25,13 @@ const SHIFT: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
 impl Keys {
     /// Keys on the server that the tests share, deleted when this is dropped.
     pub fn shared() -> Self {
-        Keys { space: Space::at(&redis_url()), url: redis_url(), servers: vec![redis_url()], is_old: false }
+        Keys {
+            space: Space::at(&redis_url()),
+            url: redis_url(),
+            servers: vec![redis_url()],
+            is_old: false,
+            clock: ManualClock::new(),
+        }
     }
 
     /// The same, of which stores ask only what servers before Redis 7 can do.
@@ -34,12 +42,18 @@ impl Keys {
     /// Keys in a cluster of the test's own.
     pub fn in_cluster(cluster: &RedisCluster) -> Self {
         let servers = cluster.nodes.iter().map(|node| node.url()).collect();
-        Keys { space: Space::alone(), url: cluster.urls(), servers, is_old: false }
+        Keys { space: Space::alone(), url: cluster.urls(), servers, is_old: false, clock: ManualClock::new() }
     }
 
     /// Keys on a server of the test's own, of the user whom `url` names.
     pub fn of_user(server: &RedisServer, url: String) -> Self {
-        Keys { space: Space::alone(), url, servers: vec![server.url()], is_old: false }
+        Keys {
+            space: Space::alone(),
+            url,
+            servers: vec![server.url()],
+            is_old: false,
+            clock: ManualClock::new(),
+        }
     }
 
     /// Start of the names of all keys, before a colon.
@@ -49,7 +63,7 @@ impl Keys {
 
     /// A store of its own that keeps its keys here.
     pub async fn store(&self) -> RedisStore {
-        let builder = RedisStore::builder(&self.url).prefix(self.space.name());
+        let builder = RedisStore::builder(&self.url).prefix(self.space.name()).clock(self.clock.clone());
         let builder = if self.is_old { builder.before_redis_7() } else { builder };
         builder.build().await.unwrap()
     }
@@ -70,6 +84,7 @@ impl Keys {
 
     /// Lets time pass for every entry.
     pub async fn shift(&self, time: Duration) {
+        self.clock.advance(time);
         for server in &self.servers {
             let client = redis::Client::open(server.as_str()).unwrap();
             let mut connection = client.get_multiplexed_async_connection().await.unwrap();

@@ -20,20 +20,20 @@ pub(super) type Verdict = Result<(), String>;
 /// A lease or retention that does not end while a fact is checked.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
-pub(super) struct Desk<S> {
+pub(super) struct Harness<S> {
     store: Arc<S>,
     subject: Arc<Subject<S>>,
 }
 
-impl<S> Clone for Desk<S> {
+impl<S> Clone for Harness<S> {
     fn clone(&self) -> Self {
-        Desk { store: Arc::clone(&self.store), subject: Arc::clone(&self.subject) }
+        Harness { store: Arc::clone(&self.store), subject: Arc::clone(&self.subject) }
     }
 }
 
-impl<S: Store> Desk<S> {
+impl<S: Store> Harness<S> {
     pub(super) async fn open(subject: Arc<Subject<S>>) -> Self {
-        Desk { store: Arc::new(subject.open().await), subject }
+        Harness { store: Arc::new(subject.open().await), subject }
     }
 
     /// Another handle to the same data.

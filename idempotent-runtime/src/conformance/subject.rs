@@ -1,13 +1,26 @@
 //! The store that is checked.
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, str::FromStr, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 
+use super::sequences::Verbs;
 use crate::{clock::ManualClock, request::Address};
+
+/// Number of random calls that a store is sent, if nothing else is said.
+const CALLS: usize = 100_000;
+/// Names of the environment's variables that say more than a subject does.
+const CALLS_VARIABLE: &str = "SEQUENCE_CALLS";
+const SEED_VARIABLE: &str = "SEQUENCE_SEED";
+/// Shortest unit of a sequence whose time is moved on. So much does not pass by itself.
+const LONG_UNIT: Duration = Duration::from_secs(600);
+/// Time by which more passes than is said, where a real clock counts it too: no rounding brings
+/// back what is over.
+const SLACK: Duration = Duration::from_millis(2);
 
 type Open<S> = Box<dyn Fn() -> BoxFuture<'static, S> + Send + Sync>;
 type Shift = Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
+type Sweep = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 type Damage = Box<dyn Fn(Address) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A store to check, with a way to open it and a way to let time pass for it.
@@ -20,6 +33,9 @@ pub struct Subject<S> {
     resolves: bool,
     inspects: bool,
     damage: Option<Damage>,
+    sweep: Option<Sweep>,
+    calls: usize,
+    seed: Option<u64>,
 }
 
 enum Time {
@@ -48,6 +64,9 @@ impl<S: 'static> Subject<S> {
             resolves: false,
             inspects: false,
             damage: None,
+            sweep: None,
+            calls: CALLS,
+            seed: None,
         }
     }
 
@@ -124,6 +143,82 @@ impl<S: 'static> Subject<S> {
         self
     }
 
+    /// Number of calls that random sequences make at least; 100,000 if not set. The environment's
+    /// variable `SEQUENCE_CALLS` says otherwise for a longer search.
+    ///
+    /// Where time passes by itself, one round of sequences is played, however few calls that are:
+    /// the suite would wait for hours.
+    #[must_use]
+    pub fn calls(mut self, calls: usize) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Seed from which the random sequences are made; another one each time if not set. What a
+    /// store has answered wrongly is reported with its seed. The environment's variable
+    /// `SEQUENCE_SEED` says otherwise.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets a function that makes the store delete what is forgotten, if it does so now and then.
+    /// Random sequences call it between their calls. It is done when the function's future is.
+    #[must_use]
+    pub fn sweep<F>(mut self, sweep: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.sweep = Some(Box::new(move || sweep().boxed()));
+        self
+    }
+
+    pub(super) async fn swept(&self) {
+        if let Some(sweep) = &self.sweep {
+            sweep().await;
+        }
+    }
+
+    /// # Errors
+    /// The environment says something that is no number.
+    pub(super) fn call_count(&self) -> Result<usize, String> {
+        Ok(said(CALLS_VARIABLE)?.unwrap_or(self.calls))
+    }
+
+    /// # Errors
+    /// The environment says something that is no number, or the operating system has no random
+    /// numbers to give.
+    pub(super) fn seed_of_sequences(&self) -> Result<u64, String> {
+        match said(SEED_VARIABLE)?.or(self.seed) {
+            Some(seed) => Ok(seed),
+            None => getrandom::u32().map(u64::from).map_err(|error| error.to_string()),
+        }
+    }
+
+    pub(super) fn verbs(&self) -> Verbs {
+        Verbs { resolve: self.resolves, inspect: self.inspects }
+    }
+
+    /// Length of the shortest time in a sequence.
+    pub(super) fn unit_of_sequences(&self) -> Duration {
+        match self.time {
+            Time::Passes => self.unit,
+            Time::Stands(_) | Time::Shifted(_) => self.unit.max(LONG_UNIT),
+        }
+    }
+
+    /// True where no time passes but what the suite lets pass.
+    pub(super) fn stands_still(&self) -> bool {
+        matches!(self.time, Time::Stands(_))
+    }
+
+    /// Lets time pass between the calls of sequences, so that everything is over that ends then.
+    pub(super) async fn pass_in_sequence(&self, time: Duration) {
+        let slack = if self.stands_still() { Duration::ZERO } else { SLACK };
+        self.pass(time + slack).await;
+    }
+
     pub(super) fn can_damage(&self) -> bool {
         self.damage.is_some()
     }
@@ -176,4 +271,11 @@ impl<S> fmt::Debug for Subject<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("unit", &self.unit).field("keys", &self.keys).finish_non_exhaustive()
     }
+}
+
+/// The number in a variable of the environment, if it is set.
+fn said<T: FromStr>(variable: &str) -> Result<Option<T>, String> {
+    let text = env::var(variable).ok();
+    let number = text.map(|text| text.parse().map_err(|_| format!("{variable} is `{text}`, and no number")));
+    number.transpose()
 }

@@ -18,7 +18,11 @@ async fn checked(clock: Option<ManualClock>) -> Report {
     let schema = Arc::new(Schema::new().await);
     schema.store().await;
     let (opened, shifted, damaged) = (Arc::clone(&schema), Arc::clone(&schema), Arc::clone(&schema));
-    let local = clock.clone();
+    let (local, swept) = (clock.clone(), Arc::clone(&schema));
+    let sweep = move || {
+        let schema = Arc::clone(&swept);
+        async move { assert!(schema.store().await.sweep().await.is_ok()) }
+    };
     let shift = move |time: Duration| {
         let schema = Arc::clone(&shifted);
         local.iter().for_each(|clock| clock.advance(time));
@@ -34,14 +38,23 @@ async fn checked(clock: Option<ManualClock>) -> Report {
                 let schema = Arc::clone(&damaged);
                 async move { schema.damage(address).await }
             };
-            check(Subject::new(open).shift(shift).damage(damage).keys(keys()).resolves().inspects()).await
+            check(
+                Subject::new(open)
+                    .shift(shift)
+                    .sweep(sweep)
+                    .damage(damage)
+                    .keys(keys())
+                    .resolves()
+                    .inspects(),
+            )
+            .await
         }
         Some(clock) => {
             let open = move || {
                 let (schema, clock) = (Arc::clone(&opened), clock.clone());
                 async move { LocalCache::new(schema.store().await, 1 << 20, clock) }
             };
-            check(Subject::new(open).shift(shift).keys(keys()).resolves().inspects()).await
+            check(Subject::new(open).shift(shift).sweep(sweep).keys(keys()).resolves().inspects()).await
         }
     };
     schema.execute("DROP SCHEMA {} CASCADE").await;

@@ -258,7 +258,7 @@ async fn the_postgres_store_conforms_behind_a_pooler() {
         let builder = builder.clone();
         async move { builder.build().await.unwrap() }
     };
-    check(Subject::new(open).shift(shift).keys(20).resolves().inspects()).await.assert();
+    check(Subject::new(open).shift(shift).keys(20).calls(10_000).resolves().inspects()).await.assert();
 }
 
 /// Bytes that look like SQL, and as many as a response may have by default.

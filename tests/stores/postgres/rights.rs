@@ -82,7 +82,7 @@ async fn a_user_with_the_documented_rights_runs_the_store() {
         let granted = Arc::clone(&shifted);
         async move { granted.schema.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).keys(20).resolves().inspects()).await.assert();
+    check(Subject::new(open).shift(shift).keys(20).calls(10_000).resolves().inspects()).await.assert();
     granted.builder().build().await.unwrap().sweep().await.unwrap();
     if let Some(granted) = Arc::into_inner(granted) {
         granted.drop().await;

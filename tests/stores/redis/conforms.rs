@@ -18,7 +18,12 @@ fn keys() -> usize {
 /// by itself, however busy the machine is.
 pub(super) const UNIT: Duration = Duration::from_secs(300);
 
-async fn conforms(keys: Keys, number: usize) {
+/// Calls of random sequences.
+const MANY: usize = 100_000;
+/// Calls of random sequences where others have sent the usual number already.
+const FEW: usize = 20_000;
+
+async fn conforms(keys: Keys, number: usize, calls: usize) {
     let keys = Arc::new(keys);
     let (opened, shifted, damaged) = (Arc::clone(&keys), Arc::clone(&keys), Arc::clone(&keys));
     let open = move || {
@@ -34,10 +39,10 @@ async fn conforms(keys: Keys, number: usize) {
         async move { keys.damage(address).await }
     };
     let subject = Subject::new(open).shift(shift).unit(UNIT).damage(damage);
-    check(subject.keys(number).resolves().inspects()).await.assert();
+    check(subject.keys(number).calls(calls).resolves().inspects()).await.assert();
 }
 
-async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {
+async fn conforms_behind_a_local_cache(keys: Keys, number: usize, calls: usize) {
     let (keys, clock) = (Arc::new(keys), ManualClock::new());
     let (opened, shifted) = ((Arc::clone(&keys), clock.clone()), (Arc::clone(&keys), clock));
     let open = move || {
@@ -49,28 +54,30 @@ async fn conforms_behind_a_local_cache(keys: Keys, number: usize) {
         clock.advance(time);
         async move { keys.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).resolves().inspects()).await.assert();
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(number).calls(calls).resolves().inspects())
+        .await
+        .assert();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms() {
-    conforms(Keys::shared(), keys()).await;
+    conforms(Keys::shared(), keys(), MANY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_before_redis_7() {
-    conforms(Keys::before_redis_7(), keys()).await;
+    conforms(Keys::before_redis_7(), keys(), FEW).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_behind_a_local_cache() {
-    conforms_behind_a_local_cache(Keys::shared(), keys()).await;
+    conforms_behind_a_local_cache(Keys::shared(), keys(), MANY).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_on_a_cluster() {
     let cluster = RedisCluster::start(3).await;
-    conforms(Keys::in_cluster(&cluster), 200).await;
+    conforms(Keys::in_cluster(&cluster), 200, FEW).await;
     for node in &cluster.nodes {
         let claims = node.calls().await["evalsha"];
         assert!(claims > 100, "every node has its share of the keys: {claims}");
@@ -80,5 +87,5 @@ async fn the_redis_store_conforms_on_a_cluster() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_on_a_cluster_behind_a_local_cache() {
     let cluster = RedisCluster::start(3).await;
-    conforms_behind_a_local_cache(Keys::in_cluster(&cluster), 64).await;
+    conforms_behind_a_local_cache(Keys::in_cluster(&cluster), 64, FEW).await;
 }

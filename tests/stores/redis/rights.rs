@@ -70,7 +70,9 @@ async fn a_user_with_the_documented_rights_runs_the_store() {
         let keys = Arc::clone(&shifted);
         async move { keys.shift(time).await }
     };
-    check(Subject::new(open).shift(shift).unit(UNIT).keys(20).resolves().inspects()).await.assert();
+    check(Subject::new(open).shift(shift).unit(UNIT).keys(20).calls(10_000).resolves().inspects())
+        .await
+        .assert();
 }
 
 /// Rights that are said to be missing.

@@ -43,11 +43,17 @@ async fn the_sqlite_store_conforms() {
     let path = scratch.file("keys.db");
     let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     let pool = pool(&path).await;
-    let subject = Subject::new(move || ready(store.clone())).clock(clock).keys(keys(1_000));
+    let sweeping = store.clone();
+    let sweep = move || {
+        let store = sweeping.clone();
+        async move { assert!(store.sweep().await.is_ok()) }
+    };
+    let subject = Subject::new(move || ready(store.clone())).clock(clock).sweep(sweep).keys(keys(1_000));
     let subject = subject.resolves().inspects().damage(move |address| damage(pool.clone(), address));
     let report = check(subject.patience(Duration::from_secs(60))).await;
     report.assert();
-    assert_eq!(report.facts(), 118);
+    assert_eq!(report.facts(), 119);
+    assert!(report.calls() >= 100_000, "{}", report.calls());
 }
 
 /// Gives an entry a state that nobody knows.
@@ -63,7 +69,7 @@ async fn sqlite_stores_that_share_nothing_but_the_file_conform() {
     let handles = Arc::new(handles(&scratch, &clock).await);
     let next = AtomicUsize::new(0);
     let open = move || ready(handles[next.fetch_add(1, Ordering::Relaxed) % handles.len()].clone());
-    check(Subject::new(open).clock(clock).keys(keys(100)).resolves().inspects()).await.assert();
+    check(Subject::new(open).clock(clock).keys(keys(100)).calls(20_000).resolves().inspects()).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

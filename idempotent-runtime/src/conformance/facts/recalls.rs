@@ -1,29 +1,42 @@
 //! Recalls without a claim: a store recalls the record that a claim would replay, or nothing.
 
-use super::super::desk::{Desk, LONG, Verdict, WON, is, record, retry, reuse};
-use crate::store::{Hold, Store};
+use super::Fact;
+use crate::{
+    conformance::harness::{Harness, LONG, Verdict, WON, is, record, retry, reuse},
+    store::{Hold, Store},
+};
 
-async fn is_nothing<S: Store>(desk: &Desk<S>, request: Hold, when: &str) -> Verdict {
-    is(desk.recall(request), None, &format!("what is recalled of a request {when}"))?;
+/// Facts about what is held in memory.
+pub(super) fn facts<S: Store>() -> Vec<Fact<S>> {
+    facts![
+        nothing_is_recalled_before_it_is_completed,
+        what_is_recalled_is_what_a_claim_replays,
+        nothing_is_recalled_for_another_request,
+        nothing_is_recalled_after_it_has_expired,
+    ]
+}
+
+async fn is_nothing<S: Store>(harness: &Harness<S>, request: Hold, when: &str) -> Verdict {
+    is(harness.recall(request), None, &format!("what is recalled of a request {when}"))?;
     is(
-        desk.another().await.recall(request),
+        harness.another().await.recall(request),
         None,
         &format!("what another handle recalls of a request {when}"),
     )
 }
 
-pub(super) async fn nothing_is_recalled_before_it_is_completed<S: Store>(desk: Desk<S>) -> Verdict {
-    let owner = desk.won().await?;
-    is_nothing(&desk, owner, "that runs").await?;
-    desk.release(owner).await?;
-    is_nothing(&desk, owner, "whose key was released").await?;
-    is_nothing(&desk, desk.lapsed().await?, "whose lease has run out").await?;
-    is_nothing(&desk, desk.abandoned().await?, "that was abandoned").await
+pub(super) async fn nothing_is_recalled_before_it_is_completed<S: Store>(harness: Harness<S>) -> Verdict {
+    let owner = harness.won().await?;
+    is_nothing(&harness, owner, "that runs").await?;
+    harness.release(owner).await?;
+    is_nothing(&harness, owner, "whose key was released").await?;
+    is_nothing(&harness, harness.lapsed().await?, "whose lease has run out").await?;
+    is_nothing(&harness, harness.abandoned().await?, "that was abandoned").await
 }
 
-pub(super) async fn what_is_recalled_is_what_a_claim_replays<S: Store>(desk: Desk<S>) -> Verdict {
-    let owner = desk.completed(&record(b"a response")).await?;
-    for handle in [desk.clone(), desk.another().await] {
+pub(super) async fn what_is_recalled_is_what_a_claim_replays<S: Store>(harness: Harness<S>) -> Verdict {
+    let owner = harness.completed(&record(b"a response")).await?;
+    for handle in [harness.clone(), harness.another().await] {
         // A claim may bring something into this process's memory. Then it is there the second time.
         for _ in 0..2 {
             let recalled = handle.recall(retry(owner)?);
@@ -34,21 +47,21 @@ pub(super) async fn what_is_recalled_is_what_a_claim_replays<S: Store>(desk: Des
     Ok(())
 }
 
-pub(super) async fn nothing_is_recalled_for_another_request<S: Store>(desk: Desk<S>) -> Verdict {
-    let owner = desk.completed(&record(b"a response")).await?;
-    is_nothing(&desk, reuse(owner)?, "whose key was another's").await?;
+pub(super) async fn nothing_is_recalled_for_another_request<S: Store>(harness: Harness<S>) -> Verdict {
+    let owner = harness.completed(&record(b"a response")).await?;
+    is_nothing(&harness, reuse(owner)?, "whose key was another's").await?;
     let other = reuse(owner)?;
-    desk.claim(other).await?;
-    is_nothing(&desk, other, "that was told so").await
+    harness.claim(other).await?;
+    is_nothing(&harness, other, "that was told so").await
 }
 
-pub(super) async fn nothing_is_recalled_after_it_has_expired<S: Store>(desk: Desk<S>) -> Verdict {
-    let (forgotten, remembered) = (desk.won().await?, desk.won().await?);
-    desk.complete_for(forgotten, &record(b"a"), desk.unit(), std::time::Duration::ZERO).await?;
-    desk.complete_for(remembered, &record(b"a"), desk.unit(), LONG).await?;
-    desk.pass(1.5).await;
-    is_nothing(&desk, forgotten, "that has expired").await?;
-    is_nothing(&desk, remembered, "that has expired and is remembered").await?;
-    is(desk.claim(retry(forgotten)?).await?, WON, "a claim after the ttl")?;
-    is_nothing(&desk, forgotten, "that runs anew").await
+pub(super) async fn nothing_is_recalled_after_it_has_expired<S: Store>(harness: Harness<S>) -> Verdict {
+    let (forgotten, remembered) = (harness.won().await?, harness.won().await?);
+    harness.complete_for(forgotten, &record(b"a"), harness.unit(), std::time::Duration::ZERO).await?;
+    harness.complete_for(remembered, &record(b"a"), harness.unit(), LONG).await?;
+    harness.pass(1.5).await;
+    is_nothing(&harness, forgotten, "that has expired").await?;
+    is_nothing(&harness, remembered, "that has expired and is remembered").await?;
+    is(harness.claim(retry(forgotten)?).await?, WON, "a claim after the ttl")?;
+    is_nothing(&harness, forgotten, "that runs anew").await
 }

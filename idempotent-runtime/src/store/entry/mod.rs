@@ -4,20 +4,8 @@
 //! next entry. Nothing here touches a database or asks for the time. So every store can be held to
 //! it, and the conformance suite does that with random sequences of calls. A store of one's own may
 //! decide by it too: then it has to bring no more than a place for the entries, and one lock or
-//! transaction around the read, the decision and the write.
-//!
-//! ```text
-//!            claim                     complete
-//!  vacant ──────────▶ claimed ────────────────────▶ completed ── its time ends ──▶ expired
-//!     ▲                │ │ ▲ renew                                                     │
-//!     │    release     │ │ └─┘                                       the key is remembered no more
-//!     ├────────────────┘ │ the lease has run out, and a claim sees it                  │
-//!     │                  ├── refuse ──▶ abandoned                                      │
-//!     │                  └── rerun ───▶ claimed, with another token                    │
-//!     └────────────────────────────────────────────────────────────────────────────────┘
-//!  claimed with the lease over, or abandoned ── resolve ──▶ completed, or vacant
-//!  anything but a claim whose lease runs ── forget ───▶ vacant
-//! ```
+//! transaction around the read, the decision and the write. The picture of an entry's life is at
+//! the head of [`store`](crate::store).
 //!
 //! ```
 //! use std::time::Duration;

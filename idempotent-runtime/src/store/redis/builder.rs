@@ -20,8 +20,8 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     store::{
-    SetupError,
-    remote::{Wakeups, checked},
+        SetupError,
+        remote::{Wakeups, checked},
     },
 };
 

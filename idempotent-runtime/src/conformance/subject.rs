@@ -4,7 +4,6 @@ use std::{env, fmt, str::FromStr, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::sequences::Verbs;
 use crate::{clock::ManualClock, request::Address};
 
 /// Number of random calls that a store is sent, if nothing else is said.
@@ -194,10 +193,6 @@ impl<S: 'static> Subject<S> {
             Some(seed) => Ok(seed),
             None => getrandom::u32().map(u64::from).map_err(|error| error.to_string()),
         }
-    }
-
-    pub(super) fn verbs(&self) -> Verbs {
-        Verbs { resolve: self.resolves, inspect: self.inspects }
     }
 
     /// Length of the shortest time in a sequence.

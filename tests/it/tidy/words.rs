@@ -5,7 +5,7 @@ use super::{all_rust_files, files, read};
 /// Retired names, each with the folder in which it is retired and the field's word for it. A name
 /// is that of a type, a function, a constant, a file or a folder. Elsewhere it may mean something
 /// else.
-const RETIRED: [(&str, &str, &str); 85] = [
+const RETIRED: [(&str, &str, &str); 92] = [
     ("idempotent-client/src", "giving", "key_source"),
     ("idempotent-client/src", "schedule", "retry"),
     ("idempotent-client/src", "Schedule", "Retries"),
@@ -78,6 +78,13 @@ const RETIRED: [(&str, &str, &str); 85] = [
     ("idempotent-runtime/src/store/postgres", "PATIENCE", "the time of what it is"),
     ("idempotent-runtime/src/store/sqlite", "PATIENCE", "the time of what it is"),
     ("idempotent-runtime/src/store/remote", "PATIENCE", "the time of what it is"),
+    ("idempotent-runtime/src/store/memory", "verbs.rs", "store"),
+    ("idempotent-runtime/src/store/memory", "slot.rs", "claimed"),
+    ("idempotent-runtime/src/store/memory", "Slot", "Claimed"),
+    ("idempotent-runtime/src/store/memory", "due.rs", "expiry"),
+    ("idempotent-runtime/src/conformance", "desk.rs", "harness"),
+    ("idempotent-runtime/src/conformance", "Desk", "Harness"),
+    ("idempotent-runtime/src/conformance", "PATIENCE", "the time of what it is"),
     ("idempotent-runtime/src/testing", "trial", "check"),
     ("idempotent-runtime/src/testing", "Trial", "Check"),
     ("tests", "ground.rs", "fixture"),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{
         Harness, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

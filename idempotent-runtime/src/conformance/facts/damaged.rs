@@ -1,6 +1,6 @@
 //! Entries that cannot be read.
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{FENCED, Harness, LONG, Verdict, is, record},
     store::{Renewal, Store},

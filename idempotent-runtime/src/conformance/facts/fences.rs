@@ -1,6 +1,6 @@
 //! Rights of a token, and their limits.
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{
         FENCED, Harness, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Fact;
+use super::fact::Fact;
 use super::waits::{ended, waiting};
 use crate::{
     conformance::harness::{

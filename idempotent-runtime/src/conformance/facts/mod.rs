@@ -1,22 +1,12 @@
 //! The facts: each a function named by a sentence, on addresses of its own.
 
-use futures_util::future::BoxFuture;
+pub(super) use self::fact::Fact;
 
-use super::{
-    Subject,
-    harness::{Harness, Verdict},
-};
+use super::Subject;
 use crate::store::Store;
 
-/// Lists facts by the names of their functions.
-macro_rules! facts {
-    ($($fact:ident),+ $(,)?) => {
-        vec![$(Fact {
-            name: stringify!($fact),
-            run: |harness| Box::pin($fact(harness)),
-        }),+]
-    };
-}
+#[macro_use]
+mod fact;
 
 mod claims;
 mod damaged;
@@ -28,11 +18,6 @@ mod recalls;
 mod replays;
 mod resolves;
 mod waits;
-
-pub(super) struct Fact<S> {
-    pub(super) name: &'static str,
-    pub(super) run: fn(Harness<S>) -> BoxFuture<'static, Verdict>,
-}
 
 /// Facts about `subject` that one caller after the other can check.
 pub(super) fn alone<S: Store>(subject: &Subject<S>) -> Vec<Fact<S>> {

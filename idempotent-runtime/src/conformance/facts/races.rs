@@ -7,7 +7,7 @@ use tokio::{
     task::{JoinSet, yield_now},
 };
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{
         FENCED, Harness, LONG, Verdict, WON, hold, is, is_in_flight, is_replay, record, retry, reuse,

@@ -1,6 +1,6 @@
 //! Recalls without a claim: a store recalls the record that a claim would replay, or nothing.
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{Harness, LONG, Verdict, WON, is, record, retry, reuse},
     store::{Hold, Store},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{FENCED, Harness, LONG, Verdict, WON, is, is_replay, record, retry, reuse},
     store::{Claim, Completion, OnAbandoned, Record, Store},

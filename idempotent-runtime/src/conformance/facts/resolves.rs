@@ -1,7 +1,7 @@
 //! Ending entries by hand, by somebody who knows what became of the request; and entries that may
 //! not be ended so. For stores that can do it.
 
-use super::Fact;
+use super::fact::Fact;
 use super::waits::{ended, waiting};
 use crate::{
     conformance::harness::{

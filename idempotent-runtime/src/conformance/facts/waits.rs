@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::Fact;
+use super::fact::Fact;
 use crate::{
     conformance::harness::{FENCED, Harness, Verdict, WON, hold, is, is_replay, record, retry},
     store::{Claim, Completion, Hold, Store},

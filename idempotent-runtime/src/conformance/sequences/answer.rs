@@ -9,7 +9,7 @@ use crate::store::{
 
 /// Answer to one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum StoreAnswer {
     Claim(Claim),
     Renewal(Renewal),
     Completion(Completion),
@@ -27,16 +27,16 @@ pub(super) enum Answer {
 /// Rounding of a store that counts in milliseconds.
 const ROUNDING: i128 = 1_000;
 
-impl Answer {
+impl StoreAnswer {
     /// The answer of a store, or its error.
-    pub(super) fn of<T>(answer: Result<T, StoreError>, told: impl FnOnce(T) -> Answer) -> Answer {
-        answer.map_or_else(|error| Answer::Failed(error.to_string()), told)
+    pub(super) fn of<T>(answer: Result<T, StoreError>, told: impl FnOnce(T) -> StoreAnswer) -> StoreAnswer {
+        answer.map_or_else(|error| StoreAnswer::Failed(error.to_string()), told)
     }
 
     /// True where a store may answer `given` if this is right. Times that are left may be less by
     /// `tolerance`: the store's clock goes on while calls are made.
-    pub(super) fn allows(&self, given: &Answer, tolerance: Duration) -> bool {
-        if let (Answer::Recalled(_), Answer::Recalled(None)) = (self, given) {
+    pub(super) fn allows(&self, given: &StoreAnswer, tolerance: Duration) -> bool {
+        if let (StoreAnswer::Recalled(_), StoreAnswer::Recalled(None)) = (self, given) {
             // A store need not hold a response in memory.
             return true;
         }
@@ -49,18 +49,18 @@ impl Answer {
 
     /// The answer without its times, and its times in microseconds: those that are left, and below
     /// zero those that have passed.
-    fn split(mut self) -> (Answer, Vec<i128>) {
+    fn split(mut self) -> (StoreAnswer, Vec<i128>) {
         let mut times = Vec::new();
         let mut take = |time: &mut Duration, sign: i128| {
             times.push(sign * i128::try_from(time.as_micros()).unwrap_or(i128::MAX));
             *time = Duration::ZERO;
         };
         match &mut self {
-            Answer::Claim(Claim::InFlight { lease_left: left } | Claim::Replay { left, .. })
-            | Answer::Resolve(Resolve::Running { lease_left: left })
-            | Answer::Forget(Forget::Running { lease_left: left }) => take(left, 1),
-            Answer::Inspected(Some(entry)) => take_all(entry, &mut take),
-            Answer::Stuck(entries) => {
+            StoreAnswer::Claim(Claim::InFlight { lease_left: left } | Claim::Replay { left, .. })
+            | StoreAnswer::Resolve(Resolve::Running { lease_left: left })
+            | StoreAnswer::Forget(Forget::Running { lease_left: left }) => take(left, 1),
+            StoreAnswer::Inspected(Some(entry)) => take_all(entry, &mut take),
+            StoreAnswer::Stuck(entries) => {
                 entries.sort_by_key(|entry| entry.address);
                 entries.dedup();
                 entries.iter_mut().for_each(|entry| take_all(entry, &mut take));
@@ -74,24 +74,28 @@ impl Answer {
     pub(super) fn shown(&self, cast: &Cast) -> String {
         let show = Show { cast };
         match self {
-            Answer::Claim(claim) => show.claim(claim),
-            Answer::Renewal(Renewal::Renewed) => "renewed".to_owned(),
-            Answer::Renewal(Renewal::Fenced) => "fenced".to_owned(),
-            Answer::Completion(Completion::Stored) => "stored".to_owned(),
-            Answer::Completion(Completion::Fenced(None)) => "fenced".to_owned(),
-            Answer::Completion(Completion::Fenced(Some(record))) => {
+            StoreAnswer::Claim(claim) => show.claim(claim),
+            StoreAnswer::Renewal(Renewal::Renewed) => "renewed".to_owned(),
+            StoreAnswer::Renewal(Renewal::Fenced) => "fenced".to_owned(),
+            StoreAnswer::Completion(Completion::Stored) => "stored".to_owned(),
+            StoreAnswer::Completion(Completion::Fenced(None)) => "fenced".to_owned(),
+            StoreAnswer::Completion(Completion::Fenced(Some(record))) => {
                 format!("fenced, with {}", show.record(record))
             }
-            Answer::Released => "released".to_owned(),
-            Answer::Resolve(resolve) => show.resolve(resolve),
-            Answer::Inspected(entry) => entry.as_ref().map_or("nothing".to_owned(), |one| show.entry(one)),
-            Answer::Forget(Forget::Done) => "forgotten".to_owned(),
-            Answer::Forget(Forget::Vacant) => "vacant".to_owned(),
-            Answer::Forget(Forget::Another) => "another entry".to_owned(),
-            Answer::Forget(Forget::Running { lease_left }) => show.left("running", *lease_left),
-            Answer::Recalled(record) => record.as_ref().map_or("nothing".to_owned(), |one| show.record(one)),
-            Answer::Stuck(entries) => show.entries(entries),
-            Answer::Failed(error) => format!("an error: {error}"),
+            StoreAnswer::Released => "released".to_owned(),
+            StoreAnswer::Resolve(resolve) => show.resolve(resolve),
+            StoreAnswer::Inspected(entry) => {
+                entry.as_ref().map_or("nothing".to_owned(), |one| show.entry(one))
+            }
+            StoreAnswer::Forget(Forget::Done) => "forgotten".to_owned(),
+            StoreAnswer::Forget(Forget::Vacant) => "vacant".to_owned(),
+            StoreAnswer::Forget(Forget::Another) => "another entry".to_owned(),
+            StoreAnswer::Forget(Forget::Running { lease_left }) => show.left("running", *lease_left),
+            StoreAnswer::Recalled(record) => {
+                record.as_ref().map_or("nothing".to_owned(), |one| show.record(one))
+            }
+            StoreAnswer::Stuck(entries) => show.entries(entries),
+            StoreAnswer::Failed(error) => format!("an error: {error}"),
         }
     }
 }

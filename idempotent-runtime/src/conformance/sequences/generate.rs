@@ -2,11 +2,15 @@
 
 use fastrand::Rng;
 
-use super::{
-    Verbs,
-    call::{Call, Claiming, KEYS, OWNERS, RECORDS, Step, TOKENS, Units, Verb},
-};
+use super::call::{Call, Claiming, KEYS, OWNERS, RECORDS, Step, TOKENS, Units, Verb};
 use crate::store::{OnAbandoned, Stage};
+
+/// Verbs that the store has beside those that every store has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verbs {
+    pub(super) resolve: bool,
+    pub(super) inspect: bool,
+}
 
 /// Number of sequences, and number of times that time passes in each.
 #[derive(Clone, Copy, Debug)]

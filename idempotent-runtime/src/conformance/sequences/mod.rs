@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 
 use self::{
     call::Step,
-    generate::Size,
+    generate::{Size, Verbs},
     play::{Mismatch, play},
     shrink::{Wrong, shrink},
 };
@@ -44,13 +44,6 @@ const HANDLES: usize = 4;
 const MOST_TRIES: usize = 500;
 /// Number of rounds that may take too long to say anything, one after the other.
 const MOST_LATE: usize = 5;
-
-/// Verbs that the store has beside those that every store has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Verbs {
-    pub(super) resolve: bool,
-    pub(super) inspect: bool,
-}
 
 /// Number of calls that were made, and the verdict on them.
 pub(super) type Outcome = (usize, Verdict);
@@ -95,7 +88,7 @@ impl<S: Store> Rounds<'_, S> {
     async fn next(&mut self, calls: usize) -> Verdict {
         let (seed, size) = (self.seed, self.size(calls));
         self.seed = self.seed.wrapping_add(1);
-        let sequences = generate::round(seed, size, self.subject.verbs());
+        let sequences = generate::round(seed, size, self.verbs());
         let begun = Instant::now();
         let played = timeout(ROUND_LIMIT, play(self.subject, &self.stores, &sequences)).await;
         let mismatches = played.map_err(|_| format!("seed {seed}: it did not end"))??;
@@ -110,6 +103,10 @@ impl<S: Store> Rounds<'_, S> {
             return Ok(());
         }
         Err(self.describe(seed, mismatch, steps).await)
+    }
+
+    fn verbs(&self) -> Verbs {
+        Verbs { resolve: self.subject.can_resolve(), inspect: self.subject.can_be_inspected() }
     }
 
     fn size(&self, calls: usize) -> Size {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 
 use super::{
-    answer::Answer,
+    answer::StoreAnswer,
     call::{Call, Step, UNKNOWN, Verb},
     cast::Cast,
     reference::Reference,
@@ -31,8 +31,8 @@ struct Player<'a, S> {
     next: usize,
     cast: Cast,
     reference: Reference,
-    given: Vec<Answer>,
-    right: Option<Answer>,
+    given: Vec<StoreAnswer>,
+    right: Option<StoreAnswer>,
     tolerance: Duration,
 }
 
@@ -109,7 +109,7 @@ impl<S: Store> Player<'_, S> {
 }
 
 /// Sends `call` to the store.
-async fn send<S: Store>(store: &S, call: &Call, cast: &Cast) -> Answer {
+async fn send<S: Store>(store: &S, call: &Call, cast: &Cast) -> StoreAnswer {
     let address = cast.address(call.key);
     match &call.verb {
         Verb::Claim(claiming) => {
@@ -119,31 +119,31 @@ async fn send<S: Store>(store: &S, call: &Call, cast: &Cast) -> Answer {
             } else {
                 store.claim(request).await
             };
-            Answer::of(claim, Answer::Claim)
+            StoreAnswer::of(claim, StoreAnswer::Claim)
         }
         Verb::Renew { owner, lease } => {
             let hold = cast.hold(call.key, *owner);
-            Answer::of(store.renew(hold, cast.time(*lease)).await, Answer::Renewal)
+            StoreAnswer::of(store.renew(hold, cast.time(*lease)).await, StoreAnswer::Renewal)
         }
         Verb::Complete { owner, record, replay, remember } => {
             let (hold, record) = (cast.hold(call.key, *owner), cast.record(*record));
             let retention = cast.retention(*replay, *remember);
-            Answer::of(store.complete(hold, record, retention).await, Answer::Completion)
+            StoreAnswer::of(store.complete(hold, record, retention).await, StoreAnswer::Completion)
         }
         Verb::Release { owner } => {
-            Answer::of(store.release(cast.hold(call.key, *owner)).await, |()| Answer::Released)
+            StoreAnswer::of(store.release(cast.hold(call.key, *owner)).await, |()| StoreAnswer::Released)
         }
         Verb::Resolve { by, instead_of, outcome } => {
             let request = cast.resolve(call.key, *by, *instead_of, *outcome);
-            Answer::of(store.resolve(request).await, Answer::Resolve)
+            StoreAnswer::of(store.resolve(request).await, StoreAnswer::Resolve)
         }
-        Verb::Inspect => Answer::of(store.inspect(address).await, Answer::Inspected),
+        Verb::Inspect => StoreAnswer::of(store.inspect(address).await, StoreAnswer::Inspected),
         Verb::Forget { token, stage } => {
             let request = ForgetRequest { address, token: cast.token(call.key, *token), stage: *stage };
-            Answer::of(store.forget(request).await, Answer::Forget)
+            StoreAnswer::of(store.forget(request).await, StoreAnswer::Forget)
         }
-        Verb::Recall { owner } => Answer::Recalled(store.recall(address, cast.fingerprint(*owner))),
-        Verb::Stuck => Answer::of(stuck(store, cast).await, Answer::Stuck),
+        Verb::Recall { owner } => StoreAnswer::Recalled(store.recall(address, cast.fingerprint(*owner))),
+        Verb::Stuck => StoreAnswer::of(stuck(store, cast).await, StoreAnswer::Stuck),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    answer::Answer,
+    answer::StoreAnswer,
     call::{Call, UNKNOWN, Verb},
     cast::Cast,
 };
@@ -32,43 +32,47 @@ impl Reference {
     }
 
     /// Answers `call`, in the order of the documents of [`Store`](crate::Store).
-    pub(super) fn answer(&mut self, call: &Call, cast: &Cast) -> Answer {
+    pub(super) fn answer(&mut self, call: &Call, cast: &Cast) -> StoreAnswer {
         let address = cast.address(call.key);
         match &call.verb {
             Verb::Claim(claiming) => {
                 let request = cast.claim(call.key, claiming);
-                Answer::Claim(self.decide(address, |entry, now| entry::claim(entry, &request, now)))
+                StoreAnswer::Claim(self.decide(address, |entry, now| entry::claim(entry, &request, now)))
             }
             Verb::Renew { owner, lease } => {
                 let (hold, lease) = (cast.hold(call.key, *owner), cast.time(*lease));
-                Answer::Renewal(self.decide(address, |entry, now| entry::renew(entry, &hold, lease, now)))
+                StoreAnswer::Renewal(
+                    self.decide(address, |entry, now| entry::renew(entry, &hold, lease, now)),
+                )
             }
             Verb::Complete { owner, record, replay, remember } => {
                 let (hold, record) = (cast.hold(call.key, *owner), cast.record(*record));
                 let retention = cast.retention(*replay, *remember);
-                Answer::Completion(
+                StoreAnswer::Completion(
                     self.decide(address, |entry, now| entry::complete(entry, &hold, record, retention, now)),
                 )
             }
             Verb::Release { owner } => {
                 let hold = cast.hold(call.key, *owner);
                 self.decide(address, |entry, now| entry::release(entry, &hold, now));
-                Answer::Released
+                StoreAnswer::Released
             }
             Verb::Resolve { by, instead_of, outcome } => {
                 let request = cast.resolve(call.key, *by, *instead_of, *outcome);
-                Answer::Resolve(self.decide(address, |entry, now| entry::resolve(entry, request, now)))
+                StoreAnswer::Resolve(self.decide(address, |entry, now| entry::resolve(entry, request, now)))
             }
-            Verb::Inspect => Answer::Inspected(entry::inspect(self.entries.get(&address), address, self.now)),
+            Verb::Inspect => {
+                StoreAnswer::Inspected(entry::inspect(self.entries.get(&address), address, self.now))
+            }
             Verb::Forget { token, stage } => {
                 let token = cast.token(call.key, *token);
-                Answer::Forget(self.forget(&ForgetRequest { address, token, stage: *stage }))
+                StoreAnswer::Forget(self.forget(&ForgetRequest { address, token, stage: *stage }))
             }
             Verb::Recall { owner } => {
                 let replayed = self.completed(address, cast, *owner);
-                Answer::Recalled(replayed)
+                StoreAnswer::Recalled(replayed)
             }
-            Verb::Stuck => Answer::Stuck(self.stuck(cast)),
+            Verb::Stuck => StoreAnswer::Stuck(self.stuck(cast)),
         }
     }
 

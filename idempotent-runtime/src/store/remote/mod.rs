@@ -26,7 +26,7 @@ pub(crate) use notify::Notifier;
 pub(crate) use reply::{Reply, Word};
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) use subscription::Subscription;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "postgres")]
 pub(crate) use tasks::Tasks;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) use wakeups::Wakeups;

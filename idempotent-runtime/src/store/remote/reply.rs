@@ -72,6 +72,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// A reply of one word.
+    #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn of(word: Word) -> Self {
         Reply { word, attempt: None, left: None, record: None }
     }

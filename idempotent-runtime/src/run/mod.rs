@@ -16,7 +16,9 @@ mod work;
 
 use std::pin::Pin;
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, error::ErrorInternalServerError, web};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder, error::ErrorInternalServerError, web,
+};
 use tracing::{Instrument, instrument::Instrumented};
 
 use self::{
@@ -37,13 +39,17 @@ use crate::{
 
 /// Answers `request`: runs `handler` if it is the first of its key, and replays its response if it
 /// is not.
-#[allow(private_bounds, reason = "an `Endpoint` is every handler that actix takes")]
-pub async fn run<H: Endpoint<Args>, Args: FromRequest + 'static>(
+pub async fn run<H, Args>(
     policy: &'static Policy,
     request: HttpRequest,
     payload: web::Payload,
     handler: H,
-) -> HttpResponse {
+) -> HttpResponse
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder,
+{
     if request.method().is_safe() {
         return Box::pin(pass_through(&request, payload, &handler)).await;
     }

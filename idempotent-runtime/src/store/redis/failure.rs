@@ -32,10 +32,10 @@ pub(super) enum Sent {
 }
 
 /// Errors by which no try of a call was carried out. They are about the entry, the user's rights or
-/// the server's room, and no try of ours has changed these. Others, such as `LOADING` and
-/// `CLUSTERDOWN`, come of a server that has just begun or is about to end. That is when
-/// connections are lost.
-const LASTING: [&str; 7] = ["UNREADABLE", "WRONGTYPE", "NOPERM", "OOM", "NOSCRIPT", "MISCONF", "NOREPLICAS"];
+/// the server's room, and no try of ours has changed these. Others, such as `LOADING`,
+/// `CLUSTERDOWN`, `NOSCRIPT` and `NOREPLICAS`, come of a server that has just begun or is about to
+/// end. That is when connections are lost.
+const LASTING: [&str; 5] = ["UNREADABLE", "WRONGTYPE", "NOPERM", "OOM", "MISCONF"];
 
 impl Failure {
     /// The failure of a call that was sent so often, and ended with `error` the last time.

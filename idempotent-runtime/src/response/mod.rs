@@ -1,13 +1,14 @@
 //! Response that a client gets: the recorded one, or a refusal that says what to do next.
 
 pub(crate) mod capture;
+mod codes;
 pub(crate) mod content;
 mod detail;
-mod facts;
 mod not_stored;
 mod own;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod stored_headers;
 #[cfg(test)]
 mod tests;
 

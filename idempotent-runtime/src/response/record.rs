@@ -1,20 +1,18 @@
 //! Records of responses, and responses of records.
 
-use std::borrow::Cow;
-
 use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{
-            CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE, TRAILER,
-            TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
-        },
+        header::{HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
 
-use super::content::content;
+use super::{
+    content::content,
+    stored_headers::{REPLAYED, stored},
+};
 use crate::{
     record::{Content, Raw, Stored, Unreadable, content as content_of, write},
     store::Record,
@@ -42,15 +40,10 @@ pub(crate) fn of_response(
     set_cookie: bool,
     body: Option<&Bytes>,
 ) -> Record {
-    let named = connection_headers(headers);
-    let kept = headers
-        .iter()
-        .filter(|(name, _)| is_stored(name, set_cookie) && !named.contains(&name.as_str().into()))
-        .map(|(name, value)| (name.as_str(), Raw(value.as_bytes())))
-        .collect();
+    let kept = stored(headers, set_cookie).map(|(name, value)| (name.as_str(), Raw(value.as_bytes())));
     write(&Content::Response(Stored {
         status: status.as_u16(),
-        headers: kept,
+        headers: kept.collect(),
         body: body.map(|bytes| Raw(content(status, bytes))),
     }))
 }
@@ -98,9 +91,6 @@ fn replay_of(stored: &Stored<'_>, record: &Bytes) -> Result<Replay, Unreadable> 
     }))
 }
 
-/// Marks a response as the recorded one.
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
 impl Replay {
     /// The recorded response again, marked as a replay.
     pub(crate) fn into_response(self) -> HttpResponse {
@@ -108,23 +98,4 @@ impl Replay {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         response
     }
-}
-
-/// True for a header that is part of the record. Headers that belong to one connection, one moment
-/// or one caller are not.
-fn is_stored(name: &HeaderName, set_cookie: bool) -> bool {
-    const NEVER: [HeaderName; 8] =
-        [CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE];
-    let text = name.as_str();
-    !(NEVER.contains(name)
-        || text == "keep-alive"
-        || text == REPLAYED.as_str()
-        || text.starts_with("proxy-")
-        || (name == SET_COOKIE && !set_cookie))
-}
-
-/// Headers that `Connection` declares to be hop-by-hop (RFC 9110, section 7.6.1).
-fn connection_headers(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
-    let lines = headers.get_all(CONNECTION).filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase().into()).collect()
 }

@@ -13,8 +13,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
+    codes::{Facts, Retry},
     detail::InForce,
-    facts::{Facts, Retry},
 };
 use crate::{
     reason::{Code, Reason},

@@ -3,23 +3,14 @@
 
 use std::{collections::BTreeMap, io};
 
+use actix_web::http::header::{HeaderName, SET_COOKIE};
+
 use super::{
     fault::{Fault, Faults, where_they_differ},
     http::Reply,
     request::{Request, new_key},
 };
-
-/// Headers that are not part of what is replayed; nor are those of proxies.
-const NOT_REPLAYED: [&str; 8] = [
-    "date",
-    "idempotent-replayed",
-    "connection",
-    "keep-alive",
-    "content-length",
-    "transfer-encoding",
-    "set-cookie",
-    "www-authenticate",
-];
+use crate::response::stored_headers::is_replayed;
 
 /// The parts of a response by their names.
 type Parts = BTreeMap<String, Vec<u8>>;
@@ -160,7 +151,8 @@ impl<C: AsyncFn() -> usize> Check<'_, C> {
     }
 
     fn is_replayed(&self, name: &str) -> bool {
-        let ignored = self.request.ignored.iter().map(String::as_str);
-        !name.starts_with("proxy-") && !NOT_REPLAYED.into_iter().chain(ignored).any(|ignored| ignored == name)
+        let is_ignored = self.request.ignored.iter().any(|ignored| ignored == name);
+        let name = HeaderName::from_bytes(name.as_bytes());
+        !is_ignored && name.is_ok_and(|name| name != SET_COOKIE && is_replayed(&name))
     }
 }

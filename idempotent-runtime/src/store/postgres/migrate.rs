@@ -11,8 +11,8 @@ use crate::store::SetupError;
 
 /// The scripts, from version 1 on. One that has been released is never changed.
 pub(super) const MIGRATIONS: [&str; 1] = [concat!(
-    include_str!("migrations/0001_keys.sql"),
-    include_str!("migrations/0001_calls.sql"),
+    include_str!("migrations/0001_verbs.sql"),
+    include_str!("migrations/0001_batches.sql"),
     include_str!("migrations/0001_transactions.sql"),
     include_str!("migrations/0001_resolve.sql"),
     include_str!("migrations/0001_inspect.sql"),

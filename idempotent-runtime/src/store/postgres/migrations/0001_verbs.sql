@@ -1,5 +1,5 @@
 -- Version 1 of the keys of `idempotent`: the table, and what each call does. How calls go together
--- is in 0001_calls.sql.
+-- is in 0001_batches.sql.
 --
 -- {schema}, {table} and {channel} stand for the names that the store was set up with; by default
 -- schema `idempotent` and table `keys`. Runs in one transaction, in a schema that exists. Whoever

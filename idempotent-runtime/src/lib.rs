@@ -122,7 +122,7 @@ pub use crate::{
         CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
         EntryVersion, EntryVersionError, Forgotten, Freed, ResolveError, Resolved, StuckEntries, Usage,
     },
-    reason::Code,
+    reason::RefusalCode,
     reconcile::{AbandonedExecution, Resolution},
     request::{
         Address, AddressError, Credential, EntryName, KeyFormat, Principal, PrincipalFn, RequestFingerprint,

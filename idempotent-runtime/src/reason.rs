@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Reason of a refusal, as a name that never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Code {
+pub enum RefusalCode {
     /// `key_missing`: the endpoint requires a key, and none was sent.
     KeyMissing,
     /// `key_invalid`: the header does not hold one key.
@@ -36,23 +36,23 @@ pub enum Code {
     BodyTimeout,
 }
 
-impl Code {
+impl RefusalCode {
     /// Name of the code, as in the refusal's `code`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Code::KeyMissing => "key_missing",
-            Code::KeyInvalid => "key_invalid",
-            Code::BodyTooLarge => "body_too_large",
-            Code::KeyReused => "key_reused",
-            Code::InProgress => "in_progress",
-            Code::OutcomeUnknown => "outcome_unknown",
-            Code::ResponseNotStored => "response_not_stored",
-            Code::KeyExpired => "key_expired",
-            Code::StoreUnavailable => "store_unavailable",
-            Code::StoreFull => "store_full",
-            Code::TooManyKeys => "too_many_keys",
-            Code::ShuttingDown => "shutting_down",
-            Code::BodyTimeout => "body_timeout",
+            RefusalCode::KeyMissing => "key_missing",
+            RefusalCode::KeyInvalid => "key_invalid",
+            RefusalCode::BodyTooLarge => "body_too_large",
+            RefusalCode::KeyReused => "key_reused",
+            RefusalCode::InProgress => "in_progress",
+            RefusalCode::OutcomeUnknown => "outcome_unknown",
+            RefusalCode::ResponseNotStored => "response_not_stored",
+            RefusalCode::KeyExpired => "key_expired",
+            RefusalCode::StoreUnavailable => "store_unavailable",
+            RefusalCode::StoreFull => "store_full",
+            RefusalCode::TooManyKeys => "too_many_keys",
+            RefusalCode::ShuttingDown => "shutting_down",
+            RefusalCode::BodyTimeout => "body_timeout",
         }
     }
 }
@@ -60,7 +60,7 @@ impl Code {
 /// Code of a refusal, and more than the code where there is more to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reason {
-    pub(crate) code: Code,
+    pub(crate) code: RefusalCode,
     pub(crate) detail: Option<&'static str>,
     /// Seconds to wait, where more is known of that than the code tells.
     pub(crate) retry_after: Option<u32>,
@@ -68,7 +68,7 @@ pub(crate) struct Reason {
 
 impl Reason {
     /// Reason `code`, without more to say.
-    pub(crate) const fn new(code: Code) -> Self {
+    pub(crate) const fn new(code: RefusalCode) -> Self {
         Reason { code, detail: None, retry_after: None }
     }
 
@@ -81,7 +81,7 @@ impl Reason {
     /// Adds a second possible reason, for callers who are told apart by their credentials.
     pub(crate) fn by_credentials(self) -> Self {
         match self.code {
-            Code::KeyReused => Reason {
+            RefusalCode::KeyReused => Reason {
                 detail: Some(
                     "This key was used with a different request, or with other credentials. Use a new key for a new operation; to retry, send the same request with the same credentials.",
                 ),
@@ -92,8 +92,8 @@ impl Reason {
     }
 }
 
-impl From<Code> for Reason {
-    fn from(code: Code) -> Self {
+impl From<RefusalCode> for Reason {
+    fn from(code: RefusalCode) -> Self {
         Reason::new(code)
     }
 }

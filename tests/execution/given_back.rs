@@ -224,7 +224,7 @@ async fn a_drain_waits_for_a_claim_of_unknown_fate_for_one_lease() {
 #[tokio::test]
 async fn a_claim_that_the_store_has_refused_is_neither_released_nor_sent_again() {
     let it = with_lease(LEASE);
-    it.store.next(Verb::Claim, 1, Fault::Says(|| Err(StoreError::undone("scripted", "it may not write"))));
+    it.store.next(Verb::Claim, 1, Fault::Says(|| Err(StoreError::not_done("scripted", "it may not write"))));
     it.is_refused("/patient").await;
     assert_eq!(it.idempotency.drain(Duration::ZERO).await, Drained::Complete);
     assert_eq!((it.store.calls(Verb::Claim), it.store.calls(Verb::Release)), (1, 0));

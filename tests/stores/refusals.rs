@@ -10,7 +10,7 @@ use crate::requests::{HOUR, claim, complete, hold, is_replay, retry};
 /// Fails where `store` does not say that the server has done nothing.
 #[track_caller]
 pub(crate) fn did_nothing<T: Debug>(store: &impl Store, answer: Result<T, StoreError>) {
-    let is_undone = matches!(&answer, Err(StoreError::Undone { store: name, .. }) if *name == store.name());
+    let is_undone = matches!(&answer, Err(StoreError::NotDone { store: name, .. }) if *name == store.name());
     assert!(is_undone, "{answer:?}");
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use idempotent_runtime::{Code, Event, Idempotency, Outcome};
+use idempotent_runtime::{Event, Idempotency, Outcome, RefusalCode};
 
 use crate::fixture::{Fixture, OnPostgres, Setup};
 
@@ -13,7 +13,7 @@ on_both! {
     every_end_of_a_transaction_is_heard_once,
 }
 
-type Heard = Arc<Mutex<Vec<(Outcome, Option<Code>)>>>;
+type Heard = Arc<Mutex<Vec<(Outcome, Option<RefusalCode>)>>>;
 
 async fn heard_by<P: Fixture>(fixture: &P, heard: &Heard) -> Setup<P> {
     let (pool, heard) = (fixture.pool(4), Arc::clone(heard));
@@ -48,7 +48,7 @@ async fn a_transaction_that_loses_its_connection_is_heard_of_as_the_stores_error
     let it = heard_by(&fixture, &heard).await;
     let kills_itself = "insert swallow:SELECT~pg_terminate_backend(pg_backend_pid()) 201";
     assert_eq!(it.ask("k", kills_itself).await.code(), "store_unavailable");
-    assert_eq!(*heard.lock().unwrap(), [(Outcome::StoreError, Some(Code::StoreUnavailable))]);
+    assert_eq!(*heard.lock().unwrap(), [(Outcome::StoreError, Some(RefusalCode::StoreUnavailable))]);
     fixture.clean().await;
 }
 

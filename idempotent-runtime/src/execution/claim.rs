@@ -20,7 +20,7 @@ use crate::{
     engine::{Executing, OnStoreError},
     flight::{Ending, Follower, Leader},
     observe::warnings,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::Identity,
     store::{CallError, Claim, ClaimRequest, Hold, Renewal, StoreError},
 };
@@ -60,7 +60,7 @@ pub(super) fn ask<W: Work>(mut job: Job<W>, leader: Leader) -> Step<W> {
         Ok(token) => Claiming { job, hold: Hold { address, token, fingerprint }, leader, executing },
         Err(error) => {
             tracing::error!(%error, handler = job.policy.handler, "there is no token for a claim");
-            return settled(job, leader, Code::StoreUnavailable);
+            return settled(job, leader, RefusalCode::StoreUnavailable);
         }
     };
     match claiming.job.app.0.store.claim_now(&claiming.request()) {
@@ -83,10 +83,10 @@ fn settled<W: Work>(mut job: Job<W>, leader: Leader, reason: impl Into<Reason>) 
 fn without_room(error: &CallError<Claim>) -> Option<Reason> {
     match error {
         CallError::Failed(StoreError::Full { retry_after, .. }) => {
-            Some(Reason::new(Code::StoreFull).retry_after(*retry_after))
+            Some(Reason::new(RefusalCode::StoreFull).retry_after(*retry_after))
         }
         CallError::Failed(StoreError::TooManyKeys { retry_after, .. }) => {
-            Some(Reason::new(Code::TooManyKeys).retry_after(Some(*retry_after)))
+            Some(Reason::new(RefusalCode::TooManyKeys).retry_after(Some(*retry_after)))
         }
         _ => None,
     }
@@ -154,12 +154,12 @@ impl<W: Work> Claiming<W> {
             Ok(Claim::InFlight { lease_left }) => {
                 Step::Done(ClaimOutcome::Elsewhere(Box::new(job), leader, lease_left))
             }
-            Ok(Claim::Reused) => settled(job, leader, Code::KeyReused),
-            Ok(Claim::Expired) => settled(job, leader, Code::KeyExpired),
-            Ok(Claim::Abandoned) => settled(job, leader, Code::OutcomeUnknown),
+            Ok(Claim::Reused) => settled(job, leader, RefusalCode::KeyReused),
+            Ok(Claim::Expired) => settled(job, leader, RefusalCode::KeyExpired),
+            Ok(Claim::Abandoned) => settled(job, leader, RefusalCode::OutcomeUnknown),
             Err(error) if error.is_unreadable() => {
                 tracing::error!(%error, handler = job.policy.handler, "an entry cannot be read");
-                settled(job, leader, Code::OutcomeUnknown)
+                settled(job, leader, RefusalCode::OutcomeUnknown)
             }
             Err(error) => match without_room(&error) {
                 Some(reason) => settled(job, leader, reason),
@@ -199,10 +199,10 @@ async fn given_back<W: Work>(
     leader: Leader,
     _executing: Executing,
 ) -> Result<W::Output, Reason> {
-    job.event.refused(Code::ShuttingDown);
+    job.event.refused(RefusalCode::ShuttingDown);
     release_unused(&job, hold, attempt).await;
-    leader.end(Ending::Settled(hold.fingerprint, Code::ShuttingDown.into()));
-    Err(Code::ShuttingDown.into())
+    leader.end(Ending::Settled(hold.fingerprint, RefusalCode::ShuttingDown.into()));
+    Err(RefusalCode::ShuttingDown.into())
 }
 
 /// Gives back a claim under which nothing has run. A claim that was taken over from an execution
@@ -249,8 +249,8 @@ async fn without_claim<W: Work>(
     mut executing: Executing,
 ) -> Result<W::Output, Reason> {
     let code = match job.app.0.settings.on_store_error {
-        OnStoreError::Refuse => Code::StoreUnavailable,
-        OnStoreError::Execute if executing.is_draining() => Code::ShuttingDown,
+        OnStoreError::Refuse => RefusalCode::StoreUnavailable,
+        OnStoreError::Execute if executing.is_draining() => RefusalCode::ShuttingDown,
         OnStoreError::Execute => {
             executing.begins();
             return Ok(unprotected(job, leader).await);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     flight::Entry,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
 };
 
 /// Leads the flight and asks the store, or follows one who does.
@@ -17,8 +17,8 @@ pub(super) fn enter<W: Work>(mut job: Job<W>) -> Step<W> {
         Entry::Leads(leader) => ask(job, leader),
         Entry::Follows(follower) => Step::Done(ClaimOutcome::Following(Box::new(job), follower)),
         Entry::Crowded => {
-            job.event.refused(Code::InProgress);
-            Step::Done(ClaimOutcome::Answered(Err(Code::InProgress.into())))
+            job.event.refused(RefusalCode::InProgress);
+            Step::Done(ClaimOutcome::Answered(Err(RefusalCode::InProgress.into())))
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) async fn done<W: Work>(step: Step<W>) -> Result<ClaimOutcome<W>, Reas
     }
 }
 
-fn lost(panicked: &Panicked) -> Code {
+fn lost(panicked: &Panicked) -> RefusalCode {
     tracing::error!(error = %panicked, "an execution ended without an outcome");
-    Code::OutcomeUnknown
+    RefusalCode::OutcomeUnknown
 }

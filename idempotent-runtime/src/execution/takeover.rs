@@ -22,7 +22,7 @@ use crate::{
     engine::{Engine, Executing},
     flight::{Ending, Leader},
     observe::Outcome,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     store::{Hold, Renewal},
 };
 
@@ -58,9 +58,9 @@ pub(super) async fn take_over<W: Work>(
         }
         Some(Decision::Refuse) => refused::<W>(claimed).await,
         None => {
-            claimed.event.refused(Code::OutcomeUnknown);
-            claimed.leader.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown.into()));
-            Err(Code::OutcomeUnknown.into())
+            claimed.event.refused(RefusalCode::OutcomeUnknown);
+            claimed.leader.end(Ending::Settled(hold.fingerprint, RefusalCode::OutcomeUnknown.into()));
+            Err(RefusalCode::OutcomeUnknown.into())
         }
     }
 }
@@ -90,13 +90,15 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
         Ok(Renewal::Fenced) => {
             claimed.event.ends(Outcome::Fenced);
             claimed.leader.end(Ending::Lost);
-            Err(Code::InProgress.into())
+            Err(RefusalCode::InProgress.into())
         }
         Err(error) => {
             tracing::error!(%error, handler = policy.handler, "the store failed before an execution was run again");
-            claimed.event.refused(Code::StoreUnavailable);
-            claimed.leader.end(Ending::Settled(claimed.hold.fingerprint, Code::StoreUnavailable.into()));
-            Err(Code::StoreUnavailable.into())
+            claimed.event.refused(RefusalCode::StoreUnavailable);
+            claimed
+                .leader
+                .end(Ending::Settled(claimed.hold.fingerprint, RefusalCode::StoreUnavailable.into()));
+            Err(RefusalCode::StoreUnavailable.into())
         }
     }
 }
@@ -105,7 +107,7 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
 /// recorded meanwhile, the answer is what that one has recorded.
 async fn refused<W: Work>(mut claimed: Claimed) -> Result<W::Output, Reason> {
     let mut event = claimed.event.take();
-    event.refused(Code::OutcomeUnknown);
+    event.refused(RefusalCode::OutcomeUnknown);
     let winner = match complete_as_unknown(claimed).await {
         CompletionOutcome::Fenced(winner) => {
             event.ends(Outcome::Fenced);
@@ -113,5 +115,5 @@ async fn refused<W: Work>(mut claimed: Claimed) -> Result<W::Output, Reason> {
         }
         CompletionOutcome::Stored | CompletionOutcome::Late => None,
     };
-    winner.ok_or(Code::OutcomeUnknown.into())
+    winner.ok_or(RefusalCode::OutcomeUnknown.into())
 }

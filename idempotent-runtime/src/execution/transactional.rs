@@ -19,7 +19,7 @@ use crate::{
     flight::{Ending, Leader},
     observe::Outcome,
     policy::Replay,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     store::{Claim, Completion, Hold, Origin, Record, transactional::TransactionState},
     transaction::{AtClose, End, Failure, Open, Slot},
 };
@@ -114,7 +114,7 @@ const ROLLED_BACK: Reason = Reason {
     detail: Some(
         "The transaction met with a conflict or lost its database. Nothing of it was kept: retry with the same key.",
     ),
-    ..Reason::new(Code::StoreUnavailable)
+    ..Reason::new(RefusalCode::StoreUnavailable)
 };
 
 async fn rolled_back<T>(mut claimed: Claimed) -> Result<T, Reason> {
@@ -126,7 +126,7 @@ const NOT_KNOWN_YET: Reason = Reason {
     detail: Some(
         "Whether the request took effect is not known yet. Retry with the same key: it takes effect once at most.",
     ),
-    ..Reason::new(Code::StoreUnavailable)
+    ..Reason::new(RefusalCode::StoreUnavailable)
 };
 
 /// Takes back what the handler has done.
@@ -236,9 +236,9 @@ async fn ended_without<W: Work>(
 fn lost_to_another<W: Work>(claimed: Claimed, winner: Option<Record>) -> Result<W::Output, Reason> {
     match completion::end_without_effect(claimed, winner) {
         CompletionOutcome::Fenced(winner) => {
-            winner.and_then(|winner| W::read(&winner).ok()).ok_or(Code::InProgress.into())
+            winner.and_then(|winner| W::read(&winner).ok()).ok_or(RefusalCode::InProgress.into())
         }
-        CompletionOutcome::Stored | CompletionOutcome::Late => Err(Code::InProgress.into()),
+        CompletionOutcome::Stored | CompletionOutcome::Late => Err(RefusalCode::InProgress.into()),
     }
 }
 

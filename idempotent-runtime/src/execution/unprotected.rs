@@ -8,7 +8,7 @@ use super::{
 use crate::{
     flight::{Ending, Leader},
     observe::Outcome,
-    reason::Code,
+    reason::RefusalCode,
 };
 
 /// Runs the work without protection, as the application has asked for. Only requests that wait for
@@ -25,6 +25,6 @@ pub(super) async fn unprotected<W: Work>(job: Job<W>, leader: Leader) -> W::Outp
         leader.end(Ending::Released);
         return output;
     }
-    leader.end(Ending::Settled(identity.fingerprint, Code::ResponseNotStored.into()));
+    leader.end(Ending::Settled(identity.fingerprint, RefusalCode::ResponseNotStored.into()));
     W::not_stored(output)
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     flight::{Ending, Follower, Leader, Phase},
     policy::Policy,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::RequestFingerprint,
     store::Changes,
 };
@@ -89,22 +89,22 @@ async fn follow<W: Work>(
     store_answers: Duration,
 ) -> Result<Option<W::Output>, Reason> {
     let claimed = timeout_at(deadline.of_claim(store_answers), follower.claimed()).await;
-    let ending = match claimed.map_err(|_| Code::InProgress)? {
+    let ending = match claimed.map_err(|_| RefusalCode::InProgress)? {
         Phase::Ended(ending) => ending,
         Phase::Running(running) | Phase::Finishing(running) if running.fingerprint != fingerprint => {
-            return Err(Code::KeyReused.into());
+            return Err(RefusalCode::KeyReused.into());
         }
         Phase::Unprotected(running) | Phase::Elsewhere(running) if running != fingerprint => {
-            return Err(Code::KeyReused.into());
+            return Err(RefusalCode::KeyReused.into());
         }
         _ => {
-            let at = deadline.left().ok_or(Code::InProgress)?;
-            timeout_at(at, follower.ended()).await.map_err(|_| Code::InProgress)?
+            let at = deadline.left().ok_or(RefusalCode::InProgress)?;
+            timeout_at(at, follower.ended()).await.map_err(|_| RefusalCode::InProgress)?
         }
     };
     match ending {
         Ending::Completed(completed, _) | Ending::Unrecorded(completed, _) if completed != fingerprint => {
-            Err(Code::KeyReused.into())
+            Err(RefusalCode::KeyReused.into())
         }
         Ending::Completed(_, record) => W::read(&record).map(Some),
         Ending::Unrecorded(_, record) => W::read(&record).map(|output| Some(W::not_stored(output))),
@@ -127,20 +127,20 @@ async fn wait_elsewhere<W>(
         // after the other.
         let waitless = job.policy.wait.is_zero();
         leader.end(if waitless {
-            Ending::Settled(job.identity.fingerprint, Code::InProgress.into())
+            Ending::Settled(job.identity.fingerprint, RefusalCode::InProgress.into())
         } else {
             Ending::Released
         });
-        return Err(Code::InProgress.into());
+        return Err(RefusalCode::InProgress.into());
     };
-    let _place = job.app.0.flights.place(job.origin.caller_or_nobody()).ok_or(Code::InProgress)?;
+    let _place = job.app.0.flights.place(job.origin.caller_or_nobody()).ok_or(RefusalCode::InProgress)?;
     leader.elsewhere(job.identity.fingerprint);
     let changed = changes.next(&job.app.0.store, job.identity.address);
     match timeout_at(at, timeout(lease_left, changed)).await {
         Ok(_) => Ok(leader),
         Err(_) => {
             leader.end(Ending::Released);
-            Err(Code::InProgress.into())
+            Err(RefusalCode::InProgress.into())
         }
     }
 }

@@ -14,7 +14,7 @@ use shuttle::{
 };
 
 use self::world::{Act, Answer, Time, World};
-use crate::{reason::Code, store::OnAbandoned};
+use crate::{reason::RefusalCode, store::OnAbandoned};
 
 fn config() -> Config {
     let mut config = Config::new();
@@ -78,7 +78,7 @@ fn a_request_that_dies_is_not_run_again_under_refuse() {
             let answers = world.run(3, Time::Passes);
             assert_eq!(world.effects(), 1);
             assert_eq!(count(&answers, |answer| *answer == Answer::Died), 1);
-            assert_eq!(count(&answers, |answer| *answer == Answer::Refused(Code::OutcomeUnknown)), 2);
+            assert_eq!(count(&answers, |answer| *answer == Answer::Refused(RefusalCode::OutcomeUnknown)), 2);
         });
     }
 }
@@ -124,7 +124,7 @@ fn a_lease_lost_under_refuse_is_one_outcome_for_all() {
         let stored = count(&answers, |answer| matches!(answer, Answer::Stored(_)));
         let fenced = count(&answers, |answer| matches!(answer, Answer::Fenced(_)));
         let shared = count(&answers, |answer| matches!(answer, Answer::Shared(_)));
-        let refused = count(&answers, |answer| *answer == Answer::Refused(Code::OutcomeUnknown));
+        let refused = count(&answers, |answer| *answer == Answer::Refused(RefusalCode::OutcomeUnknown));
         // Who loses the claim before it has begun does not begin.
         assert_eq!(world.effects(), stored + fenced);
         assert_eq!(shared + refused, if stored == 1 { 0 } else { 4 - fenced });

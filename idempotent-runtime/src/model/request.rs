@@ -14,7 +14,7 @@ use super::world::{Act, Answer, LEASE, World};
 use crate::{
     clock::{Clock, Timestamp},
     flight::{Ending, Entry, Flights, Follower, Leader, Phase},
-    reason::Code,
+    reason::RefusalCode,
     request::CallerId,
     store::{Claim, ClaimRequest, Completion, Hold, Origin, Record, Renewal, Retention, Store},
 };
@@ -48,7 +48,7 @@ impl World {
         }
         loop {
             let leader = match process.enter(hold.address, CallerId::NOBODY) {
-                Entry::Crowded => return Answer::Refused(Code::InProgress),
+                Entry::Crowded => return Answer::Refused(RefusalCode::InProgress),
                 Entry::Follows(follower) => match patient(patience, pin!(follow(follower))).await {
                     None => return Answer::Left,
                     Some(Some(answer)) => return answer,
@@ -92,8 +92,8 @@ impl World {
             }
             Claim::InFlight { lease_left } => return Asked::Elsewhere(leader, lease_left),
             Claim::Abandoned => {
-                leader.end(Ending::Settled(hold.fingerprint, Code::OutcomeUnknown.into()));
-                Answer::Refused(Code::OutcomeUnknown)
+                leader.end(Ending::Settled(hold.fingerprint, RefusalCode::OutcomeUnknown.into()));
+                Answer::Refused(RefusalCode::OutcomeUnknown)
             }
             other => panic!("a request of this world was told {other:?}"),
         })

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     flight::{ClaimStage, Entry, Flights},
     places::Places,
-    reason::Code,
+    reason::RefusalCode,
     request::{Address, CallerId, RequestFingerprint},
     store::{Claim, Hold, MemoryStore, OnAbandoned, Record, Renewal, Store, Token},
     sync::Arc,
@@ -60,7 +60,7 @@ pub(super) enum Answer {
     Replay(Record),
     /// It has waited for one that ran, had lost its claim, and had this response.
     Shared(Record),
-    Refused(Code),
+    Refused(RefusalCode),
     /// Its client did not wait.
     Left,
 }

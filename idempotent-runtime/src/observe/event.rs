@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use actix_web::http::Method;
 
 use super::Outcome;
-use crate::{reason::Code, request::Address};
+use crate::{reason::RefusalCode, request::Address};
 
 /// Subject of an event, as far as it is known before anything else.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Event<'a> {
     /// Outcome of the request.
     pub outcome: Outcome,
     /// Reason of the refusal, if the request was refused.
-    pub code: Option<Code>,
+    pub code: Option<RefusalCode>,
     /// Number of the attempt at its key, counted from 1. `None` where nothing was claimed for the
     /// request.
     pub attempt: Option<u32>,

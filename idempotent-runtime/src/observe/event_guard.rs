@@ -8,7 +8,7 @@ use tracing::Span;
 use super::{Event, ListenerHandle, Outcome, Subject, span};
 use crate::{
     policy::Policy,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::Address,
 };
 
@@ -24,7 +24,7 @@ struct Facts {
     subject: Subject,
     opened: Instant,
     outcome: Outcome,
-    code: Option<Code>,
+    code: Option<RefusalCode>,
     address: Option<Address>,
     attempt: Option<u32>,
     waiting: Option<Instant>,
@@ -79,7 +79,7 @@ impl EventGuard {
         self.note(|facts| (facts.outcome, facts.code) = (outcome, None));
     }
 
-    pub(crate) fn refused(&mut self, code: Code) {
+    pub(crate) fn refused(&mut self, code: RefusalCode) {
         self.note(|facts| (facts.outcome, facts.code) = (code.into(), Some(code)));
     }
 

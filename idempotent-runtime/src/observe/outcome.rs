@@ -1,6 +1,6 @@
 //! Outcomes of requests.
 
-use crate::reason::Code;
+use crate::reason::RefusalCode;
 
 /// Outcome of a request to an annotated handler. Its name never changes its meaning.
 ///
@@ -124,21 +124,21 @@ impl Outcome {
 }
 
 /// Outcome of a request that is refused.
-impl From<Code> for Outcome {
-    fn from(code: Code) -> Self {
+impl From<RefusalCode> for Outcome {
+    fn from(code: RefusalCode) -> Self {
         match code {
-            Code::KeyMissing => Outcome::KeyMissing,
-            Code::KeyInvalid => Outcome::KeyInvalid,
-            Code::BodyTooLarge => Outcome::BodyTooLarge,
-            Code::KeyReused => Outcome::KeyReused,
-            Code::InProgress => Outcome::InProgress,
-            Code::OutcomeUnknown => Outcome::Abandoned,
-            Code::ResponseNotStored => Outcome::ResponseNotStored,
-            Code::KeyExpired => Outcome::KeyExpired,
-            Code::StoreUnavailable | Code::StoreFull => Outcome::StoreError,
-            Code::TooManyKeys => Outcome::TooManyKeys,
-            Code::ShuttingDown => Outcome::ShuttingDown,
-            Code::BodyTimeout => Outcome::BodyTimeout,
+            RefusalCode::KeyMissing => Outcome::KeyMissing,
+            RefusalCode::KeyInvalid => Outcome::KeyInvalid,
+            RefusalCode::BodyTooLarge => Outcome::BodyTooLarge,
+            RefusalCode::KeyReused => Outcome::KeyReused,
+            RefusalCode::InProgress => Outcome::InProgress,
+            RefusalCode::OutcomeUnknown => Outcome::Abandoned,
+            RefusalCode::ResponseNotStored => Outcome::ResponseNotStored,
+            RefusalCode::KeyExpired => Outcome::KeyExpired,
+            RefusalCode::StoreUnavailable | RefusalCode::StoreFull => Outcome::StoreError,
+            RefusalCode::TooManyKeys => Outcome::TooManyKeys,
+            RefusalCode::ShuttingDown => Outcome::ShuttingDown,
+            RefusalCode::BodyTimeout => Outcome::BodyTimeout,
         }
     }
 }

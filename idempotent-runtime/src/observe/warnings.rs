@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::quality::RandomState;
 
-use crate::{policy::Policy, reason::Code, request::Address};
+use crate::{policy::Policy, reason::RefusalCode, request::Address};
 
 /// Number of warnings that are remembered. One that was forgotten is given again.
 const REMEMBERED: usize = 4096;
@@ -31,8 +31,8 @@ pub(crate) fn taken_over(policy: &Policy, address: Address, attempt: u32) {
 }
 
 /// Warns of a key whose requests are refused because nobody knows its outcome.
-pub(crate) fn refused(policy: &Policy, address: Address, code: Code) {
-    if code == Code::OutcomeUnknown && GIVEN.is_new(Warning::OutcomeUnknown, policy, address) {
+pub(crate) fn refused(policy: &Policy, address: Address, code: RefusalCode) {
+    if code == RefusalCode::OutcomeUnknown && GIVEN.is_new(Warning::OutcomeUnknown, policy, address) {
         tracing::warn!(
             handler = policy.handler,
             %address,

@@ -26,14 +26,14 @@ use super::{
 };
 use crate::{
     policy::Policy,
-    reason::Code,
+    reason::RefusalCode,
     request::{KeyFormat, key::parse_key},
     response::refusal::{Format, Problem, SHOULD_RETRY, Simple},
 };
 
 /// One refusal as it is sent.
 struct Sample {
-    code: Code,
+    code: RefusalCode,
     title: &'static str,
     retry_after: bool,
     should_not_retry: bool,
@@ -58,7 +58,7 @@ fn samples(policy: &Policy, terms: &Terms) -> BTreeMap<String, Vec<Sample>> {
     let mut samples = BTreeMap::<_, Vec<_>>::new();
     for code in terms.codes(policy) {
         let key = match code {
-            Code::KeyMissing | Code::KeyInvalid => None,
+            RefusalCode::KeyMissing | RefusalCode::KeyInvalid => None,
             _ => parse_key(KEY.as_bytes(), KeyFormat::Uuid).ok(),
         };
         let response = terms.refusals.sample(code, key.as_ref());
@@ -68,7 +68,7 @@ fn samples(policy: &Policy, terms: &Terms) -> BTreeMap<String, Vec<Sample>> {
 }
 
 impl Sample {
-    fn new(code: Code, response: HttpResponse) -> Self {
+    fn new(code: RefusalCode, response: HttpResponse) -> Self {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type =
             content_type.map(|value| value.split(';').next().unwrap_or(value).trim().to_owned());

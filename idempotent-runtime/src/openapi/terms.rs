@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 use crate::{
     engine::{Settings, settings::default_refusals},
     policy::Policy,
-    reason::Code,
+    reason::RefusalCode,
     request::KeyFormat,
     response::refusal::RefusalSettings,
 };
@@ -36,23 +36,23 @@ impl Terms {
     }
 
     /// Codes with which a request may be refused.
-    pub(super) fn codes(&self, policy: &Policy) -> Vec<Code> {
+    pub(super) fn codes(&self, policy: &Policy) -> Vec<RefusalCode> {
         let mut codes = vec![
-            Code::KeyInvalid,
-            Code::BodyTimeout,
-            Code::BodyTooLarge,
-            Code::KeyReused,
-            Code::InProgress,
+            RefusalCode::KeyInvalid,
+            RefusalCode::BodyTimeout,
+            RefusalCode::BodyTooLarge,
+            RefusalCode::KeyReused,
+            RefusalCode::InProgress,
             // Under "rerun" too: a record that cannot be read tells of no outcome.
-            Code::OutcomeUnknown,
-            Code::ResponseNotStored,
-            Code::StoreUnavailable,
-            Code::StoreFull,
-            Code::TooManyKeys,
-            Code::ShuttingDown,
+            RefusalCode::OutcomeUnknown,
+            RefusalCode::ResponseNotStored,
+            RefusalCode::StoreUnavailable,
+            RefusalCode::StoreFull,
+            RefusalCode::TooManyKeys,
+            RefusalCode::ShuttingDown,
         ];
-        codes.extend(policy.required.then_some(Code::KeyMissing));
-        codes.extend((!self.remember_expired.is_zero()).then_some(Code::KeyExpired));
+        codes.extend(policy.required.then_some(RefusalCode::KeyMissing));
+        codes.extend((!self.remember_expired.is_zero()).then_some(RefusalCode::KeyExpired));
         codes
     }
 }

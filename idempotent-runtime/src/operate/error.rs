@@ -12,7 +12,7 @@ pub enum EntryError {
     /// The cursor was not given by this store. Nothing was done.
     #[error("this is no cursor of the store's")]
     Cursor,
-    /// The store failed, or cannot be looked into. Unless the error is [`StoreError::Undone`], the
+    /// The store failed, or cannot be looked into. Unless the error is [`StoreError::NotDone`], the
     /// operation may have been done, and asking again tells.
     #[error("the entry could not be looked at, or not be forgotten")]
     Store(#[source] StoreError),
@@ -21,7 +21,7 @@ pub enum EntryError {
 impl From<StoreError> for EntryError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Undone { source, .. } if source.is::<NoCursor>() => EntryError::Cursor,
+            StoreError::NotDone { source, .. } if source.is::<NoCursor>() => EntryError::Cursor,
             error => EntryError::Store(error),
         }
     }

@@ -118,6 +118,6 @@ impl Idempotency {
                 Forget::Another => {}
             }
         }
-        Err(StoreError::undone(store.name(), "the entry was another one each time"))
+        Err(StoreError::not_done(store.name(), "the entry was another one each time"))
     }
 }

@@ -58,8 +58,8 @@ pub enum ResolveError {
         "a response of status {0} cannot be recorded so: 204, 205 and 304 have no body, and 1xx is no outcome"
     )]
     Status(StatusCode),
-    /// The store failed, or cannot end entries by hand. Unless the error is [`StoreError::Undone`],
-    /// the entry may have been ended, and asking again tells.
+    /// The store failed, or cannot end entries by hand. Unless the error is
+    /// [`StoreError::NotDone`], the entry may have been ended, and asking again tells.
     #[error("the entry could not be ended")]
     Store(#[from] StoreError),
 }
@@ -90,7 +90,8 @@ impl Idempotency {
     /// # async fn resolve() -> Result<(), Box<dyn std::error::Error>> {
     /// # let idempotency = Idempotency::builder().build()?;
     /// // The payment service says that order 7 was paid.
-    /// let entry = EntryName::endpoint(Method::POST, "/orders", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    /// let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    /// let entry = EntryName::endpoint(Method::POST, "/orders", key);
     /// let response = HttpResponse::Created().body(r#"{"order": 7}"#);
     /// match idempotency.resolve(&entry, Resolution::Complete(response)).await? {
     ///     Resolved::Done => println!("whoever asks again gets this response"),
@@ -154,7 +155,7 @@ impl Idempotency {
                 Resolve::Completed(record) => request.instead_of = Some(record),
             }
         }
-        Err(StoreError::undone(store.name(), "the entry was another one each time"))
+        Err(StoreError::not_done(store.name(), "the entry was another one each time"))
     }
 }
 

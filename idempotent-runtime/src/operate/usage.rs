@@ -88,7 +88,8 @@ impl Idempotency {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Undone`] where the store is another one: it does not know who its callers are.
+    /// [`StoreError::NotDone`] where the store is another one: it does not know who its callers
+    /// are.
     pub async fn usage(&self) -> Result<Usage, EntryError> {
         let store = self.memory_store()?;
         let HeldBy { endpoints, callers, all } = store.held().await;
@@ -126,7 +127,8 @@ impl Idempotency {
     /// may go on sending.
     ///
     /// # Errors
-    /// [`StoreError::Undone`] where the store is another one: it does not know who its callers are.
+    /// [`StoreError::NotDone`] where the store is another one: it does not know who its callers
+    /// are.
     pub async fn forget_caller(&self, caller: CallerHash) -> Result<Option<Freed>, EntryError> {
         let store = self.memory_store()?;
         let callers = store.held().await.callers;
@@ -140,7 +142,7 @@ impl Idempotency {
 
     fn memory_store(&self) -> Result<&MemoryStore, StoreError> {
         let store = &self.0.store;
-        let other = || StoreError::undone(store.name(), "only a MemoryStore knows who its callers are");
+        let other = || StoreError::not_done(store.name(), "only a MemoryStore knows who its callers are");
         store.in_memory().ok_or_else(other)
     }
 }

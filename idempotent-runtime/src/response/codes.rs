@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::reason::Code;
+use crate::reason::RefusalCode;
 
 /// Facts that never change about a code: its status, title, the page that tells of it, and
 /// when to retry (seconds).
@@ -38,7 +38,7 @@ const ERRORS: &str = draft!("2.7");
 /// Page for long bodies, of which the draft says nothing: what HTTP says of 413.
 const CONTENT_TOO_LARGE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14";
 
-impl Code {
+impl RefusalCode {
     /// Facts about the code.
     pub(super) fn facts(self) -> Facts {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -46,25 +46,29 @@ impl Code {
         const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         use Retry::{After, Never, Now};
         match self {
-            Code::KeyMissing => Facts(BAD, "Idempotency-Key required", ERRORS, Never),
-            Code::KeyInvalid => Facts(BAD, "Idempotency-Key is not valid", SYNTAX, Never),
-            Code::BodyTooLarge => {
+            RefusalCode::KeyMissing => Facts(BAD, "Idempotency-Key required", ERRORS, Never),
+            RefusalCode::KeyInvalid => Facts(BAD, "Idempotency-Key is not valid", SYNTAX, Never),
+            RefusalCode::BodyTooLarge => {
                 Facts(StatusCode::PAYLOAD_TOO_LARGE, "Body too large", CONTENT_TOO_LARGE, Never)
             }
-            Code::KeyReused => Facts(CONFLICT, "Idempotency-Key is already used", UNIQUENESS, Never),
-            Code::InProgress => {
+            RefusalCode::KeyReused => Facts(CONFLICT, "Idempotency-Key is already used", UNIQUENESS, Never),
+            RefusalCode::InProgress => {
                 Facts(CONFLICT, "A request is outstanding for this key", ENFORCEMENT, After(1))
             }
-            Code::OutcomeUnknown => Facts(CONFLICT, "The outcome is unknown", ENFORCEMENT, Never),
-            Code::ResponseNotStored => Facts(CONFLICT, "The response was not stored", ENFORCEMENT, Never),
-            Code::KeyExpired => Facts(CONFLICT, "Idempotency-Key has expired", EXPIRY, Never),
-            Code::StoreUnavailable => Facts(DOWN, "The idempotency store is unavailable", ERRORS, After(1)),
-            Code::StoreFull => Facts(DOWN, "The idempotency store is full", ERRORS, After(5)),
-            Code::TooManyKeys => {
+            RefusalCode::OutcomeUnknown => Facts(CONFLICT, "The outcome is unknown", ENFORCEMENT, Never),
+            RefusalCode::ResponseNotStored => {
+                Facts(CONFLICT, "The response was not stored", ENFORCEMENT, Never)
+            }
+            RefusalCode::KeyExpired => Facts(CONFLICT, "Idempotency-Key has expired", EXPIRY, Never),
+            RefusalCode::StoreUnavailable => {
+                Facts(DOWN, "The idempotency store is unavailable", ERRORS, After(1))
+            }
+            RefusalCode::StoreFull => Facts(DOWN, "The idempotency store is full", ERRORS, After(5)),
+            RefusalCode::TooManyKeys => {
                 Facts(StatusCode::TOO_MANY_REQUESTS, "Too many keys are in use", ERRORS, After(5))
             }
-            Code::ShuttingDown => Facts(DOWN, "The server is shutting down", ERRORS, After(1)),
-            Code::BodyTimeout => {
+            RefusalCode::ShuttingDown => Facts(DOWN, "The server is shutting down", ERRORS, After(1)),
+            RefusalCode::BodyTimeout => {
                 Facts(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time", ERRORS, Now)
             }
         }

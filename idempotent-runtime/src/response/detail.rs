@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::reason::{Code, Reason};
+use crate::reason::{Reason, RefusalCode};
 
 /// Settings that refusals name.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ impl InForce {
     /// Sentence for `reason`.
     pub(super) fn detail(&self, reason: Reason) -> Cow<'static, str> {
         match (reason.code, reason.detail) {
-            (Code::KeyInvalid, Some(mistake)) => {
+            (RefusalCode::KeyInvalid, Some(mistake)) => {
                 format!("The header {} does not hold one valid key: {mistake}.", self.header).into()
             }
             (_, Some(detail)) => detail.into(),
@@ -27,52 +27,54 @@ impl InForce {
     }
 
     /// Sentence for a code where nothing more precise is known.
-    fn usual(&self, code: Code) -> Cow<'static, str> {
+    fn usual(&self, code: RefusalCode) -> Cow<'static, str> {
         let InForce { header, max_request_body, body_timeout } = self;
         let fixed = match code {
-            Code::KeyMissing => {
+            RefusalCode::KeyMissing => {
                 return format!(
                     "This endpoint requires the header {header}: a unique value for each operation, sent again when the operation is retried."
                 )
                 .into();
             }
-            Code::KeyInvalid => return format!("The header {header} does not hold one valid key.").into(),
-            Code::BodyTooLarge => {
+            RefusalCode::KeyInvalid => {
+                return format!("The header {header} does not hold one valid key.").into();
+            }
+            RefusalCode::BodyTooLarge => {
                 return format!(
                     "The request body is longer than {}, the limit that `max_request_body` sets. Nothing was executed.",
                     Bytes(*max_request_body)
                 )
                 .into();
             }
-            Code::BodyTimeout => {
+            RefusalCode::BodyTimeout => {
                 return format!(
                     "Nothing of the request body arrived for {body_timeout:?}, the limit that `body_timeout` sets, or less than \
                      512 bytes per second. Nothing was executed. Retry with the same key."
                 )
                 .into();
             }
-            Code::KeyReused => {
+            RefusalCode::KeyReused => {
                 "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
             }
-            Code::InProgress => {
+            RefusalCode::InProgress => {
                 "The first request with this key is still running. Retry later with the same key."
             }
-            Code::OutcomeUnknown => {
+            RefusalCode::OutcomeUnknown => {
                 "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
             }
-            Code::ResponseNotStored => {
+            RefusalCode::ResponseNotStored => {
                 "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
             }
-            Code::KeyExpired => {
+            RefusalCode::KeyExpired => {
                 "The request with this key took effect, and its response has expired. Use a new key for a new operation."
             }
-            Code::StoreUnavailable | Code::StoreFull => {
+            RefusalCode::StoreUnavailable | RefusalCode::StoreFull => {
                 "The request was not executed. Retry later with the same key."
             }
-            Code::TooManyKeys => {
+            RefusalCode::TooManyKeys => {
                 "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key."
             }
-            Code::ShuttingDown => {
+            RefusalCode::ShuttingDown => {
                 "The server is shutting down and did not execute the request. Retry with the same key."
             }
         };

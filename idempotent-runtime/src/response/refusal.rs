@@ -17,7 +17,7 @@ use super::{
     detail::InForce,
 };
 use crate::{
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::Key,
 };
 
@@ -35,7 +35,7 @@ pub struct Refusal<'a> {
 impl<'a> Refusal<'a> {
     pub(crate) fn new(reason: Reason, settings: &'a RefusalSettings, key: Option<&'a Key>) -> Self {
         let status = match reason.code {
-            Code::KeyReused => settings.reused_status,
+            RefusalCode::KeyReused => settings.reused_status,
             code => code.facts().0,
         };
         let (detail, type_base) = (settings.in_force.detail(reason), settings.type_base.as_deref());
@@ -43,7 +43,7 @@ impl<'a> Refusal<'a> {
     }
 
     /// Reason of the refusal.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> RefusalCode {
         self.reason.code
     }
 
@@ -158,7 +158,7 @@ impl RefusalSettings {
     /// Makes such a response for documents: nobody is refused with it, and it is the same every
     /// time.
     #[cfg(feature = "openapi")]
-    pub(crate) fn sample(&self, code: Code, key: Option<&Key>) -> HttpResponse {
+    pub(crate) fn sample(&self, code: RefusalCode, key: Option<&Key>) -> HttpResponse {
         let instance = Uuid::from_u128(0x8d3f_7a52_6c1e_4b09_9f44_1c0a_5be2_d716);
         self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, key) })
     }
@@ -182,7 +182,10 @@ impl RefusalSettings {
         }
         // The rest of a body that is not read to its end must not be taken for the next request.
         // And a client of a server that shuts down is to go to another server.
-        if matches!(refusal.code(), Code::BodyTooLarge | Code::BodyTimeout | Code::ShuttingDown) {
+        if matches!(
+            refusal.code(),
+            RefusalCode::BodyTooLarge | RefusalCode::BodyTimeout | RefusalCode::ShuttingDown
+        ) {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }
         response
@@ -196,18 +199,18 @@ pub(crate) struct Problem<'a> {
     /// The URL that documents the code.
     #[cfg_attr(feature = "openapi", schema(format = "uri-reference"))]
     r#type: String,
-    /// What happened, in few words that are the same every time.
+    /// Summary of what happened, in few words that are the same every time.
     title: &'static str,
     /// The status of the response.
     status: u16,
-    /// What happened and what to do next.
+    /// Text that says what happened and what to do next.
     detail: &'a str,
     /// This refusal's own URI.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     instance: String,
-    /// Why the request was refused, as a name that never changes its meaning.
+    /// Reason for the refusal, as a name that never changes its meaning.
     code: &'static str,
-    /// Whether the same request with the same key may succeed later.
+    /// True if the same request with the same key may succeed later.
     retryable: bool,
     /// The key, where one was read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,7 +222,7 @@ pub(crate) struct Problem<'a> {
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = IdempotencyError))]
 pub(crate) struct Simple {
-    /// What happened, in few words that are the same every time.
+    /// Summary of what happened, in few words that are the same every time.
     error: &'static str,
 }
 

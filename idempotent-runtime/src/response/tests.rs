@@ -6,24 +6,24 @@ use actix_web::{body::to_bytes, http::StatusCode};
 use serde_json::Value;
 
 use super::{InForce, ProblemFormat, refusal::RefusalSettings};
-use crate::reason::{Code, Reason};
+use crate::reason::{Reason, RefusalCode};
 
 /// The code after this one; together they are all codes.
-fn next(code: Code) -> Option<Code> {
+fn next(code: RefusalCode) -> Option<RefusalCode> {
     Some(match code {
-        Code::KeyMissing => Code::KeyInvalid,
-        Code::KeyInvalid => Code::BodyTooLarge,
-        Code::BodyTooLarge => Code::KeyReused,
-        Code::KeyReused => Code::InProgress,
-        Code::InProgress => Code::OutcomeUnknown,
-        Code::OutcomeUnknown => Code::ResponseNotStored,
-        Code::ResponseNotStored => Code::KeyExpired,
-        Code::KeyExpired => Code::StoreUnavailable,
-        Code::StoreUnavailable => Code::StoreFull,
-        Code::StoreFull => Code::TooManyKeys,
-        Code::TooManyKeys => Code::ShuttingDown,
-        Code::ShuttingDown => Code::BodyTimeout,
-        Code::BodyTimeout => return None,
+        RefusalCode::KeyMissing => RefusalCode::KeyInvalid,
+        RefusalCode::KeyInvalid => RefusalCode::BodyTooLarge,
+        RefusalCode::BodyTooLarge => RefusalCode::KeyReused,
+        RefusalCode::KeyReused => RefusalCode::InProgress,
+        RefusalCode::InProgress => RefusalCode::OutcomeUnknown,
+        RefusalCode::OutcomeUnknown => RefusalCode::ResponseNotStored,
+        RefusalCode::ResponseNotStored => RefusalCode::KeyExpired,
+        RefusalCode::KeyExpired => RefusalCode::StoreUnavailable,
+        RefusalCode::StoreUnavailable => RefusalCode::StoreFull,
+        RefusalCode::StoreFull => RefusalCode::TooManyKeys,
+        RefusalCode::TooManyKeys => RefusalCode::ShuttingDown,
+        RefusalCode::ShuttingDown => RefusalCode::BodyTimeout,
+        RefusalCode::BodyTimeout => return None,
     })
 }
 
@@ -48,7 +48,7 @@ fn defaults() -> RefusalSettings {
 }
 
 /// The example in the section of `code`: its head, and its body.
-fn example(page: &str, code: Code) -> (String, Value) {
+fn example(page: &str, code: RefusalCode) -> (String, Value) {
     let name = code.as_str();
     let section = page.split(&format!("\n# `{name}`\n")).nth(1).expect(name).split("\n# ").next().unwrap();
     assert!(section.contains(&format!("<a id=\"/{name}\"></a>")), "{name}");
@@ -63,7 +63,8 @@ fn example(page: &str, code: Code) -> (String, Value) {
 #[actix_web::test]
 async fn every_code_has_a_section_with_the_refusal_as_it_is_sent() {
     let (page, settings) = (page(), defaults());
-    let codes: Vec<Code> = std::iter::successors(Some(Code::KeyMissing), |code| next(*code)).collect();
+    let codes: Vec<RefusalCode> =
+        std::iter::successors(Some(RefusalCode::KeyMissing), |code| next(*code)).collect();
     for &code in &codes {
         let refusal = settings.respond(Reason::new(code), None);
         let (status, headers) = (refusal.status(), refusal.headers().clone());

@@ -8,7 +8,7 @@ use crate::{
     engine::{Idempotency, Settings},
     observe::{EventGuard, Outcome},
     policy::{Policy, PrincipalSource},
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::{self, AppPrincipal, Caller, CallerId, Identity, Key, Principal, Target, body},
 };
 
@@ -20,7 +20,7 @@ pub(super) enum Rejection {
 
 /// Refusal of a body that is not waited for.
 const CROWDED: Reason = Reason {
-    code: Code::InProgress,
+    code: RefusalCode::InProgress,
     detail: Some(
         "Too many requests of this caller wait or are still being sent, so this one was not read. Retry later with the same key.",
     ),
@@ -95,8 +95,8 @@ impl From<Reason> for Rejection {
 impl From<body::BodyError> for Rejection {
     fn from(error: body::BodyError) -> Self {
         match error {
-            body::BodyError::TooLarge => Rejection::Refused(Code::BodyTooLarge.into()),
-            body::BodyError::Timeout => Rejection::Refused(Code::BodyTimeout.into()),
+            body::BodyError::TooLarge => Rejection::Refused(RefusalCode::BodyTooLarge.into()),
+            body::BodyError::Timeout => Rejection::Refused(RefusalCode::BodyTimeout.into()),
             body::BodyError::Crowded => Rejection::Refused(CROWDED),
             body::BodyError::Failed(error) => Rejection::Failed(error.into()),
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   run ─ the key is read ─▶ identify ─▶ once ─┬─ recalled ─▶ replay
-//!                                              └─ `execution::answer`, with the handler as its work
+//!                                              └─ `execution::answer`, and the handler is its work
 //! ```
 //!
 //! This is where HTTP begins: below it a response is a record, and a refusal is a reason.
@@ -32,7 +32,7 @@ use crate::{
     execution::{Job, answer},
     observe::{EventGuard, Outcome, Subject, warnings},
     policy::Policy,
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     request::{self, Key, KeyError},
     store::Origin,
 };
@@ -152,9 +152,13 @@ const OTHER_FORMAT: &str = "it is not a UUID of 36 characters with hyphens, whic
 impl From<KeyError> for Reason {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Missing => Code::KeyMissing.into(),
-            KeyError::Invalid(mistake) => Reason { detail: Some(mistake), ..Reason::new(Code::KeyInvalid) },
-            KeyError::OtherFormat => Reason { detail: Some(OTHER_FORMAT), ..Reason::new(Code::KeyInvalid) },
+            KeyError::Missing => RefusalCode::KeyMissing.into(),
+            KeyError::Invalid(mistake) => {
+                Reason { detail: Some(mistake), ..Reason::new(RefusalCode::KeyInvalid) }
+            }
+            KeyError::OtherFormat => {
+                Reason { detail: Some(OTHER_FORMAT), ..Reason::new(RefusalCode::KeyInvalid) }
+            }
         }
     }
 }

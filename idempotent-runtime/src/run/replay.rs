@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 
 use crate::{
-    reason::{Code, Reason},
+    reason::{Reason, RefusalCode},
     response::record::{self, Recorded},
     store::Record,
 };
@@ -12,11 +12,11 @@ use crate::{
 pub(super) fn replay(record: &Record) -> Result<HttpResponse, Reason> {
     match record::read(record) {
         Ok(Recorded::Response(replay)) => Ok(replay.into_response()),
-        Ok(Recorded::NotStored) => Err(Code::ResponseNotStored.into()),
-        Ok(Recorded::Unknown) => Err(Code::OutcomeUnknown.into()),
+        Ok(Recorded::NotStored) => Err(RefusalCode::ResponseNotStored.into()),
+        Ok(Recorded::Unknown) => Err(RefusalCode::OutcomeUnknown.into()),
         Err(error) => {
             tracing::error!(%error, "a record cannot be read");
-            Err(Code::OutcomeUnknown.into())
+            Err(RefusalCode::OutcomeUnknown.into())
         }
     }
 }

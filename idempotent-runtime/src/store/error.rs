@@ -20,7 +20,7 @@ pub enum StoreError {
     /// The store could not be asked, or has refused: it may not write, a disk is full, a right is
     /// missing. Nothing was done, and nothing will be.
     #[error("the {store} store did nothing")]
-    Undone {
+    NotDone {
         /// The store's name.
         store: &'static str,
         /// Cause of the failure.
@@ -61,8 +61,8 @@ impl StoreError {
     }
 
     /// The store called `store` did nothing because of `source`, and will not do it later.
-    pub fn undone(store: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        StoreError::Undone { store, source: source.into() }
+    pub fn not_done(store: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StoreError::NotDone { store, source: source.into() }
     }
 
     /// The store called `store` has no room for a new key.
@@ -77,7 +77,7 @@ impl StoreError {
         match &mut self {
             StoreError::Full { retry_after, .. } => *retry_after = Some(after),
             StoreError::TooManyKeys { retry_after, .. } => *retry_after = after,
-            StoreError::Unavailable { .. } | StoreError::Undone { .. } | StoreError::Unreadable { .. } => {}
+            StoreError::Unavailable { .. } | StoreError::NotDone { .. } | StoreError::Unreadable { .. } => {}
         }
         self
     }

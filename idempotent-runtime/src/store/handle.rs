@@ -131,7 +131,7 @@ impl StoreHandle {
     }
 
     fn refused(&self) -> StoreError {
-        StoreError::undone(self.store.name(), "too many calls before have no answer yet")
+        StoreError::not_done(self.store.name(), "too many calls before have no answer yet")
     }
 
     /// Answer of a verb that needs no future. `None` where the store has none at once.

@@ -223,10 +223,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// From then on the owner of the claim is fenced, and all waiters are woken. Like a claim, a
     /// resolution decides and writes in one step. A store that leaves this method as it is cannot
-    /// end entries by hand, and says so: [`StoreError::Undone`].
+    /// end entries by hand, and says so: [`StoreError::NotDone`].
     fn resolve(&self, request: ResolveRequest) -> impl Future<Output = Result<Resolve, StoreError>> + Send {
         let _ = request;
-        ready(Err(StoreError::undone(
+        ready(Err(StoreError::not_done(
             self.name(),
             "this store cannot end an entry by hand: it has no `resolve`",
         )))
@@ -237,7 +237,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Changes nothing, and nothing is decided by it: the answer may be out of date when it
     /// arrives. A store cannot be looked into if it leaves this method, [`forget`](Store::forget)
-    /// or [`stuck`](Store::stuck) as it is. It says so: [`StoreError::Undone`].
+    /// or [`stuck`](Store::stuck) as it is. It says so: [`StoreError::NotDone`].
     fn inspect(
         &self,
         address: Address,
@@ -356,7 +356,7 @@ pub trait Store: Send + Sync + 'static {
 }
 
 fn no_such_verb(store: &'static str, verb: &str) -> StoreError {
-    StoreError::undone(store, format!("this store cannot be looked into: it has no `{verb}`"))
+    StoreError::not_done(store, format!("this store cannot be looked into: it has no `{verb}`"))
 }
 
 macro_rules! share {

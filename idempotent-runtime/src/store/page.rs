@@ -10,7 +10,7 @@ pub(crate) struct NoCursor;
 
 /// Answer of `store` to a cursor that it has not made.
 pub(super) fn no_cursor(store: &'static str) -> StoreError {
-    StoreError::undone(store, NoCursor)
+    StoreError::not_done(store, NoCursor)
 }
 
 /// A place in a store that keeps its entries in the order of a time, and of their addresses where

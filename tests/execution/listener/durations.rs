@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use idempotent_runtime::{Code, MemoryStore, Outcome};
+use idempotent_runtime::{MemoryStore, Outcome, RefusalCode};
 use idempotent_tests::scripted::{Fault, Scripted, Verb};
 use tokio::{sync::Semaphore, time::sleep};
 
@@ -46,7 +46,7 @@ async fn a_refusal_says_its_code() {
     let server = serve(ears.listening().store(store), &Gate::open());
     send(&server, &keyed("/orders/1", "k", "")).await;
     let heard = ears.next().await;
-    assert_eq!((heard.outcome, heard.code), (Outcome::StoreError, Some(Code::StoreUnavailable)));
+    assert_eq!((heard.outcome, heard.code), (Outcome::StoreError, Some(RefusalCode::StoreUnavailable)));
     assert_eq!(heard.attempt, None);
 }
 

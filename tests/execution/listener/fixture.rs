@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, error::ErrorUnauthorized, post, route, web};
 use idempotent_runtime::{
-    Code, Event, Idempotency, IdempotencyBuilder, Listener, Outcome, Principal, idempotent, metrics::Metrics,
+    Event, Idempotency, IdempotencyBuilder, Listener, Outcome, Principal, RefusalCode, idempotent,
+    metrics::Metrics,
 };
 use idempotent_tests::{Http1, Reply, TestServer, fresh};
 use tokio::sync::{
@@ -21,7 +22,7 @@ pub(super) struct Heard {
     pub(super) method: String,
     pub(super) route: Option<String>,
     pub(super) outcome: Outcome,
-    pub(super) code: Option<Code>,
+    pub(super) code: Option<RefusalCode>,
     pub(super) attempt: Option<u32>,
     pub(super) key: Option<String>,
     pub(super) took: Duration,

@@ -123,7 +123,7 @@ async fn a_store_that_cannot_end_entries_says_so() {
         let builder = Idempotency::builder().store(Arc::new(Old));
         let idempotency = if cache { builder.local_cache(1 << 20) } else { builder }.build().unwrap();
         let error = idempotency.resolve(&order("k").1, Resolution::Rerun).await.unwrap_err();
-        assert!(matches!(error, ResolveError::Store(StoreError::Undone { .. })), "{error:?}");
+        assert!(matches!(error, ResolveError::Store(StoreError::NotDone { .. })), "{error:?}");
         assert_eq!(
             said(&error),
             "the entry could not be ended: the old store did nothing: this store cannot end an entry by hand: it has no `resolve`"
@@ -133,7 +133,7 @@ async fn a_store_that_cannot_end_entries_says_so() {
             ("inspect", idempotency.forget(&order("k").1, version).await.unwrap_err()),
             ("stuck", idempotency.stuck(None, 1).await.unwrap_err()),
         ] {
-            assert!(matches!(error, EntryError::Store(StoreError::Undone { .. })), "{error:?}");
+            assert!(matches!(error, EntryError::Store(StoreError::NotDone { .. })), "{error:?}");
             let why = format!("this store cannot be looked into: it has no `{verb}`");
             assert!(said(&error).ends_with(&why), "{}", said(&error));
         }

@@ -92,7 +92,7 @@ async fn a_caller_who_holds_nothing_is_not_found() {
 async fn another_store_does_not_know_its_callers_and_says_so() {
     let idempotency = Idempotency::builder().store(Scripted::saying(|| unreachable!())).build().unwrap();
     let usage = idempotency.usage().await;
-    assert!(matches!(usage, Err(EntryError::Store(StoreError::Undone { .. }))), "{usage:?}");
+    assert!(matches!(usage, Err(EntryError::Store(StoreError::NotDone { .. }))), "{usage:?}");
 }
 
 #[tokio::test]

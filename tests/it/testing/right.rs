@@ -1,7 +1,7 @@
 //! Endpoints that are right.
 
 use actix_web::{App, HttpResponse, http::StatusCode, web};
-use idempotent_runtime::{Code, Idempotency, ProblemFormat, Refusal, idempotent, testing::serve};
+use idempotent_runtime::{Idempotency, ProblemFormat, Refusal, RefusalCode, idempotent, testing::serve};
 use idempotent_tests::fresh;
 
 use super::{Effects, order};
@@ -67,7 +67,8 @@ async fn an_endpoint_that_streams_and_sets_cookies_passes() {
 
 /// A format in which a key that is reused is a 400, as Stripe's is.
 fn bad_request(refusal: &Refusal<'_>) -> HttpResponse {
-    let status = if refusal.code() == Code::KeyReused { StatusCode::BAD_REQUEST } else { refusal.status() };
+    let status =
+        if refusal.code() == RefusalCode::KeyReused { StatusCode::BAD_REQUEST } else { refusal.status() };
     HttpResponse::build(status).body(refusal.detail())
 }
 

@@ -55,7 +55,7 @@ impl Somebody {
 
 #[track_caller]
 fn did_nothing<T: std::fmt::Debug>(failed: Result<T, StoreError>) {
-    assert!(matches!(failed, Err(StoreError::Undone { .. })), "{failed:?}");
+    assert!(matches!(failed, Err(StoreError::NotDone { .. })), "{failed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -215,7 +215,7 @@ async fn a_locked_row_is_looked_at_and_neither_ended_nor_forgotten_by_hand() {
     let (resolved, forgotten) = tokio::join!(resolve(first), forget(second));
     for failed in [resolved.map(drop), forgotten.map(drop)] {
         let said = match &failed {
-            Err(StoreError::Undone { source, .. }) => source.to_string(),
+            Err(StoreError::NotDone { source, .. }) => source.to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(said, "another transaction has locked the row");

@@ -59,7 +59,7 @@ async fn a_file_that_stays_locked_is_an_error_in_bounded_time_and_recovers() {
         let lock = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
         let asked = Instant::now();
         let error = store.claim(claim(hold())).await.unwrap_err();
-        assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
+        assert!(matches!(error, StoreError::NotDone { .. }), "{error:?}");
         assert!(said(&error).contains("database is locked"), "{}", said(&error));
         let took = asked.elapsed();
         lock.rollback().await.unwrap();
@@ -111,7 +111,7 @@ async fn a_table_that_is_gone_is_an_error_until_it_is_back() {
     let pool = pool(&path).await;
     run(&pool, "ALTER TABLE idempotency_keys RENAME TO away").await;
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
-    assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NotDone { .. }), "{error:?}");
     assert!(said(&error).contains("no such table"), "{}", said(&error));
     run(&pool, "ALTER TABLE away RENAME TO idempotency_keys").await;
     let found = store.claim(claim(retry(kept))).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_file_that_is_deleted_or_replaced_is_an_error_and_not_a_new_execution(
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
     assert!(said(&error).contains("No such file"), "{}", said(&error));
     let error = store.claim(claim(retry(kept))).await.unwrap_err();
-    assert!(matches!(error, StoreError::Undone { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NotDone { .. }), "{error:?}");
     assert!(said(&error).contains("unable to open database file"), "{}", said(&error));
     assert!(!path.exists(), "the store has created a new file");
     std::fs::rename(scratch.file("away.db"), &path).unwrap();

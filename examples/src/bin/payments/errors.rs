@@ -11,7 +11,7 @@ use actix_web::{
     error::{InternalError, UrlencodedError},
     http::StatusCode,
 };
-use idempotent_runtime::{Code, Refusal};
+use idempotent_runtime::{Refusal, RefusalCode};
 use serde::Serialize;
 
 /// One error, as it is sent.
@@ -107,13 +107,13 @@ impl ResponseError for ApiError {
 /// status 400 and this type only.
 pub(crate) fn refused(refusal: &Refusal<'_>) -> HttpResponse {
     let (status, r#type) = match refusal.code() {
-        Code::KeyReused => (StatusCode::BAD_REQUEST, "idempotency_error"),
-        Code::KeyMissing | Code::KeyInvalid => (refusal.status(), "invalid_request_error"),
-        Code::InProgress => (refusal.status(), "idempotency_error"),
+        RefusalCode::KeyReused => (StatusCode::BAD_REQUEST, "idempotency_error"),
+        RefusalCode::KeyMissing | RefusalCode::KeyInvalid => (refusal.status(), "invalid_request_error"),
+        RefusalCode::InProgress => (refusal.status(), "idempotency_error"),
         _ => (refusal.status(), "api_error"),
     };
     let code = match refusal.code() {
-        Code::InProgress => "idempotency_key_in_use",
+        RefusalCode::InProgress => "idempotency_key_in_use",
         code => code.as_str(),
     };
     let mut error = ApiError::new(status, r#type, refusal.detail()).with_code(code);

@@ -168,7 +168,7 @@ fn unless_full(reply: Reply) -> Result<Reply, StoreError> {
 }
 
 fn locked() -> StoreError {
-    StoreError::undone(NAME, "another transaction has locked the row")
+    StoreError::not_done(NAME, "another transaction has locked the row")
 }
 
 /// Rows that somebody has locked, and the times until which that is believed.

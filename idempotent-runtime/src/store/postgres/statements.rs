@@ -168,7 +168,7 @@ fn in_order(calls: usize, rows: &[PgRow]) -> Result<Vec<Reply>, sqlx::Error> {
 }
 
 fn undone(error: sqlx::Error) -> Failure {
-    Failure::Store(StoreError::undone(NAME, error))
+    Failure::Store(StoreError::not_done(NAME, error))
 }
 
 fn unknown(error: sqlx::Error) -> Failure {
@@ -179,7 +179,7 @@ fn unknown(error: sqlx::Error) -> Failure {
 /// may have been done then.
 fn doubted(answers: Result<Vec<Reply>, Failure>) -> Result<Vec<Reply>, Failure> {
     let error = match answers {
-        Err(Failure::Store(StoreError::Undone { source, .. })) => StoreError::unavailable(NAME, source),
+        Err(Failure::Store(StoreError::NotDone { source, .. })) => StoreError::unavailable(NAME, source),
         Err(Failure::OfOne(_)) => StoreError::unavailable(NAME, LOST),
         Ok(answers) if answers.iter().any(did_nothing) => StoreError::unavailable(NAME, LOST),
         answers => return answers,

@@ -79,7 +79,7 @@ impl From<Failure> for StoreError {
             Failure::Refused(error) if says(&error, "UNREADABLE") || says(&error, "WRONGTYPE") => {
                 StoreError::unreadable(NAME, error)
             }
-            Failure::Refused(error) => StoreError::undone(NAME, error),
+            Failure::Refused(error) => StoreError::not_done(NAME, error),
             Failure::Unknown(error) => StoreError::unavailable(NAME, error),
         }
     }

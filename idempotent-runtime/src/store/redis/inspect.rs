@@ -91,7 +91,7 @@ impl RedisStore {
     //        └ we die over it ────▶ a dead claim, which may be forgotten again
     /// See [`Store::forget`].
     pub(super) async fn free(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
-        let token = Token::random().map_err(|error| StoreError::undone(NAME, error))?;
+        let token = Token::random().map_err(|error| StoreError::not_done(NAME, error))?;
         match self
             .call(Call::forget(&self.0.names, &request, token, HELD))
             .await?

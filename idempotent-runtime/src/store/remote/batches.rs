@@ -114,9 +114,9 @@ impl<Op: Send + 'static, Answer: Send + 'static> Batches<Op, Answer> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(QueuedCall { op, until, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
-                StoreError::undone(self.store, "too many calls wait to be sent")
+                StoreError::not_done(self.store, "too many calls wait to be sent")
             }
-            mpsc::error::TrySendError::Closed(_) => StoreError::undone(self.store, ENDED),
+            mpsc::error::TrySendError::Closed(_) => StoreError::not_done(self.store, ENDED),
         })?;
         answered.await.unwrap_or_else(|_| Err(StoreError::unavailable(self.store, UNANSWERED)))
     }
@@ -156,7 +156,7 @@ pub(crate) fn in_time<Op, Answer>(
     let now = Instant::now();
     let mut calls = calls;
     for late in calls.extract_if(.., |call| call.until <= now) {
-        late.answer(Err(StoreError::undone(store, "the call could not be sent in time")));
+        late.answer(Err(StoreError::not_done(store, "the call could not be sent in time")));
     }
     calls
 }
@@ -181,7 +181,7 @@ pub(crate) fn share(error: &Arc<StoreError>) -> StoreError {
     let shared = || Shared(Arc::clone(error));
     match **error {
         StoreError::Unavailable { store, .. } => StoreError::unavailable(store, shared()),
-        StoreError::Undone { store, .. } => StoreError::undone(store, shared()),
+        StoreError::NotDone { store, .. } => StoreError::not_done(store, shared()),
         StoreError::Full { store, retry_after } => StoreError::Full { store, retry_after },
         StoreError::TooManyKeys { store, retry_after } => StoreError::TooManyKeys { store, retry_after },
         StoreError::Unreadable { store, .. } => StoreError::unreadable(store, shared()),
@@ -263,8 +263,8 @@ mod tests {
         for error in told(StoreError::full("some")).await {
             assert!(matches!(error, StoreError::Full { store: "some", .. }), "{error:?}");
         }
-        for error in told(StoreError::undone("some", "why")).await {
-            assert!(matches!(error, StoreError::Undone { store: "some", .. }), "{error:?}");
+        for error in told(StoreError::not_done("some", "why")).await {
+            assert!(matches!(error, StoreError::NotDone { store: "some", .. }), "{error:?}");
             assert!(error.source().is_some_and(|why| why.source().is_some()), "{error:?}");
         }
         for error in told(StoreError::unavailable("some", "why")).await {

@@ -55,7 +55,7 @@ impl From<Failure> for StoreError {
                 tracing::error!(%error, "the file of the sqlite store cannot grow");
                 StoreError::full(NAME)
             }
-            Failure::RolledBack(error) => StoreError::undone(NAME, error),
+            Failure::RolledBack(error) => StoreError::not_done(NAME, error),
             Failure::InDoubt(error) => StoreError::unavailable(NAME, error),
         }
     }

@@ -1,8 +1,8 @@
 //! Bytes that one key takes up in each store, by the size of its response: what one client can fill
 //! with so many requests.
 //!
-//! `cargo bench -p idempotent-runtime --features sqlite,redis,postgres --bench growth` starts a Redis
-//! server of its own (`redis-server` has to be installed), and makes and drops a schema at
+//! `cargo bench -p idempotent-runtime --features sqlite,redis,postgres --bench growth` starts a
+//! Redis server of its own (`redis-server` has to be installed), and makes and drops a schema at
 //! `DATABASE_URL`. The responses are random bytes, which no database compresses. `BENCH_KEYS`
 //! (10000) is the number of keys of small responses; of the largest it is a tenth.
 #![allow(

@@ -45,7 +45,7 @@ impl Places {
         })
     }
 
-    /// How many are taken.
+    /// Number of places that are taken.
     pub(crate) fn taken(&self) -> usize {
         lock(&self.taken).all
     }

@@ -2,10 +2,18 @@
 //!
 //! ```text
 //! // Input:
-//! //     policy! { __path_create_order Raw Application [{ method: "POST", … }]; handler: "shop::create_order", ttl: …, … }
+//! //     policy! {
+//! //         __path_create_order Raw Application [{ method: "POST", … }];
+//! //         handler: "shop::create_order", ttl: …, …
+//! //     }
 //! //
 //! // Output:
-//! //     const { &Policy { fingerprint: Raw, principal: Application, handler: "shop::create_order", ttl: …, … } }
+//! //     const {
+//! //         &Policy {
+//! //             fingerprint: Raw, principal: Application,
+//! //             handler: "shop::create_order", ttl: …, …
+//! //         }
+//! //     }
 //! //
 //! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
 //! ```
@@ -78,7 +86,7 @@ macro_rules! __not_asked {
     };
 }
 
-/// What utoipa says of a handler: nobody asks.
+/// Description of a handler by utoipa: nothing, since nobody asks for it.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(all(feature = "catalog", not(feature = "openapi")))]
@@ -88,12 +96,12 @@ macro_rules! __documentation {
     };
 }
 
-/// What utoipa says of the handler, if it describes it in the type `$path` beside the handler.
+/// Description of the handler by utoipa, if there is one: a type `$path` beside the handler.
 ///
-/// Whether there is such a type, the attribute cannot see: `#[utoipa::path]` above it has been
-/// consumed. But names can be looked up: what the block imports is found before what stands around
-/// it, so `$path` is utoipa's type where the handler's module has one, and else the one that stands
-/// here for nothing.
+/// The attribute cannot see if there is such a type: `#[utoipa::path]` above it has been consumed.
+/// But names can be looked up: what the block imports is found before what stands around it, so
+/// `$path` is utoipa's type where the handler's module has one, and else the one that stands here
+/// for nothing.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "openapi")]

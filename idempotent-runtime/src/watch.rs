@@ -1,8 +1,9 @@
 //! A value that tasks wait upon: set under a lock, looked at under the same lock, so no change is
 //! missed.
 //!
-//! A waiter is a [`Subscriber`] from the moment it joins until it is dropped. A subscriber keeps its waker;
-//! `update` wakes all of them, and whoever wakes looks again. There is no polling and no thread.
+//! A waiter is a [`Subscriber`] from the moment it joins until it is dropped. A subscriber keeps
+//! its waker; `update` wakes all of them, and whoever wakes looks again. There is no polling and no
+//! thread.
 
 use std::{
     future::poll_fn,
@@ -44,7 +45,7 @@ impl<T> Watch<T> {
         lock(&self.inner).value = value;
     }
 
-    /// What `look` makes of the value.
+    /// Result of `look` at the value.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&lock(&self.inner).value)
     }

@@ -26,7 +26,7 @@ pub struct Entry {
     pub policy: Policy,
     /// Routes that actix's route macros beside the attribute declare.
     pub routes: &'static [Route],
-    /// utoipa's description of it, if there is one.
+    /// Description of it by utoipa, if there is one.
     #[cfg(feature = "openapi")]
     pub documentation: fn() -> Option<Described>,
     /// Nothing, since nobody asks for it.

@@ -18,11 +18,11 @@
 //! instead:
 //! `check(Subject::new(|| async { MyStore::connect(URL).await.unwrap() })).await.assert()`.
 //!
-//! Beside the facts the suite sends the store random sequences of calls, 100,000 in all, and compares
-//! each answer with that of [`store::entry`](crate::store::entry). A sequence that is answered
-//! wrongly is made as small as it can be, and reported call by call, with its seed. The environment's
-//! variable `SEQUENCE_CALLS` asks for more calls, and `SEQUENCE_SEED` for those of a seed. See
-//! [`Subject::calls`] and [`Subject::seed`].
+//! Beside the facts the suite sends the store random sequences of calls, 100,000 in all, and
+//! compares each answer with that of [`store::entry`](crate::store::entry). A sequence that is
+//! answered wrongly is made as small as it can be, and reported call by call, with its seed. The
+//! environment's variable `SEQUENCE_CALLS` asks for more calls, and `SEQUENCE_SEED` for those of a
+//! seed. See [`Subject::calls`] and [`Subject::seed`].
 //!
 //! Every fact uses random addresses of its own, so the suite can run on a server that others use.
 //! It leaves its entries behind. All of them expire within an hour or two.

@@ -111,18 +111,27 @@ impl IdempotencyBuilder {
     /// use idempotent_runtime::{Idempotency, Principal};
     ///
     /// # struct Accounts;
-    /// # impl Accounts { async fn of(&self, token: &str) -> Result<Option<u64>, actix_web::Error> { let _ = token; Ok(None) } }
+    /// # impl Accounts {
+    /// #     async fn of(&self, token: &str) -> Result<Option<u64>, actix_web::Error> {
+    /// #         let _ = token;
+    /// #         Ok(None)
+    /// #     }
+    /// # }
     /// # struct Token(String);
     /// # impl actix_web::FromRequest for Token {
     /// #     type Error = actix_web::Error;
     /// #     type Future = std::future::Ready<Result<Self, Self::Error>>;
-    /// #     fn from_request(_: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future { std::future::ready(Ok(Token(String::new()))) }
+    /// #     fn from_request(_: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+    /// #         std::future::ready(Ok(Token(String::new())))
+    /// #     }
     /// # }
     /// # fn main() -> Result<(), idempotent_runtime::BuildError> {
     /// let idempotency = Idempotency::builder()
-    ///     .principal_from(async |token: Token, accounts: web::Data<Accounts>| match accounts.of(&token.0).await? {
-    ///         Some(account) => Ok(Principal::new(account.to_be_bytes())),
-    ///         None => Err(ErrorUnauthorized("who are you?")),
+    ///     .principal_from(async |token: Token, accounts: web::Data<Accounts>| {
+    ///         match accounts.of(&token.0).await? {
+    ///             Some(account) => Ok(Principal::new(account.to_be_bytes())),
+    ///             None => Err(ErrorUnauthorized("who are you?")),
+    ///         }
     ///     })
     ///     .build()?;
     /// # Ok(()) }

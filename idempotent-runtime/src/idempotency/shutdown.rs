@@ -27,7 +27,7 @@ impl Idempotency {
     /// Refuses new keys with `shutting_down` from now on, and waits until nothing runs, at most for
     /// `limit`.
     ///
-    /// What has been answered is still replayed. There is no way back.
+    /// Requests that have been answered are still replayed. There is no way back.
     pub async fn drain(&self, limit: Duration) -> Drained {
         let executions = slice::from_ref(&self.0.executions);
         executions[0].drain();
@@ -90,7 +90,7 @@ fn warn_of_loss(all: &[Arc<Executions>], running: usize) {
 /// ```
 ///
 /// # Errors
-/// Those of the server, and those of installing a signal handler.
+/// Errors of the server, and of installing a signal handler.
 pub async fn serve(server: Server, idempotency: Idempotency, limit: Duration) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let handle = server.handle();

@@ -1,9 +1,9 @@
 //! Events that an application may hear of its requests: one each, told when the request has ended.
 //!
-//! The guard of a request's event goes where the request goes: with the future that answers it, and then
-//! with its execution. It is told when it is dropped. So there is one event and not two, even if
-//! the client hangs up, or the request panics or dies on the way. Its span says the same, and so do
-//! the counts of an admin scope. Where nobody listens, looks at the span or counts, the guard is
+//! The guard of a request's event goes where the request goes: with the future that answers it, and
+//! then with its execution. It is told when it is dropped. So there is one event and not two, even
+//! if the client hangs up, or the request panics or dies on the way. Its span says the same, and so
+//! do the counts of an admin scope. Where nobody listens, looks at the span or counts, the guard is
 //! empty.
 
 #[cfg(feature = "admin")]

@@ -2,15 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// State of one [`Idempotency`](crate::Idempotency) at a moment, and counts of its background work so far.
+/// State of one [`Idempotency`](crate::Idempotency) at a moment, and counts of its background work
+/// so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
     /// Executions running now. One is counted from before its claim until its response is recorded
     /// or its key given back.
     pub running: usize,
-    /// Requests of this process, under every [`Idempotency`](crate::Idempotency), that wait now: for an execution, or
-    /// for the rest of their bodies.
+    /// Requests of this process, under every [`Idempotency`](crate::Idempotency), that wait now:
+    /// for an execution, or for the rest of their bodies.
     pub waiting: usize,
     /// Leases renewed so far.
     pub renewals: u64,

@@ -1,5 +1,5 @@
-//! Headers that are part of a record, and so of every replay. Headers that belong to one connection,
-//! one moment or one caller are not.
+//! Headers that are part of a record, and so of every replay. Headers that belong to one
+//! connection, one moment or one caller are not.
 
 use std::borrow::Cow;
 

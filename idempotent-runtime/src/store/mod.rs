@@ -80,6 +80,7 @@ mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 mod remote;
 mod resolve;
+mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -149,10 +150,10 @@ use crate::request::{Address, RequestFingerprint};
 /// differed from one another in four cases, which are decided like this:
 ///
 /// - **A completion repeated after its record has expired**, while the key is remembered, is
-///   [`Completion::Stored`]. The caller asks whether its own record was written, and it was. Fenced,
-///   it would tell its client that the response had not been stored.
-/// - **A claim repeated with another lease or retention** takes the new ones, shorter or longer. The
-///   caller knows only the latest, and counts by it.
+///   [`Completion::Stored`]. The caller asks whether its own record was written, and it was.
+///   Fenced, it would tell its client that the response had not been stored.
+/// - **A claim repeated with another lease or retention** takes the new ones, shorter or longer.
+///   The caller knows only the latest, and counts by it.
 /// - **A hold that is used after lease and retention have ended** is fenced, though nobody has
 ///   claimed the address since. The entry is forgotten: a record written now would be of a request
 ///   that may have run again meanwhile.
@@ -358,53 +359,3 @@ pub trait Store: Send + Sync + 'static {
 fn no_such_verb(store: &'static str, verb: &str) -> StoreError {
     StoreError::not_done(store, format!("this store cannot be looked into: it has no `{verb}`"))
 }
-
-macro_rules! share {
-    ($($verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
-        /// A shared store is a store.
-        impl<S: Store> Store for std::sync::Arc<S> {
-            fn name(&self) -> &'static str {
-                (**self).name()
-            }
-
-            fn recall(&self, address: Address, fingerprint: RequestFingerprint) -> Option<Record> {
-                (**self).recall(address, fingerprint)
-            }
-
-            fn token(&self) -> Result<Token, StoreError> {
-                (**self).token()
-            }
-
-            fn transactions(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
-                (**self).transactions()
-            }
-
-            fn claim_now(&self, request: &ClaimRequest) -> Option<Result<Claim, StoreError>> {
-                (**self).claim_now(request)
-            }
-
-            fn complete_now(
-                &self,
-                hold: &Hold,
-                record: &Record,
-                retention: Retention,
-            ) -> Option<Result<Completion, StoreError>> {
-                (**self).complete_now(hold, record, retention)
-            }
-
-            fn memory(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
-                (**self).memory()
-            }
-
-            async fn changed(&self, address: Address) {
-                (**self).changed(address).await;
-            }
-
-            $(async fn $verb(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                (**self).$verb($($argument),*).await
-            })*
-        }
-    };
-}
-
-verbs::verbs!(share);

@@ -1,4 +1,4 @@
-//! What goes wrong with a transaction, and whether trying again is of use.
+//! Errors of a transaction, with those that another try may mend.
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -6,7 +6,7 @@ use actix_web::{
 };
 use sqlx::{Error, error::DatabaseError};
 
-/// What a database said no to, as a handler's error: `?` makes it of a `sqlx::Error`.
+/// Error of a database, as a handler's error: `?` makes it of a `sqlx::Error`.
 ///
 /// A conflict with another transaction (a serialization failure, a deadlock, a lock that was not to
 /// be had), a connection that was lost and a database that does not answer are 503 with
@@ -23,7 +23,7 @@ use sqlx::{Error, error::DatabaseError};
 pub struct TransactionError(#[from] Error);
 
 impl TransactionError {
-    /// What the database said.
+    /// The database's own error.
     pub fn cause(&self) -> &Error {
         &self.0
     }
@@ -47,7 +47,7 @@ impl ResponseError for TransactionError {
     }
 }
 
-/// What a failure means for whoever may try again.
+/// Meaning of a failure for whoever may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Another transaction was in the way.

@@ -30,7 +30,7 @@ use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 /// | answers 2xx or 3xx | kept | stored, in the same commit | gets that response |
 /// | answers 5xx, 401, 407, 408, 421, 425, 429, or panics | taken back | sent once | runs |
 /// | answers any other 4xx | taken back | stored | gets that response |
-/// | dies with its process or its database | taken back | – | runs, when the claim's lease has run out |
+/// | dies with its process or database | taken back | – | runs, when the claim's lease is over |
 ///
 /// The store has to be a `PostgresStore` or a `SqliteStore` in the handler's own database; the
 /// transaction is on a connection of the pool that the store was made with. With any other store
@@ -67,7 +67,10 @@ use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 ///
 /// #[post("/orders")]
 /// #[idempotent(ttl = "24h", scope = "endpoint", transaction)]
-/// async fn create_order(sku: web::Json<String>, mut tx: IdempotentTx<Postgres>) -> Result<HttpResponse, TransactionError> {
+/// async fn create_order(
+///     sku: web::Json<String>,
+///     mut tx: IdempotentTx<Postgres>,
+/// ) -> Result<HttpResponse, TransactionError> {
 ///     sqlx::query("INSERT INTO orders (sku) VALUES ($1)").bind(&*sku).execute(&mut *tx).await?;
 ///     Ok(HttpResponse::Created().finish())
 /// }

@@ -19,8 +19,10 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 // The connection of a transaction:
 //
-//   acquired ─ BEGIN ─▶ lent to the handler ─ it ends ─▶ given back ─ record written ─▶ given back ─ committed ──▶ in the pool again
-//                                                         └ rolled back ─▶ in the pool again
+//   acquired ─ BEGIN ─▶ lent to the handler ─ it ends ─▶ given back
+//
+//   given back ─ record written ─▶ given back ─ committed ─▶ in the pool again
+//              └ rolled back ─▶ in the pool again
 //
 // Any failure, being dropped in between, and a transaction that ends while it is lent, close it:
 // nobody uses it in a state that nobody knows, and the server rolls back what was not committed.

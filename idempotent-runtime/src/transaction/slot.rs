@@ -22,8 +22,10 @@ pub(crate) struct Slot {
 
 // Who has the transaction:
 //
-//   nobody: it has not begun ─ an extractor begins it ─▶ the handler holds its lock ─ it ends ─▶ the execution
-//                                                          └ it has not ended yet when the execution asks ─▶ nobody: closed when it does
+//   nobody: it has not begun ─ an extractor begins it ─▶ the handler, which holds its lock
+//
+//   the handler ─ it ends ─▶ the execution
+//               └ it has not ended when the execution asks ─▶ nobody: closed when it ends
 #[derive(Default)]
 enum Progress {
     #[default]
@@ -38,7 +40,7 @@ trait Borrowed {
     fn given_back(&self) -> Option<Box<dyn Open>>;
     /// Keeps it from being committed, where that can be done, and tells what has become of it.
     fn revoke(&self) -> TransactionState;
-    /// Whether the store has to wait for its end before it can write.
+    /// True if the store has to wait for its end before it can write.
     fn writes_alone(&self) -> bool;
 }
 
@@ -96,7 +98,7 @@ impl Slot {
         SLOT.try_with(Rc::clone).map_err(|_| NoTransaction::NotAsked)
     }
 
-    /// What the store offers for a transaction of this database, which is about to begin.
+    /// Access that the store gives to a transaction of this database, which is about to begin.
     pub(super) fn beginning<DB: Database>(&self) -> Result<DB::Access, NoTransaction> {
         let access = self.store.transactions().and_then(|access| access.downcast_ref::<DB::Access>());
         let access = access.ok_or(NoTransaction::AnotherDatabase)?;
@@ -114,13 +116,13 @@ impl Slot {
         self.progress.replace(Progress::Open(Box::new(BorrowedFrom(Arc::clone(begun), mark))));
     }
 
-    /// Whether the store cannot write before the transaction of the execution that runs has ended.
+    /// True if the store cannot write before the transaction of the execution that runs has ended.
     pub(crate) fn keeps_the_store_from_writing() -> bool {
         let is_alone = |slot: &Rc<Self>| matches!(&*slot.progress.borrow(), Progress::Open(borrowed) if borrowed.writes_alone());
         SLOT.try_with(is_alone).unwrap_or(false)
     }
 
-    /// What the handler has left.
+    /// Closes the slot, and gives the transaction that the handler has left.
     pub(crate) fn close(&self) -> AtClose {
         match self.progress.take() {
             Progress::NotBegun | Progress::Beginning => AtClose::Nothing,

@@ -1,5 +1,5 @@
-//! Documents: their links lead somewhere, their pictures are drawn from texts, and the guide's pages
-//! find each other both as files and in rustdoc.
+//! Documents: their links lead somewhere, their pictures are drawn from texts, and the guide's
+//! pages find each other both as files and in rustdoc.
 
 mod diagrams;
 mod guide;

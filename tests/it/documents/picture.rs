@@ -23,7 +23,7 @@ const STYLE: &str = "\
     .p{fill:#151b23;stroke:#656c76}.a{stroke:#4493f8}.h{fill:#4493f8}\
     .n{fill:#10233f;stroke:#1f6feb}.x{stroke:#f85149}.xt{fill:#ff9492}.xn{fill:#331217;stroke:#f85149}}";
 
-/// Where the next step is drawn, and what has been drawn so far.
+/// Everything that has been drawn so far, and the place of the next step.
 struct Canvas<'a> {
     diagram: &'a Diagram<'a>,
     steps: String,

@@ -101,8 +101,10 @@ fn no_http_code_names_a_store() {
         let folder = format!("runtime/src/{folder}/");
         for (path, text) in library().iter().filter(|(path, _)| path.contains(&folder)) {
             for (number, line) in code(text) {
+                // A message to people may name them.
+                let code: String = line.split('"').step_by(2).collect();
                 for store in ["MemoryStore", "SqliteStore", "PostgresStore", "RedisStore"] {
-                    assert!(!line.contains(store), "{path}:{number}: {line}");
+                    assert!(!code.contains(store), "{path}:{number}: {line}");
                 }
             }
         }

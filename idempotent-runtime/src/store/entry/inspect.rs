@@ -16,8 +16,8 @@ pub fn inspect(entry: Option<&Entry>, address: Address, now: Timestamp) -> Optio
 
 /// Decides a request to forget an entry, in the order of [`Store::forget`](crate::Store::forget).
 ///
-/// Decides about this one entry. Where it is [`Forget::Done`], the store forgets the entries beneath
-/// it too, except those whose [lease runs](Entry::lease_left).
+/// Decides about this one entry. Where it is [`Forget::Done`], the store forgets the entries
+/// beneath it too, except those whose [lease runs](Entry::lease_left).
 pub fn forget(entry: &mut Option<Entry>, request: &ForgetRequest, now: Timestamp) -> Decided<Forget> {
     let answer = match entry.as_ref().filter(|entry| entry.is_kept(now)) {
         None => Forget::Vacant,

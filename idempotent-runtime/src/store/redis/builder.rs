@@ -95,8 +95,8 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Counts by `clock`, beside the wall clock, for how long what this process has seen completed is
-    /// still replayed. For tests that move the server's time.
+    /// Counts by `clock`, beside the wall clock, for how long what this process has seen completed
+    /// is still replayed. For tests that move the server's time.
     #[doc(hidden)]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

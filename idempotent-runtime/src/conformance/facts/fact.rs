@@ -15,7 +15,7 @@ macro_rules! facts {
 }
 
 /// A function that checks the store, and its name.
-pub(in crate::conformance) struct Fact<S> {
-    pub(in crate::conformance) name: &'static str,
-    pub(in crate::conformance) run: fn(Harness<S>) -> BoxFuture<'static, Verdict>,
+pub(crate) struct Fact<S> {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(Harness<S>) -> BoxFuture<'static, Verdict>,
 }

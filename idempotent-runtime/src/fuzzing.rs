@@ -8,8 +8,10 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde::de::IgnoredAny;
 
+use crate::clock::Timestamp;
+use crate::request::KeyFormat;
 use crate::request::fingerprint::{form, json, multipart};
-use crate::request::key::{Key, KeyFormat, read_key};
+use crate::request::key::{Key, KeyRules, read_key};
 
 /// A key has 1 to 255 visible characters, and quoting it gives the same key. `data` is a header's
 /// value.
@@ -26,7 +28,8 @@ fn key_of(header: &[u8]) -> Option<Key> {
     const NAME: HeaderName = HeaderName::from_static("idempotency-key");
     let mut headers = HeaderMap::new();
     headers.insert(NAME, HeaderValue::from_bytes(header).ok()?);
-    read_key(&headers, &NAME, KeyFormat::Any).ok()
+    let rules = KeyRules { format: KeyFormat::Any, now: || Timestamp::from_millis(0) };
+    read_key(&headers, &NAME, rules).ok()
 }
 
 /// Canonical forms are what they are called. `data` is a body, read as JSON, as a form, and, after

@@ -30,3 +30,4 @@ mod shared_routes;
 mod slow_bodies;
 mod testing;
 mod tidy;
+mod timed_keys;

@@ -54,6 +54,18 @@ fn the_header_has_the_name_and_the_format_that_are_set() {
 }
 
 #[test]
+fn keys_that_tell_their_time_are_told_of() {
+    let operation = of(set().key_format(KeyFormat::UuidV7 { max_age: Duration::from_secs(100_000) }));
+    let parameter = &operation["parameters"][0];
+    assert_eq!(parameter["schema"]["format"], "uuid");
+    assert_eq!(parameter["example"], "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    assert!(parameter["description"].as_str().unwrap().contains("refused 100000 seconds after"));
+    assert_eq!(operation["x-idempotency"]["key_max_age_seconds"], 100_000);
+    assert!(codes(&operation, "409").contains(&"key_expired".to_owned()));
+    assert_eq!(of(set())["x-idempotency"]["key_max_age_seconds"], Value::Null);
+}
+
+#[test]
 fn refusals_that_no_retry_mends_have_the_header_for_sdks_where_it_is_set() {
     for says_so in [false, true] {
         let operation = of(set().should_retry_header(says_so));

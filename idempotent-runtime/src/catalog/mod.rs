@@ -16,6 +16,7 @@ pub use described::{Described, Probe, Undocumented};
 use crate::{
     policy::Policy,
     principal::{Principal, PrincipalFuture},
+    request::KeyFormat,
 };
 
 /// One annotated handler.
@@ -93,6 +94,23 @@ pub(crate) fn warn_of_shared_routes() {
                  looks at on each of them, or a request for one is answered with the response of the other"
             );
         }
+    }
+}
+
+/// Warns of handlers whose ttl is longer than keys are taken for: retries are refused whose
+/// response is still there.
+pub(crate) fn warn_of_short_max_age(format: KeyFormat) {
+    let KeyFormat::UuidV7 { max_age } = format else { return };
+    let late = entries().into_iter().filter(|entry| entry.policy.ttl > max_age);
+    let handlers: Vec<_> = late.map(|entry| entry.policy.handler).collect();
+    if !handlers.is_empty() {
+        let handlers = handlers.join(", ");
+        tracing::warn!(
+            %handlers,
+            ?max_age,
+            "the `max_age` of `KeyFormat::UuidV7` is shorter than the ttl of these handlers: retries are refused with `key_expired` \
+             although their response is still there; make `max_age` at least the longest ttl"
+        );
     }
 }
 

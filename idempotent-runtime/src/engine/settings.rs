@@ -1,15 +1,17 @@
 //! Settings that the builder was given, and those that hold where it was given none.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
+    clock::{Clock, Timestamp, WallClock},
     observe::ListenerHandle,
     policy::{Policy, PrincipalSource},
     reconcile::Reconcile,
-    request::{AppPrincipal, Credentials, KeyFormat},
+    request::{AppPrincipal, Credentials, KeyFormat, KeyRules},
     response::{InForce, ProblemFormat, refusal::RefusalSettings},
+    sync,
 };
 
 /// Answer to a request for which the store fails at its claim.
@@ -28,9 +30,11 @@ pub(crate) struct Settings {
     pub(crate) principal: Option<AppPrincipal>,
     pub(crate) credentials: Credentials,
     pub(crate) reconcile: Option<Box<dyn Reconcile>>,
-    pub(crate) listener: Option<Arc<ListenerHandle>>,
+    pub(crate) listener: Option<std::sync::Arc<ListenerHandle>>,
     pub(crate) header_name: HeaderName,
     pub(crate) key_format: KeyFormat,
+    /// Clock by which the time that a key tells is judged.
+    pub(crate) clock: sync::Arc<dyn Clock>,
     pub(crate) lease: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) max_request_body: usize,
@@ -41,6 +45,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Rules for keys.
+    pub(crate) fn key_rules(&self) -> KeyRules<impl FnOnce() -> Timestamp> {
+        KeyRules { format: self.key_format, now: || self.clock.now() }
+    }
+
     /// True where a principal tells apart the callers of an endpoint with this policy.
     pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
         self.principal.is_some() || matches!(policy.principal, PrincipalSource::Function(_))
@@ -57,6 +66,11 @@ pub(crate) const BODY_LIMIT: usize = 1 << 20;
 pub(crate) const HEADER: &str = "Idempotency-Key";
 const HEADER_NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Clock of keys where none is set: the one that clients set theirs by.
+pub(crate) fn wall_clock() -> sync::Arc<dyn Clock> {
+    sync::Arc::new(WallClock)
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -67,6 +81,7 @@ impl Default for Settings {
             listener: None,
             header_name: HEADER_NAME,
             key_format: KeyFormat::Any,
+            clock: wall_clock(),
             lease: LEASE,
             body_timeout: BODY_TIMEOUT,
             max_request_body: BODY_LIMIT,

@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, SystemClock},
     engine::{
         Idempotency, OnStoreError, Settings,
-        settings::{BODY_LIMIT, BODY_TIMEOUT, HEADER, in_force},
+        settings::{BODY_LIMIT, BODY_TIMEOUT, HEADER, in_force, wall_clock},
     },
     observe::{Listener, ListenerHandle},
     reconcile::{AbandonedExecution, Reconcile, Resolution},
@@ -327,7 +327,8 @@ impl IdempotencyBuilder {
     }
 
     /// Sets the clock, for tests. The local cache reads it, and, where no store is named, a
-    /// [`MemoryStore`] of the handle's own. A store that is named has a clock of its own.
+    /// [`MemoryStore`] of the handle's own. A store that is named has a clock of its own. This clock also
+    /// judges the age of a [key](KeyFormat::UuidV7).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
@@ -339,7 +340,10 @@ impl IdempotencyBuilder {
     /// A setting that cannot work; the error names it.
     pub fn build(mut self) -> Result<Idempotency, BuildError> {
         #[cfg(feature = "catalog")]
-        crate::catalog::warn_of_shared_routes();
+        {
+            crate::catalog::warn_of_shared_routes();
+            crate::catalog::warn_of_short_max_age(self.key_format);
+        }
         let header = self.header_name.take().map_or(Cow::Borrowed(HEADER), Cow::Owned);
         let settings = Settings {
             lease: checks::lease(self.lease)?,
@@ -352,7 +356,8 @@ impl IdempotencyBuilder {
             credentials: checks::credentials(self.credentials)?,
             reconcile: self.reconcile,
             listener: self.listener.map(Arc::new),
-            key_format: self.key_format,
+            key_format: checks::key_format(self.key_format)?,
+            clock: self.clock.clone().unwrap_or_else(wall_clock),
             on_store_error: self.on_store_error,
             remember_expired: self.remember_expired,
             replay_set_cookie: self.replay_set_cookie,

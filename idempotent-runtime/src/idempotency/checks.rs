@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 use super::error::BuildError;
 use crate::{
     engine::settings::LEASE,
-    request::{Credential, Credentials},
+    request::{Credential, Credentials, KeyFormat},
 };
 
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
@@ -46,5 +46,13 @@ pub(super) fn reused_status(status: Option<StatusCode>) -> Result<StatusCode, Bu
     match status.unwrap_or(StatusCode::CONFLICT) {
         status @ (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => Ok(status),
         status => Err(BuildError::ReusedStatus(status)),
+    }
+}
+
+/// Form of keys. Under a greatest age of zero no key is ever taken.
+pub(super) fn key_format(format: KeyFormat) -> Result<KeyFormat, BuildError> {
+    match format {
+        KeyFormat::UuidV7 { max_age: Duration::ZERO } => Err(BuildError::Zero("max_age")),
+        format => Ok(format),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 
 use super::terms::Terms;
-use crate::policy::Policy;
+use crate::{policy::Policy, request::KeyFormat};
 
 /// Name of the extension.
 pub(super) const NAME: &str = "x-idempotency";
@@ -28,6 +28,9 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         "transaction": policy.transaction,
         "max_body_bytes": terms.max_request_body,
     });
+    if let KeyFormat::UuidV7 { max_age } = terms.key_format {
+        value["key_max_age_seconds"] = max_age.as_secs().into();
+    }
     if !policy.headers.is_empty() {
         value["compared_headers"] = policy.headers.into();
     }

@@ -12,7 +12,10 @@ use super::{
 use crate::{policy::Policy, request::KeyFormat};
 
 /// A key as clients send one.
-pub(super) const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// A key as clients send one where it has to tell its time.
+const TIMED_KEY: &str = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 
 const REPLAYED: &str = "idempotent-replayed";
 const STORED: &str = "idempotency-stored";
@@ -53,7 +56,7 @@ fn the_key<'a>(parameter: &'a mut RefOr<Parameter>, terms: &Terms) -> Option<&'a
 /// required.
 fn complete(parameter: &mut Parameter, policy: &Policy, terms: &Terms) {
     parameter.required = required(policy);
-    parameter.description.get_or_insert_with(|| description(policy));
+    parameter.description.get_or_insert_with(|| description(policy, terms));
     parameter.schema.get_or_insert_with(|| schema(terms).into());
 }
 
@@ -62,25 +65,42 @@ fn parameter(policy: &Policy, terms: &Terms) -> Parameter {
         .name(terms.header_name.as_str())
         .parameter_in(ParameterIn::Header)
         .required(required(policy))
-        .description(Some(description(policy)))
+        .description(Some(description(policy, terms)))
         .schema(Some(schema(terms)))
-        .example(Some(KEY.into()))
+        .example(Some(example(terms).into()))
         .build()
+}
+
+/// A key of the form that is asked for.
+pub(super) fn example(terms: &Terms) -> &'static str {
+    match terms.key_format {
+        KeyFormat::Any | KeyFormat::Uuid => KEY,
+        KeyFormat::UuidV7 { .. } => TIMED_KEY,
+    }
 }
 
 fn required(policy: &Policy) -> Required {
     if policy.required { Required::True } else { Required::False }
 }
 
-fn description(policy: &Policy) -> String {
+fn description(policy: &Policy, terms: &Terms) -> String {
     let seconds = policy.ttl.as_secs();
     let without = match policy.required {
         true => "",
         false => " Without one, a request that is sent again is executed again.",
     };
+    let form = match terms.key_format {
+        KeyFormat::UuidV7 { max_age } => {
+            format!(
+                " It is a UUID of version 7, and is refused {} seconds after the time that it tells.",
+                max_age.as_secs()
+            )
+        }
+        KeyFormat::Any | KeyFormat::Uuid => String::new(),
+    };
     format!(
         "A unique value for each operation, sent again when the operation is retried: for {seconds} seconds the first response is then \
-         replayed, and nothing is executed again.{without}"
+         replayed, and nothing is executed again.{form}{without}"
     )
 }
 
@@ -88,7 +108,9 @@ fn schema(terms: &Terms) -> Object {
     let string = ObjectBuilder::new().schema_type(Type::String);
     let string = match terms.key_format {
         KeyFormat::Any => string.pattern(Some(SYNTAX)).min_length(Some(1)).max_length(Some(255)),
-        KeyFormat::Uuid => string.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
+        KeyFormat::Uuid | KeyFormat::UuidV7 { .. } => {
+            string.format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        }
     };
     string.build()
 }

@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use super::{
-    headers::{self, KEY},
+    headers,
     shared::resolved,
     terms::{Terms, may_be_stored, status_name},
 };
@@ -59,7 +59,7 @@ fn samples(policy: &Policy, terms: &Terms) -> BTreeMap<String, Vec<Sample>> {
     for code in terms.codes(policy) {
         let key = match code {
             RefusalCode::KeyMissing | RefusalCode::KeyInvalid => None,
-            _ => parse_key(KEY.as_bytes(), KeyFormat::Uuid).ok(),
+            _ => parse_key(headers::example(terms).as_bytes(), KeyFormat::Uuid).ok(),
         };
         let response = terms.refusals.sample(code, key.as_ref());
         samples.entry(status_name(response.status())).or_default().push(Sample::new(code, response));

@@ -52,7 +52,8 @@ impl Terms {
             RefusalCode::ShuttingDown,
         ];
         codes.extend(policy.required.then_some(RefusalCode::KeyMissing));
-        codes.extend((!self.remember_expired.is_zero()).then_some(RefusalCode::KeyExpired));
+        let expires = matches!(self.key_format, KeyFormat::UuidV7 { .. });
+        codes.extend((expires || !self.remember_expired.is_zero()).then_some(RefusalCode::KeyExpired));
         codes
     }
 }

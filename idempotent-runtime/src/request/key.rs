@@ -4,23 +4,12 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use sfv::{Parser, StringRef};
-use uuid::fmt::Hyphenated;
+
+use super::key_format::{KeyFormat, OutOfTime};
+use crate::clock::Timestamp;
 
 /// Longest key, in characters, after a quoted one is decoded.
 const MAX_LENGTH: usize = 255;
-
-/// Form that keys must have, beyond being 1 to 255 visible ASCII characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyFormat {
-    /// Any characters a key may hold.
-    #[default]
-    Any,
-    /// A hyphenated UUID of any version, 36 characters (`8e03978e-40d5-43dd-bc93-6894a57f9324`).
-    ///
-    /// Capitals and small letters are one key, which is shown in small letters (RFC 9562, section
-    /// 4).
-    Uuid,
-}
 
 /// A valid key: 1 to 255 visible ASCII characters or spaces.
 ///
@@ -31,6 +20,11 @@ pub enum KeyFormat {
 pub(crate) struct Key(Arc<str>);
 
 impl Key {
+    /// The key of these characters, which have been checked.
+    fn of(text: &str) -> Self {
+        Key(text.into())
+    }
+
     /// Characters of the key, decoded.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -49,37 +43,69 @@ impl fmt::Debug for Key {
 }
 
 /// Reason that a request has no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyError {
     /// There is no such header.
     Missing,
     /// The header is not a key. The text says what is wrong and what is allowed.
     Invalid(&'static str),
-    /// The key does not have the form that the application's [`KeyFormat`] asks for.
-    OtherFormat,
+    /// The key tells that it was made longer ago than the application's [`KeyFormat`] allows.
+    Expired(Key),
 }
+
+/// Rules of an application for keys.
+pub(crate) struct KeyRules<N> {
+    pub(crate) format: KeyFormat,
+    /// Tells the time, where the format asks for it.
+    pub(crate) now: N,
+}
+
+impl<N: FnOnce() -> Timestamp> KeyRules<N> {
+    /// Checks form and time of a key.
+    fn check(self, key: Key) -> Result<Key, KeyError> {
+        let key = in_format(key, self.format).ok_or(KeyError::Invalid(self.format.mistake()))?;
+        match self.format.check_time(key.as_str(), self.now) {
+            Ok(()) => Ok(key),
+            Err(OutOfTime::Late) => Err(KeyError::Expired(key)),
+            Err(OutOfTime::Early) => Err(KeyError::Invalid(EARLY)),
+        }
+    }
+}
+
+const EARLY: &str = "it tells a time that is more than five minutes ahead of the server's clock";
 
 /// Reads the key from the header called `name`.
 ///
 /// The key is an RFC 8941 string, whose parameters are ignored, or the same characters bare. Both
 /// forms of the same characters are the same key (draft-ietf-httpapi-idempotency-key-header-07,
 /// section 2; Stripe sends it bare).
-pub(crate) fn read_key(headers: &HeaderMap, name: &HeaderName, format: KeyFormat) -> Result<Key, KeyError> {
+pub(crate) fn read_key(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    rules: KeyRules<impl FnOnce() -> Timestamp>,
+) -> Result<Key, KeyError> {
     let mut lines = headers.get_all(name);
     let line = lines.next().ok_or(KeyError::Missing)?;
     if lines.next().is_some() {
         return Err(KeyError::Invalid("it was sent more than once, and exactly one line is allowed"));
     }
-    let key = parse(line.as_bytes()).map_err(KeyError::Invalid)?;
-    in_format(key, format).map_err(|_| KeyError::OtherFormat)
+    rules.check(parse(line.as_bytes()).map_err(KeyError::Invalid)?)
 }
 
-/// Reads the key from the value of such a header.
+/// Reads the key from the value of such a header. The time that it tells does not count: an
+/// operator may name a key of any age.
 ///
 /// # Errors
 /// A header that is not a key; the text says what is wrong and what is allowed.
 pub(crate) fn parse_key(header: &[u8], format: KeyFormat) -> Result<Key, &'static str> {
-    in_format(parse(header)?, format)
+    in_format(parse(header)?, format).ok_or(format.rule())
+}
+
+fn in_format(key: Key, format: KeyFormat) -> Option<Key> {
+    match format.spell(key.as_str())? {
+        Cow::Borrowed(_) => Some(key),
+        Cow::Owned(text) => Some(Key::of(&text)),
+    }
 }
 
 fn parse(header: &[u8]) -> Result<Key, &'static str> {
@@ -117,20 +143,8 @@ fn is_bare(byte: u8) -> bool {
 fn sized(text: &str) -> Result<Key, &'static str> {
     match text.len() {
         0 => Err("the key is empty; 1 to 255 characters are allowed"),
-        1..=MAX_LENGTH => Ok(Key(text.into())),
+        1..=MAX_LENGTH => Ok(Key::of(text)),
         _ => Err("the key is too long; 1 to 255 characters are allowed"),
-    }
-}
-
-/// Key in the form that `format` asks for: all spellings of one UUID become one.
-fn in_format(key: Key, format: KeyFormat) -> Result<Key, &'static str> {
-    match format {
-        KeyFormat::Any => Ok(key),
-        KeyFormat::Uuid if key.as_str().parse::<Hyphenated>().is_ok() => {
-            let is_small = !key.as_str().bytes().any(|byte| byte.is_ascii_uppercase());
-            Ok(if is_small { key } else { Key(key.as_str().to_ascii_lowercase().into()) })
-        }
-        KeyFormat::Uuid => Err("the key must be a UUID of 36 characters with hyphens"),
     }
 }
 
@@ -147,7 +161,7 @@ mod tests {
         for line in lines {
             headers.append(NAME, HeaderValue::from_bytes(line).unwrap());
         }
-        read_key(&headers, &NAME, format)
+        read_key(&headers, &NAME, KeyRules { format, now: || Timestamp::from_millis(0) })
     }
 
     fn read(line: &[u8]) -> Option<String> {

@@ -11,6 +11,7 @@ mod endpoint;
 pub(crate) mod fingerprint;
 mod identity;
 pub(crate) mod key;
+mod key_format;
 mod name;
 mod path;
 mod principal_fn;
@@ -23,14 +24,14 @@ pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use identity::Identity;
-pub(crate) use key::{Key, KeyError, read_key};
+pub(crate) use key::{Key, KeyError, KeyRules, read_key};
 use path::NormalPath;
 pub(crate) use principal_fn::AppPrincipal;
 pub use {
     address::{Address, AddressError},
     credential::Credential,
     fingerprint::RequestFingerprint,
-    key::KeyFormat,
+    key_format::KeyFormat,
     name::EntryName,
     principal_fn::{PrincipalFn, principal},
 };

@@ -7,7 +7,8 @@ use actix_web::http::Method;
 use super::{
     Address, NormalPath, Principal,
     address::{Extent, address},
-    key::{KeyFormat, parse_key},
+    key::parse_key,
+    key_format::KeyFormat,
 };
 
 /// Names the entry of a key by the parts of its address: the endpoint's scope, who called, and the

@@ -56,16 +56,16 @@ where
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
     let mut event = EventGuard::open(settings.listener.as_ref(), policy, || subject(&request));
-    let key = match request::read_key(request.headers(), &settings.header_name, settings.key_format) {
+    let key = match request::read_key(request.headers(), &settings.header_name, settings.key_rules()) {
         Ok(key) => key,
         Err(KeyError::Missing) if !policy.required => {
             event.ends(Outcome::Unprotected);
             return Box::pin(pass_through(&request, payload, &handler).instrument(event.span())).await;
         }
         Err(error) => {
-            let reason = Reason::from(error);
+            let (reason, key) = refused(error);
             event.refused(reason.code);
-            return app.0.refusals.respond(reason, None);
+            return app.0.refusals.respond(reason, key.as_ref());
         }
     };
     let once = |event| once(policy, &app, request, &key, payload, handler, event);
@@ -147,18 +147,17 @@ fn without_transactions(policy: &Policy) -> Rejection {
     Rejection::Failed(ErrorInternalServerError("the idempotency store of this endpoint has no transactions"))
 }
 
-const OTHER_FORMAT: &str = "it is not a UUID of 36 characters with hyphens, which `key_format` asks for";
+const LATE: &str = "The time that this key tells is longer ago than `max_age`, for which keys are taken. A request with it may have taken \
+     effect, and nothing was asked of the store. Use a new key only for a new operation.";
 
-impl From<KeyError> for Reason {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Missing => RefusalCode::KeyMissing.into(),
-            KeyError::Invalid(mistake) => {
-                Reason { detail: Some(mistake), ..Reason::new(RefusalCode::KeyInvalid) }
-            }
-            KeyError::OtherFormat => {
-                Reason { detail: Some(OTHER_FORMAT), ..Reason::new(RefusalCode::KeyInvalid) }
-            }
+/// Reason for which a request without a valid key is refused, and the key, if one was read.
+fn refused(error: KeyError) -> (Reason, Option<Key>) {
+    let invalid = |mistake| Reason { detail: Some(mistake), ..Reason::new(RefusalCode::KeyInvalid) };
+    match error {
+        KeyError::Missing => (RefusalCode::KeyMissing.into(), None),
+        KeyError::Invalid(mistake) => (invalid(mistake), None),
+        KeyError::Expired(key) => {
+            (Reason { detail: Some(LATE), ..Reason::new(RefusalCode::KeyExpired) }, Some(key))
         }
     }
 }

@@ -83,12 +83,14 @@ pub mod metrics;
 #[cfg(test)]
 mod model;
 mod observe;
+mod once;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operate;
 mod places;
 mod policy;
 mod policy_macro;
+mod policy_ref;
 mod poll_once;
 mod principal;
 #[doc(hidden)]
@@ -114,14 +116,16 @@ pub use idempotent_macros::idempotent;
 #[doc(inline)]
 pub use crate::{
     clock::{Clock, ManualClock, SystemClock, WallClock},
-    context::{CheckpointError, CheckpointFailure, IdempotencyContext},
+    context::{CheckpointError, CheckpointFailure, IdempotencyContext, OnceContext},
     engine::{Idempotency, OnStoreError},
     idempotency::{BuildError, Drained, IdempotencyBuilder, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
+    once::{Once, OnceBuilder, OnceError},
     operate::{
         CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
         EntryVersion, EntryVersionError, Forgotten, Freed, ResolveError, Resolved, StuckEntries, Usage,
     },
+    policy::Abandoned,
     reason::RefusalCode,
     reconcile::{AbandonedExecution, Resolution},
     request::{

@@ -27,7 +27,8 @@
 //! - `idempotent_memory_…`: the memory store of this process.
 //!
 //! `handler` is the handler's module path and name, and `route` the pattern of its route: neither
-//! depends on what clients send. A request is counted when it ends. The rest is sampled: every
+//! depends on what clients send. For a call of [`once`](crate::Idempotency::once) they are `once`
+//! and the name of the operation. A request is counted when it ends. The rest is sampled: every
 //! twelfth of a lease (2.5 s) once something has run, and whenever the application [asks for a
 //! sample](Metrics::sample), as it does before its metrics are read.
 //!
@@ -121,7 +122,8 @@ impl Default for Metrics {
 
 impl Listener for Metrics {
     fn heard(&self, event: &Event<'_>) {
-        let (handler, route) = (event.handler, event.route.unwrap_or_default().to_owned());
+        let (handler, route) =
+            (event.handler, event.operation.or(event.route).unwrap_or_default().to_owned());
         if event.waited > Duration::ZERO {
             histogram!(WAIT, "handler" => handler, "route" => route.clone()).record(event.waited);
         }

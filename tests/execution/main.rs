@@ -21,6 +21,7 @@ mod lease_log;
 mod listener;
 mod middleware;
 mod moved;
+mod once;
 mod panics;
 mod recall;
 mod reconcile;

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod error;
+mod once;
 mod state;
 mod step_claim;
 mod steps;
@@ -16,9 +17,12 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::error::{CheckpointError, CheckpointFailure};
-use self::{state::State, steps::Steps};
-use crate::{execution::of_running, request, response::OwnAnswer};
+use self::state::State;
+pub use self::{
+    error::{CheckpointError, CheckpointFailure},
+    once::OnceContext,
+};
+use crate::{request, response::OwnAnswer};
 
 /// Execution that the handler runs in: an extractor for any annotated handler.
 ///
@@ -49,7 +53,7 @@ impl IdempotencyContext {
     /// The client's key, decoded. Not for logs, nor for other services: see
     /// [`derive_key`](Self::derive_key).
     pub fn key(&self) -> &str {
-        self.0.attempt.key.as_str()
+        self.0.attempt.key()
     }
 
     /// Number of this execution of the key: 1, or one more for every earlier execution that was
@@ -166,11 +170,7 @@ impl FromRequest for IdempotencyContext {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = of_running(|attempt, app| {
-            let (attempt, app) = (attempt.clone(), app.clone());
-            IdempotencyContext(Arc::new(State { attempt, app, steps: Steps::default() }))
-        });
-        ready(context.ok_or_else(|| Unprotected.into()))
+        ready(State::of_running().map(IdempotencyContext).ok_or_else(|| Unprotected.into()))
     }
 }
 

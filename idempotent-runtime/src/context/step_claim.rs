@@ -13,7 +13,7 @@ use crate::{
     },
     flight::{Ending, Entry, Leader},
     observe::EventGuard,
-    policy::Policy,
+    policy_ref::PolicyRef,
     request,
     store::{CallError, Changes, Claim, ClaimRequest, Hold, OnAbandoned, Origin, Record, Renewal, Retention},
 };
@@ -46,9 +46,9 @@ impl StepClaim {
         let State { attempt, app, .. } = of;
         let Hold { address, fingerprint, .. } = attempt.hold;
         let address = request::step(address, fingerprint, name);
-        let token = app.0.store.token().map_err(|error| unavailable(attempt.policy, &error))?;
+        let token = app.0.store.token().map_err(|error| unavailable(&attempt.policy, &error))?;
         let asking = Asking {
-            policy: attempt.policy,
+            policy: attempt.policy.clone(),
             app: app.clone(),
             execution: attempt.hold,
             origin: attempt.origin,
@@ -61,7 +61,7 @@ impl StepClaim {
 
 /// Everything that is needed to ask for a turn.
 struct Asking {
-    policy: &'static Policy,
+    policy: PolicyRef,
     app: Idempotency,
     execution: Hold,
     origin: Origin,
@@ -113,7 +113,7 @@ impl Asking {
                 }
                 Err(error) if error.is_full() => return Err(CheckpointFailure::Full),
                 Err(error) => {
-                    let failure = unavailable(self.policy, &error);
+                    let failure = unavailable(&self.policy, &error);
                     if !error.did_nothing() {
                         release_unknown(&self.app, self.request(), error);
                     }
@@ -146,12 +146,13 @@ impl Asking {
     async fn won(self, leader: Leader, sent: Sent) -> Result<StepClaim, CheckpointFailure> {
         let retention = Retention { replay: self.retention(), remember: Duration::ZERO };
         let Asking { policy, app, execution, step, executing, .. } = self;
-        let claimed = Claimed::begin(policy, app.clone(), step, leader, EventGuard::default(), executing);
+        let claimed =
+            Claimed::begin(policy.clone(), app.clone(), step, leader, EventGuard::default(), executing);
         let running = RunningStep(Some(Claimed { retention, ..claimed }));
         let failure = match both_stand(&app, execution, step, sent).await {
             Ok(Renewal::Renewed) => return Ok(StepClaim::Won(running)),
             Ok(Renewal::Fenced) => CheckpointFailure::Fenced,
-            Err(error) => unavailable(policy, &error),
+            Err(error) => unavailable(&policy, &error),
         };
         running.given_up().await;
         Err(failure)
@@ -178,8 +179,8 @@ async fn both_stand(
     }
 }
 
-fn unavailable(policy: &Policy, error: &impl Display) -> CheckpointFailure {
-    tracing::error!(%error, handler = policy.handler, "the store failed at a checkpoint");
+fn unavailable(policy: &PolicyRef, error: &impl Display) -> CheckpointFailure {
+    tracing::error!(%error, handler = policy.name(), "the store failed at a checkpoint");
     CheckpointFailure::Unavailable
 }
 

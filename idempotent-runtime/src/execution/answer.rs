@@ -1,9 +1,9 @@
 //! Answer to a request: it runs, waits or replays.
 
 use super::{
-    claim::ClaimOutcome,
     enter::{done, enter},
     job::Job,
+    pending::ClaimOutcome,
     wait::wait,
     work::Work,
 };
@@ -14,11 +14,11 @@ use crate::reason::Reason;
 /// The waiting part is boxed: a future is as large as all that it may ever hold, and is moved
 /// about.
 pub(crate) fn answer<W: Work>(job: Job<W>) -> impl Future<Output = Result<W::Output, Reason>> {
-    let (policy, step) = (job.policy, enter(job));
+    let (limit, step) = (job.policy.wait, enter(job));
     async move {
         match done(step).await? {
             ClaimOutcome::Answered(answer) => answer,
-            waiting => Box::pin(wait(policy, waiting)).await,
+            waiting => Box::pin(wait(limit, waiting)).await,
         }
     }
 }

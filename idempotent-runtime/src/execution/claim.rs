@@ -1,81 +1,100 @@
 //! Claims: asks the store for one, and does what the answer says.
 
-use std::time::Duration;
-
-use futures_util::{FutureExt, future::LocalBoxFuture};
-
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use super::transactional::execute_in_transaction;
 use super::{
-    execute::execute,
-    job::Job,
+    claim_request::claim_of,
+    job::{Job, Won},
     late::{Sent, renewed_in_time},
     lease::keep_leases,
+    pending::{Answered, ClaimOutcome, Claiming, Pending},
     release::{release, release_unknown},
-    takeover::take_over,
     unprotected::unprotected,
-    work::Work,
+    work::{OutcomeOf, Work},
 };
 use crate::{
     engine::{Executing, OnStoreError},
-    flight::{Ending, Follower, Leader},
-    observe::warnings,
+    flight::{Ending, Leader},
     reason::{Reason, RefusalCode},
     request::Identity,
     store::{CallError, Claim, ClaimRequest, Hold, Renewal, StoreError},
 };
 
-/// Result of asking for an answer.
-pub(super) enum ClaimOutcome<W: Work> {
-    Answered(Result<W::Output, Reason>),
-    /// This process runs the request, or asks the store about it.
-    Following(Box<Job<W>>, Follower),
-    /// Another node runs the request. Holds how much of its lease is left.
-    Elsewhere(Box<Job<W>>, Leader, Duration),
-}
-
 /// Next step for a request.
 pub(super) enum Step<W: Work> {
     /// Nothing is left to do.
-    Done(ClaimOutcome<W>),
-    /// This work is to be done, to its end.
-    Pending(LocalBoxFuture<'static, ClaimOutcome<W>>),
+    Done(OutcomeOf<W>),
+    /// This is to be done, to its end.
+    Pending(Pending<W>),
 }
 
-/// A request for which a claim is sent.
-struct Claiming<W> {
-    job: Job<W>,
-    hold: Hold,
-    leader: Leader,
-    executing: Executing,
+/// Result of a claim that has been answered.
+enum AfterClaim<W: Work> {
+    Done(OutcomeOf<W>),
+    Pending(Answered<W>),
+}
+
+impl<W: Work> From<AfterClaim<W>> for Step<W> {
+    fn from(told: AfterClaim<W>) -> Self {
+        match told {
+            AfterClaim::Done(outcome) => Step::Done(outcome),
+            AfterClaim::Pending(answered) => Step::Pending(Pending::Answered(answered)),
+        }
+    }
+}
+
+/// Does what is pending, to its end. Only the part of a claim that has to be sent is in a box of
+/// its own.
+#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+pub(super) fn done<W: Work>(pending: Pending<W>) -> impl Future<Output = OutcomeOf<W>> {
+    async move {
+        let answered = match pending {
+            Pending::Answered(answered) => answered,
+            Pending::Claim(claiming) => match Box::pin(claiming.sent()).await {
+                AfterClaim::Done(outcome) => return outcome,
+                AfterClaim::Pending(answered) => answered,
+            },
+        };
+        ClaimOutcome::Answered(match answered {
+            Answered::Won(won) => won.run().await,
+            Answered::Unwanted(won) => Box::pin(given_back(won)).await,
+            Answered::Failed(claiming, error) => Box::pin(store_failed(claiming, error)).await,
+        })
+    }
 }
 
 /// Asks the store for a claim. A claim that is answered at once cannot be dropped half-way, and
 /// needs no future.
-pub(super) fn ask<W: Work>(mut job: Job<W>, leader: Leader) -> Step<W> {
+pub(super) fn ask<W: Work>(job: Job<W>, leader: Leader) -> Step<W> {
+    let claiming = match claiming(job, leader) {
+        Ok(claiming) => claiming,
+        Err(outcome) => return Step::Done(outcome),
+    };
+    match claiming.job.app.0.store.claim_now(&claiming.request()) {
+        Some(claim) => claiming.told(claim).into(),
+        None => Step::Pending(Pending::Claim(claiming)),
+    }
+}
+
+/// Claim of the request, before it is sent.
+fn claiming<W: Work>(mut job: Job<W>, leader: Leader) -> Result<Claiming<W>, OutcomeOf<W>> {
     let executing = job.app.0.executions.count();
     let Identity { address, fingerprint } = job.identity;
     job.event.asks();
-    let claiming = match job.app.0.store.token() {
-        Ok(token) => Claiming { job, hold: Hold { address, token, fingerprint }, leader, executing },
+    match job.app.0.store.token() {
+        Ok(token) => Ok(Claiming { job, hold: Hold { address, token, fingerprint }, leader, executing }),
         Err(error) => {
-            tracing::error!(%error, handler = job.policy.handler, "there is no token for a claim");
-            return settled(job, leader, RefusalCode::StoreUnavailable);
+            tracing::error!(%error, handler = job.policy.name(), "there is no token for a claim");
+            Err(settled(job, leader, RefusalCode::StoreUnavailable))
         }
-    };
-    match claiming.job.app.0.store.claim_now(&claiming.request()) {
-        Some(claim) => claiming.told(claim),
-        None => Step::Pending(Box::pin(claiming.sent())),
     }
 }
 
 /// Refuses the request, and all who wait with the same request: the store's answer holds for them
 /// too.
-fn settled<W: Work>(mut job: Job<W>, leader: Leader, reason: impl Into<Reason>) -> Step<W> {
+fn settled<W: Work>(mut job: Job<W>, leader: Leader, reason: impl Into<Reason>) -> OutcomeOf<W> {
     let reason = reason.into();
     job.event.refused(reason.code);
     leader.end(Ending::Settled(job.identity.fingerprint, reason));
-    Step::Done(ClaimOutcome::Answered(Err(reason)))
+    ClaimOutcome::Answered(Err(reason))
 }
 
 /// Reason to refuse a new key for which the store has no room, with the time after which there may
@@ -94,122 +113,102 @@ fn without_room(error: &CallError<Claim>) -> Option<Reason> {
 
 impl<W: Work> Claiming<W> {
     fn request(&self) -> ClaimRequest {
-        self.job.claim_request(self.hold)
+        claim_of(&self.job, self.hold)
     }
 
-    async fn sent(self) -> ClaimOutcome<W> {
+    /// Sends the claim, and another one where the first was won and lost before its answer came.
+    async fn sent(mut self) -> AfterClaim<W> {
         keep_leases(&self.job.app);
-        self.leader.claims(self.hold);
-        let (app, sent) = (&self.job.app.0, Sent::now());
-        let claim = match self.job.policy.transaction {
-            true => app.store.claim_for_transaction(self.request()).await,
-            false => app.store.claim(self.request()).await,
-        };
-        let step = match claim {
-            Ok(Claim::Won { attempt }) if sent.is_late(app.settings.lease) => {
-                Box::pin(self.late(attempt)).await
-            }
-            claim => self.told(claim),
-        };
-        match step {
-            Step::Done(outcome) => outcome,
-            Step::Pending(work) => work.await,
-        }
-    }
-
-    /// Renews a claim that has been won, but whose answer was heard so late that its lease may have
-    /// run out since. Where the claim has been lost, the store is asked again.
-    async fn late(mut self, attempt: u32) -> Step<W> {
-        let handler = self.job.policy.handler;
-        match renewed_in_time(&self.job.app, self.hold).await {
-            Ok(Renewal::Renewed) => self.told(Ok(Claim::Won { attempt })),
-            Ok(Renewal::Fenced) => {
-                tracing::warn!(handler, "a claim had been lost before its execution began: asking again");
-                self.job.event.claimed();
-                let step = ask(self.job, self.leader);
-                drop(self.executing);
-                step
-            }
-            Err(error) => {
-                let error = error.into_error();
-                Step::Pending(Box::pin(not_renewed(self, attempt, error).map(ClaimOutcome::Answered)))
+        loop {
+            self.leader.claims(self.hold);
+            let (app, sent) = (&self.job.app.0, Sent::now());
+            let claim = match self.job.policy.transaction {
+                true => app.store.claim_for_transaction(self.request()).await,
+                false => app.store.claim(self.request()).await,
+            };
+            let attempt = match claim {
+                Ok(Claim::Won { attempt }) if sent.is_late(app.settings.lease) => attempt,
+                claim => return self.told(claim),
+            };
+            // The answer was heard so late that the lease may have run out since.
+            match Box::pin(renewed_in_time(&self.job.app, self.hold)).await {
+                Ok(Renewal::Renewed) => return self.told(Ok(Claim::Won { attempt })),
+                Ok(Renewal::Fenced) => match self.again() {
+                    Ok(claiming) => self = claiming,
+                    Err(outcome) => return AfterClaim::Done(outcome),
+                },
+                Err(error) => {
+                    return AfterClaim::Done(ClaimOutcome::Answered(
+                        Box::pin(not_renewed(self, attempt, error.into_error())).await,
+                    ));
+                }
             }
         }
     }
 
-    fn told(self, claim: Result<Claim, CallError<Claim>>) -> Step<W> {
+    /// Another claim, in place of one that has been lost.
+    fn again(mut self) -> Result<Self, OutcomeOf<W>> {
+        let handler = self.job.policy.name();
+        tracing::warn!(handler, "a claim had been lost before its execution began: asking again");
+        self.job.event.claimed();
+        // The first is counted until the second is.
+        let Claiming { job, leader, executing: _executing, .. } = self;
+        claiming(job, leader)
+    }
+
+    fn told(self, claim: Result<Claim, CallError<Claim>>) -> AfterClaim<W> {
         let Claiming { mut job, hold, leader, executing } = self;
         job.event.claimed();
+        let settled = |job, leader, reason: Reason| AfterClaim::Done(settled(job, leader, reason));
         match claim {
-            Ok(Claim::Won { attempt }) if executing.is_draining() => Step::Pending(Box::pin(
-                given_back(job, hold, attempt, leader, executing).map(ClaimOutcome::Answered),
-            )),
-            Ok(Claim::Won { attempt }) => won(job, hold, attempt, leader, executing),
+            Ok(Claim::Won { attempt }) => {
+                let is_unwanted = executing.is_draining();
+                let won = Won { job, hold, number: attempt, leader, executing };
+                AfterClaim::Pending(match is_unwanted {
+                    true => Answered::Unwanted(won),
+                    false => Answered::Won(won.begins()),
+                })
+            }
             Ok(Claim::Replay { record, .. }) => {
                 let answer = W::read(&record);
                 job.event.answered(&answer);
                 leader.end(Ending::Completed(hold.fingerprint, record));
-                Step::Done(ClaimOutcome::Answered(answer))
+                AfterClaim::Done(ClaimOutcome::Answered(answer))
             }
             Ok(Claim::InFlight { lease_left }) => {
-                Step::Done(ClaimOutcome::Elsewhere(Box::new(job), leader, lease_left))
+                AfterClaim::Done(ClaimOutcome::Elsewhere(Box::new(job), leader, lease_left))
             }
-            Ok(Claim::Reused) => settled(job, leader, RefusalCode::KeyReused),
-            Ok(Claim::Expired) => settled(job, leader, RefusalCode::KeyExpired),
-            Ok(Claim::Abandoned) => settled(job, leader, RefusalCode::OutcomeUnknown),
+            Ok(Claim::Reused) => settled(job, leader, RefusalCode::KeyReused.into()),
+            Ok(Claim::Expired) => settled(job, leader, RefusalCode::KeyExpired.into()),
+            Ok(Claim::Abandoned) => settled(job, leader, RefusalCode::OutcomeUnknown.into()),
             Err(error) if error.is_unreadable() => {
-                tracing::error!(%error, handler = job.policy.handler, "an entry cannot be read");
-                settled(job, leader, RefusalCode::OutcomeUnknown)
+                tracing::error!(%error, handler = job.policy.name(), "an entry cannot be read");
+                settled(job, leader, RefusalCode::OutcomeUnknown.into())
             }
             Err(error) => match without_room(&error) {
                 Some(reason) => settled(job, leader, reason),
                 None => {
-                    let failed = store_failed(job, hold, leader, executing, error);
-                    Step::Pending(Box::pin(failed.map(ClaimOutcome::Answered)))
+                    AfterClaim::Pending(Answered::Failed(Claiming { job, hold, leader, executing }, error))
                 }
             },
         }
     }
 }
 
-/// Work of a request that has won its claim.
-fn won<W: Work>(mut job: Job<W>, hold: Hold, number: u32, leader: Leader, executing: Executing) -> Step<W> {
-    job.event.begins(number);
-    if number > 1 {
-        warnings::taken_over(job.policy, hold.address, number);
-    }
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    if job.policy.transaction {
-        let run = execute_in_transaction(job, hold, number, leader, executing);
-        return Step::Pending(Box::pin(run.map(ClaimOutcome::Answered)));
-    }
-    if number > 1 && W::is_reconciled(&job.app.0) {
-        let run = take_over(job, hold, number, leader, executing);
-        return Step::Pending(Box::pin(run.map(ClaimOutcome::Answered)));
-    }
-    let run = execute(job, hold, number, leader, executing);
-    Step::Pending(Box::pin(run.map(|output| ClaimOutcome::Answered(Ok(output)))))
-}
-
 /// Gives back a claim that was won while the server shuts down.
-async fn given_back<W: Work>(
-    mut job: Job<W>,
-    hold: Hold,
-    attempt: u32,
-    leader: Leader,
-    _executing: Executing,
-) -> Result<W::Output, Reason> {
+async fn given_back<W: Work>(won: Won<W>) -> Result<W::Output, Reason> {
+    let Won { mut job, hold, number, leader, executing: _executing } = won;
     job.event.refused(RefusalCode::ShuttingDown);
-    release_unused(&job, hold, attempt).await;
+    release_unused(&job, hold, number).await;
     leader.end(Ending::Settled(hold.fingerprint, RefusalCode::ShuttingDown.into()));
     Err(RefusalCode::ShuttingDown.into())
 }
 
 /// Gives back a claim under which nothing has run. A claim that was taken over from an execution
 /// that died is left to its lease, since the next attempt would not be told otherwise.
-async fn release_unused<W: Work>(job: &Job<W>, hold: Hold, attempt: u32) {
+async fn release_unused<W>(job: &Job<W>, hold: Hold, attempt: u32) {
     if attempt == 1 {
-        release(&job.app, job.policy, hold).await;
+        release(&job.app, &job.policy, hold).await;
     }
 }
 
@@ -222,21 +221,16 @@ async fn not_renewed<W: Work>(
 ) -> Result<W::Output, Reason> {
     let Claiming { mut job, hold, leader, executing } = claiming;
     job.event.claimed();
-    tracing::error!(%error, handler = job.policy.handler, "the store failed before an execution began");
+    tracing::error!(%error, handler = job.policy.name(), "the store failed before an execution began");
     release_unused(&job, hold, attempt).await;
     without_claim(job, leader, executing).await
 }
 
-async fn store_failed<W: Work>(
-    job: Job<W>,
-    hold: Hold,
-    leader: Leader,
-    executing: Executing,
-    error: CallError<Claim>,
-) -> Result<W::Output, Reason> {
-    tracing::error!(%error, handler = job.policy.handler, "the store failed at a claim");
+async fn store_failed<W: Work>(claiming: Claiming<W>, error: CallError<Claim>) -> Result<W::Output, Reason> {
+    let Claiming { job, hold, leader, executing } = claiming;
+    tracing::error!(%error, handler = job.policy.name(), "the store failed at a claim");
     if !error.did_nothing() {
-        let request = job.claim_request(hold);
+        let request = claim_of(&job, hold);
         release_unknown(&job.app, request, error);
     }
     without_claim(job, leader, executing).await
@@ -248,7 +242,7 @@ async fn without_claim<W: Work>(
     leader: Leader,
     mut executing: Executing,
 ) -> Result<W::Output, Reason> {
-    let code = match job.app.0.settings.on_store_error {
+    let code = match W::on_store_error(&job.app.0) {
         OnStoreError::Refuse => RefusalCode::StoreUnavailable,
         OnStoreError::Execute if executing.is_draining() => RefusalCode::ShuttingDown,
         OnStoreError::Execute => {

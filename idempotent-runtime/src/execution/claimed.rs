@@ -8,13 +8,13 @@ use crate::{
     engine::{Executing, Idempotency},
     flight::{Ending, Leader},
     observe::EventGuard,
-    policy::Policy,
+    policy_ref::PolicyRef,
     store::{Hold, Retention},
 };
 
 /// A won claim, and all that its end has to be told.
 pub(crate) struct Claimed {
-    pub(crate) policy: &'static Policy,
+    pub(crate) policy: PolicyRef,
     pub(crate) app: Idempotency,
     pub(crate) hold: Hold,
     pub(crate) leader: Leader,
@@ -29,7 +29,7 @@ impl Claimed {
     /// Begins the execution under `hold`. Others in this process find it running, and its lease is
     /// kept.
     pub(crate) fn begin(
-        policy: &'static Policy,
+        policy: PolicyRef,
         app: Idempotency,
         hold: Hold,
         leader: Leader,
@@ -46,7 +46,7 @@ impl Claimed {
     /// Frees the key, and returns `output`.
     pub(crate) async fn release<T>(self, output: T) -> T {
         self.leader.finishing(self.hold);
-        release(&self.app, self.policy, self.hold).await;
+        release(&self.app, &self.policy, self.hold).await;
         self.leader.end(Ending::Released);
         output
     }

@@ -60,7 +60,7 @@ pub(crate) async fn complete(claimed: Claimed, record: Record) -> CompletionOutc
 
 /// Tries again until then, and then goes on trying in the background.
 async fn late(mut claimed: Claimed, record: Record, until: Instant) -> CompletionOutcome {
-    let (handler, app) = (claimed.policy.handler, claimed.app.clone());
+    let (policy, app) = (claimed.policy.clone(), claimed.app.clone());
     // The listener is told when the client has its response, which is before the store has it.
     let mut event = claimed.event.take();
     let mut work = Box::pin(keep_trying(claimed, record));
@@ -68,7 +68,7 @@ async fn late(mut claimed: Claimed, record: Record, until: Instant) -> Completio
         Ok(completed) => completed,
         Err(_) => {
             tracing::warn!(
-                handler,
+                handler = policy.name(),
                 "an outcome could not be stored yet: going on without, storing goes on too"
             );
             app.0.background.completes();
@@ -85,7 +85,7 @@ async fn try_once(claimed: &Claimed, record: &Record) -> Option<Completion> {
     match app.0.store.complete(*hold, record.clone(), *retention).await {
         Ok(completion) => Some(completion),
         Err(error) => {
-            tracing::warn!(%error, handler = policy.handler, "an outcome could not be stored, trying again");
+            tracing::warn!(%error, handler = policy.name(), "an outcome could not be stored, trying again");
             None
         }
     }
@@ -96,7 +96,7 @@ async fn keep_trying(claimed: Claimed, record: Record) -> CompletionOutcome {
     if let Ok(completion) = timeout(claimed.retention.replay, try_again(&claimed, &record)).await {
         return end(claimed, record, completion);
     }
-    tracing::error!(handler = claimed.policy.handler, "an outcome was never stored: its time has passed");
+    tracing::error!(handler = claimed.policy.name(), "an outcome was never stored: its time has passed");
     claimed.leader.end(without_winner(claimed.hold.fingerprint, record));
     CompletionOutcome::Late
 }
@@ -145,7 +145,7 @@ fn ended(claimed: Claimed, completion: Completion, ending: Ending) -> Completion
     let completed = match completion {
         Completion::Stored => CompletionOutcome::Stored,
         Completion::Fenced(winner) => {
-            tracing::warn!(handler = policy.handler, "an execution had lost its claim when it completed");
+            tracing::warn!(handler = policy.name(), "an execution had lost its claim when it completed");
             CompletionOutcome::Fenced(winner)
         }
     };

@@ -1,10 +1,11 @@
 //! Entrance of a request: it leads the flight of its address, or follows it.
 
 use super::{
-    claim::{ClaimOutcome, Step, ask},
-    detach::{Panicked, detached},
+    claim::{Step, ask},
+    detach::Panicked,
     job::Job,
-    work::Work,
+    pending::ClaimOutcome,
+    work::{OutcomeOf, Work},
 };
 use crate::{
     flight::Entry,
@@ -24,10 +25,10 @@ pub(super) fn enter<W: Work>(mut job: Job<W>) -> Step<W> {
 }
 
 /// Does the next step, to its end.
-pub(super) async fn done<W: Work>(step: Step<W>) -> Result<ClaimOutcome<W>, Reason> {
+pub(super) async fn done<W: Work>(step: Step<W>) -> Result<OutcomeOf<W>, Reason> {
     match step {
         Step::Done(outcome) => Ok(outcome),
-        Step::Pending(work) => detached(work).await.map_err(|panicked| lost(&panicked).into()),
+        Step::Pending(pending) => W::finish(pending).await.map_err(|panicked| lost(&panicked).into()),
     }
 }
 

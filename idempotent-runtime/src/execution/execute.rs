@@ -2,22 +2,17 @@
 
 use super::{
     claimed::Claimed,
-    job::Job,
+    job::Won,
     respond, running,
     work::{Fate, Ran, Work},
 };
-use crate::{attempt::Attempt, engine::Executing, flight::Leader, store::Hold};
+use crate::attempt::Attempt;
 
 /// Runs the work, records its output and returns it. The claim has been won.
-pub(super) fn execute<W: Work>(
-    job: Job<W>,
-    hold: Hold,
-    number: u32,
-    leader: Leader,
-    executing: Executing,
-) -> impl Future<Output = W::Output> {
+pub(crate) fn execute<W: Work>(won: Won<W>) -> impl Future<Output = W::Output> {
+    let Won { job, hold, number, leader, executing } = won;
     let (attempt, app, event, work) = job.begin(hold, number);
-    run(Claimed::begin(attempt.policy, app, hold, leader, event, executing), attempt, work)
+    run(Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing), attempt, work)
 }
 
 /// The same as [`execute`], for an execution that has begun.

@@ -12,15 +12,18 @@
 
 mod answer;
 mod claim;
+mod claim_request;
 mod claimed;
 mod completion;
 mod detach;
 mod enter;
 mod execute;
+mod finish;
 mod job;
 mod late;
 mod lease;
 mod panic;
+mod pending;
 mod release;
 mod respond;
 mod running;
@@ -31,22 +34,30 @@ mod transactional;
 mod unknown;
 mod unprotected;
 mod wait;
+mod won;
 mod work;
 
 #[cfg(feature = "admin")]
 pub(crate) use detach::detached;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) use transactional::keeps_the_store_from_writing;
 pub(crate) use {
     answer::answer,
     claimed::Claimed,
     completion::{CompletionOutcome, complete},
-    detach::carried,
+    detach::{Panicked, carried},
+    finish::{finish_detached, finish_in_place},
     job::Job,
     late::{Sent, renewed_in_time},
     lease::keep_leases,
     panic::message,
+    pending::Pending,
     release::release_unknown,
     running::of_running,
-    work::{Decision, Fate, Ran, Work},
+    work::{Decision, Fate, OutcomeOf, Ran, Work},
+};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use {
+    execute::execute,
+    job::Won,
+    transactional::{execute_in_transaction, keeps_the_store_from_writing},
+    work::WorkWithRows,
 };

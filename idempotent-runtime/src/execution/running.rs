@@ -13,7 +13,7 @@ struct Running {
     attempt: Attempt,
     app: Idempotency,
     /// Made of the attempt for the first who asks.
-    made: OnceCell<Box<dyn Any>>,
+    made: OnceCell<Box<dyn Any + Send>>,
 }
 
 /// Runs `work`, which may ask for this attempt.
@@ -27,7 +27,9 @@ pub(super) fn known_to<W: Future>(
 
 /// Value that all who ask in the running attempt share: `make` makes it for the first of them.
 /// `None` where nothing runs.
-pub(crate) fn of_running<T: Clone + 'static>(make: impl FnOnce(&Attempt, &Idempotency) -> T) -> Option<T> {
+pub(crate) fn of_running<T: Clone + Send + 'static>(
+    make: impl FnOnce(&Attempt, &Idempotency) -> T,
+) -> Option<T> {
     let found = |running: &Running| {
         let made = running.made.get_or_init(|| Box::new(make(&running.attempt, &running.app)));
         made.downcast_ref().cloned()

@@ -10,7 +10,7 @@ use super::{
     claimed::Claimed,
     completion::CompletionOutcome,
     execute::run,
-    job::Job,
+    job::Won,
     late::renewed_in_time,
     panic::message,
     respond,
@@ -19,11 +19,11 @@ use super::{
 };
 use crate::{
     attempt::Attempt,
-    engine::{Engine, Executing},
-    flight::{Ending, Leader},
+    engine::Engine,
+    flight::Ending,
     observe::Outcome,
     reason::{Reason, RefusalCode},
-    store::{Hold, Renewal},
+    store::Renewal,
 };
 
 /// Time limit for the application to say what becomes of an execution.
@@ -41,15 +41,10 @@ const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
 //              ─ it panics, or takes too long ─▶ left to its lease: the next takeover asks again
 /// Asks the application about a request whose earlier execution died, and does what it says. The
 /// claim has been won.
-pub(super) async fn take_over<W: Work>(
-    job: Job<W>,
-    hold: Hold,
-    number: u32,
-    leader: Leader,
-    executing: Executing,
-) -> Result<W::Output, Reason> {
+pub(super) async fn take_over<W: Work>(won: Won<W>) -> Result<W::Output, Reason> {
+    let Won { job, hold, number, leader, executing } = won;
     let (attempt, app, event, work) = job.begin(hold, number);
-    let mut claimed = Claimed::begin(attempt.policy, app, hold, leader, event, executing);
+    let mut claimed = Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing);
     match decided(&work, &attempt, &claimed.app.0).await {
         Some(Decision::Run) => Ok(run(still_held(claimed).await?, attempt, work).await),
         Some(Decision::Answer(record, output)) => {
@@ -74,7 +69,7 @@ async fn decided<W: Work>(work: &W, attempt: &Attempt, engine: &Engine) -> Optio
         Err(_) => format!("no answer in {RECONCILE_TIMEOUT:?}"),
     };
     tracing::error!(
-        handler = attempt.policy.handler,
+        handler = attempt.policy.name(),
         why,
         "an abandoned execution was not reconciled: the next takeover asks again"
     );
@@ -93,7 +88,7 @@ async fn still_held(mut claimed: Claimed) -> Result<Claimed, Reason> {
             Err(RefusalCode::InProgress.into())
         }
         Err(error) => {
-            tracing::error!(%error, handler = policy.handler, "the store failed before an execution was run again");
+            tracing::error!(%error, handler = policy.name(), "the store failed before an execution was run again");
             claimed.event.refused(RefusalCode::StoreUnavailable);
             claimed
                 .leader

@@ -5,22 +5,22 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    claim_request::claim_request,
     claimed::Claimed,
     completion::{self, CompletionOutcome},
-    job::{Job, claim_request},
+    job::Won,
     release::release_unknown,
     respond, running,
     unknown::complete_as_unknown,
-    work::{Fate, Ran, Work},
+    work::{Fate, Ran, WorkWithRows},
 };
 use crate::{
     backoff::Backoff,
-    engine::Executing,
-    flight::{Ending, Leader},
+    flight::Ending,
     observe::Outcome,
     policy::Replay,
     reason::{Reason, RefusalCode},
-    store::{Claim, Completion, Hold, Origin, Record, transactional::TransactionState},
+    store::{Claim, Completion, Origin, Record, transactional::TransactionState},
     transaction::{AtClose, End, Failure, Open, Slot},
 };
 
@@ -49,18 +49,13 @@ pub(crate) fn keeps_the_store_from_writing() -> bool {
 // request is run again.
 /// Runs the work under a claim that has been won. Returns its output, or the reason why nothing was
 /// kept.
-pub(super) async fn execute_in_transaction<W: Work>(
-    job: Job<W>,
-    hold: Hold,
-    number: u32,
-    leader: Leader,
-    executing: Executing,
-) -> Result<W::Output, Reason> {
+pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Result<W::Output, Reason> {
+    let Won { job, hold, number, leader, executing } = won;
     let (attempt, app, event, work) = job.begin(hold, number);
-    let mut claimed = Claimed::begin(attempt.policy, app, hold, leader, event, executing);
+    let mut claimed = Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing);
     let app = &claimed.app;
     let slot = Slot::new(app.0.store.clone());
-    let ran = work.run(attempt.policy, Replay::Final, &app.0);
+    let ran = work.run(&claimed.policy, Replay::Final, &app.0);
     let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
     let left = slot.close();
     claimed.event.ends(outcome);
@@ -89,7 +84,7 @@ pub(super) async fn execute_in_transaction<W: Work>(
 /// Ends a request whose transaction was rolled back while the handler had it.
 async fn rolled_back_before<T>(claimed: Claimed, output: T) -> Result<T, Reason> {
     tracing::error!(
-        handler = claimed.policy.handler,
+        handler = claimed.policy.name(),
         "the handler's transaction was rolled back before the handler had ended, by a ROLLBACK or by an error on which \
          the database rolls back: nothing is kept, and the key is free"
     );
@@ -98,9 +93,9 @@ async fn rolled_back_before<T>(claimed: Claimed, output: T) -> Result<T, Reason>
 
 /// Ends a request whose handler has committed its transaction, or may have done so: what it did may
 /// stand.
-async fn committed_before<W: Work>(mut claimed: Claimed) -> Result<W::Output, Reason> {
+async fn committed_before<W: WorkWithRows>(mut claimed: Claimed) -> Result<W::Output, Reason> {
     tracing::error!(
-        handler = claimed.policy.handler,
+        handler = claimed.policy.name(),
         "the handler has committed its transaction itself, and without its response: what it did stands, and \
          the outcome of the key is unknown"
     );
@@ -152,7 +147,7 @@ fn left_behind(state: TransactionState) -> End {
     }
 }
 
-async fn end_with_rows<W: Work>(
+async fn end_with_rows<W: WorkWithRows>(
     claimed: Claimed,
     left: AtClose,
     record: Record,
@@ -163,7 +158,7 @@ async fn end_with_rows<W: Work>(
         AtClose::Returned(open) => commit::<W>(claimed, open, record, output).await,
         left @ AtClose::Borrowed(_) => {
             tracing::error!(
-                handler = claimed.policy.handler,
+                handler = claimed.policy.name(),
                 "the handler has ended and its IdempotentTx has not: nothing is committed"
             );
             ended_without::<W>(claimed, take_back(left).await).await
@@ -171,7 +166,7 @@ async fn end_with_rows<W: Work>(
     }
 }
 
-async fn commit<W: Work>(
+async fn commit<W: WorkWithRows>(
     mut claimed: Claimed,
     mut open: Box<dyn Open>,
     record: Record,
@@ -187,7 +182,7 @@ async fn commit<W: Work>(
         }
         Ok(None) => {
             tracing::error!(
-                handler = claimed.policy.handler,
+                handler = claimed.policy.name(),
                 "the handler's transaction does not stand any more, or has a savepoint open: nothing is committed"
             );
             return ended_without::<W>(claimed, take_back(AtClose::Returned(open)).await).await;
@@ -209,7 +204,7 @@ async fn commit<W: Work>(
             refused::<W>(claimed, error).await
         }
         Err(error) => {
-            tracing::warn!(%error, handler = claimed.policy.handler, "a commit was not acknowledged: asking the store");
+            tracing::warn!(%error, handler = claimed.policy.name(), "a commit was not acknowledged: asking the store");
             // The connection is closed: what has not reached the database will not reach it any
             // more.
             drop(open);
@@ -219,7 +214,7 @@ async fn commit<W: Work>(
 }
 
 /// Ends a request whose rows could not be kept together with its record.
-async fn ended_without<W: Work>(
+async fn ended_without<W: WorkWithRows>(
     claimed: Claimed,
     end: Result<End, sqlx::Error>,
 ) -> Result<W::Output, Reason> {
@@ -233,7 +228,7 @@ async fn ended_without<W: Work>(
 
 /// Answers with what the execution that took the claim over has recorded. What this handler's
 /// response says did not happen.
-fn lost_to_another<W: Work>(claimed: Claimed, winner: Option<Record>) -> Result<W::Output, Reason> {
+fn lost_to_another<W: WorkWithRows>(claimed: Claimed, winner: Option<Record>) -> Result<W::Output, Reason> {
     match completion::end_without_effect(claimed, winner) {
         CompletionOutcome::Fenced(winner) => {
             winner.and_then(|winner| W::read(&winner).ok()).ok_or(RefusalCode::InProgress.into())
@@ -243,8 +238,8 @@ fn lost_to_another<W: Work>(claimed: Claimed, winner: Option<Record>) -> Result<
 }
 
 /// Answers a request whose rows the database has refused to keep.
-async fn refused<W: Work>(claimed: Claimed, error: sqlx::Error) -> Result<W::Output, Reason> {
-    tracing::error!(%error, handler = claimed.policy.handler, "a handler's transaction was not committed");
+async fn refused<W: WorkWithRows>(claimed: Claimed, error: sqlx::Error) -> Result<W::Output, Reason> {
+    tracing::error!(%error, handler = claimed.policy.name(), "a handler's transaction was not committed");
     match Failure::of(&error) {
         Failure::Conflict | Failure::Unavailable => rolled_back(claimed).await,
         Failure::Other => claimed.release(Ok(W::failed())).await,
@@ -252,7 +247,7 @@ async fn refused<W: Work>(claimed: Claimed, error: sqlx::Error) -> Result<W::Out
 }
 
 /// Output of an execution whose record has been committed with its rows.
-fn committed<W: Work>(claimed: Claimed, record: Record, output: W::Output) -> W::Output {
+fn committed<W: WorkWithRows>(claimed: Claimed, record: Record, output: W::Output) -> W::Output {
     respond::output_of::<W>(completion::end(claimed, record, Completion::Stored), output)
 }
 
@@ -262,14 +257,14 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_
 
 /// Asks the store whether the commit was carried out: then the record is there, and else the claim
 /// still is. While the commit is under way neither can be told, and the store waits for it.
-async fn in_doubt<W: Work>(
+async fn in_doubt<W: WorkWithRows>(
     mut claimed: Claimed,
     record: Record,
     output: W::Output,
 ) -> Result<W::Output, Reason> {
     let (until, mut pace) = (Instant::now() + DOUBT_TIMEOUT, Backoff::new(PAUSES.0, PAUSES.1));
     // A claim that is won by this is given back at once, so its origin matters to nobody.
-    let request = claim_request::<W>(claimed.policy, &claimed.app, claimed.hold, Origin::default());
+    let request = claim_request::<W>(&claimed.policy, &claimed.app, claimed.hold, Origin::default());
     loop {
         match claimed.app.0.store.claim(request).await {
             Ok(Claim::Replay { record: found, .. }) if found == record => {
@@ -278,7 +273,7 @@ async fn in_doubt<W: Work>(
             Ok(Claim::Won { .. }) => return rolled_back(claimed).await,
             Ok(_) => return lost_to_another::<W>(claimed, None),
             Err(error) if Instant::now() < until => {
-                tracing::warn!(%error, handler = claimed.policy.handler, "a commit is in doubt, asking again");
+                tracing::warn!(%error, handler = claimed.policy.name(), "a commit is in doubt, asking again");
             }
             Err(error) => {
                 release_unknown(&claimed.app, request, error);

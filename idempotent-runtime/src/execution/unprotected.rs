@@ -14,11 +14,11 @@ use crate::{
 /// Runs the work without protection, as the application has asked for. Only requests that wait for
 /// this one do not run too.
 pub(super) async fn unprotected<W: Work>(job: Job<W>, leader: Leader) -> W::Output {
-    tracing::warn!(handler = job.policy.handler, "the store failed: executing unprotected, as configured");
+    tracing::warn!(handler = job.policy.name(), "the store failed: executing unprotected, as configured");
     let Job { policy, app, identity, mut event, work, .. } = job;
     leader.unprotected(identity.fingerprint);
     event.ends(Outcome::Unprotected);
-    let Ran { outcome, fate } = work.run(policy, policy.replay, &app.0).await;
+    let Ran { outcome, fate } = work.run(&policy, policy.replay, &app.0).await;
     let output = fate.into_output();
     if outcome == Outcome::NeverBegan {
         event.ends(Outcome::NeverBegan);

@@ -5,25 +5,23 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    claim::{ClaimOutcome, ask},
+    claim::ask,
     enter::{done, enter},
     job::Job,
-    work::Work,
+    pending::ClaimOutcome,
+    work::{OutcomeOf, Work},
 };
 use crate::{
     flight::{Ending, Follower, Leader, Phase},
-    policy::Policy,
     reason::{Reason, RefusalCode},
     request::RequestFingerprint,
     store::Changes,
 };
 
-/// Waits for the execution of the request, and asks again when it is done and has left no answer.
-pub(super) async fn wait<W: Work>(
-    policy: &Policy,
-    mut outcome: ClaimOutcome<W>,
-) -> Result<W::Output, Reason> {
-    let mut deadline = Deadline { wait: policy.wait, at: None };
+/// Waits for the execution of the request, up to `limit`, and asks again when it is done and has
+/// left no answer.
+pub(super) async fn wait<W: Work>(limit: Duration, mut outcome: OutcomeOf<W>) -> Result<W::Output, Reason> {
+    let mut deadline = Deadline { wait: limit, at: None };
     let mut changes = Changes::default();
     loop {
         let step = match outcome {

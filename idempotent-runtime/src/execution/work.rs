@@ -8,24 +8,34 @@
 //!   a claim finds a record ─▶ read ─▶ the output
 //! ```
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::job::Won;
+use super::{
+    detach::Panicked,
+    pending::{ClaimOutcome, Pending},
+};
 use crate::{
     attempt::Attempt,
-    engine::Engine,
+    engine::{Engine, OnStoreError},
     observe::Outcome,
-    policy::{Policy, Replay},
+    policy::Replay,
+    policy_ref::PolicyRef,
     reason::Reason,
     store::Record,
 };
 
 /// Work of one request.
-pub(crate) trait Work: Sized + 'static {
+pub(crate) trait Work: Sized {
     /// Result for the caller: a response, for one.
-    type Output: 'static;
+    type Output;
+
+    /// Does what is pending. The work says whether that goes on where the caller is gone.
+    fn finish(pending: Pending<Self>) -> impl Future<Output = Result<OutcomeOf<Self>, Panicked>>;
 
     /// Runs the work. `replay` says which outputs are recorded.
     fn run(
         self,
-        policy: &'static Policy,
+        policy: &PolicyRef,
         replay: Replay,
         engine: &Engine,
     ) -> impl Future<Output = Ran<Self::Output>>;
@@ -35,6 +45,9 @@ pub(crate) trait Work: Sized + 'static {
 
     /// Marks an output that a retry will not get.
     fn not_stored(output: Self::Output) -> Self::Output;
+
+    /// Answer to a request for which the store fails at its claim.
+    fn on_store_error(engine: &Engine) -> OnStoreError;
 
     /// True where the application decides about executions that died.
     fn is_reconciled(engine: &Engine) -> bool;
@@ -47,20 +60,24 @@ pub(crate) trait Work: Sized + 'static {
         engine: &Engine,
     ) -> impl Future<Output = Option<Decision<Self::Output>>>;
 
-    /// True for an output that keeps the rows of its transaction.
+    /// Runs the work in a transaction, as its policy says.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn run_in_transaction(won: Won<Self>) -> impl Future<Output = Result<Self::Output, Reason>>;
+}
+
+/// Work whose rows can commit with its record.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) trait WorkWithRows: Work {
+    /// True for an output that keeps the rows of its transaction.
     fn keeps_rows(output: &Self::Output) -> bool;
 
     /// True for an output by which the database has refused for now, and may succeed later.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn may_succeed_later(output: &Self::Output) -> bool;
 
     /// Output of work that has failed by a mistake.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn failed() -> Self::Output;
 
     /// True for an output that says what [`failed`](Self::failed) says.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn has_failed(output: &Self::Output) -> bool;
 }
 
@@ -99,3 +116,6 @@ pub(crate) enum Decision<T> {
     /// The execution had its effect, and this is its record.
     Answer(Record, T),
 }
+
+/// Result of asking for an answer to this work.
+pub(crate) type OutcomeOf<W> = ClaimOutcome<W, <W as Work>::Output>;

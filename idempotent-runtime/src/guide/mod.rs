@@ -42,6 +42,10 @@ pub mod stores {}
 pub mod exactly_once {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("once.md")]
+pub mod once {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("clients.md")]
 pub mod clients {}
 

@@ -10,20 +10,25 @@ use crate::{reason::RefusalCode, request::Address};
 /// Subject of an event, as far as it is known before anything else.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    pub(crate) method: Method,
+    /// `None` where no request has come.
+    pub(crate) method: Option<Method>,
     pub(crate) route: Option<String>,
 }
 
-/// End of one request to an annotated handler. It holds no key, no principal and no body.
+/// End of one request to an annotated handler, or of one call of
+/// [`once`](crate::Idempotency::once). It holds no key, no principal and no body.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// Module path and name of the handler.
+    /// Module path and name of the handler. For a call of [`once`](crate::Idempotency::once) it is
+    /// `once`.
     pub handler: &'static str,
-    /// The request's method.
-    pub method: &'a Method,
+    /// Name of the operation of [`once`](crate::Idempotency::once). `None` for a request.
+    pub operation: Option<&'a str>,
+    /// The request's method. `None` for an operation.
+    pub method: Option<&'a Method>,
     /// Pattern of the request's route, such as `/orders/{id}`. `None` where no route matched, and
-    /// the handler is the default service.
+    /// the handler is the default service, and for an operation.
     pub route: Option<&'a str>,
     /// Outcome of the request.
     pub outcome: Outcome,

@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{Event, ListenerHandle, Outcome, Subject, span};
 use crate::{
-    policy::Policy,
+    policy_ref::PolicyRef,
     reason::{Reason, RefusalCode},
     request::Address,
 };
@@ -20,7 +20,7 @@ pub(crate) struct EventGuard(Option<Box<Facts>>);
 struct Facts {
     listener: Option<Arc<ListenerHandle>>,
     span: Span,
-    policy: &'static Policy,
+    policy: PolicyRef,
     subject: Subject,
     opened: Instant,
     outcome: Outcome,
@@ -39,7 +39,7 @@ impl EventGuard {
     /// client has left.
     pub(crate) fn open(
         listener: Option<&Arc<ListenerHandle>>,
-        policy: &'static Policy,
+        policy: &PolicyRef,
         subject: impl FnOnce() -> Subject,
     ) -> Self {
         if listener.is_none() && !span::may_be_looked_at() && !is_counted() {
@@ -50,7 +50,7 @@ impl EventGuard {
         if listener.is_none() && span.is_none() && !is_counted() {
             return EventGuard(None);
         }
-        EventGuard(Some(Box::new(Facts::new(listener.cloned(), span, policy, subject))))
+        EventGuard(Some(Box::new(Facts::new(listener.cloned(), span, policy.clone(), subject))))
     }
 
     /// True where anybody looks at the request's span.
@@ -135,12 +135,7 @@ impl EventGuard {
 }
 
 impl Facts {
-    fn new(
-        listener: Option<Arc<ListenerHandle>>,
-        span: Span,
-        policy: &'static Policy,
-        subject: Subject,
-    ) -> Self {
+    fn new(listener: Option<Arc<ListenerHandle>>, span: Span, policy: PolicyRef, subject: Subject) -> Self {
         Facts {
             listener,
             span,
@@ -177,7 +172,8 @@ impl Drop for Facts {
         self.waits_no_longer();
         let event = Event {
             handler: self.policy.handler,
-            method: &self.subject.method,
+            operation: self.policy.operation(),
+            method: self.subject.method.as_ref(),
             route: self.subject.route.as_deref(),
             outcome: self.outcome,
             code: self.code,

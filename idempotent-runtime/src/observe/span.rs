@@ -9,7 +9,7 @@ use tracing::{
 };
 
 use super::{Event, KeyHash, Subject};
-use crate::policy::Policy;
+use crate::policy_ref::PolicyRef;
 
 /// True where somebody may look at the level `debug`.
 pub(super) fn may_be_looked_at() -> bool {
@@ -17,7 +17,7 @@ pub(super) fn may_be_looked_at() -> bool {
 }
 
 /// Span of a request, inside the caller's. It is empty where nobody looks at the level `debug`.
-pub(super) fn open(policy: &Policy, subject: &Subject) -> Span {
+pub(super) fn open(policy: &PolicyRef, subject: &Subject) -> Span {
     // Without a subscriber the macro computes its fields, for the log crate.
     if !may_be_looked_at() {
         return Span::none();
@@ -25,8 +25,8 @@ pub(super) fn open(policy: &Policy, subject: &Subject) -> Span {
     let span = debug_span!(
         target: "idempotent_runtime::request",
         "idempotent_request",
-        handler = policy.handler,
-        method = subject.method.as_str(),
+        handler = policy.name(),
+        method = subject.method.as_ref().map(|method| method.as_str()),
         route = subject.route.as_deref(),
         key = Empty,
         attempt = Empty,

@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::quality::RandomState;
 
-use crate::{policy::Policy, reason::RefusalCode, request::Address};
+use crate::{reason::RefusalCode, request::Address};
 
 /// Number of warnings that are remembered. One that was forgotten is given again.
 const REMEMBERED: usize = 4096;
@@ -19,10 +19,10 @@ const REMEMBERED: usize = 4096;
 static GIVEN: LazyLock<Given> = LazyLock::new(Given::default);
 
 /// Warns that the execution at `address` has taken over from one that died.
-pub(crate) fn taken_over(policy: &Policy, address: Address, attempt: u32) {
-    if GIVEN.is_new(Warning::TakenOver, policy, address) {
+pub(crate) fn taken_over(handler: &str, address: Address, attempt: u32) {
+    if GIVEN.is_new(Warning::TakenOver, handler, address) {
         tracing::warn!(
-            handler = policy.handler,
+            handler,
             %address,
             attempt,
             "an execution has taken over from one that died"
@@ -31,10 +31,10 @@ pub(crate) fn taken_over(policy: &Policy, address: Address, attempt: u32) {
 }
 
 /// Warns of a key whose requests are refused because nobody knows its outcome.
-pub(crate) fn refused(policy: &Policy, address: Address, code: RefusalCode) {
-    if code == RefusalCode::OutcomeUnknown && GIVEN.is_new(Warning::OutcomeUnknown, policy, address) {
+pub(crate) fn refused(handler: &str, address: Address, code: RefusalCode) {
+    if code == RefusalCode::OutcomeUnknown && GIVEN.is_new(Warning::OutcomeUnknown, handler, address) {
         tracing::warn!(
-            handler = policy.handler,
+            handler,
             %address,
             "nobody knows how an earlier execution ended: retries get `outcome_unknown` until the key is resolved, forgotten or expires"
         );
@@ -55,8 +55,8 @@ struct Given {
 }
 
 impl Given {
-    fn is_new(&self, warning: Warning, policy: &Policy, address: Address) -> bool {
-        let hash = self.secret.hash_one((warning, policy.handler, address));
+    fn is_new(&self, warning: Warning, handler: &str, address: Address) -> bool {
+        let hash = self.secret.hash_one((warning, handler, address));
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
     }
 }

@@ -27,7 +27,7 @@ impl AbandonedExecution {
 
     /// The client's key, decoded. Not for logs, nor for other services.
     pub fn key(&self) -> &str {
-        self.attempt.key.as_str()
+        self.attempt.key()
     }
 
     /// Number of attempts that have been made. The last of them is this one; those before it were

@@ -98,14 +98,36 @@ const DOMAIN: u8 = 1;
 
 /// Extent in which a key is unique: the scope makes it of a request, or an operator names it.
 pub(crate) enum Extent<'a> {
-    Endpoint { method: &'a Method, pattern: &'a NormalPath<'a> },
-    Resource { method: &'a Method, path: &'a NormalPath<'a> },
+    Endpoint {
+        method: &'a Method,
+        pattern: &'a NormalPath<'a>,
+    },
+    Resource {
+        method: &'a Method,
+        path: &'a NormalPath<'a>,
+    },
     Global,
     Group(&'a str),
+    /// An operation of `once`, which no request has.
+    Operation(&'a [u8]),
 }
 
 /// Composes the address of the entry of `key`.
 pub(crate) fn address(namespace: &str, extent: &Extent<'_>, principal: &Principal, key: &Key) -> Address {
+    composed(namespace, extent, principal, key.as_bytes())
+}
+
+/// Address of the entry of `key` of an operation. It is no request's: no request has this extent.
+pub(crate) fn operation_address(
+    namespace: &str,
+    operation: &[u8],
+    principal: &Principal,
+    key: &[u8],
+) -> Address {
+    composed(namespace, &Extent::Operation(operation), principal, key)
+}
+
+fn composed(namespace: &str, extent: &Extent<'_>, principal: &Principal, key: &[u8]) -> Address {
     let mut hasher = PartsHasher::new(DOMAIN);
     hasher.part(namespace.as_bytes());
     match extent {
@@ -117,12 +139,13 @@ pub(crate) fn address(namespace: &str, extent: &Extent<'_>, principal: &Principa
         }
         Extent::Global => hasher.parts(&[b"global"]),
         Extent::Group(name) => hasher.parts(&[b"group", name.as_bytes()]),
+        Extent::Operation(name) => hasher.parts(&[b"operation", name]),
     }
     match principal.bytes() {
         None => hasher.parts(&[b"anonymous"]),
         Some(bytes) => hasher.parts(&[b"principal", bytes]),
     }
-    hasher.part(key.as_bytes());
+    hasher.part(key);
     let mut address = hasher.finish();
     address[LAST] &= !OF_A_STEP;
     Address(address)
@@ -228,6 +251,26 @@ mod tests {
             let fingerprint = crate::RequestFingerprint::from_bytes([1; 32]);
             assert!(!address.is_of_a_step() && step(address, fingerprint, "charge").is_of_a_step());
         }
+    }
+
+    #[test]
+    fn an_operation_is_never_an_endpoint_whatever_their_names() {
+        let (nobody, key) = (Principal::anonymous(), parse_key(b"k", KeyFormat::Any).unwrap());
+        let operation = |name: &[u8], key: &[u8]| operation_address("", name, &nobody, key);
+        let pattern = NormalPath::of("/settle");
+        let (method, pattern) = (&Method::POST, &pattern);
+        let requests = [
+            Extent::Global,
+            Extent::Group("settle"),
+            Extent::Endpoint { method, pattern },
+            Extent::Resource { method, path: pattern },
+        ];
+        let requests = requests.map(|extent| address("", &extent, &nobody, &key));
+        for name in ["settle", "/settle", "POST/settle", "global", "group", "endpoint"] {
+            assert!(!requests.contains(&operation(name.as_bytes(), b"k")), "{name}");
+        }
+        assert_ne!(operation(b"ab", b"c"), operation(b"a", b"bc"));
+        assert!(!operation(b"\xff\0", b"\n").is_of_a_step());
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod path;
 mod principal_fn;
 
 pub use crate::principal::Principal;
-pub(crate) use address::{Target, address, derived_key, step};
+pub(crate) use address::{Target, address, derived_key, operation_address, step};
 pub(crate) use caller::Caller;
 pub(crate) use caller_id::CallerId;
 pub(crate) use credential::{Credentials, Presented};

@@ -74,6 +74,14 @@ impl RefusalCode {
         }
     }
 
+    /// Seconds after which another try may be answered otherwise, if it may.
+    pub(crate) fn retry_after(self) -> Option<u32> {
+        match self.facts().3 {
+            Retry::After(seconds) => Some(seconds),
+            Retry::Never | Retry::Now => None,
+        }
+    }
+
     /// Short description of what happened, the same every time.
     pub(crate) fn title(self) -> &'static str {
         self.facts().1

@@ -70,10 +70,7 @@ impl<'a> Refusal<'a> {
 
     /// Seconds to wait before a retry, where the response says so.
     pub fn retry_after(&self) -> Option<u32> {
-        match self.code().facts().3 {
-            Retry::After(seconds) => Some(self.reason.retry_after.unwrap_or(seconds)),
-            Retry::Never | Retry::Now => None,
-        }
+        self.code().retry_after().map(|seconds| self.reason.retry_after.unwrap_or(seconds))
     }
 
     /// Key of the request, where one was read.

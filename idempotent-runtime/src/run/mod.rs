@@ -32,6 +32,7 @@ use crate::{
     execution::{Job, answer},
     observe::{EventGuard, Outcome, Subject, warnings},
     policy::Policy,
+    policy_ref::PolicyRef,
     reason::{Reason, RefusalCode},
     request::{self, Key, KeyError},
     store::Origin,
@@ -55,7 +56,8 @@ where
     }
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
-    let mut event = EventGuard::open(settings.listener.as_ref(), policy, || subject(&request));
+    let mut event =
+        EventGuard::open(settings.listener.as_ref(), &PolicyRef::Handler(policy), || subject(&request));
     let key = match request::read_key(request.headers(), &settings.header_name, settings.key_rules()) {
         Ok(key) => key,
         Err(KeyError::Missing) if !policy.required => {
@@ -82,7 +84,7 @@ where
 
 /// Subject of the request's event.
 fn subject(request: &HttpRequest) -> Subject {
-    Subject { method: request.method().clone(), route: request.match_pattern() }
+    Subject { method: Some(request.method().clone()), route: request.match_pattern() }
 }
 
 /// Does `work` in a span that somebody looks at.
@@ -130,12 +132,12 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
         }
         None => {
             let origin = Origin::new(target.endpoint(policy.scope), caller);
-            let (app, key) = (app.clone(), key.clone());
+            let (policy, app, key) = (PolicyRef::Handler(policy), app.clone(), Some(key.clone()));
             let work = HandlerCall::new(request, body, handler);
             answer(Job { policy, app, key, identity, origin, event, work }).await
         }
     };
-    Ok(answer.inspect_err(|reason| warnings::refused(policy, address, reason.code))?)
+    Ok(answer.inspect_err(|reason| warnings::refused(policy.handler, address, reason.code))?)
 }
 
 /// Refuses to run a handler that relies on what the store cannot do.

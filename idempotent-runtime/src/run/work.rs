@@ -12,14 +12,13 @@ use super::{
     handler::{Handled, handle},
     replay::replay,
 };
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use crate::transaction::{Failure, TransactionError};
 use crate::{
     attempt::Attempt,
-    engine::{Engine, Settings},
-    execution::{Decision, Fate, Ran, Work},
+    engine::{Engine, OnStoreError, Settings},
+    execution::{Decision, Fate, OutcomeOf, Panicked, Pending, Ran, Work, finish_detached},
     observe::Outcome,
-    policy::{Policy, Replay},
+    policy::Replay,
+    policy_ref::PolicyRef,
     reason::Reason,
     reconcile::{AbandonedExecution, Resolution},
     record::of_nothing,
@@ -31,6 +30,11 @@ use crate::{
         record::of_response,
     },
     store::Record,
+};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::{
+    execution::{Won, WorkWithRows, execute_in_transaction},
+    transaction::{Failure, TransactionError},
 };
 
 /// A call of a handler, for a request whose body has been read.
@@ -50,10 +54,14 @@ impl<H, Args> HandlerCall<H, Args> {
 impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Args> {
     type Output = HttpResponse;
 
+    fn finish(pending: Pending<Self>) -> impl Future<Output = Result<OutcomeOf<Self>, Panicked>> {
+        finish_detached(pending)
+    }
+
     #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
     fn run(
         self,
-        policy: &'static Policy,
+        policy: &PolicyRef,
         replay: Replay,
         engine: &Engine,
     ) -> impl Future<Output = Ran<HttpResponse>> {
@@ -71,6 +79,10 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
 
     fn not_stored(response: HttpResponse) -> HttpResponse {
         mark_not_stored(response)
+    }
+
+    fn on_store_error(engine: &Engine) -> OnStoreError {
+        engine.settings.on_store_error
     }
 
     fn is_reconciled(engine: &Engine) -> bool {
@@ -93,22 +105,26 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
     }
 
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn run_in_transaction(won: Won<Self>) -> impl Future<Output = Result<HttpResponse, Reason>> {
+        execute_in_transaction(won)
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl<H: Endpoint<Args>, Args: FromRequest + 'static> WorkWithRows for HandlerCall<H, Args> {
     fn keeps_rows(response: &HttpResponse) -> bool {
         response.status().is_success() || response.status().is_redirection()
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn may_succeed_later(response: &HttpResponse) -> bool {
         let failed = response.error().and_then(|error| error.as_error::<TransactionError>());
         failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn failed() -> HttpResponse {
         HttpResponse::InternalServerError().finish()
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn has_failed(response: &HttpResponse) -> bool {
         response.status() == StatusCode::INTERNAL_SERVER_ERROR
     }

@@ -37,7 +37,7 @@ impl From<&Event<'_>> for Heard {
     fn from(event: &Event<'_>) -> Self {
         Heard {
             handler: event.handler,
-            method: event.method.to_string(),
+            method: event.method.unwrap().to_string(),
             route: event.route.map(str::to_owned),
             outcome: event.outcome,
             code: event.code,

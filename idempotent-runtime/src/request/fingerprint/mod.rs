@@ -90,6 +90,17 @@ pub(crate) fn fingerprint(
     RequestFingerprint(hasher.finish())
 }
 
+/// Domain of the fingerprints of operations.
+const OPERATION: u8 = 20;
+
+/// Fingerprint of an operation. `input` is what a key stands for; without one the key alone counts.
+pub(crate) fn of_operation(input: Option<&[u8]>) -> RequestFingerprint {
+    let mut hasher = PartsHasher::new(OPERATION);
+    hasher.count(input.iter().len());
+    input.iter().for_each(|input| hasher.part(input));
+    RequestFingerprint(hasher.finish())
+}
+
 /// Adds the headers with these names, which are in small letters. A header that is not there adds
 /// nothing, so that an endpoint can begin to name another header while keys are alive.
 fn hash_headers(hasher: &mut PartsHasher, headers: &HeaderMap, names: &[&str]) {

@@ -1,0 +1,21 @@
+//! Two ways to do what is pending: with its caller, or whoever is gone.
+
+use super::{
+    claim::done,
+    detach::{Panicked, detached},
+    pending::Pending,
+    work::{OutcomeOf, Work},
+};
+
+/// Does what is pending to its end on this worker, even if the caller is gone.
+pub(crate) fn finish_detached<W: Work + 'static>(
+    pending: Pending<W>,
+) -> impl Future<Output = Result<OutcomeOf<W>, Panicked>> {
+    detached(Box::pin(done(pending)))
+}
+
+/// Does what is pending for as long as the caller waits. A caller who leaves, and a panic, leave
+/// the claim to its lease.
+pub(crate) async fn finish_in_place<W: Work>(pending: Pending<W>) -> Result<OutcomeOf<W>, Panicked> {
+    Ok(Box::pin(done(pending)).await)
+}

@@ -1,0 +1,215 @@
+//! One call of `once`: its terms, and how it is run.
+
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
+
+use super::{
+    outcome::{Once, OnceError, refused},
+    work::StepCall,
+};
+use crate::{
+    context::OnceContext,
+    engine::Idempotency,
+    execution::{Job, Work, answer},
+    observe::{EventGuard, Subject, warnings},
+    policy::{Abandoned, Fingerprint, Policy, PrincipalSource, Replay, Scope},
+    policy_ref::{Operation, PolicyRef},
+    reason::RefusalCode,
+    request::{self, CallerId, Endpoint, Identity, Principal, RequestFingerprint, fingerprint::of_operation},
+    store::Origin,
+};
+
+/// Lengths of operations and keys, in bytes.
+const LENGTHS: RangeInclusive<usize> = 1..=255;
+const TTL: Duration = Duration::from_secs(24 * 3600);
+/// Longest wait where none is set.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// One call of [`once`](Idempotency::once): its terms have defaults, and [`run`](Self::run) or
+/// [`spawn`](Self::spawn) makes the call.
+#[derive(Debug)]
+#[must_use = "nothing runs before `run` or `spawn`"]
+pub struct OnceBuilder {
+    app: Idempotency,
+    operation: Box<[u8]>,
+    key: Key,
+    principal: Principal,
+    ttl: Duration,
+    wait: Option<Duration>,
+    abandoned: Abandoned,
+    fingerprint: RequestFingerprint,
+}
+
+/// Bytes of the key, which are not shown.
+struct Key(Box<[u8]>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({} bytes)", self.0.len())
+    }
+}
+
+impl OnceBuilder {
+    pub(super) fn new(app: Idempotency, operation: &[u8], key: &[u8]) -> Self {
+        OnceBuilder {
+            app,
+            operation: operation.into(),
+            key: Key(key.into()),
+            principal: Principal::anonymous(),
+            ttl: TTL,
+            wait: None,
+            abandoned: Abandoned::Refuse,
+            fingerprint: of_operation(None),
+        }
+    }
+
+    /// Caller on whose behalf the step runs: two principals with the same key have two entries.
+    /// Default: anonymous.
+    pub fn principal(self, principal: Principal) -> Self {
+        OnceBuilder { principal, ..self }
+    }
+
+    /// Time for which the value is replayed, counted from completion. Default: 24 hours.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        OnceBuilder { ttl, ..self }
+    }
+
+    /// Longest time to wait for the same step where it runs already; with zero the result is
+    /// [`Once::InProgress`] at once. Default: 10 seconds, or half the `ttl` if that is less.
+    pub fn wait(self, wait: Duration) -> Self {
+        OnceBuilder { wait: Some(wait), ..self }
+    }
+
+    /// Answer to the next call where the process of an earlier one died in the step. Default:
+    /// [`Abandoned::Refuse`].
+    pub fn abandoned(self, abandoned: Abandoned) -> Self {
+        OnceBuilder { abandoned, ..self }
+    }
+
+    /// Bytes that the key stands for, such as the body of the message. The same key with other
+    /// bytes is [`Once::Reused`]. Default: the key alone counts.
+    pub fn fingerprint(self, input: impl AsRef<[u8]>) -> Self {
+        OnceBuilder { fingerprint: of_operation(Some(input.as_ref())), ..self }
+    }
+
+    /// Runs `step` if it is the first of its key, and returns the recorded value if it is not.
+    ///
+    /// The `Ok` value is recorded as JSON, up to
+    /// [`max_response_body`](crate::IdempotencyBuilder::max_response_body) bytes. An `Err` frees
+    /// the key.
+    ///
+    /// The step is polled in place and may borrow. If this future is dropped half-way, or the step
+    /// panics, the outcome is left to the lease, as if the process had died: after it the result is
+    /// [`Once::OutcomeUnknown`], or a new attempt if [`abandoned`](Self::abandoned) says so.
+    /// [`spawn`](Self::spawn) runs on.
+    ///
+    /// Any tokio runtime does, with its timer enabled. The future is `Send` if the step is.
+    ///
+    /// # Errors
+    /// The step's own, a key that is none, a value that is not JSON, and a store that does not
+    /// answer: see [`OnceError`].
+    pub async fn run<T, E, F, Fut>(self, step: F) -> Result<Once<T>, OnceError<E>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(OnceContext) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let policy = self.policy();
+        let settings = &self.app.0.settings;
+        let event =
+            EventGuard::open(settings.listener.as_ref(), &policy, || Subject { method: None, route: None });
+        let span = event.span();
+        self.answered(policy, step, event).instrument(span).await
+    }
+
+    /// The same as [`run`](Self::run), in a task of its own, which begins at once and runs to its
+    /// end whoever drops the returned future. A step that panics is [`Once::OutcomeUnknown`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run). [`OnceError::Unavailable`] where the runtime ends first.
+    pub fn spawn<T, E, F, Fut>(
+        self,
+        step: F,
+    ) -> impl Future<Output = Result<Once<T>, OnceError<E>>> + Send + 'static
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(OnceContext) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let task = tokio::spawn(self.run(step).in_current_span());
+        async {
+            match task.await {
+                Ok(result) => result,
+                Err(error) if error.is_panic() => Ok(Once::OutcomeUnknown),
+                Err(_) => refused(RefusalCode::ShuttingDown.into()),
+            }
+        }
+    }
+
+    async fn answered<T, E, F, Fut>(
+        self,
+        policy: PolicyRef,
+        step: F,
+        mut event: EventGuard,
+    ) -> Result<Once<T>, OnceError<E>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(OnceContext) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        if !LENGTHS.contains(&self.operation.len()) || !LENGTHS.contains(&self.key.0.len()) {
+            event.refused(RefusalCode::KeyInvalid);
+            return Err(OnceError::Key);
+        }
+        let identity = self.identity();
+        let address = identity.address;
+        event.is_at(address);
+        let name = policy.clone();
+        let answer = match self.app.0.store.recall(address, identity.fingerprint) {
+            Some(record) => {
+                let answer = StepCall::<T, E, F>::read(&record);
+                event.answered(&answer);
+                answer
+            }
+            None => {
+                let origin = Origin::new(Endpoint::default(), CallerId::of_principal(&self.principal));
+                let (app, work) = (self.app, StepCall::new(step));
+                answer(Job { policy, app, key: None, identity, origin, event, work }).await
+            }
+        };
+        answer.unwrap_or_else(|reason| {
+            warnings::refused(name.name(), address, reason.code);
+            refused(reason)
+        })
+    }
+
+    fn identity(&self) -> Identity {
+        let namespace = &self.app.0.settings.namespace;
+        let address = request::operation_address(namespace, &self.operation, &self.principal, &self.key.0);
+        Identity { address, fingerprint: self.fingerprint }
+    }
+
+    fn policy(&self) -> PolicyRef {
+        let name = String::from_utf8_lossy(&self.operation).into_owned();
+        let policy = Policy {
+            handler: "once",
+            ttl: self.ttl,
+            scope: Scope::Global,
+            required: true,
+            wait: self.wait.unwrap_or(WAIT.min(self.ttl / 2)),
+            replay: Replay::All,
+            fingerprint: Fingerprint::Raw,
+            principal: PrincipalSource::Application,
+            abandoned: self.abandoned,
+            transaction: false,
+            headers: &[],
+        };
+        PolicyRef::Operation(Arc::new(Operation { name, policy }))
+    }
+}

@@ -1,0 +1,121 @@
+//! A step as the work of one call, and its value as what is recorded.
+
+use std::{
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::outcome::{Once, OnceError, refused};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::execution::{Won, execute};
+use crate::{
+    attempt::Attempt,
+    context::OnceContext,
+    engine::{Engine, OnStoreError},
+    execution::{Decision, Fate, OutcomeOf, Panicked, Pending, Ran, Work, finish_in_place},
+    observe::Outcome,
+    policy::Replay,
+    policy_ref::PolicyRef,
+    reason::{Reason, RefusalCode},
+    record::{self, Content, Raw},
+    store::Record,
+};
+
+/// A step that has not run, with a value `T` and an error `E`.
+pub(super) struct StepCall<T, E, F> {
+    /// A lock that nobody waits for: with it a step that is only `Send` may be borrowed where it is
+    /// kept.
+    step: Mutex<F>,
+    result: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E, F> StepCall<T, E, F> {
+    pub(super) fn new(step: F) -> Self {
+        StepCall { step: Mutex::new(step), result: PhantomData }
+    }
+}
+
+impl<T, E, F, Fut> Work for StepCall<T, E, F>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce(OnceContext) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Output = Result<Once<T>, OnceError<E>>;
+
+    fn finish(pending: Pending<Self>) -> impl Future<Output = Result<OutcomeOf<Self>, Panicked>> {
+        finish_in_place(pending)
+    }
+
+    fn run(self, _: &PolicyRef, _: Replay, engine: &Engine) -> impl Future<Output = Ran<Self::Output>> {
+        let limit = engine.settings.max_response_body;
+        async move {
+            // Whatever runs under a claim has a context.
+            let Some(context) = OnceContext::of_running() else {
+                let fate = Fate::Released(refused(RefusalCode::StoreUnavailable.into()));
+                return Ran { outcome: Outcome::NeverBegan, fate };
+            };
+            let step = self.step.into_inner().unwrap_or_else(PoisonError::into_inner);
+            match step(context).await {
+                Ok(value) => recorded(value, limit),
+                Err(error) => {
+                    Ran { outcome: Outcome::Executed, fate: Fate::Released(Err(OnceError::Step(error))) }
+                }
+            }
+        }
+    }
+
+    fn read(record: &Record) -> Result<Self::Output, Reason> {
+        match record::content(record) {
+            Ok(Content::Value(Raw(json))) => {
+                Ok(serde_json::from_slice(json).map(Once::Replayed).map_err(OnceError::Value))
+            }
+            Ok(Content::NotStored) => Err(RefusalCode::ResponseNotStored.into()),
+            Ok(Content::Unknown | Content::Response(_)) => Err(RefusalCode::OutcomeUnknown.into()),
+            Err(error) => {
+                tracing::error!(%error, "a record cannot be read");
+                Err(RefusalCode::OutcomeUnknown.into())
+            }
+        }
+    }
+
+    fn not_stored(result: Self::Output) -> Self::Output {
+        result.map(|once| match once {
+            Once::Ran(_) | Once::Replayed(_) => Once::NotStored,
+            other => other,
+        })
+    }
+
+    fn on_store_error(_: &Engine) -> OnStoreError {
+        OnStoreError::Refuse
+    }
+
+    fn is_reconciled(_: &Engine) -> bool {
+        false
+    }
+
+    async fn decide(&self, _: &Attempt, _: &Engine) -> Option<Decision<Self::Output>> {
+        None
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    async fn run_in_transaction(won: Won<Self>) -> Result<Self::Output, Reason> {
+        Ok(execute(won).await)
+    }
+}
+
+/// Record of a value. The effect stands, so there is a record where there is none of the value too.
+fn recorded<T: Serialize, E>(value: T, limit: usize) -> Ran<Result<Once<T>, OnceError<E>>> {
+    let without =
+        |result| Ran { outcome: Outcome::NotStored, fate: Fate::Recorded(record::of_nothing(), result) };
+    match serde_json::to_vec(&value) {
+        Ok(json) if json.len() > limit => without(Ok(Once::NotStored)),
+        Ok(json) => Ran {
+            outcome: Outcome::Executed,
+            fate: Fate::Recorded(record::of_value(&json), Ok(Once::Ran(value))),
+        },
+        Err(error) => without(Err(OnceError::Value(error))),
+    }
+}

@@ -1,0 +1,7 @@
+//! Work that is done once per key with no request in sight, on ordinary tokio runtimes.
+
+mod crashes;
+mod fixture;
+mod results;
+mod runtimes;
+mod stores;

@@ -14,6 +14,7 @@
 
 #[allow(dead_code, reason = "nothing is timed here")]
 mod calls;
+mod claims;
 #[allow(dead_code, reason = "nothing is timed here")]
 mod measured;
 mod redis_server;

@@ -1,6 +1,7 @@
 //! The steps of a request, in this process and without sockets.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
+mod claims;
 mod orders;
 
 use std::{
@@ -13,8 +14,10 @@ use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+    store::{Claim, Completion, Hold, Record, Retention, Token},
 };
+
+use crate::claims::request;
 
 const BUDGET: u64 = 8 << 30;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -31,15 +34,7 @@ fn hold(number: u64) -> Hold {
 }
 
 fn claim(store: &MemoryStore, hold: Hold) -> Claim {
-    let lease = Duration::from_secs(30);
-    let request = ClaimRequest {
-        hold,
-        lease,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: DAY,
-        origin: Origin::default(),
-    };
-    store.claim(request).now_or_never().unwrap().unwrap()
+    store.claim(request(hold)).now_or_never().unwrap().unwrap()
 }
 
 fn complete(store: &MemoryStore, hold: Hold, record: Record) -> Completion {

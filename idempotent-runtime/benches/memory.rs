@@ -8,13 +8,10 @@
 //! beside it.
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
+mod claims;
 mod orders;
 
-use std::{
-    alloc::System as SystemAllocator,
-    fs,
-    time::{Duration, Instant},
-};
+use std::{alloc::System as SystemAllocator, fs, time::Instant};
 
 use actix_web::{
     App, Error,
@@ -27,7 +24,7 @@ use actix_web::{
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store, WhenFull,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Token},
+    store::{Claim, ClaimRequest, Hold, Token},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -65,15 +62,7 @@ fn vacant(store: &MemoryStore, salt: u64) -> f64 {
             address[..8].copy_from_slice(&(number + salt).to_le_bytes());
             let token = Token::from_bytes([7; 16]);
             let fingerprint = RequestFingerprint::from_bytes([9; 32]);
-            let hold = Hold { address: Address::from_bytes(address), token, fingerprint };
-            let lease = Duration::from_secs(30);
-            ClaimRequest {
-                hold,
-                lease,
-                on_abandoned: OnAbandoned::Refuse,
-                retention: lease,
-                origin: Origin::default(),
-            }
+            claims::request(Hold { address: Address::from_bytes(address), token, fingerprint })
         })
         .collect();
     let started = Instant::now();

@@ -9,6 +9,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod calls;
+mod claims;
 mod measured;
 mod turns;
 

@@ -16,6 +16,7 @@
 )]
 
 mod calls;
+mod claims;
 mod measured;
 mod redis_server;
 mod turns;

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails may panic")]
 
 mod calls;
+mod claims;
 mod measured;
 
 use std::{

@@ -1,7 +1,7 @@
 //! Limits on the requests that may wait in one process, whichever handle they wait at, and on those
 //! of one caller. They wait for another execution, or for the rest of their bodies.
 
-use std::{ops::Range, process::Command};
+use std::ops::Range;
 
 use futures_util::{
     FutureExt,
@@ -11,7 +11,6 @@ use idempotent_tests::{Http1, Http2, Http2Exchange, Reply, TestServer, fresh};
 
 use crate::gate::{Gate, keyed_by, within};
 
-const ALONE: &str = "IDEMPOTENT_TEST_ALONE";
 /// As many as may wait for a key, and as many as may wait for a caller.
 const A_CALLER: usize = 1024;
 const A_PROCESS: usize = 8192;
@@ -19,14 +18,9 @@ const A_CONNECTION: usize = 64;
 
 /// The bounds are the process's, so a test has a process to itself.
 fn alone(name: &str, test: impl Future<Output = ()>) {
-    if std::env::var_os(ALONE).is_none() {
-        let own = std::env::current_exe().unwrap();
-        let name = format!("crowd::{name}");
-        let alone = Command::new(own).args(["--exact", &name]).env(ALONE, "1").output().unwrap();
-        assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
-        return;
+    if idempotent_tests::alone(&format!("crowd::{name}")).is_none() {
+        tokio::runtime::Runtime::new().unwrap().block_on(test);
     }
-    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 #[test]
@@ -109,6 +103,16 @@ fn nothing_more_is_read_for_a_caller_who_has_all_the_places_that_it_may_take() {
         is_in_progress(refused);
         let mut sending: Vec<Http1> = sending.collect();
         assert_eq!(gate.effects(), 0);
+        // A body whose length nobody knows is not read to its end either.
+        let mut chunked = begun(
+            &server,
+            "greedy",
+            "Idempotency-Key: chunked\r\nTransfer-Encoding: chunked",
+            "4\r\nhalf\r\n",
+        )
+        .await;
+        is_in_progress(within(chunked.reply()).await);
+        assert!(within(chunked.reply()).await.is_none(), "the connection is closed");
         // What comes with its head waits for nothing, and others are read as ever.
         let whole = keyed_by("greedy", "/patient", "whole", "same");
         assert_eq!(within(Http1::once(server.address(), &whole)).await.status, 201);
@@ -132,12 +136,15 @@ const REST: &[u8] = b" and the rest";
 /// A request of which half of the body is sent.
 async fn half_sent(server: &TestServer, caller: &str, key: usize) -> Http1 {
     let length = HALF.len() + REST.len();
+    let headers = format!("Idempotency-Key: {key}\r\nContent-Length: {length}");
+    begun(server, caller, &headers, HALF).await
+}
+
+/// A request with these headers, of whose body this is sent.
+async fn begun(server: &TestServer, caller: &str, headers: &str, body: &str) -> Http1 {
     let mut connection = Http1::open(server.address()).await;
-    let head = format!(
-        "POST /patient HTTP/1.1\r\nHost: t\r\nAuthorization: {caller}\r\nIdempotency-Key: {key}\r\n\
-         Content-Length: {length}\r\n\r\n{HALF}"
-    );
-    connection.send(head.as_bytes()).await;
+    let head = format!("POST /patient HTTP/1.1\r\nHost: t\r\nAuthorization: {caller}\r\n{headers}");
+    connection.send(format!("{head}\r\n\r\n{body}").as_bytes()).await;
     connection
 }
 

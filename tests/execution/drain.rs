@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
-use idempotent_runtime::{Drained, Idempotency};
+use actix_web::{HttpResponse, Responder, post};
+use futures_util::future::join_all;
+use idempotent_runtime::{Drained, Idempotency, idempotent};
 use idempotent_tests::{
-    Http1, Reply, fresh,
+    Http1, Reply, TestServer, fresh,
     scripted::{Fault, Scripted, Verb},
 };
 use tokio::{
@@ -43,6 +45,45 @@ async fn a_drain_of_nothing_is_complete_and_refuses_new_keys_from_then_on() {
     let replay = Http1::once(server.address(), &stored).await;
     assert_eq!((replay.status, replay.is_replay()), (201, true));
     assert_eq!(gate.effects(), 1);
+}
+
+/// Never keeps its key.
+#[post("/drain/unauthorized")]
+#[idempotent]
+async fn unauthorized() -> impl Responder {
+    HttpResponse::Unauthorized()
+}
+
+/// Two handles that name no store have one memory, and their requests follow each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_a_request_of_another_handle_that_drains_is_not_refused() {
+    let handle = || Idempotency::builder().namespace("one of two handles drains").build().unwrap();
+    let serve = |idempotency: &Idempotency| {
+        let idempotency = idempotency.clone();
+        TestServer::start(1, move |app| {
+            app.app_data(idempotency.clone()).service(unauthorized);
+        })
+    };
+    let (leaving, staying) = (handle(), handle());
+    let (left, stayed) = (serve(&leaving), serve(&staying));
+    assert_eq!(leaving.drain(LONG).await, Drained::Complete);
+    let ask = |server: &TestServer, expected| {
+        let address = server.address();
+        tokio::spawn(async move {
+            let mut connection = Http1::open(address).await;
+            for _ in 0..2_000 {
+                let reply = connection.exchange(&keyed("/drain/unauthorized", "k", "")).await;
+                assert_eq!(reply.status, expected, "{reply:?}");
+                if reply.header("connection") == Some("close") {
+                    connection = Http1::open(address).await;
+                }
+            }
+        })
+    };
+    let asked = (0..8).flat_map(|_| [ask(&left, 503), ask(&stayed, 401)]);
+    for asked in within(join_all(asked)).await {
+        asked.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,11 @@ use std::{
 
 use idempotent_runtime::{
     Drained, Idempotency, ManualClock, MemoryStore, Store, StoreError,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
 };
 use idempotent_tests::{
     Http1, Reply, TestServer,
+    requests::{HOUR, request},
     scripted::{Fault, Scripted, Verb},
 };
 use tokio::{sync::Semaphore, task::yield_now, time::sleep};
@@ -19,7 +20,6 @@ use crate::gate::{Gate, keyed, within};
 
 const LEASE: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(30);
-const HOUR: Duration = Duration::from_secs(3600);
 
 struct Setup {
     clock: ManualClock,
@@ -74,10 +74,7 @@ impl Setup {
 }
 
 async fn claim(store: &MemoryStore, hold: Hold, on_abandoned: OnAbandoned) -> Claim {
-    store
-        .claim(ClaimRequest { hold, lease: LEASE, on_abandoned, retention: HOUR, origin: Origin::default() })
-        .await
-        .unwrap()
+    store.claim(ClaimRequest { lease: LEASE, on_abandoned, ..request(hold) }).await.unwrap()
 }
 
 #[tokio::test]

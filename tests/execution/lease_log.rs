@@ -1,33 +1,27 @@
 //! Log of a lease that could not be renewed.
 
-use std::{process::Command, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use idempotent_runtime::{Idempotency, MemoryStore, Store};
 use idempotent_tests::{
-    Http1,
+    Http1, alone,
     scripted::{Fault, Scripted, Verb},
 };
 use tokio::sync::Semaphore;
 
 use crate::gate::{Gate, keyed, within};
 
-const ALONE: &str = "IDEMPOTENT_TEST_ALONE";
 const LEASE: Duration = Duration::from_millis(300);
 
 /// Log of `scenario`, which is played in a process of its own: leases are kept from a thread that
 /// the whole process shares.
 fn logged(test: &str, scenario: impl Future<Output = ()>) -> Option<String> {
-    if std::env::var_os(ALONE).is_none() {
-        let own = std::env::current_exe().unwrap();
-        let name = format!("lease_log::{test}");
-        let alone =
-            Command::new(own).args(["--exact", &name, "--nocapture"]).env(ALONE, "1").output().unwrap();
-        assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
-        return Some(String::from_utf8(alone.stdout).unwrap());
+    let logged = alone(&format!("lease_log::{test}"));
+    if logged.is_none() {
+        tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stdout).init();
+        tokio::runtime::Runtime::new().unwrap().block_on(scenario);
     }
-    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stdout).init();
-    tokio::runtime::Runtime::new().unwrap().block_on(scenario);
-    None
+    logged
 }
 
 /// An execution, and another one beside it whose renewals show that leases are looked after.

@@ -143,6 +143,13 @@ fn an_application_names_its_credentials() {
             (&["Cookie: id=alice"], &["Cookie: xid=alice"], Reused),
             (&["Cookie: id=alice"], &["Cookie: %69d=alice"], Replayed),
             (&["Cookie: id=alice"], &["Cookie: id = alice"], Replayed),
+            // actix takes white space of every kind, and quotes, from around a name and a value.
+            (&["Cookie: \u{a0}id=alice"], &["Cookie: \u{a0}id=bob"], Reused),
+            (&["Cookie: id\u{2003}=alice"], &["Cookie: id\u{2003}=bob"], Reused),
+            (&["Cookie: id=alice"], &["Cookie: \u{a0}id\u{2003}=\u{85}alice\u{3000}"], Replayed),
+            (&["Cookie: id=alice"], &["Cookie: id=\" alice \""], Replayed),
+            (&["Cookie: id=\""], &["Cookie: id="], Reused),
+            (&["Cookie: id=\"\"alice\"\""], &["Cookie: id=\"alice\""], Reused),
             (&["Cookie: id=a; id=alice"], &["Cookie: id=a; id=bob"], Reused),
             (&["Cookie: id=a; id=b"], &["Cookie: id=a", "Cookie: id=b"], Replayed),
             (&["Cookie: id"], &["Cookie: id="], Reused),

@@ -31,3 +31,4 @@ mod slow_bodies;
 mod testing;
 mod tidy;
 mod timed_keys;
+mod unread;

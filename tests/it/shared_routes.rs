@@ -2,12 +2,8 @@
 //! is given for the other's.
 #![allow(dead_code, reason = "the handlers are only declared")]
 
-use std::collections::BTreeSet;
-
 use actix_web::{HttpResponse, guard::GuardContext, post, put};
 use idempotent_runtime::{Idempotency, idempotent};
-
-use crate::log;
 
 fn is_v1(context: &GuardContext<'_>) -> bool {
     context.head().headers().get("x-api-version").is_some_and(|version| version == "1")
@@ -73,6 +69,30 @@ async fn named_2() -> HttpResponse {
     HttpResponse::Created().finish()
 }
 
+#[post("/shared/one-named", guard = "is_v1")]
+#[idempotent(headers = "X-Api-Version")]
+async fn one_named() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[post("/shared/one-named")]
+#[idempotent]
+async fn not_named() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[post("/shared/other-named")]
+#[idempotent(headers = "X-Api-Version")]
+async fn other_named_1() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[post("/shared/other-named")]
+#[idempotent(headers = "Accept")]
+async fn other_named_2() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
 #[post("/shared/methods")]
 #[idempotent]
 async fn posted() -> HttpResponse {
@@ -104,18 +124,28 @@ async fn alone() -> HttpResponse {
 }
 
 #[test]
-fn handlers_that_only_a_guard_can_tell_apart_are_warned_of_at_start() {
-    log::listen();
-    Idempotency::builder().build().unwrap();
-    let warnings: BTreeSet<_> = log::lines()
-        .into_iter()
-        .filter(|line| line.starts_with("WARN") && line.contains("/shared/"))
-        .collect();
+fn handlers_of_one_method_and_pattern_are_warned_of_once_at_start() {
+    let Some(said) = idempotent_tests::alone(
+        "shared_routes::handlers_of_one_method_and_pattern_are_warned_of_once_at_start",
+    ) else {
+        tracing_subscriber::fmt().with_ansi(false).init();
+        // Also where each worker builds a handle of its own.
+        for _ in 0..2 {
+            Idempotency::builder().build().unwrap();
+        }
+        return;
+    };
+    let mut warnings: Vec<_> =
+        said.lines().filter(|line| line.contains("WARN") && line.contains("/shared/")).collect();
+    warnings.sort_by_key(|line| line.find("POST").map(|at| &line[at..]));
     let told = [
         ("POST /shared/beside", ["beside_1", "beside_2"]),
         ("POST /shared/guarded", ["guarded::version_1", "unguarded::version_2"]),
+        ("POST /shared/mounted", ["scoped::mounted", "unguarded::mounted"]),
+        ("POST /shared/one-named", ["not_named", "one_named"]),
+        ("POST /shared/other-named", ["other_named_1", "other_named_2"]),
     ];
-    assert_eq!(warnings.len(), told.len(), "{warnings:#?}");
+    assert_eq!(warnings.len(), told.len(), "{said}");
     for (warning, (route, handlers)) in warnings.iter().zip(told) {
         assert!(warning.contains(route) && warning.contains("`headers = …`"), "{warning}");
         for handler in handlers {

@@ -8,14 +8,17 @@ use idempotent_runtime::{
     MemoryStore, PostgresStore, SqliteStore, Store,
     store::{Claim, Completion, Hold, Renewal},
 };
-use idempotent_tests::{postgres::Schema, redis::Keys, scratch::Scratch};
+use idempotent_tests::{
+    postgres::Schema,
+    redis::Keys,
+    requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry},
+    scratch::Scratch,
+};
 use sqlx::PgPool;
 use tokio::{
     task::yield_now,
     time::{sleep, timeout},
 };
-
-use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
 /// Number of futures that are dropped at each call site.
 const TRIES: usize = 1_000;

@@ -13,16 +13,17 @@ use idempotent_runtime::{
     Address, Store,
     store::{Claim, Completion, Hold},
 };
-use idempotent_tests::{postgres_server::PostgresServer, redis_server::RedisServer};
+use idempotent_tests::{
+    postgres_server::PostgresServer,
+    redis_server::RedisServer,
+    requests::{WON, claim, complete, hold, record_of, retry},
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
-use crate::{
-    requests::{WON, claim, complete, hold, record_of, retry},
-    times::median,
-};
+use crate::times::median;
 
 /// Claims and completions that a store has acknowledged.
 #[derive(Debug, Default)]

@@ -6,11 +6,14 @@ use idempotent_runtime::{
     Address, ManualClock, MemoryStore, RequestFingerprint, Store, StoreError,
     conformance::{Subject, check},
     store::{
-        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, OnAbandoned, Origin,
-        Record, Retention, Stage, Token,
+        Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, LocalCache, Record, Retention, Stage,
+        Token,
     },
 };
-use idempotent_tests::scripted::{Fault, Scripted, Verb};
+use idempotent_tests::{
+    requests,
+    scripted::{Fault, Scripted, Verb},
+};
 use tokio::sync::Semaphore;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -47,13 +50,7 @@ fn request(token: u8, fingerprint: u8) -> ClaimRequest {
         token: Token::from_bytes([token; 16]),
         fingerprint: RequestFingerprint::from_bytes([fingerprint; 32]),
     };
-    ClaimRequest {
-        hold,
-        lease: TTL,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: TTL,
-        origin: Origin::default(),
-    }
+    ClaimRequest { lease: TTL, retention: TTL, ..requests::request(hold) }
 }
 
 fn record() -> Record {

@@ -14,7 +14,6 @@ mod mistake;
 mod postgres;
 mod redis;
 mod refusals;
-mod requests;
 mod sequences;
 mod silent;
 mod spaces;

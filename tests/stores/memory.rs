@@ -5,8 +5,9 @@ use std::{future::ready, time::Duration};
 use idempotent_runtime::{
     Address, ManualClock, MemoryStore, RequestFingerprint, Store, WhenFull,
     conformance::{Subject, check},
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Retention, Token},
 };
+use idempotent_tests::requests::request;
 use tokio::time::{sleep, timeout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -45,13 +46,7 @@ fn claim(address: u8) -> ClaimRequest {
         fingerprint: RequestFingerprint::from_bytes([0; 32]),
     };
     let second = Duration::from_secs(1);
-    ClaimRequest {
-        hold,
-        lease: second,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: second,
-        origin: Origin::default(),
-    }
+    ClaimRequest { lease: second, retention: second, ..request(hold) }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use futures_util::future::join_all;
 use idempotent_runtime::{Store, StoreError, store::Hold};
 
-use crate::requests::{HOUR, claim, complete, hold, is_replay, retry};
+use idempotent_tests::requests::{HOUR, claim, complete, hold, is_replay, retry};
 
 /// Fails where `store` does not say that the server has done nothing.
 #[track_caller]

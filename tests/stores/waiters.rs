@@ -6,12 +6,10 @@ use idempotent_runtime::{
     Store,
     store::{Claim, Hold},
 };
+use idempotent_tests::requests::{WON, claim, complete, hold, is_in_flight, is_replay, retry};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{
-    requests::{WON, claim, complete, hold, is_in_flight, is_replay, retry},
-    times::median_of,
-};
+use crate::times::median_of;
 
 /// Waits, as often as it has to, for the response to `owner`'s request.
 pub(crate) async fn response(store: impl Store, owner: Hold) {

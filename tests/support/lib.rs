@@ -7,6 +7,7 @@
     reason = "what only tests use may fail as a test does"
 )]
 
+pub mod alone;
 pub mod client;
 pub mod fresh;
 pub mod http;
@@ -18,6 +19,7 @@ pub mod proxy;
 pub mod redis;
 pub mod redis_cluster;
 pub mod redis_server;
+pub mod requests;
 pub mod said;
 pub mod scratch;
 mod script;
@@ -28,6 +30,7 @@ pub mod stalls;
 pub mod stores;
 pub mod subscribers;
 
+pub use alone::alone;
 pub use client::{Http1, Http2, Http2Exchange};
 pub use fresh::fresh;
 pub use http::{Connection, Reply, post};

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use idempotent_runtime::{Idempotency, IdempotentTx, TransactionError, idempotent};
 use idempotent_tests::{Http1, Reply, TestServer, post};
 use sqlx::Sqlite;
+use tokio::sync::Semaphore;
 
 use crate::fixture::{Fixture, OnSqlite, within};
 
@@ -30,6 +31,21 @@ async fn hooked(
     for statement in ["INSERT INTO rows VALUES ('k')", &body] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut *tx).await?;
     }
+    Ok(HttpResponse::Created().finish())
+}
+
+/// Sets a commit hook, adds a row, and leaves behind what commits it when it is let go.
+#[idempotent(transaction)]
+async fn left_behind(
+    mut tx: IdempotentTx<Sqlite>,
+    let_go: web::Data<Semaphore>,
+) -> Result<HttpResponse, TransactionError> {
+    tx.lock_handle().await?.set_commit_hook(|| true);
+    sqlx::raw_sql("INSERT INTO rows VALUES ('k')").execute(&mut *tx).await?;
+    actix_web::rt::spawn(async move {
+        let _may_commit = let_go.acquire().await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut *tx).await.unwrap();
+    });
     Ok(HttpResponse::Created().finish())
 }
 
@@ -73,4 +89,24 @@ async fn a_handler_with_a_commit_hook_of_its_own_that_ends_its_transaction_leave
         assert_eq!(ask(&server, key, deeds).await.code(), "outcome_unknown");
         assert_eq!(fixture.count().await, before + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_left_behind_without_the_librarys_hooks_leaves_an_unknown_outcome() {
+    let fixture = OnSqlite::new().await;
+    let store = fixture.store(fixture.pool(4)).await;
+    let idempotency = Idempotency::builder().store(store).build().unwrap();
+    let let_go = web::Data::new(Semaphore::new(0));
+    let data = let_go.clone();
+    let server = TestServer::start(1, move |app| {
+        app.app_data(idempotency.clone())
+            .app_data(data.clone())
+            .route("/left_behind", web::post().to(left_behind));
+    });
+    let request = post("/left_behind", &["Idempotency-Key: k"], b"");
+    assert_eq!(within(Http1::once(server.address(), &request)).await.status, 500);
+    let_go.add_permits(1);
+    let retry = within(Http1::once(server.address(), &request)).await;
+    assert_eq!((retry.status, retry.code().as_str()), (409, "outcome_unknown"));
+    assert_eq!(fixture.count().await, 1);
 }

@@ -9,7 +9,6 @@ on_both! {
     a_rejection_is_stored_and_its_rows_are_taken_back,
     a_failure_takes_everything_back_and_the_next_attempt_runs,
     a_panic_takes_everything_back_and_the_next_attempt_runs,
-    a_transaction_that_is_left_behind_commits_nothing,
 }
 
 async fn rows_and_response_commit_together_and_are_replayed(fixture: &impl Fixture) {
@@ -55,16 +54,6 @@ async fn a_panic_takes_everything_back_and_the_next_attempt_runs(fixture: &impl 
         assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
     }
     assert_eq!(it.ask("l", "insert 201").await.status, 201);
-}
-
-async fn a_transaction_that_is_left_behind_commits_nothing(fixture: &impl Fixture) {
-    let it = Setup::new(fixture).await;
-    for run in 1..=2 {
-        assert_eq!(it.ask("k", "insert linger 201").await.status, 500);
-        it.handler.let_one_through();
-        it.handler.let_one_through();
-        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

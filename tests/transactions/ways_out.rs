@@ -194,15 +194,44 @@ async fn a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outc
 async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_more() {
     let fixture = OnSqlite::new().await;
     let it = Setup::new(&fixture).await;
-    for run in 1..=2 {
-        assert_eq!(it.ask("k", "insert linger:COMMIT 201").await.status, 500);
-        it.handler.let_one_through();
-        // Once before its last statement and once behind it.
-        it.handler.began().await;
-        it.handler.began().await;
-        it.handler.let_one_through();
-        assert_eq!((it.handler.runs(), fixture.count().await), (run, 0));
+    for (key, body) in [("a", "insert linger 201"), ("b", "insert linger:COMMIT 201")] {
+        for run in 1..=2 {
+            let runs = it.handler.runs();
+            assert_eq!(it.ask(key, body).await.status, 500, "{body}, {run}");
+            does_the_last(&it).await;
+            assert_eq!((it.handler.runs() - runs, fixture.count().await), (1, 0), "{body}, {run}");
+        }
     }
+}
+
+/// Nobody else can keep a session of PostgreSQL's from committing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome() {
+    let fixture = OnPostgres::new().await;
+    let it = Setup::new(&fixture).await;
+    for (last, rows) in [("", 0), (":COMMIT", 1), (":ROLLBACK", 0)] {
+        for ending in ENDINGS {
+            let (key, body) = (format!("k{last}-{ending}"), format!("insert linger{last} {ending}"));
+            let (before, runs) = (fixture.count().await, it.handler.runs());
+            assert_eq!(it.ask(&key, &body).await.status, 500, "{body}");
+            let meanwhile = it.ask(&key, &body).await;
+            does_the_last(&it).await;
+            for retry in [meanwhile, it.ask(&key, &body).await] {
+                assert_eq!((retry.status, retry.code().as_str()), (409, "outcome_unknown"), "{body}");
+            }
+            assert_eq!((it.handler.runs() - runs, fixture.count().await - before), (1, rows), "{body}");
+        }
+    }
+    fixture.clean().await;
+}
+
+/// Lets what a handler has left behind do its last statement.
+async fn does_the_last(it: &Setup<impl Fixture>) {
+    it.handler.let_one_through();
+    // Once before its last statement and once behind it.
+    it.handler.began().await;
+    it.handler.began().await;
+    it.handler.let_one_through();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,12 +7,13 @@ use std::{
 
 use idempotent_runtime::{
     Address, RequestFingerprint, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+    store::{Claim, Completion, Hold, Record, Retention, Token},
 };
 
-use crate::measured::setting;
-
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+use crate::{
+    claims::{HOUR, request},
+    measured::setting,
+};
 
 /// 32 random bytes.
 pub(crate) fn random() -> [u8; 32] {
@@ -39,15 +40,7 @@ pub(crate) async fn win(store: &impl Store) -> Hold {
 }
 
 pub(crate) async fn claim(store: &impl Store, hold: Hold) -> Claim {
-    let lease = Duration::from_secs(30);
-    let request = ClaimRequest {
-        hold,
-        lease,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: HOUR,
-        origin: Origin::default(),
-    };
-    store.claim(request).await.unwrap()
+    store.claim(request(hold)).await.unwrap()
 }
 
 /// Claims and completes, as an execution does.

@@ -6,7 +6,10 @@
 #[cfg(feature = "openapi")]
 mod described;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Once,
+};
 
 use actix_web::{HttpRequest, http::Method};
 
@@ -70,31 +73,41 @@ type Shared = BTreeMap<(String, String, String), Vec<Declared>>;
 
 /// A handler, as one of its routes is declared.
 struct Declared {
-    entry: &'static Entry,
-    is_guarded: bool,
+    policy: &'static Policy,
+    guards: &'static [&'static str],
 }
 
-/// Warns of handlers that share a method and a pattern, and with them their keys, and that name no
-/// headers: where a guard tells them apart, a request for one of them would be answered with the
-/// response of the other.
+/// Warns, once, of handlers that share a method and a pattern, and with them their keys: where a
+/// guard tells them apart, a request for one of them would be answered with the response of the
+/// other. Handlers that all name the same headers have said what tells them apart.
 ///
-/// The scopes around a route are not known here. So handlers of different modules, between which no
-/// guard is to be seen, are left alone: `v1` and `v2` are nearly always mounted below scopes of
-/// their own.
+/// The scopes around a route are not known here, so handlers whose whole paths differ are warned of
+/// too.
 pub(crate) fn warn_of_shared_routes() {
-    for ((method, pattern, _), declared) in shared_routes() {
-        let handlers: BTreeSet<_> = declared.iter().map(|declared| declared.entry.policy.handler).collect();
-        let modules: BTreeSet<_> = declared.iter().map(|declared| declared.entry.module()).collect();
-        let is_guarded = declared.iter().any(|declared| declared.is_guarded);
-        if handlers.len() > 1 && (is_guarded || modules.len() < handlers.len()) {
-            let handlers = handlers.into_iter().collect::<Vec<_>>().join(", ");
-            tracing::warn!(
-                %handlers,
-                "{method} {pattern} is declared for several handlers: if a guard tells them apart, write `headers = …` with what the guard \
-                 looks at on each of them, or a request for one is answered with the response of the other"
-            );
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        for ((method, pattern, _), declared) in shared_routes() {
+            warn_of(&method, &pattern, &declared);
         }
+    });
+}
+
+fn warn_of(method: &str, pattern: &str, declared: &[Declared]) {
+    let handlers: BTreeSet<_> = declared.iter().map(|declared| declared.policy.handler).collect();
+    let headers: BTreeSet<_> = declared.iter().map(|declared| declared.policy.headers).collect();
+    let guards: BTreeSet<_> = declared.iter().flat_map(|declared| declared.guards).copied().collect();
+    let are_told_apart = headers.len() == 1 && headers.iter().all(|named| !named.is_empty());
+    if handlers.len() < 2 || are_told_apart {
+        return;
     }
+    let [handlers, guards] = [handlers, guards].map(|names| names.into_iter().collect::<Vec<_>>().join(", "));
+    tracing::warn!(
+        %handlers,
+        %guards,
+        "{method} {pattern} is declared for several handlers. If a guard tells them apart, write the same `headers = …` on all of them, with \
+         what the guard looks at: else a request for one is answered with the response of another. If scopes around them tell them apart, \
+         all is well, and a route macro with the whole path says so"
+    );
 }
 
 /// Warns of handlers whose ttl is longer than keys are taken for: retries are refused whose
@@ -116,10 +129,12 @@ pub(crate) fn warn_of_short_max_age(format: KeyFormat) {
 
 fn shared_routes() -> Shared {
     let mut shared = Shared::new();
-    let entries = entries().into_iter().filter(|entry| entry.policy.headers.is_empty());
-    for (method, pattern, declared) in entries.flat_map(Entry::declared) {
-        let scope = format!("{:?}", declared.entry.policy.scope);
-        shared.entry((method, pattern, scope)).or_default().push(declared);
+    for entry in entries() {
+        let scope = format!("{:?}", entry.policy.scope);
+        for (method, pattern, guards) in entry.declared() {
+            let declared = Declared { policy: &entry.policy, guards };
+            shared.entry((method, pattern, scope.clone())).or_default().push(declared);
+        }
     }
     shared.retain(|(method, ..), _| {
         Method::from_bytes(method.as_bytes()).is_ok_and(|method| !method.is_safe())
@@ -129,16 +144,15 @@ fn shared_routes() -> Shared {
 
 impl Entry {
     /// The handler's module.
+    #[cfg(feature = "openapi")]
     pub(crate) fn module(&self) -> &'static str {
         self.policy.handler.rsplit_once("::").map_or("", |(module, _)| module)
     }
 
-    /// Methods and patterns, as route macros declare them, or else as utoipa describes them.
-    fn declared(&'static self) -> Vec<(String, String, Declared)> {
-        let of = |method: &str, pattern: &str, guards: &[&str]| {
-            let declared = Declared { entry: self, is_guarded: !guards.is_empty() };
-            (method.to_owned(), pattern.to_owned(), declared)
-        };
+    /// Methods, patterns and guards, as route macros declare them, or else as utoipa describes
+    /// them.
+    fn declared(&'static self) -> Vec<(String, String, &'static [&'static str])> {
+        let of = |method: &str, pattern: &str, guards| (method.to_owned(), pattern.to_owned(), guards);
         let declared: Vec<_> =
             self.routes.iter().map(|route| of(route.method, route.pattern, route.guards)).collect();
         #[cfg(feature = "openapi")]

@@ -33,6 +33,11 @@ impl Executions {
         self.draining.store(true, SeqCst);
     }
 
+    /// True where a drain has begun, so that nothing new may run.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(SeqCst)
+    }
+
     /// Number of executions that run now.
     pub(crate) fn running(&self) -> usize {
         self.running.load(SeqCst)
@@ -74,7 +79,7 @@ enum Stage {
 impl Executing {
     /// True where a drain has begun, so that nothing new may run.
     pub(crate) fn is_draining(&self) -> bool {
-        self.executions.draining.load(SeqCst)
+        self.executions.is_draining()
     }
 
     /// Notes that the handler of this execution is about to run.
@@ -91,7 +96,7 @@ impl Drop for Executing {
         if self.stage == Stage::Begun {
             self.executions.begun.fetch_sub(1, SeqCst);
         }
-        if self.executions.running.fetch_sub(1, SeqCst) == 1 && self.executions.draining.load(SeqCst) {
+        if self.executions.running.fetch_sub(1, SeqCst) == 1 && self.executions.is_draining() {
             self.executions.ended.notify_waiters();
         }
     }

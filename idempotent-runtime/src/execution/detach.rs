@@ -119,12 +119,26 @@ mod tests {
         (detached(Box::pin(work)), go_on, ended)
     }
 
+    /// The same, polled once.
+    fn begun() -> (Detached<impl Future<Output = ()>>, oneshot::Sender<()>, Rc<Cell<bool>>) {
+        let (mut work, go_on, ended) = waiting();
+        assert!((&mut work).now_or_never().is_none());
+        (work, go_on, ended)
+    }
+
+    fn dropped_by_a_panic<T>(work: T) {
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _work = work;
+            panic!("whoever waited");
+        }));
+        assert!(panicked.is_err());
+    }
+
     #[tokio::test]
     async fn work_that_is_dropped_while_it_waits_goes_on_and_hears_who_wakes_it() {
         LocalSet::new()
             .run_until(async {
-                let (mut work, go_on, ended) = waiting();
-                assert!((&mut work).now_or_never().is_none());
+                let (work, go_on, ended) = begun();
                 drop(work);
                 yield_now().await;
                 go_on.send(()).unwrap();
@@ -165,13 +179,8 @@ mod tests {
     async fn work_that_is_dropped_by_a_panic_goes_on() {
         LocalSet::new()
             .run_until(async {
-                let (mut work, go_on, ended) = waiting();
-                assert!((&mut work).now_or_never().is_none());
-                let panicked = catch_unwind(AssertUnwindSafe(move || {
-                    let _work = work;
-                    panic!("whoever waited");
-                }));
-                assert!(panicked.is_err());
+                let (work, go_on, ended) = begun();
+                dropped_by_a_panic(work);
                 go_on.send(()).unwrap();
                 yield_now().await;
                 assert!(ended.get());
@@ -181,20 +190,14 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_is_dropped_outside_of_a_local_set_ends_even_by_a_panic() {
-        let (mut work, go_on, ended) = waiting();
-        assert!((&mut work).now_or_never().is_none());
-        let panicked = catch_unwind(AssertUnwindSafe(move || {
-            let _work = work;
-            panic!("whoever waited");
-        }));
-        assert!(panicked.is_err());
+        let (work, go_on, ended) = begun();
+        dropped_by_a_panic(work);
         assert!(go_on.is_closed() && !ended.get());
     }
 
     #[test]
     fn work_that_is_dropped_without_a_runtime_ends() {
-        let (mut work, go_on, ended) = waiting();
-        assert!((&mut work).now_or_never().is_none());
+        let (work, go_on, ended) = begun();
         drop(work);
         assert!(go_on.is_closed() && !ended.get());
         drop(carried(Box::pin(pending::<()>())));

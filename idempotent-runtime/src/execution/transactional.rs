@@ -34,6 +34,9 @@ pub(crate) fn keeps_the_store_from_writing() -> bool {
 //
 //   handler ─ its transaction has ended before it ─┬─ rolled back ─▶ released, whatever it answers
 //                                                  └─ committed ───▶ completed: outcome unknown
+//           ─ something it has left behind still has the transaction
+//               ├ and cannot commit any more ─▶ as if it were rolled back
+//               └ and may commit ─────────────▶ completed: outcome unknown
 //           ─ never began, panics, answers 5xx or what is never stored
 //             (401, 407, 408, 421, 425, 429) ─▶ rolled back ─▶ released: the next attempt runs
 //           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
@@ -58,6 +61,12 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
     let ran = work.run(&claimed.policy, Replay::Final, &app.0);
     let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
     let left = slot.close();
+    if matches!(left, AtClose::Borrowed(_)) {
+        tracing::error!(
+            handler = claimed.policy.name(),
+            "the handler has ended and its IdempotentTx has not: its response is not committed"
+        );
+    }
     claimed.event.ends(outcome);
     let fate = match fate {
         Fate::Recorded(record, output) if W::keeps_rows(&output) => {
@@ -91,13 +100,13 @@ async fn rolled_back_before<T>(claimed: Claimed, output: T) -> Result<T, Reason>
     claimed.release(Ok(output)).await
 }
 
-/// Ends a request whose handler has committed its transaction, or may have done so: what it did may
-/// stand.
+/// Ends a request whose handler has committed its transaction, or may have done so, or may yet do
+/// so in what it has left behind: what it did may stand.
 async fn committed_before<W: WorkWithRows>(mut claimed: Claimed) -> Result<W::Output, Reason> {
     tracing::error!(
         handler = claimed.policy.name(),
-        "the handler has committed its transaction itself, and without its response: what it did stands, and \
-         the outcome of the key is unknown"
+        "the handler has committed its transaction itself, or may do so yet, and without its response: what it did \
+         may stand, and the outcome of the key is unknown"
     );
     let mut event = claimed.event.take();
     event.ends(Outcome::Abandoned);
@@ -156,13 +165,7 @@ async fn end_with_rows<W: WorkWithRows>(
     match left {
         AtClose::Nothing => Ok(respond::stored::<W>(claimed, record, output).await),
         AtClose::Returned(open) => commit::<W>(claimed, open, record, output).await,
-        left @ AtClose::Borrowed(_) => {
-            tracing::error!(
-                handler = claimed.policy.name(),
-                "the handler has ended and its IdempotentTx has not: nothing is committed"
-            );
-            ended_without::<W>(claimed, take_back(left).await).await
-        }
+        left @ AtClose::Borrowed(_) => ended_without::<W>(claimed, take_back(left).await).await,
     }
 }
 

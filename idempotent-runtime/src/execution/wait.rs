@@ -14,7 +14,6 @@ use super::{
 use crate::{
     flight::{Ending, Follower, Leader, Phase},
     reason::{Reason, RefusalCode},
-    request::RequestFingerprint,
     store::Changes,
 };
 
@@ -28,11 +27,7 @@ pub(super) async fn wait<W: Work>(limit: Duration, mut outcome: OutcomeOf<W>) ->
             ClaimOutcome::Answered(answer) => return answer,
             ClaimOutcome::Following(mut job, follower) => {
                 job.event.waits();
-                let store_answers = job.app.0.store.call_timeout();
-                match follow::<W>(follower, job.identity.fingerprint, &mut deadline, store_answers)
-                    .await
-                    .transpose()
-                {
+                match follow(follower, &job, &mut deadline).await.transpose() {
                     Some(answer) => {
                         job.event.answered(&answer);
                         return answer;
@@ -82,10 +77,10 @@ impl Deadline {
 /// Waits for the end of the flight. `None` where the store has to be asked.
 async fn follow<W: Work>(
     mut follower: Follower,
-    fingerprint: RequestFingerprint,
+    job: &Job<W>,
     deadline: &mut Deadline,
-    store_answers: Duration,
 ) -> Result<Option<W::Output>, Reason> {
+    let (fingerprint, store_answers) = (job.identity.fingerprint, job.app.0.store.call_timeout());
     let claimed = timeout_at(deadline.of_claim(store_answers), follower.claimed()).await;
     let ending = match claimed.map_err(|_| RefusalCode::InProgress)? {
         Phase::Ended(ending) => ending,
@@ -106,8 +101,20 @@ async fn follow<W: Work>(
         }
         Ending::Completed(_, record) => W::read(&record).map(Some),
         Ending::Unrecorded(_, record) => W::read(&record).map(|output| Some(W::not_stored(output))),
-        Ending::Settled(settled, reason) if settled == fingerprint => Err(reason),
+        Ending::Settled(settled, reason) if settled == fingerprint && holds_for(job, reason.code) => {
+            Err(reason)
+        }
         Ending::Settled(..) | Ending::Released | Ending::Lost | Ending::Panicked => Ok(None),
+    }
+}
+
+/// True where a refusal that the leader was given holds for this request too. The leader may have
+/// come to another handle of the process, which drains, or to another endpoint, where nobody waits.
+fn holds_for<W>(job: &Job<W>, code: RefusalCode) -> bool {
+    match code {
+        RefusalCode::ShuttingDown => job.app.0.executions.is_draining(),
+        RefusalCode::InProgress => job.policy.wait.is_zero(),
+        _ => true,
     }
 }
 

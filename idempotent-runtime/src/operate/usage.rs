@@ -126,6 +126,10 @@ impl Idempotency {
     /// caller that is. Keys that the caller sends meanwhile may be forgotten or not, and the caller
     /// may go on sending.
     ///
+    /// The memory knows a caller by 32 bits of a hash with a secret seed, to keep each key small.
+    /// Two callers have the same by a chance of one in four billion, and then count as one: with a
+    /// million callers, somebody else's keys are free again too in one case of 4,000.
+    ///
     /// # Errors
     /// [`StoreError::NotDone`] where the store is another one: it does not know who its callers
     /// are.

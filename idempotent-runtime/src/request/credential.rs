@@ -145,13 +145,28 @@ impl Source {
 /// makes no difference.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let cookies = headers.get_all(COOKIE).flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
-    cookies.map(<[u8]>::trim_ascii).filter(|cookie| !cookie.is_empty())
+    cookies.map(trimmed).filter(|cookie| !cookie.is_empty())
 }
 
-/// Value of a cookie, if its name is `wanted`. A handler gets the name percent-decoded, so the
-/// decoded name is compared.
+/// Value of a cookie, if its name is `wanted`. A handler gets the name percent-decoded, or as it
+/// is. It gets the value in the same way, but values are compared as they are.
 fn value_of<'a>(cookie: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     let at = cookie.iter().position(|&byte| byte == b'=')?;
-    let (name, value) = (&cookie[..at], &cookie[at + 1..]);
-    percent_decode(name.trim_ascii()).eq(wanted.bytes()).then(|| value.trim_ascii())
+    let (name, value) = (trimmed(&cookie[..at]), trimmed(&cookie[at + 1..]));
+    let is_wanted = name == wanted.as_bytes() || percent_decode(name).eq(wanted.bytes());
+    is_wanted.then(|| trimmed(unquoted(value)))
+}
+
+/// The text without the white space around it, of every kind that Unicode knows: so actix gives
+/// names and values to a handler.
+fn trimmed(text: &[u8]) -> &[u8] {
+    str::from_utf8(text).map_or(text.trim_ascii(), |text| text.trim().as_bytes())
+}
+
+/// The value without the quotes around it.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => value,
+    }
 }

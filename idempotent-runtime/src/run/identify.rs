@@ -1,6 +1,6 @@
 //! Identity of a request: its principal, its whole body, its address and its fingerprint.
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, dev::Payload};
 use bytes::Bytes;
 
 use super::cookies::warn_of_cookies;
@@ -41,15 +41,14 @@ pub(super) async fn identify<'a>(
     app: &Idempotency,
     request: &'a HttpRequest,
     key: &Key,
-    payload: web::Payload,
+    payload: &mut Payload,
 ) -> Result<Identified<'a>, Rejection> {
     let settings = &app.0.settings;
     let principal = principal_of(policy, settings, request).await.map_err(Rejection::Failed)?;
     let caller = Caller::new(principal, &settings.credentials, request.headers());
-    let (mut payload, headers) = (payload.into_inner(), request.headers());
+    let headers = request.headers();
     let place = || app.0.flights.place(caller.id());
-    let body =
-        body::read(&mut payload, headers, settings.max_request_body, settings.body_timeout, place).await?;
+    let body = body::read(payload, headers, settings.max_request_body, settings.body_timeout, place).await?;
     let target = Target::new(request, policy.scope);
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);

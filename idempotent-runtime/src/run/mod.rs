@@ -17,7 +17,8 @@ mod work;
 use std::pin::Pin;
 
 use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, Responder, error::ErrorInternalServerError, web,
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload,
+    error::ErrorInternalServerError, web,
 };
 use tracing::{Instrument, instrument::Instrumented};
 
@@ -35,6 +36,7 @@ use crate::{
     policy_ref::PolicyRef,
     reason::{Reason, RefusalCode},
     request::{self, Key, KeyError},
+    response::unread,
     store::Origin,
 };
 
@@ -51,8 +53,9 @@ where
     Args: FromRequest + 'static,
     H::Output: Responder,
 {
+    let mut payload = payload.into_inner();
     if request.method().is_safe() {
-        return Box::pin(pass_through(&request, payload, &handler)).await;
+        return Box::pin(pass_through(&request, &mut payload, &handler)).await;
     }
     let app = Idempotency::of(&request).clone();
     let settings = &app.0.settings;
@@ -62,24 +65,26 @@ where
         Ok(key) => key,
         Err(KeyError::Missing) if !policy.required => {
             event.ends(Outcome::Unprotected);
-            return Box::pin(pass_through(&request, payload, &handler).instrument(event.span())).await;
+            let passing = pass_through(&request, &mut payload, &handler).instrument(event.span());
+            return Box::pin(passing).await;
         }
         Err(error) => {
             let (reason, key) = refused(error);
             event.refused(reason.code);
-            return app.0.refusals.respond(reason, key.as_ref());
+            return unread::instead_of(payload, app.0.refusals.respond(reason, key.as_ref()));
         }
     };
-    let once = |event| once(policy, &app, request, &key, payload, handler, event);
+    let once = |event| once(policy, &app, request, &key, &mut payload, handler, event);
     let answered = if event.has_span() { in_span(event, once).await } else { once(event).await };
-    match answered {
-        Ok(response) => response,
+    let refusal = match answered {
+        Ok(response) => return response,
         Err(Rejection::Refused(reason)) => {
             let reason = if settings.name_callers(policy) { reason } else { reason.by_credentials() };
             app.0.refusals.respond(reason, Some(&key))
         }
         Err(Rejection::Failed(error)) => HttpResponse::from_error(error),
-    }
+    };
+    unread::instead_of(payload, refusal)
 }
 
 /// Subject of the request's event.
@@ -95,10 +100,10 @@ fn in_span<F: Future>(event: EventGuard, work: impl FnOnce(EventGuard) -> F) -> 
 
 async fn pass_through<H: Endpoint<Args>, Args: FromRequest>(
     request: &HttpRequest,
-    payload: web::Payload,
+    payload: &mut Payload,
     handler: &H,
 ) -> HttpResponse {
-    match Args::from_request(request, &mut payload.into_inner()).await {
+    match Args::from_request(request, payload).await {
         Ok(args) => handler.call(args).await.respond_to(request).map_into_boxed_body(),
         Err(error) => HttpResponse::from_error(error),
     }
@@ -111,7 +116,7 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
     app: &Idempotency,
     request: HttpRequest,
     key: &Key,
-    payload: web::Payload,
+    payload: &mut Payload,
     handler: H,
     mut event: EventGuard,
 ) -> Result<HttpResponse, Rejection> {

@@ -66,8 +66,9 @@ pub trait Database: sqlx::Database {
         retention: Retention,
     ) -> impl Future<Output = Result<Option<Completion>, Error>>;
 
-    /// Lets nothing be committed any more, where that can be done while somebody else has the
-    /// connection. Tells what had become of the transaction before.
+    /// Lets nothing be committed any more while somebody else has the connection, and tells what
+    /// had become of the transaction before. Where that cannot be done it is unknown: who has the
+    /// connection may commit later.
     fn revoke(mark: &Self::Mark) -> TransactionState;
 
     /// Leaves nothing of the mark on a connection whose transaction has ended.

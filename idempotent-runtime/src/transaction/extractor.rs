@@ -38,8 +38,9 @@ use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 ///
 /// # What to know
 ///
-/// - A handler has one. It is not sent to another thread, and what outlives the handler with it
-///   gets nothing committed.
+/// - A handler has one. It is not sent to another thread, and not left to a task that outlives the
+///   handler: the request is a 500 then. In SQLite that task can commit nothing, and the key is
+///   free. In PostgreSQL nobody can prevent its `COMMIT`, so the key is `outcome_unknown`.
 /// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business. Where it has
 ///   ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
 ///   `ROLLBACK` or by SQLite (a full disk, `RAISE(ROLLBACK, …)`, `ON CONFLICT ROLLBACK`), nothing

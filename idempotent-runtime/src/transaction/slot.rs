@@ -38,7 +38,8 @@ enum Progress {
 trait Borrowed {
     /// The transaction, if the handler has it no more.
     fn given_back(&self) -> Option<Box<dyn Open>>;
-    /// Keeps it from being committed, where that can be done, and tells what has become of it.
+    /// Keeps it from being committed, and tells what has become of it; unknown where that cannot
+    /// be done.
     fn revoke(&self) -> TransactionState;
     /// True if the store has to wait for its end before it can write.
     fn writes_alone(&self) -> bool;

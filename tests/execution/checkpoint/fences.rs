@@ -29,6 +29,28 @@ async fn an_attempt_that_has_lost_its_claim_begins_no_step() {
 }
 
 #[tokio::test]
+async fn who_waits_for_an_attempt_that_has_lost_its_claim_is_answered_by_the_winner() {
+    let (cluster, zombie, winner) = (Cluster::new(), Fixture::before_shut(), Fixture::before_shut());
+    let (zombies, _) = cluster.process(&zombie);
+    let (winners, _) = cluster.process(&winner);
+    let mut lost = begun(&zombies, &charge_of("k")).await;
+    zombie.before.began().await;
+    let mut waiter = begun(&zombies, &charge_of("k")).await;
+    // The only worker takes connections in turn: the duplicate waits when this one is answered.
+    assert_eq!(ask(&zombies, &keyed("/nowhere", "k", "")).await.status, 404);
+    cluster.clock.advance(LEASE);
+    let mut won = begun(&winners, &charge_of("k")).await;
+    winner.before.began().await;
+    zombie.before.let_one_through();
+    assert_eq!(within(lost.reply()).await.unwrap().status, 409);
+    winner.before.let_one_through();
+    assert_eq!(within(won.reply()).await.unwrap().status, 201);
+    let waited = within(waiter.reply()).await.unwrap();
+    assert_eq!((waited.status, waited.text()), (201, "charge 1, attempt 2"));
+    assert_eq!((zombie.step.effects(), winner.step.effects()), (0, 1));
+}
+
+#[tokio::test]
 async fn an_attempt_that_has_lost_its_claim_to_one_that_is_done_gets_its_answer() {
     let (cluster, zombie, winner) = (Cluster::new(), Fixture::before_shut(), Fixture::open());
     let (zombies, _) = cluster.process(&zombie);

@@ -89,6 +89,11 @@ impl Cluster {
         Cluster { clock, store }
     }
 
+    /// A handle on the store itself, for an operator.
+    pub(super) fn operator(&self) -> Idempotency {
+        Idempotency::builder().store(self.store.clone()).lease(LEASE).build().unwrap()
+    }
+
     /// Another process, and what it does to the store.
     pub(super) fn process(&self, fixture: &Fixture) -> (TestServer, Scripted) {
         let store = Scripted::new(self.store.clone());

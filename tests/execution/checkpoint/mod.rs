@@ -3,6 +3,7 @@
 mod failures;
 mod fences;
 mod fixture;
+mod forgotten;
 mod limits;
 mod own_answers;
 mod recovery;

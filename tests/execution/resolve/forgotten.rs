@@ -14,9 +14,9 @@ use futures_util::future::join_all;
 use idempotent_runtime::{
     Address, Entry, EntryError, EntryName, EntryState, Forgotten, Idempotency, IdempotencyContext,
     ManualClock, MemoryStore, RequestFingerprint, Resolution, ResolveError, Resolved, Store, idempotent,
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Token},
+    store::{Claim, ClaimRequest, Hold, Token},
 };
-use idempotent_tests::{Http1, Reply, TestServer};
+use idempotent_tests::{Http1, Reply, TestServer, requests::request};
 
 use super::{
     fixture::Fixture,
@@ -169,13 +169,7 @@ async fn a_step_is_neither_listed_nor_ended_nor_forgotten_but_with_its_key() {
     for address in [key, step] {
         let (token, fingerprint) = (Token::from_bytes([1; 16]), RequestFingerprint::from_bytes([1; 32]));
         let hold = Hold { address, token, fingerprint };
-        let request = ClaimRequest {
-            hold,
-            lease: LEASE,
-            on_abandoned: OnAbandoned::Refuse,
-            retention: LEASE * 10,
-            origin: Origin::default(),
-        };
+        let request = ClaimRequest { lease: LEASE, ..request(hold) };
         assert_eq!(store.claim(request).await.unwrap(), Claim::Won { attempt: 1 });
     }
     clock.advance(LEASE);

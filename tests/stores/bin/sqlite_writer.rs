@@ -15,17 +15,16 @@ use std::{
     hash::{BuildHasher, RandomState},
     io::{self, Write, stdin, stdout},
     path::PathBuf,
-    time::Duration,
 };
 
 use futures_util::future::join_all;
 use idempotent_runtime::{
-    Address, RequestFingerprint, SqliteStore, Store,
-    store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
+    Address, SqliteStore, Store,
+    store::{Claim, Completion, Hold, Record},
 };
+use idempotent_tests::requests::{KEPT, WON, hold, request};
 
 const IN_FLIGHT: usize = 32;
-const HOUR: Duration = Duration::from_secs(3600);
 
 fn say(what: &str, hold: &Hold) {
     let address = hold.address.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -33,33 +32,15 @@ fn say(what: &str, hold: &Hold) {
     stdout().lock().write_all(format!("{what} {address}\n").as_bytes()).unwrap();
 }
 
-fn hold() -> Hold {
-    let token = Token::random().unwrap();
-    let address = [token.as_bytes().as_slice(), Token::random().unwrap().as_bytes()].concat();
-    let fingerprint = RequestFingerprint::from_bytes([7; 32]);
-    Hold { address: Address::from_bytes(address.try_into().unwrap()), token, fingerprint }
-}
-
-fn request(hold: Hold) -> ClaimRequest {
-    ClaimRequest {
-        hold,
-        lease: HOUR,
-        on_abandoned: OnAbandoned::Refuse,
-        retention: HOUR,
-        origin: Origin::default(),
-    }
-}
-
 async fn execute(store: &SqliteStore, early: bool) {
     let hold = hold();
     if early {
         say("claimed", &hold);
     }
-    assert_eq!(store.claim(request(hold)).await.unwrap(), Claim::Won { attempt: 1 });
+    assert_eq!(store.claim(request(hold)).await.unwrap(), WON);
     say(if early { "stored" } else { "claimed" }, &hold);
     let record = Record::from_bytes(hold.address.as_bytes().to_vec());
-    let retention = Retention { replay: HOUR, remember: Duration::ZERO };
-    assert_eq!(store.complete(hold, record, retention).await.unwrap(), Completion::Stored);
+    assert_eq!(store.complete(hold, record, KEPT).await.unwrap(), Completion::Stored);
     if !early {
         say("stored", &hold);
     }
@@ -81,7 +62,7 @@ async fn race(store: SqliteStore, keys: u64) {
     for key in keys {
         let address = Address::from_bytes(std::array::from_fn(|at| key.to_le_bytes()[at % 8]));
         let hold = Hold { address, ..hold() };
-        if claimed(&store, hold).await == (Claim::Won { attempt: 1 }) {
+        if claimed(&store, hold).await == WON {
             say("claimed", &hold);
         }
     }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{
-    PostgresStore, Store,
-    store::{Claim, ClaimRequest, OnAbandoned, Origin},
-};
+use idempotent_runtime::{PostgresStore, Store, store::Claim};
 use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer, proxy::Proxy};
 use sqlx::postgres::PgPoolOptions;
 use tokio::time::{sleep, timeout};
@@ -173,15 +170,8 @@ async fn completions_touch_no_index() {
     let store = schema.store().await;
     for _ in 0..20 {
         let executions = (0..50).map(|_| async {
-            let (hold, lease) = (hold(), Duration::from_secs(30));
-            let request = ClaimRequest {
-                hold,
-                lease,
-                on_abandoned: OnAbandoned::Refuse,
-                retention: HOUR,
-                origin: Origin::default(),
-            };
-            store.claim(request).await.unwrap();
+            let hold = hold();
+            claim(&store, hold).await.unwrap();
             complete(&store, hold).await.unwrap();
         });
         futures_util::future::join_all(executions).await;

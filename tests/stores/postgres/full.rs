@@ -5,10 +5,12 @@ use idempotent_runtime::{
     Store, StoreError,
     store::{Claim, Completion, Renewal},
 };
-use idempotent_tests::postgres::Schema;
+use idempotent_tests::{
+    postgres::Schema,
+    requests::{is_in_flight, request},
+};
 
 use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
-use crate::requests::{is_in_flight, request};
 
 /// Makes the server answer as one whose disk is full, in the end, when `what` is done to a row.
 async fn fill(schema: &Schema, what: &str) {

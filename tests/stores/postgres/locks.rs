@@ -16,7 +16,10 @@ use idempotent_runtime::{
         StuckRequest,
     },
 };
-use idempotent_tests::postgres::Schema;
+use idempotent_tests::{
+    postgres::Schema,
+    requests::{HOUR, KEPT},
+};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::{
     task::JoinSet,
@@ -24,7 +27,6 @@ use tokio::{
 };
 
 use super::{WON, claim, complete, hold, is_replay, record_of, retry};
-use crate::requests::{HOUR, KEPT};
 
 /// So many claims that are won.
 async fn won(store: &PostgresStore, number: usize) -> Vec<Hold> {

@@ -18,6 +18,7 @@ use idempotent_tests::{
     pgbouncer::{PgBouncer, TAKES_SQLX},
     postgres::Schema,
     postgres_server::PostgresServer,
+    requests::KEPT,
 };
 use sqlx::{
     Connection, Executor, PgConnection, Row,
@@ -26,7 +27,7 @@ use sqlx::{
 use tokio::task::JoinSet;
 
 use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
-use crate::{log::Log, requests::KEPT, times::is_within, waiters::median_wake_up};
+use crate::{log::Log, times::is_within, waiters::median_wake_up};
 
 /// A server, a pooler before it with five sessions, and a schema.
 struct Pooled {

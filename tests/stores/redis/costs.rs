@@ -7,11 +7,13 @@ use idempotent_runtime::{
     RedisStore, Store,
     store::{Forget, ForgetRequest, Hold, Record, Stage, StuckRequest},
 };
-use idempotent_tests::redis_server::RedisServer;
+use idempotent_tests::{
+    redis_server::RedisServer,
+    requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry},
+};
 use tokio::time::sleep;
 
 use super::{node, until_heard};
-use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
 /// Number of commands that stores have sent while `work` was done. The server also counts the calls
 /// of scripts, and those are left out.

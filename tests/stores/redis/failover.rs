@@ -6,15 +6,15 @@ use idempotent_runtime::{
     RedisStore,
     store::{Claim, Hold},
 };
-use idempotent_tests::{proxy::Proxy, redis_server::RedisServer};
+use idempotent_tests::{
+    proxy::Proxy,
+    redis_server::RedisServer,
+    requests::{claim, complete, hold, is_replay, retry},
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{key, node};
-use crate::{
-    load::first_success,
-    requests::{claim, complete, hold, is_replay, retry},
-    times::is_within,
-};
+use crate::{load::first_success, times::is_within};
 
 /// A server, and a replica of it that has caught up.
 async fn replicated() -> (RedisServer, RedisServer) {

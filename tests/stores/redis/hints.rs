@@ -11,13 +11,16 @@ use idempotent_runtime::{
         Token,
     },
 };
-use idempotent_tests::{redis_cluster::RedisCluster, redis_server::RedisServer};
+use idempotent_tests::{
+    redis_cluster::RedisCluster,
+    redis_server::RedisServer,
+    requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_replay, retry},
+};
 
 use super::{
     key, node, pass,
     replicas::{TIMEOUT, pair},
 };
-use crate::requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
 type Calls = BTreeMap<String, u64>;
 

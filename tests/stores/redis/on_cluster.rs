@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use idempotent_runtime::{RedisStore, SetupError, Store};
-use idempotent_tests::redis_cluster::RedisCluster;
+use idempotent_tests::{
+    redis_cluster::RedisCluster,
+    requests::{WON, claim, complete, hold, is_replay, retry},
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::until_heard;
 use crate::{
-    requests::{WON, claim, complete, hold, is_replay, retry},
     times::{WAKE_UP, is_within},
     waiters::median_wake_up,
 };

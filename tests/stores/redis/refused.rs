@@ -7,14 +7,14 @@ use idempotent_runtime::{
     Store, StoreError,
     store::{ForgetRequest, Hold, Stage, StuckRequest},
 };
-use idempotent_tests::redis_server::{RedisServer, free_port};
+use idempotent_tests::{
+    redis_server::{RedisServer, free_port},
+    requests::{WON, claim, complete, hold, is_replay, record_of, retry},
+};
 use tokio::time::timeout;
 
 use super::{key, node};
-use crate::{
-    refusals::{did_nothing, hurts_no_other, is_unreadable, refuses},
-    requests::{WON, claim, complete, hold, is_replay, record_of, retry},
-};
+use crate::refusals::{did_nothing, hurts_no_other, is_unreadable, refuses};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_that_the_server_refuses_has_done_nothing() {

@@ -6,13 +6,13 @@ use idempotent_runtime::{
     RedisStore, Store, StoreError,
     store::{Completion, Forget, ForgetRequest, Stage},
 };
-use idempotent_tests::redis_server::RedisServer;
-
-use super::key;
-use crate::{
-    load::Load,
+use idempotent_tests::{
+    redis_server::RedisServer,
     requests::{WON, claim, complete, hold, is_replay, retry},
 };
+
+use super::key;
+use crate::load::Load;
 
 pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
 

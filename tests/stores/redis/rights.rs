@@ -7,13 +7,14 @@ use idempotent_runtime::{
     RedisStore, SetupError,
     conformance::{Subject, check},
 };
-use idempotent_tests::{redis::Keys, redis_server::RedisServer};
-
-use super::{conforms::UNIT, node};
-use crate::{
-    log::Log,
+use idempotent_tests::{
+    redis::Keys,
+    redis_server::RedisServer,
     requests::{WON, claim, complete, hold, is_in_flight, is_replay, retry},
 };
+
+use super::{conforms::UNIT, node};
+use crate::log::Log;
 
 /// The rights that the documentation names: those that are needed, and those that are of use.
 fn documented() -> [String; 2] {

@@ -11,14 +11,16 @@ use std::{
 
 use futures_util::future::join_all;
 use idempotent_runtime::{RedisStore, Store, store::Completion};
-use idempotent_tests::{proxy::Proxy, redis_cluster::RedisCluster, redis_server::RedisServer};
+use idempotent_tests::{
+    proxy::Proxy,
+    redis_cluster::RedisCluster,
+    redis_server::RedisServer,
+    requests::{HOUR, claim, complete, hold, is_in_flight, is_replay, retry},
+};
 use tokio::{runtime::Builder, sync::oneshot, task::yield_now};
 
 use super::{node, replicas::pair};
-use crate::{
-    load::first_success,
-    requests::{HOUR, claim, complete, hold, is_in_flight, is_replay, retry},
-};
+use crate::load::first_success;
 
 /// Time in which a call succeeds again after its connection was lost.
 const RECOVERY_TIME: Duration = Duration::from_secs(20);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use idempotent_runtime::{RedisStore, SetupError};
-use idempotent_tests::redis_server::{RedisServer, free_port};
-use tokio::time::timeout;
-
-use crate::{
-    log::Log,
+use idempotent_tests::{
+    redis_server::{RedisServer, free_port},
     requests::{WON, claim, hold},
 };
+use tokio::time::timeout;
+
+use crate::log::Log;
 
 /// Everything that is said to an operator or a developer.
 fn whole(refused: Result<RedisStore, SetupError>) -> String {

@@ -5,10 +5,12 @@ use idempotent_runtime::{
     RedisStore, Store, StoreError,
     store::{Claim, Completion, Hold, Renewal},
 };
-use idempotent_tests::redis_server::RedisServer;
+use idempotent_tests::{
+    redis_server::RedisServer,
+    requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry},
+};
 
 use super::{key, node, trouble::fill};
-use crate::requests::{HOUR, WON, claim, complete, hold, is_in_flight, is_replay, retry};
 
 /// A store that asks what the server can do, and one that asks only what servers before Redis 7
 /// can.

@@ -6,13 +6,16 @@ use idempotent_runtime::{
     RedisStore, Store, StoreError,
     store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention},
 };
-use idempotent_tests::{proxy::Proxy, redis_server::RedisServer};
+use idempotent_tests::{
+    proxy::Proxy,
+    redis_server::RedisServer,
+    requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_replay, request, retry},
+};
 use tokio::time::Instant;
 
 use super::{key, node, pass, until_heard};
 use crate::{
     load::first_success,
-    requests::{HOUR, KEPT, WON, claim, complete, hold, is_in_flight, is_replay, request, retry},
     times::{WAKE_UP, is_within},
     waiters::wake_up,
 };

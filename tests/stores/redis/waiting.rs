@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use idempotent_runtime::RedisStore;
-use idempotent_tests::redis_server::RedisServer;
+use idempotent_tests::{
+    redis_server::RedisServer,
+    requests::{claim, complete, hold},
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -11,7 +14,6 @@ use tokio::{
 
 use super::{node, until_heard};
 use crate::{
-    requests::{claim, complete, hold},
     times::{WAKE_UP, is_within, looked, looks_each_half_second},
     waiters::{median_wake_up, response},
 };

@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
-use idempotent_runtime::{Address, SqliteStore, Store, store::Claim};
+use idempotent_runtime::{
+    Address, SqliteStore, Store,
+    store::{Claim, Hold},
+};
 use idempotent_tests::Scratch;
 use sqlx::Row;
 
-use super::{LONG, claim, hold, open, pool};
+use super::{HOUR, claim, hold, open, pool};
 
 /// Answers that a process printed before it was killed.
 #[derive(Debug, Default)]
@@ -62,15 +65,15 @@ fn killed(path: &Path, how: &[&str], after: Duration) -> Told {
 async fn lost(store: &SqliteStore, told: &Told) -> (usize, usize) {
     let mut lost = (0, 0);
     for &address in &told.claimed {
-        match store.claim(claim(super::Hold { address, ..hold() })).await.unwrap() {
+        match store.claim(claim(Hold { address, ..hold() })).await.unwrap() {
             Claim::Won { .. } => lost.0 += 1,
             // Both processes read the same clock.
-            Claim::InFlight { lease_left } => assert!(LONG - lease_left < Duration::from_secs(60)),
+            Claim::InFlight { lease_left } => assert!(HOUR - lease_left < Duration::from_secs(60)),
             found => assert!(matches!(found, Claim::Replay { .. }), "{found:?}"),
         }
     }
     for &address in &told.stored {
-        match store.claim(claim(super::Hold { address, ..hold() })).await.unwrap() {
+        match store.claim(claim(Hold { address, ..hold() })).await.unwrap() {
             Claim::Replay { record, .. } if record.as_bytes()[..] == address.as_bytes()[..] => {}
             _ => lost.1 += 1,
         }

@@ -7,12 +7,14 @@ use idempotent_runtime::{
     SqliteStore, Store,
     store::{Claim, Completion, Record},
 };
-use idempotent_tests::Scratch;
+use idempotent_tests::{
+    Scratch,
+    requests::{KEPT, complete, is_in_flight},
+};
 use sqlx::Connection;
 use tokio::time::{sleep, timeout};
 
 use super::{claim, hold, open, pool, retry};
-use crate::requests::{KEPT, complete, is_in_flight};
 
 /// More rows than are written before the log is moved, in fewer pages than a commit would move.
 const MANY: usize = 38_000;

@@ -8,10 +8,10 @@ use idempotent_runtime::{
 };
 use idempotent_tests::Scratch;
 
-use super::{LONG, claim, hold, retry};
+use super::{HOUR, claim, hold, retry};
 
 const LEASE: Duration = Duration::from_secs(30);
-const RETENTION: Retention = Retention { replay: LONG, remember: Duration::ZERO };
+const RETENTION: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
 
 /// The same file, opened anew by nobody who knows of what was there before.
 async fn reopened(scratch: &Scratch, clock: &ManualClock) -> SqliteStore {
@@ -28,11 +28,11 @@ async fn a_response_is_replayed_after_a_restart_for_the_rest_of_its_time() {
     let stored = store.complete(request, Record::from_bytes(&b"done"[..]), RETENTION).await.unwrap();
     assert_eq!(stored, Completion::Stored);
     drop(store);
-    clock.advance(LONG / 4);
+    clock.advance(HOUR / 4);
     let store = reopened(&scratch, &clock).await;
-    let replay = Claim::Replay { record: Record::from_bytes(&b"done"[..]), left: LONG * 3 / 4 };
+    let replay = Claim::Replay { record: Record::from_bytes(&b"done"[..]), left: HOUR * 3 / 4 };
     assert_eq!(store.claim(claim(retry(request))).await.unwrap(), replay);
-    clock.advance(LONG * 3 / 4);
+    clock.advance(HOUR * 3 / 4);
     assert_eq!(store.claim(claim(retry(request))).await.unwrap(), Claim::Won { attempt: 1 });
 }
 

@@ -8,7 +8,7 @@ use idempotent_runtime::{
 use idempotent_tests::Scratch;
 use sqlx::Connection;
 
-use super::{LONG, claim, hold, pool};
+use super::{HOUR, claim, hold, pool};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_stuck_is_listed_a_bounded_number_of_rows_at_a_time_while_somebody_writes() {
@@ -21,7 +21,7 @@ async fn what_is_stuck_is_listed_a_bounded_number_of_rows_at_a_time_while_somebo
         hold.address
     };
     let first = win().await;
-    clock.advance(LONG);
+    clock.advance(HOUR);
     join_all((0..2_100).map(|_| win())).await;
     let pool = pool(&path).await;
     let mut connection = pool.acquire().await.unwrap();
@@ -50,7 +50,7 @@ async fn a_row_that_cannot_be_read_hides_none_of_those_behind_it() {
     let damage =
         "UPDATE idempotency_keys SET address = x'00' WHERE id = (SELECT min(id) FROM idempotency_keys)";
     sqlx::query(damage).execute(&pool(&path).await).await.unwrap();
-    clock.advance(LONG);
+    clock.advance(HOUR);
     let (mut found, mut after) = (0, None);
     loop {
         let unknown = Record::from_bytes(&b"unknown"[..]);

@@ -10,10 +10,10 @@ use idempotent_tests::{Scratch, said};
 use sqlx::{AssertSqlSafe, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LONG, claim, hold, open, pool, retry};
+use super::{HOUR, claim, hold, open, pool, retry};
 use crate::times::is_within;
 
-const RETENTION: Retention = Retention { replay: LONG, remember: Duration::ZERO };
+const RETENTION: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
 
 async fn complete(store: &SqliteStore, record: &[u8]) -> Result<Hold, StoreError> {
     let hold = hold();
@@ -97,7 +97,7 @@ async fn a_full_file_refuses_new_keys_and_goes_on_replaying() {
     assert!(matches!(full, Some(StoreError::Full { store: "sqlite", .. })), "{full:?}");
     let found = store.claim(claim(retry(kept))).await.unwrap();
     assert!(matches!(&found, Claim::Replay { record, .. } if record.as_bytes()[..] == *b"kept"), "{found:?}");
-    clock.advance(LONG * 2);
+    clock.advance(HOUR * 2);
     assert!(store.sweep().await.unwrap() > 0, "what has expired makes room");
     complete(&store, &[b'x'; 20_000]).await.unwrap();
 }
@@ -240,10 +240,10 @@ async fn a_sweep_deletes_what_has_expired_and_nothing_else() {
     let builder = SqliteStore::builder_at(scratch.file("keys.db")).unwrap();
     let store = builder.clock(clock.clone()).build().await.unwrap();
     futures_util::future::join_all((0..1_234).map(|_| complete(&store, b"old"))).await;
-    clock.advance(LONG / 2);
+    clock.advance(HOUR / 2);
     let live = complete(&store, b"live").await.unwrap();
     assert_eq!(store.sweep().await.unwrap(), 0);
-    clock.advance(LONG / 2);
+    clock.advance(HOUR / 2);
     let (swept, claimed) = tokio::join!(store.sweep(), store.claim(claim(hold())));
     assert_eq!(swept.unwrap(), 1_234);
     assert_eq!(claimed.unwrap(), Claim::Won { attempt: 1 });
@@ -257,9 +257,9 @@ async fn a_key_that_is_remembered_gives_its_records_bytes_back() {
     let store = SqliteStore::builder_at(&path).unwrap().clock(clock.clone()).build().await.unwrap();
     let hold = hold();
     store.claim(claim(hold)).await.unwrap();
-    let retention = Retention { replay: LONG, remember: LONG };
+    let retention = Retention { replay: HOUR, remember: HOUR };
     store.complete(hold, Record::from_bytes(&b"done"[..]), retention).await.unwrap();
-    clock.advance(LONG);
+    clock.advance(HOUR);
     assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Expired);
     assert_eq!((store.sweep().await.unwrap(), store.sweep().await.unwrap()), (1, 0));
     let record = sqlx::query_scalar::<_, Option<Vec<u8>>>("SELECT record FROM idempotency_keys");
@@ -268,7 +268,7 @@ async fn a_key_that_is_remembered_gives_its_records_bytes_back() {
     let repeated = store.complete(hold, Record::from_bytes(&b"late"[..]), retention).await.unwrap();
     assert_eq!(repeated, Completion::Stored);
     assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Expired);
-    clock.advance(LONG);
+    clock.advance(HOUR);
     assert_eq!(store.sweep().await.unwrap(), 1);
     assert_eq!(store.claim(claim(retry(hold))).await.unwrap(), Claim::Won { attempt: 1 });
 }
@@ -280,7 +280,7 @@ async fn what_has_expired_is_swept_by_itself() {
     let builder = SqliteStore::builder_at(&path).unwrap().sweep_every(Duration::from_millis(50));
     let store = builder.clock(clock.clone()).build().await.unwrap();
     complete(&store, b"old").await.unwrap();
-    clock.advance(LONG * 2);
+    clock.advance(HOUR * 2);
     let pool = pool(&path).await;
     let swept = async {
         let rows = "SELECT count(*) FROM idempotency_keys";

@@ -5,24 +5,24 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use idempotent_runtime::{
     SqliteStore, Store,
-    store::{Claim, Completion, Record, Retention},
+    store::{Claim, Completion, Hold, Record, Retention},
 };
 use idempotent_tests::Scratch;
 use tokio::time::{Instant, sleep};
 
-use super::{LONG, claim, hold, open, retry};
+use super::{HOUR, claim, hold, open, retry};
 use crate::times::{WAKE_UP, is_within, looked, median_of};
 
-const RETENTION: Retention = Retention { replay: LONG, remember: Duration::ZERO };
+const RETENTION: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
 
-async fn complete(store: &SqliteStore, hold: super::Hold) {
+async fn complete(store: &SqliteStore, hold: Hold) {
     let stored = store.complete(hold, Record::from_bytes(&b"done"[..]), RETENTION).await.unwrap();
     assert_eq!(stored, Completion::Stored);
 }
 
 /// A claim of `owner` through one store, and a waiter for it at another. Gives when the waiter
 /// woke.
-async fn wait(owner: &SqliteStore, other: &SqliteStore) -> (super::Hold, tokio::task::JoinHandle<Instant>) {
+async fn wait(owner: &SqliteStore, other: &SqliteStore) -> (Hold, tokio::task::JoinHandle<Instant>) {
     let request = hold();
     assert_eq!(owner.claim(claim(request)).await.unwrap(), Claim::Won { attempt: 1 });
     let found = other.claim(claim(retry(request))).await.unwrap();

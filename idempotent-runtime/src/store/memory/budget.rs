@@ -21,7 +21,8 @@ pub(super) struct Budget {
     // `None`: one caller may hold all of it.
     shares: Option<Shares>,
     used: AtomicU64,
-    // The part of `used` that is bookkeeping of claims. Counted where completed entries make room.
+    // The part of `used` that is bookkeeping of claims and of the callers who have them. Counted
+    // where completed entries make room.
     claimed: AtomicU64,
     evicted: AtomicU64,
 }
@@ -89,9 +90,9 @@ impl Budget {
     pub(super) fn reserve_claim(&self, caller: Option<CallerId>) -> Result<(), Full> {
         let more = match self.shared(caller) {
             Some((shares, caller)) => shares.reserve_claim(caller)?,
-            None => Change::CLAIMED.bytes,
+            None => Change::CLAIMED,
         };
-        if self.add(more, Change::CLAIMED) > self.limit.saturating_add(self.beyond()) {
+        if self.add(more) > self.limit.saturating_add(self.beyond()) {
             self.change(caller, Change::ENDED);
             return Err(Full::Store);
         }
@@ -102,9 +103,9 @@ impl Budget {
     pub(super) fn change(&self, caller: Option<CallerId>, change: Change) {
         let more = match self.shared(caller) {
             Some((shares, caller)) => shares.change(caller, change),
-            None => change.bytes,
+            None => change,
         };
-        self.add(more, change);
+        self.add(more);
     }
 
     /// Takes note that a completed entry lies in this shard.
@@ -152,9 +153,9 @@ impl Budget {
     }
 
     /// Adds bytes. Gives the number of bytes that then leave no room to a claim.
-    fn add(&self, more: i64, change: Change) -> u64 {
-        let used = add(&self.used, more);
-        if self.evicts() { add(&self.claimed, change.claimed) } else { used }
+    fn add(&self, more: Change) -> u64 {
+        let used = add(&self.used, more.bytes);
+        if self.evicts() { add(&self.claimed, more.claimed) } else { used }
     }
 }
 

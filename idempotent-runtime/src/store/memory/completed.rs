@@ -42,9 +42,9 @@ impl Completed {
         self.get(address).filter(|entry| entry.is_kept(now))
     }
 
-    /// All addresses.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.entries.keys()
+    /// All entries, whether or not their time has ended.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Address, &Entry)> {
+        self.entries.iter().map(|(address, entry)| (address, &**entry))
     }
 
     /// The entries that become due after `last`, in that order.

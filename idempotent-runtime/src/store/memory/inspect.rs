@@ -31,7 +31,8 @@ impl Memory {
                 Forget::Running { lease_left }
             }
             Some(_) => {
-                let ended = self.remove_beneath(&mut shard, request.address, now);
+                let is_beneath = |other: &Address| other.beginning() == request.address.beginning();
+                let ended = self.remove_all(&mut shard, is_beneath, now, |_, _| {});
                 drop(shard);
                 ended.iter().for_each(Claimed::wake);
                 Forget::Done
@@ -39,16 +40,27 @@ impl Memory {
         }
     }
 
-    /// Removes the entry and its steps, which live in the same shard. What runs stays. Gives the
-    /// claims among the removed.
-    fn remove_beneath(&self, shard: &mut Shard, address: Address, now: Timestamp) -> Vec<Claimed> {
-        let is_beneath = |other: &Address| other.beginning() == address.beginning();
-        let completed: Vec<_> = shard.completed.addresses().copied().filter(is_beneath).collect();
-        for address in completed {
-            shard.completed.remove(&address, &self.budget);
+    /// Removes all that `is_meant`: keys together with their steps, which live in the same shard.
+    /// What runs stays. Tells `removed` of each with its bytes, and gives the claims among them.
+    pub(super) fn remove_all(
+        &self,
+        shard: &mut Shard,
+        is_meant: impl Fn(&Address) -> bool,
+        now: Timestamp,
+        mut removed: impl FnMut(&Address, u64),
+    ) -> Vec<Claimed> {
+        let completed = shard.completed.entries().map(|(address, _)| *address);
+        for address in completed.filter(&is_meant).collect::<Vec<_>>() {
+            if let Some(entry) = shard.completed.remove(&address, &self.budget) {
+                removed(&address, entry.bytes());
+            }
         }
-        let ended = shard.claims.extract_if(|address, claim| is_beneath(address) && !claim.is_running(now));
-        ended.map(|(_, claim)| claim).inspect(|claim| self.uncount(claim)).collect()
+        let ended = shard.claims.extract_if(|address, claim| is_meant(address) && !claim.is_running(now));
+        let count = |(address, claim): &(Address, Claimed)| {
+            self.uncount(claim);
+            removed(address, Claimed::BYTES);
+        };
+        ended.inspect(count).map(|(_, claim)| claim).collect()
     }
 }
 

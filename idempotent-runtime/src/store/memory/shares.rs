@@ -85,9 +85,9 @@ impl Shares {
         }
     }
 
-    /// Counts a new claim of `caller`, if its share has room. Gives the number of bytes that all
-    /// callers hold more then.
-    pub(super) fn reserve_claim(&self, caller: CallerId) -> Result<i64, Full> {
+    /// Counts a new claim of `caller`, if its share has room. Gives the change in the bytes of all
+    /// callers.
+    pub(super) fn reserve_claim(&self, caller: CallerId) -> Result<Change, Full> {
         let mut part = self.part(caller);
         let unavailable = part.get(&caller).map_or(0, Holding::unavailable);
         match self.cost() + unavailable + ENTRY <= self.share {
@@ -98,32 +98,42 @@ impl Shares {
         }
     }
 
-    /// Counts a change of a caller's bytes. Gives the number of bytes that all callers hold more
-    /// then.
-    pub(super) fn change(&self, caller: CallerId, change: Change) -> i64 {
+    /// Counts a change of a caller's bytes. Gives the change in the bytes of all callers, with what
+    /// it costs to keep account of this one.
+    pub(super) fn change(&self, caller: CallerId, change: Change) -> Change {
         self.change_in(&mut self.part(caller), caller, change)
     }
 
-    fn change_in(&self, part: &mut Holdings, caller: CallerId, change: Change) -> i64 {
+    fn change_in(&self, part: &mut Holdings, caller: CallerId, change: Change) -> Change {
         let mut place = match part.entry(caller) {
             hash_map::Entry::Occupied(place) => place,
             hash_map::Entry::Vacant(place) => place.insert_entry(Holding::new(self.when_full)),
         };
-        let before = self.counted(place.get());
+        let (before, claimed_before) = (self.counted(place.get()), self.claimed(place.get()));
         place.get_mut().change(change);
-        let after = self.counted(place.get());
+        let (after, claimed_after) = (self.counted(place.get()), self.claimed(place.get()));
         if after == 0 {
             place.remove();
             shrink(part);
         }
         let beyond = |counted: u64| counted.saturating_sub(self.share);
         self.beyond.fetch_add(beyond(after).wrapping_sub(beyond(before)), Ordering::Relaxed);
-        after.cast_signed() - before.cast_signed()
+        let more = |after: u64, before: u64| after.cast_signed() - before.cast_signed();
+        Change { bytes: more(after, before), claimed: more(claimed_after, claimed_before) }
     }
 
     /// Bytes that a holding counts for, together with the cost of keeping account of it.
     fn counted(&self, holding: &Holding) -> u64 {
         if holding.bytes == 0 { 0 } else { holding.bytes + self.cost() }
+    }
+
+    /// The part of these bytes that no eviction gives back: account is kept of a caller as long as
+    /// it has claims. Counted where the oldest entries make room.
+    fn claimed(&self, holding: &Holding) -> u64 {
+        match holding.eviction.as_ref().map_or(0, |eviction| eviction.claimed) {
+            0 => 0,
+            claimed => claimed + self.cost(),
+        }
     }
 
     /// Takes note that a completed entry of `caller` lies in this shard.

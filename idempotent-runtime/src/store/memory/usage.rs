@@ -15,7 +15,7 @@ use crate::{
     shards::SHARDS,
 };
 
-/// Number of entries that are forgotten while their shard is locked.
+/// Number of keys that are forgotten while their shard is locked.
 const BATCH: usize = 256;
 
 /// Keys, and the bytes that they and their steps take up, bookkeeping included.
@@ -65,73 +65,60 @@ impl Memory {
         held
     }
 
-    /// Forgets everything that one caller holds, except requests that run and their steps. Steps go
-    /// before their keys, so no new execution begins among old steps.
+    /// Forgets everything that one caller holds, except requests that run and their steps. A key
+    /// and its steps go together, so no new execution finds an old step.
     pub(super) async fn forget_caller(&self, caller: CallerId) -> Held {
         let mut freed = Held::default();
         for index in 0..SHARDS {
-            let mut completed = self.completed_of(index, caller).await;
-            completed.sort_by_key(|address| !address.is_of_a_step());
-            let steps = completed.partition_point(Address::is_of_a_step);
-            self.forget_some(index, &completed[..steps], caller, &mut freed).await;
-            self.forget_lapsed(index, caller, &mut freed);
-            self.forget_some(index, &completed[steps..], caller, &mut freed).await;
+            let beginnings = self.beginnings_of(index, caller).await;
+            for some in beginnings.chunks(BATCH) {
+                self.forget_some(index, some, caller, &mut freed);
+                yield_now().await;
+            }
         }
         freed
     }
 
-    async fn completed_of(&self, index: usize, caller: CallerId) -> Vec<Address> {
-        let mut addresses = Vec::new();
+    /// Beginnings of the addresses at which a caller holds something.
+    async fn beginnings_of(&self, index: usize, caller: CallerId) -> Vec<Beginning> {
+        let mut beginnings = HashSet::new();
         self.walk_through(index, |address, found, _| {
-            if matches!(found, Found::Completed(entry) if entry.caller() == Some(caller)) {
-                addresses.push(*address);
+            if found.caller() == Some(caller) {
+                beginnings.insert(address.beginning());
             }
         })
         .await;
-        addresses
+        beginnings.into_iter().collect()
     }
 
-    async fn forget_some(&self, index: usize, addresses: &[Address], caller: CallerId, freed: &mut Held) {
-        for some in addresses.chunks(BATCH) {
-            self.forget_at_once(index, some, caller, freed);
-            yield_now().await;
-        }
-    }
-
-    fn forget_at_once(&self, index: usize, addresses: &[Address], caller: CallerId, freed: &mut Held) {
-        let mut shard = self.shards.lock_at(index);
-        let running = shard.running(self.clock.now());
-        for address in addresses.iter().filter(|address| !running.contains(&address.beginning())) {
-            let is_the_callers =
-                shard.completed.get(address).is_some_and(|entry| entry.caller() == Some(caller));
-            if let Some(entry) =
-                is_the_callers.then(|| shard.completed.remove(address, &self.budget)).flatten()
-            {
-                freed.add(address, entry.bytes());
-            }
-        }
-    }
-
-    /// Forgets the claims whose fate is unknown.
-    fn forget_lapsed(&self, index: usize, caller: CallerId, freed: &mut Held) {
+    fn forget_some(&self, index: usize, some: &[Beginning], caller: CallerId, freed: &mut Held) {
         let mut shard = self.shards.lock_at(index);
         let now = self.clock.now();
-        let is_meant = |claim: &Claimed| claim.origin().caller() == Some(caller) && !claim.is_running(now);
-        let ended: Vec<_> = shard.claims.extract_if(|_, claim| is_meant(claim)).collect();
-        for (address, claim) in &ended {
-            self.uncount(claim);
-            freed.add(address, Claimed::BYTES);
+        let mut forgotten: HashSet<_> = some.iter().copied().collect();
+        for beginning in shard.keys_to_keep(caller, now) {
+            forgotten.remove(&beginning);
         }
+        let is_forgotten = |address: &Address| forgotten.contains(&address.beginning());
+        let ended =
+            self.remove_all(&mut shard, is_forgotten, now, |address, bytes| freed.add(address, bytes));
         drop(shard);
-        ended.iter().for_each(|(_, claim)| claim.wake());
+        ended.iter().for_each(Claimed::wake);
     }
 }
 
+/// Beginning of an address. The addresses of a key and of its steps begin alike.
+type Beginning = [u8; 16];
+
 impl Shard {
-    /// Beginnings of the addresses of keys that run. The addresses of their steps begin alike.
-    fn running(&self, now: Timestamp) -> HashSet<[u8; 16]> {
-        let running =
-            self.claims.iter().filter(|(address, claim)| !address.is_of_a_step() && claim.is_running(now));
-        running.map(|(address, _)| address.beginning()).collect()
+    /// Beginnings of the addresses of keys that run, or that are somebody else's.
+    fn keys_to_keep(&self, caller: CallerId, now: Timestamp) -> impl Iterator<Item = Beginning> {
+        let is_others = move |of: Option<CallerId>| of != Some(caller);
+        let claims = self.claims.iter().filter(move |(_, claim)| {
+            claim.is_running(now) || (is_others(claim.origin().caller()) && claim.is_remembered(now))
+        });
+        let completed = self.completed.entries();
+        let completed = completed.filter(move |(_, entry)| is_others(entry.caller()) && entry.is_kept(now));
+        let kept = claims.map(|(address, _)| address).chain(completed.map(|(address, _)| address));
+        kept.filter(|address| !address.is_of_a_step()).map(Address::beginning)
     }
 }

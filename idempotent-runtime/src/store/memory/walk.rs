@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    request::Address,
+    request::{Address, CallerId},
     shards::SHARDS,
 };
 
@@ -20,6 +20,16 @@ const BATCH: usize = 512;
 pub(super) enum Found<'a> {
     Claim(&'a Claimed),
     Completed(&'a Entry),
+}
+
+impl Found<'_> {
+    /// The caller for whom it counts.
+    pub(super) fn caller(&self) -> Option<CallerId> {
+        match self {
+            Found::Claim(claim) => claim.origin().caller(),
+            Found::Completed(entry) => entry.caller(),
+        }
+    }
 }
 
 impl Memory {

@@ -151,9 +151,9 @@ impl Database for Postgres {
         }
     }
 
-    // The holder of the connection could commit, and nobody else can prevent it.
+    // The holder of the connection may commit at any time, and nobody else can prevent it.
     fn revoke(_: &Arc<str>) -> TransactionState {
-        TransactionState::Stands
+        TransactionState::Unknown
     }
 
     async fn unmark(_: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -69,6 +69,16 @@ impl Guard {
         before
     }
 
+    /// Lets nothing be committed any more. Gives the standing before: unknown where the hooks see
+    /// nothing any more, since they prevent nothing then.
+    pub(super) fn revoke(&self) -> TransactionState {
+        let is_blind = self.seen().is_blind;
+        match self.ends(TransactionState::RolledBack) {
+            TransactionState::Stands if is_blind => TransactionState::Unknown,
+            before => before,
+        }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

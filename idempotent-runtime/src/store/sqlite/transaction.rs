@@ -88,7 +88,7 @@ impl Database for Sqlite {
     }
 
     fn revoke(guard: &Guard) -> TransactionState {
-        guard.ends(TransactionState::RolledBack)
+        guard.revoke()
     }
 
     async fn unmark(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

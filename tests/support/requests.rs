@@ -1,4 +1,4 @@
-//! Requests as a store sees them.
+//! Requests as a store sees them, and what stores answer.
 
 use std::time::Duration;
 
@@ -7,12 +7,15 @@ use idempotent_runtime::{
     store::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Origin, Record, Retention, Token},
 };
 
-pub(crate) const WON: Claim = Claim::Won { attempt: 1 };
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const KEPT: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
+/// Answer to the first claim of a request.
+pub const WON: Claim = Claim::Won { attempt: 1 };
+/// Lease and retention of a claim.
+pub const HOUR: Duration = Duration::from_secs(3600);
+/// Retention of a record.
+pub const KEPT: Retention = Retention { replay: HOUR, remember: Duration::ZERO };
 
 /// A request that nobody has sent before.
-pub(crate) fn hold() -> Hold {
+pub fn hold() -> Hold {
     let token = || Token::random().unwrap();
     let address = [*token().as_bytes(), *token().as_bytes()].concat();
     Hold {
@@ -23,11 +26,12 @@ pub(crate) fn hold() -> Hold {
 }
 
 /// The same request again.
-pub(crate) fn retry(hold: Hold) -> Hold {
+pub fn retry(hold: Hold) -> Hold {
     Hold { token: Token::random().unwrap(), ..hold }
 }
 
-pub(crate) fn request(hold: Hold) -> ClaimRequest {
+/// Claim with this hold: it is kept for an hour, and nobody takes it over.
+pub fn request(hold: Hold) -> ClaimRequest {
     ClaimRequest {
         hold,
         lease: HOUR,
@@ -37,26 +41,30 @@ pub(crate) fn request(hold: Hold) -> ClaimRequest {
     }
 }
 
-pub(crate) async fn claim(store: &impl Store, hold: Hold) -> Result<Claim, StoreError> {
+/// Claims with this hold.
+pub async fn claim(store: &impl Store, hold: Hold) -> Result<Claim, StoreError> {
     store.claim(request(hold)).await
 }
 
 /// Completes with the token for a record.
-pub(crate) async fn complete(store: &impl Store, hold: Hold) -> Result<Completion, StoreError> {
+pub async fn complete(store: &impl Store, hold: Hold) -> Result<Completion, StoreError> {
     store.complete(hold, record_of(hold), KEPT).await
 }
 
-pub(crate) fn record_of(hold: Hold) -> Record {
+/// The record that [`complete`] writes with this hold.
+pub fn record_of(hold: Hold) -> Record {
     Record::from_bytes(hold.token.as_bytes().to_vec())
 }
 
+/// Asserts that the record of `owner` is replayed.
 #[track_caller]
-pub(crate) fn is_replay(claim: &Claim, owner: Hold) {
+pub fn is_replay(claim: &Claim, owner: Hold) {
     let Claim::Replay { record, .. } = claim else { return assert_eq!(format!("{claim:?}"), "a replay") };
     assert_eq!(*record, record_of(owner));
 }
 
+/// Asserts that somebody else holds the claim.
 #[track_caller]
-pub(crate) fn is_in_flight(claim: &Claim) {
+pub fn is_in_flight(claim: &Claim) {
     assert!(matches!(claim, Claim::InFlight { .. }), "{claim:?}");
 }

@@ -12,7 +12,7 @@ use crate::errors::Ctxt;
 use crate::suggest;
 
 /// Names of the arguments.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "ttl",
     "scope",
     "required",
@@ -20,6 +20,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "replay",
     "fingerprint",
     "principal",
+    "key",
     "abandoned",
     "transaction",
     "headers",
@@ -35,6 +36,7 @@ pub(crate) struct Args {
     pub(crate) replay: Option<Arg>,
     pub(crate) fingerprint: Option<Arg>,
     pub(crate) principal: Option<Arg>,
+    pub(crate) key: Option<Arg>,
     pub(crate) abandoned: Option<Arg>,
     pub(crate) transaction: Option<Arg>,
     pub(crate) headers: Option<Arg>,
@@ -87,6 +89,7 @@ impl Args {
             "replay" => &mut self.replay,
             "fingerprint" => &mut self.fingerprint,
             "principal" => &mut self.principal,
+            "key" => &mut self.key,
             "abandoned" => &mut self.abandoned,
             "transaction" => &mut self.transaction,
             "headers" => &mut self.headers,

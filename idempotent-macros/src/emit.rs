@@ -8,6 +8,7 @@ use syn::ExprPath;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
+use crate::key::KeySource;
 use crate::policy::{Abandoned, Fingerprint, Policy, Replay, Scope};
 use crate::routes::Route;
 
@@ -24,10 +25,10 @@ pub(crate) fn policy(policy: &Policy, name: &Ident, routes: &[Route]) -> TokenSt
     let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
     let (fingerprint, principal) =
         (fingerprint_tokens(&policy.fingerprint), principal_tokens(policy.principal.as_ref()));
-    let abandoned = abandoned_tokens(policy.abandoned);
+    let (key, abandoned) = (key_tokens(&policy.key), abandoned_tokens(policy.abandoned));
     quote_spanned! {Span::mixed_site()=>
         #private::policy! {
-            #described #fingerprint #principal [#(#routes)*];
+            #described #fingerprint #principal #key [#(#routes)*];
             handler: ::core::concat!(::core::module_path!(), "::", #name),
             ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
             scope: #private::Scope::#scope,
@@ -75,6 +76,17 @@ fn fingerprint_tokens(fingerprint: &Fingerprint) -> TokenStream {
 
 fn principal_tokens(principal: Option<&ExprPath>) -> TokenStream {
     principal.map_or_else(|| quote!(Application), function_tokens)
+}
+
+fn key_tokens(key: &KeySource) -> TokenStream {
+    match key {
+        KeySource::Application => quote!(Application),
+        KeySource::Header(name) => quote!(Header { #name }),
+        KeySource::Json(pointer) => quote!(Json { #pointer }),
+        KeySource::Form(name) => quote!(Form { #name }),
+        KeySource::Query(name) => quote!(Query { #name }),
+        KeySource::Function(path) => function_tokens(path),
+    }
 }
 
 fn function_tokens(path: &ExprPath) -> TokenStream {

@@ -143,7 +143,7 @@ mod tests {
         let args = quote! {
             ttl = "1h 30m", scope = "group:payments", required = false, wait = "0s", replay = "success",
             fingerprint = "crate::by_number", principal = "crate::caller", abandoned = "rerun",
-            headers = "X-Api-Version, Accept"
+            key = "json:/data/id", headers = "X-Api-Version, Accept"
         };
         let item = quote! {
             async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }

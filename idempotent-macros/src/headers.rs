@@ -36,7 +36,7 @@ fn mistake(name: &str, before: &[&str]) -> Option<String> {
     }
 }
 
-/// RFC 9110, section 5.6.2.
-fn is_of_a_token(char: char) -> bool {
+/// True for a character of a header's name (RFC 9110, section 5.6.2).
+pub(crate) fn is_of_a_token(char: char) -> bool {
     char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char)
 }

@@ -17,6 +17,7 @@ mod errors;
 mod expand;
 mod handler;
 mod headers;
+mod key;
 mod methods;
 mod neighbours;
 mod policy;
@@ -44,6 +45,7 @@ mod suggest;
 /// | `replay` | `"all"`, `"final"`, `"success"` | `"all"` | which responses are stored |
 /// | `fingerprint` | `"raw"`, `"canonical"`, a path | `"raw"` | how two requests are compared |
 /// | `principal` | a path | the application's | who calls this endpoint |
+/// | `key` | a place such as `"json:/id"`, a path | the application's header | where the key is |
 /// | `abandoned` | `"refuse"`, `"rerun"` | `"refuse"` | what a retry gets after a crash |
 /// | `headers` | names with commas | none | request headers that are compared too |
 /// | `transaction` | a flag | off | one database transaction for everything |
@@ -63,6 +65,11 @@ mod suggest;
 /// - `fingerprint`: the path is that of a `fn(&HttpRequest, &[u8]) -> Vec<u8>`.
 /// - `principal`: the path is that of an async function with extractors that returns a
 ///   `Result<Principal, actix_web::Error>`.
+/// - `key`: the place is `"header:NAME"`, `"json:/POINTER"`, `"form:NAME"` or `"query:NAME"`. A
+///   pointer is one of RFC 6901, such as `"json:/data/id"`, to a string or an integer. A key in the
+///   body is found after the whole body has arrived. The path is that of a
+///   `fn(&HttpRequest, &[u8]) -> Option<String>`, where `None` is "no key"; what begins with
+///   `header:`, `json:`, `form:` or `query:` is never a path.
 /// - `abandoned`: what a retry gets when the earlier execution died without an outcome.
 /// - `headers`: for instance `"X-Api-Version, Accept"`. Handlers of one method and pattern that a
 ///   guard tells apart name here what tells them apart.

@@ -9,6 +9,7 @@ use syn::{ExprPath, LitStr};
 use crate::args::{Arg, Args};
 use crate::duration;
 use crate::errors::Ctxt;
+use crate::key::{self, KeySource};
 use crate::{headers, suggest};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -27,6 +28,8 @@ pub(crate) struct Policy {
     pub(crate) fingerprint: Fingerprint,
     /// The function that says who calls this endpoint, where it is not the application's.
     pub(crate) principal: Option<ExprPath>,
+    /// The place of the key.
+    pub(crate) key: KeySource,
     pub(crate) abandoned: Abandoned,
     pub(crate) transaction: bool,
     /// In small letters, sorted.
@@ -87,6 +90,7 @@ impl Policy {
                 .and_then(|arg| check_fingerprint(cx, arg))
                 .unwrap_or(Fingerprint::Raw),
             principal: args.principal.as_ref().and_then(|arg| check_principal(cx, arg)),
+            key: args.key.as_ref().and_then(|arg| key::check(cx, arg)).unwrap_or(KeySource::Application),
             abandoned: args
                 .abandoned
                 .as_ref()

@@ -27,6 +27,8 @@ pub struct Policy {
     pub fingerprint: Fingerprint,
     /// Source of the caller's principal.
     pub principal: PrincipalSource,
+    /// Place of the key in a request.
+    pub key: KeySource,
     /// Answer to a retry when the earlier execution died without an outcome.
     pub abandoned: Abandoned,
     /// True if the handler's rows, the claim and the response commit in one transaction.
@@ -94,6 +96,23 @@ pub enum PrincipalSource {
     Function(for<'a> fn(&'a HttpRequest) -> PrincipalFuture<'a>),
 }
 
+/// Place of the key in a request.
+#[derive(Clone, Copy, Debug)]
+pub enum KeySource {
+    /// The header that the application names.
+    Application,
+    /// The header of this name.
+    Header(&'static str),
+    /// The value at this pointer (RFC 6901) in the JSON body.
+    Json(&'static str),
+    /// The field of this name in the form that is the body.
+    Form(&'static str),
+    /// The query parameter of this name.
+    Query(&'static str),
+    /// The value that the endpoint's function returns for the request and its body, if it does.
+    Function(fn(&HttpRequest, &[u8]) -> Option<String>),
+}
+
 /// Answer to a retry when the earlier execution died without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
@@ -130,6 +149,21 @@ impl Replay {
             Replay::All => "all",
             Replay::Final => "final",
             Replay::Success => "success",
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl KeySource {
+    /// Kind of the place, and its name there.
+    pub(crate) fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            KeySource::Application => ("header", ""),
+            KeySource::Header(name) => ("header", name),
+            KeySource::Json(pointer) => ("json", pointer),
+            KeySource::Form(name) => ("form", name),
+            KeySource::Query(name) => ("query", name),
+            KeySource::Function(_) => ("function", ""),
         }
     }
 }

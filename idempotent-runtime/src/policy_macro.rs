@@ -3,14 +3,14 @@
 //! ```text
 //! // Input:
 //! //     policy! {
-//! //         __path_create_order Raw Application [{ method: "POST", … }];
+//! //         __path_create_order Raw Application Application [{ method: "POST", … }];
 //! //         handler: "shop::create_order", ttl: …, …
 //! //     }
 //! //
 //! // Output:
 //! //     const {
 //! //         &Policy {
-//! //             fingerprint: Raw, principal: Application,
+//! //             fingerprint: Raw, principal: Application, key: Application,
 //! //             handler: "shop::create_order", ttl: …, …
 //! //         }
 //! //     }
@@ -21,18 +21,20 @@
 /// The policy with these fields, of a handler that utoipa would describe in a type of this name,
 /// and that route macros declare for these routes.
 ///
-/// Fingerprint and principal stand apart from the other fields: they alone may name the handler's
-/// type parameters, which an entry cannot.
+/// Fingerprint, principal and key stand apart from the other fields: they alone may name the
+/// handler's type parameters, which an entry cannot.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "catalog"))]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))? [$($route:tt)*]; $($fields:tt)*) => {
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?
+        $key:ident $({$place:literal})? $(($find:expr))? [$($route:tt)*]; $($fields:tt)*) => {
         const {
             &$crate::__private::Policy {
                 fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
                 principal: $crate::__private::PrincipalSource::$principal
                     $((|request| $crate::__private::principal($caller, request)))?,
+                key: $crate::__private::KeySource::$key $(($place))? $(($find))?,
                 $($fields)*
             }
         }
@@ -43,12 +45,14 @@ macro_rules! __policy {
 #[macro_export]
 #[cfg(feature = "catalog")]
 macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))? [$($route:tt)*]; $($fields:tt)*) => {{
+    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?
+        $key:ident $({$place:literal})? $(($find:expr))? [$($route:tt)*]; $($fields:tt)*) => {{
         $crate::__private::submit! {
             $crate::__private::Entry {
                 policy: $crate::__private::Policy {
                     fingerprint: $crate::__private::Fingerprint::$fingerprint $(($crate::__not_called!($function)))?,
                     principal: $crate::__private::PrincipalSource::$principal $(($crate::__not_asked!($caller)))?,
+                    key: $crate::__private::KeySource::$key $(($place))? $(($crate::__not_searched!($find)))?,
                     $($fields)*
                 },
                 routes: &[$($crate::__private::Route $route),*],
@@ -60,6 +64,7 @@ macro_rules! __policy {
                 fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
                 principal: $crate::__private::PrincipalSource::$principal
                     $((|request| $crate::__private::principal($caller, request)))?,
+                key: $crate::__private::KeySource::$key $(($place))? $(($find))?,
                 $($fields)*
             }
         }
@@ -83,6 +88,16 @@ macro_rules! __not_called {
 macro_rules! __not_asked {
     ($function:expr) => {
         $crate::__private::not_asked
+    };
+}
+
+/// Stands for a function that finds the key, and that an entry cannot name.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "catalog")]
+macro_rules! __not_searched {
+    ($function:expr) => {
+        $crate::__private::not_searched
     };
 }
 

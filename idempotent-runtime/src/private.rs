@@ -8,7 +8,7 @@ pub use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 pub use crate::{
     __policy as policy,
-    policy::{Abandoned, Fingerprint, Policy, PrincipalSource, Replay, Scope},
+    policy::{Abandoned, Fingerprint, KeySource, Policy, PrincipalSource, Replay, Scope},
     request::principal,
     run::run,
 };
@@ -16,7 +16,7 @@ pub use crate::{
 #[cfg(feature = "openapi")]
 pub use crate::catalog::{Described, Probe, Undocumented};
 #[cfg(feature = "catalog")]
-pub use crate::catalog::{Entry, Route, not_asked, not_called};
+pub use crate::catalog::{Entry, Route, not_asked, not_called, not_searched};
 #[cfg(feature = "catalog")]
 pub use inventory::submit;
 

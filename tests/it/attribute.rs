@@ -5,7 +5,7 @@ use std::{future::Future, sync::atomic::Ordering::SeqCst};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, post, route, routes, web};
 use idempotent_runtime::{
-    __private::{Abandoned, Duration, Fingerprint, Policy, PrincipalSource, Replay, Scope, run},
+    __private::{Abandoned, Duration, Fingerprint, KeySource, Policy, PrincipalSource, Replay, Scope, run},
     idempotent,
 };
 use idempotent_tests::fresh;
@@ -95,6 +95,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
         replay: Replay::All,
         fingerprint: Fingerprint::Raw,
         principal: PrincipalSource::Application,
+        key: KeySource::Application,
         abandoned: Abandoned::Refuse,
         transaction: false,
         headers: &["x-api-version"],

@@ -14,6 +14,7 @@ mod fixture;
 mod fuzz_corpus;
 mod headers;
 mod identity;
+mod key_sources;
 mod licences;
 mod log;
 mod multipart;

@@ -1,6 +1,7 @@
 //! OpenAPI documents of annotated handlers, and that servers do what the documents say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod key_sources;
 mod merged;
 mod names;
 mod nested;

@@ -67,7 +67,7 @@ fn the_extension_says_what_the_arguments_say() {
     assert_eq!(
         of("/plain")["x-idempotency"],
         json!({
-            "header": "idempotency-key", "required": true, "ttl_seconds": 86400, "remembered_seconds": 86400, "scope": "endpoint",
+            "header": "idempotency-key", "key": { "in": "header", "name": "idempotency-key" }, "required": true, "ttl_seconds": 86400, "remembered_seconds": 86400, "scope": "endpoint",
             "wait_seconds": 10.0, "replay": "all", "fingerprint": "raw", "abandoned": "refuse", "transaction": false,
             "max_body_bytes": 1_048_576,
         })
@@ -75,7 +75,7 @@ fn the_extension_says_what_the_arguments_say() {
     assert_eq!(
         of("/everything")["x-idempotency"],
         json!({
-            "header": "idempotency-key", "required": false, "ttl_seconds": 259_200, "remembered_seconds": 259_200, "scope": "global",
+            "header": "idempotency-key", "key": { "in": "header", "name": "idempotency-key" }, "required": false, "ttl_seconds": 259_200, "remembered_seconds": 259_200, "scope": "global",
             "wait_seconds": 2.0, "replay": "success", "fingerprint": "canonical", "abandoned": "rerun", "transaction": false,
             "max_body_bytes": 1_048_576,
         })

@@ -9,7 +9,7 @@ pub(crate) async fn create_order(
     }
     ::idempotent_runtime::__private::run(
         ::idempotent_runtime::__private::policy! {
-            __path_create_order Raw Application [{ method: "POST", pattern: "/orders", guards: &[] }];
+            __path_create_order Raw Application Application [{ method: "POST", pattern: "/orders", guards: &[] }];
             handler: ::core::concat!(::core::module_path!(), "::", "create_order"),
             ttl: { ::idempotent_runtime::__private::Duration::from_secs(86400u64) },
             scope: ::idempotent_runtime::__private::Scope::Endpoint,

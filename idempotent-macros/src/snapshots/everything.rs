@@ -7,7 +7,7 @@ where R: 'a
     async fn create<'a, R: Repo, const N: usize>(repo: Data<R>) -> HttpResponse where R: 'a { todo }
     ::idempotent_runtime::__private::run(
         ::idempotent_runtime::__private::policy! {
-            __path_create Function(crate::by_number) Function(crate::caller) [];
+            __path_create Function(crate::by_number) Function(crate::caller) Json { "/data/id" } [];
             handler: ::core::concat!(::core::module_path!(), "::", "create"),
             ttl: {
                 ::idempotent_runtime::__private::ttl_under_24_hours();

@@ -25,8 +25,8 @@ use crate::{
 /// One annotated handler.
 #[derive(Debug)]
 pub struct Entry {
-    /// Policy that its attribute declares. A function, of a fingerprint or a principal, says only
-    /// that there is one: it must not be called.
+    /// Policy that its attribute declares. A function, of a fingerprint, a principal or a key, says
+    /// only that there is one: it must not be called.
     pub policy: Policy,
     /// Routes that actix's route macros beside the attribute declare.
     pub routes: &'static [Route],
@@ -66,6 +66,11 @@ pub fn not_called(_: &HttpRequest, _: &[u8]) -> Vec<u8> {
 /// Stands in entries for the functions of handlers that tell who calls.
 pub fn not_asked(_: &HttpRequest) -> PrincipalFuture<'_> {
     Box::pin(async { Ok(Principal::anonymous()) })
+}
+
+/// Stands in entries for the functions of handlers that find the key.
+pub fn not_searched(_: &HttpRequest, _: &[u8]) -> Option<String> {
+    None
 }
 
 /// Handlers by the method, the pattern and the scope that they share.

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 
 use super::terms::Terms;
-use crate::{policy::Policy, request::KeyFormat};
+use crate::{
+    policy::{KeySource, Policy},
+    request::KeyFormat,
+};
 
 /// Name of the extension.
 pub(super) const NAME: &str = "x-idempotency";
@@ -15,8 +18,14 @@ pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms
 }
 
 fn value(policy: &Policy, terms: &Terms) -> Value {
+    let (kind, name) = policy.key.parts();
+    let header = (kind == "header").then(|| match policy.key {
+        KeySource::Header(name) => name.to_ascii_lowercase(),
+        _ => terms.header_name.to_string(),
+    });
+    let place = json!({ "in": kind, "name": header.as_deref().unwrap_or(name) });
     let mut value = json!({
-        "header": terms.header_name.as_str(),
+        "key": place,
         "required": policy.required,
         "ttl_seconds": policy.ttl.as_secs(),
         "remembered_seconds": policy.ttl.saturating_add(terms.remember_expired).as_secs(),
@@ -28,6 +37,9 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         "transaction": policy.transaction,
         "max_body_bytes": terms.max_request_body,
     });
+    if let Some(header) = header {
+        value["header"] = header.into();
+    }
     if let KeyFormat::UuidV7 { max_age } = terms.key_format {
         value["key_max_age_seconds"] = max_age.as_secs().into();
     }

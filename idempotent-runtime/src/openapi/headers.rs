@@ -1,4 +1,4 @@
-//! Headers of idempotency: the one that a request carries, and those that its response may carry.
+//! The key that a request carries, and the headers that its response may carry.
 
 use utoipa::openapi::{
     Components, Header, Object, ObjectBuilder, RefOr, Required, Response, Schema, SchemaFormat, Type,
@@ -9,7 +9,10 @@ use super::{
     shared::resolved,
     terms::{Terms, may_be_stored},
 };
-use crate::{policy::Policy, request::KeyFormat};
+use crate::{
+    policy::{KeySource, Policy},
+    request::KeyFormat,
+};
 
 /// A key as clients send one.
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -23,17 +26,16 @@ const STORED: &str = "idempotency-stored";
 /// Pattern of a key between quotes, or one without them, with the characters that each may hold.
 const SYNTAX: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]+)$"#;
 
-/// Documents the headers that an operation reads and sends.
+/// Documents the key that an operation reads, and the headers that it sends.
 pub(super) fn describe(
     operation: &mut Operation,
     components: Option<&Components>,
     policy: &Policy,
     terms: &Terms,
 ) {
-    let parameters = operation.parameters.get_or_insert_default();
-    match parameters.iter_mut().find_map(|parameter| the_key(parameter, terms)) {
-        Some(parameter) => complete(parameter, policy, terms),
-        None => parameters.push(parameter(policy, terms).into()),
+    match place(policy, terms) {
+        Place::Parameter(of, name) => describe_parameter(operation, of, &name, policy, terms),
+        Place::Body(noun) => describe_body(operation, &noun, policy, terms),
     }
     let responses = operation.responses.responses.iter_mut();
     for (_, response) in responses.filter(|(status, _)| may_be_stored(policy, status)) {
@@ -45,11 +47,60 @@ pub(super) fn describe(
     }
 }
 
+/// Place of the key, as documents know places.
+enum Place {
+    Parameter(ParameterIn, String),
+    /// A part of the body, or what only the endpoint's function knows.
+    Body(String),
+}
+
+fn place(policy: &Policy, terms: &Terms) -> Place {
+    match policy.key {
+        KeySource::Application => {
+            Place::Parameter(ParameterIn::Header, terms.header_name.as_str().to_owned())
+        }
+        KeySource::Header(name) => Place::Parameter(ParameterIn::Header, name.to_ascii_lowercase()),
+        KeySource::Query(name) => Place::Parameter(ParameterIn::Query, name.to_owned()),
+        KeySource::Json(pointer) => Place::Body(format!("the value at `{pointer}` in the JSON body")),
+        KeySource::Form(name) => Place::Body(format!("the field `{name}` of the form")),
+        KeySource::Function(_) => Place::Body("a part of the request that the server knows".to_owned()),
+    }
+}
+
+/// Documents the key as a parameter, or completes the one that is documented.
+fn describe_parameter(
+    operation: &mut Operation,
+    of: ParameterIn,
+    name: &str,
+    policy: &Policy,
+    terms: &Terms,
+) {
+    let parameters = operation.parameters.get_or_insert_default();
+    match parameters.iter_mut().find_map(|parameter| the_key(parameter, &of, name)) {
+        Some(parameter) => complete(parameter, policy, terms),
+        None => parameters.push(parameter(of, name, policy, terms).into()),
+    }
+}
+
+/// Says in an operation's description which part of its body is the key.
+fn describe_body(operation: &mut Operation, noun: &str, policy: &Policy, terms: &Terms) {
+    let mut description = operation.description.take().map(|text| text + "\n\n").unwrap_or_default();
+    description += &format!("The idempotency key is {noun}. {}", self::description(policy, terms));
+    operation.description = Some(description);
+}
+
 /// The parameter, if it is the key's. `#[utoipa::path]` writes none by reference.
-fn the_key<'a>(parameter: &'a mut RefOr<Parameter>, terms: &Terms) -> Option<&'a mut Parameter> {
+fn the_key<'a>(
+    parameter: &'a mut RefOr<Parameter>,
+    of: &ParameterIn,
+    name: &str,
+) -> Option<&'a mut Parameter> {
     let RefOr::T(parameter) = parameter else { return None };
-    let is_header = matches!(parameter.parameter_in, ParameterIn::Header);
-    (is_header && parameter.name.eq_ignore_ascii_case(terms.header_name.as_str())).then_some(parameter)
+    let is_named = match of {
+        ParameterIn::Header => parameter.name.eq_ignore_ascii_case(name),
+        _ => parameter.name == name,
+    };
+    (parameter.parameter_in == *of && is_named).then_some(parameter)
 }
 
 /// Completes a parameter. Documentation by hand stays, but the policy decides whether the key is
@@ -57,16 +108,16 @@ fn the_key<'a>(parameter: &'a mut RefOr<Parameter>, terms: &Terms) -> Option<&'a
 fn complete(parameter: &mut Parameter, policy: &Policy, terms: &Terms) {
     parameter.required = required(policy);
     parameter.description.get_or_insert_with(|| description(policy, terms));
-    parameter.schema.get_or_insert_with(|| schema(terms).into());
+    parameter.schema.get_or_insert_with(|| schema(policy, terms).into());
 }
 
-fn parameter(policy: &Policy, terms: &Terms) -> Parameter {
+fn parameter(of: ParameterIn, name: &str, policy: &Policy, terms: &Terms) -> Parameter {
     ParameterBuilder::new()
-        .name(terms.header_name.as_str())
-        .parameter_in(ParameterIn::Header)
+        .name(name)
+        .parameter_in(of)
         .required(required(policy))
         .description(Some(description(policy, terms)))
-        .schema(Some(schema(terms)))
+        .schema(Some(schema(policy, terms)))
         .example(Some(example(terms).into()))
         .build()
 }
@@ -104,15 +155,23 @@ fn description(policy: &Policy, terms: &Terms) -> String {
     )
 }
 
-fn schema(terms: &Terms) -> Object {
+fn schema(policy: &Policy, terms: &Terms) -> Object {
     let string = ObjectBuilder::new().schema_type(Type::String);
     let string = match terms.key_format {
-        KeyFormat::Any => string.pattern(Some(SYNTAX)).min_length(Some(1)).max_length(Some(255)),
+        KeyFormat::Any => string.pattern(Some(syntax(policy.key))).min_length(Some(1)).max_length(Some(255)),
         KeyFormat::Uuid | KeyFormat::UuidV7 { .. } => {
             string.format(Some(SchemaFormat::Custom("uuid".to_owned())))
         }
     };
     string.build()
+}
+
+/// Pattern of a key: quotes are a matter of headers.
+fn syntax(source: KeySource) -> &'static str {
+    match source {
+        KeySource::Application | KeySource::Header(_) => SYNTAX,
+        _ => "^[ -~]+$",
+    }
 }
 
 /// Removes the headers that were documented for a range of statuses, from one that is never stored.

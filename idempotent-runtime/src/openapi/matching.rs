@@ -228,6 +228,7 @@ fn same_terms(one: &Policy, other: &Policy) -> bool {
             replay,
             fingerprint,
             principal: _,
+            key,
             abandoned,
             transaction,
             headers,
@@ -235,6 +236,7 @@ fn same_terms(one: &Policy, other: &Policy) -> bool {
         (
             (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction, *headers),
             std::mem::discriminant(fingerprint),
+            (std::mem::discriminant(key), key.parts()),
         )
     };
     terms(one) == terms(other)

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{Parser, StringRef};
 
 use super::key_format::{KeyFormat, OutOfTime};
@@ -45,9 +45,9 @@ impl fmt::Debug for Key {
 /// Reason that a request has no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyError {
-    /// There is no such header.
+    /// There is nothing where it was looked for.
     Missing,
-    /// The header is not a key. The text says what is wrong and what is allowed.
+    /// There is no valid key. The text says what is wrong and what is allowed.
     Invalid(&'static str),
     /// The key tells that it was made longer ago than the application's [`KeyFormat`] allows.
     Expired(Key),
@@ -62,7 +62,7 @@ pub(crate) struct KeyRules<N> {
 
 impl<N: FnOnce() -> Timestamp> KeyRules<N> {
     /// Checks form and time of a key.
-    fn check(self, key: Key) -> Result<Key, KeyError> {
+    pub(super) fn check(self, key: Key) -> Result<Key, KeyError> {
         let key = in_format(key, self.format).ok_or(KeyError::Invalid(self.format.mistake()))?;
         match self.format.check_time(key.as_str(), self.now) {
             Ok(()) => Ok(key),
@@ -84,12 +84,30 @@ pub(crate) fn read_key(
     name: &HeaderName,
     rules: KeyRules<impl FnOnce() -> Timestamp>,
 ) -> Result<Key, KeyError> {
-    let mut lines = headers.get_all(name);
+    read_lines(headers.get_all(name).map(HeaderValue::as_bytes), rules)
+}
+
+/// Reads the key from the lines of its header.
+pub(super) fn read_lines<'a>(
+    mut lines: impl Iterator<Item = &'a [u8]>,
+    rules: KeyRules<impl FnOnce() -> Timestamp>,
+) -> Result<Key, KeyError> {
     let line = lines.next().ok_or(KeyError::Missing)?;
     if lines.next().is_some() {
         return Err(KeyError::Invalid("it was sent more than once, and exactly one line is allowed"));
     }
-    rules.check(parse(line.as_bytes()).map_err(KeyError::Invalid)?)
+    rules.check(parse(line).map_err(KeyError::Invalid)?)
+}
+
+/// The key of a text that is not in a header: each character stands for itself, and those of a
+/// quoted key are allowed.
+pub(super) fn key_of_text(text: &[u8]) -> Result<Key, KeyError> {
+    match str::from_utf8(text) {
+        Ok(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
+            sized(text).map_err(KeyError::Invalid)
+        }
+        _ => Err(KeyError::Invalid("a key may hold only visible ASCII characters and spaces")),
+    }
 }
 
 /// Reads the key from the value of such a header. The time that it tells does not count: an
@@ -150,8 +168,6 @@ fn sized(text: &str) -> Result<Key, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     const NAME: HeaderName = HeaderName::from_static("idempotency-key");

@@ -12,6 +12,7 @@ pub(crate) mod fingerprint;
 mod identity;
 pub(crate) mod key;
 mod key_format;
+mod key_source;
 mod name;
 mod path;
 mod principal_fn;
@@ -24,7 +25,8 @@ pub(crate) use credential::{Credentials, Presented};
 pub(crate) use digest::PartsHasher;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use identity::Identity;
-pub(crate) use key::{Key, KeyError, KeyRules, read_key};
+pub(crate) use key::{Key, KeyError, KeyRules};
+pub(crate) use key_source::{key_in_body, key_in_head};
 use path::NormalPath;
 pub(crate) use principal_fn::AppPrincipal;
 pub use {

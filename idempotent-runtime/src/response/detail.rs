@@ -3,7 +3,10 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::reason::{Reason, RefusalCode};
+use crate::{
+    policy::KeySource,
+    reason::{Reason, RefusalCode},
+};
 
 /// Settings that refusals name.
 #[derive(Clone, Debug)]
@@ -15,29 +18,42 @@ pub(crate) struct InForce {
 }
 
 impl InForce {
-    /// Sentence for `reason`.
-    pub(super) fn detail(&self, reason: Reason) -> Cow<'static, str> {
+    /// Sentence for `reason`, at an endpoint whose keys are in `source`.
+    pub(super) fn detail(&self, reason: Reason, source: KeySource) -> Cow<'static, str> {
         match (reason.code, reason.detail) {
             (RefusalCode::KeyInvalid, Some(mistake)) => {
-                format!("The header {} does not hold one valid key: {mistake}.", self.header).into()
+                format!("{} does not hold one valid key: {mistake}.", Capital(&self.place(source))).into()
             }
             (_, Some(detail)) => detail.into(),
-            (code, None) => self.usual(code),
+            (code, None) => self.usual(code, source),
+        }
+    }
+
+    /// Place where the key is looked for.
+    fn place(&self, source: KeySource) -> String {
+        match source {
+            KeySource::Application => format!("the header {}", self.header),
+            KeySource::Header(name) => format!("the header {name}"),
+            KeySource::Json(pointer) => format!("the value at {pointer} in the JSON body"),
+            KeySource::Form(name) => format!("the form field {name}"),
+            KeySource::Query(name) => format!("the query parameter {name}"),
+            KeySource::Function(_) => "the part of the request that this endpoint takes as its key".into(),
         }
     }
 
     /// Sentence for a code where nothing more precise is known.
-    fn usual(&self, code: RefusalCode) -> Cow<'static, str> {
-        let InForce { header, max_request_body, body_timeout } = self;
+    fn usual(&self, code: RefusalCode, source: KeySource) -> Cow<'static, str> {
+        let InForce { max_request_body, body_timeout, .. } = self;
         let fixed = match code {
             RefusalCode::KeyMissing => {
                 return format!(
-                    "This endpoint requires the header {header}: a unique value for each operation, sent again when the operation is retried."
+                    "This endpoint requires {}: a unique value for each operation, sent again when the operation is retried.",
+                    self.place(source)
                 )
                 .into();
             }
             RefusalCode::KeyInvalid => {
-                return format!("The header {header} does not hold one valid key.").into();
+                return format!("{} does not hold one valid key.", Capital(&self.place(source))).into();
             }
             RefusalCode::BodyTooLarge => {
                 return format!(
@@ -79,6 +95,18 @@ impl InForce {
             }
         };
         fixed.into()
+    }
+}
+
+/// A text with a capital at its beginning.
+struct Capital<'a>(&'a str);
+
+impl fmt::Display for Capital<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.0.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        first.iter().try_for_each(|first| write!(f, "{first}"))?;
+        f.write_str(chars.as_str())
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
     detail::InForce,
 };
 use crate::{
+    policy::KeySource,
     reason::{Reason, RefusalCode},
     request::Key,
 };
@@ -33,12 +34,17 @@ pub struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    pub(crate) fn new(reason: Reason, settings: &'a RefusalSettings, key: Option<&'a Key>) -> Self {
+    pub(crate) fn new(
+        reason: Reason,
+        settings: &'a RefusalSettings,
+        source: KeySource,
+        key: Option<&'a Key>,
+    ) -> Self {
         let status = match reason.code {
             RefusalCode::KeyReused => settings.reused_status,
             code => code.facts().0,
         };
-        let (detail, type_base) = (settings.in_force.detail(reason), settings.type_base.as_deref());
+        let (detail, type_base) = (settings.in_force.detail(reason, source), settings.type_base.as_deref());
         Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
     }
 
@@ -57,8 +63,8 @@ impl<'a> Refusal<'a> {
         self.code().title()
     }
 
-    /// Sentence on what happened and what to do next, with the header, the limit and the setting in
-    /// force.
+    /// Sentence on what happened and what to do next, with the key's place, the limit and the
+    /// setting in force.
     pub fn detail(&self) -> Cow<'static, str> {
         self.detail.clone()
     }
@@ -147,17 +153,18 @@ pub(crate) struct RefusalSettings {
 }
 
 impl RefusalSettings {
-    /// Makes the response that refuses a request for `reason`.
-    pub(crate) fn respond(&self, reason: Reason, key: Option<&Key>) -> HttpResponse {
-        self.answer(&Refusal::new(reason, self, key))
+    /// Makes the response that refuses a request for `reason`, at an endpoint whose keys are in
+    /// `source`.
+    pub(crate) fn respond(&self, reason: Reason, source: KeySource, key: Option<&Key>) -> HttpResponse {
+        self.answer(&Refusal::new(reason, self, source, key))
     }
 
     /// Makes such a response for documents: nobody is refused with it, and it is the same every
     /// time.
     #[cfg(feature = "openapi")]
-    pub(crate) fn sample(&self, code: RefusalCode, key: Option<&Key>) -> HttpResponse {
+    pub(crate) fn sample(&self, code: RefusalCode, source: KeySource, key: Option<&Key>) -> HttpResponse {
         let instance = Uuid::from_u128(0x8d3f_7a52_6c1e_4b09_9f44_1c0a_5be2_d716);
-        self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, key) })
+        self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, source, key) })
     }
 
     fn answer(&self, refusal: &Refusal<'_>) -> HttpResponse {

@@ -6,6 +6,7 @@ use actix_web::{body::to_bytes, http::StatusCode};
 use serde_json::Value;
 
 use super::{InForce, ProblemFormat, refusal::RefusalSettings};
+use crate::policy::KeySource;
 use crate::reason::{Reason, RefusalCode};
 
 /// The code after this one; together they are all codes.
@@ -66,7 +67,7 @@ async fn every_code_has_a_section_with_the_refusal_as_it_is_sent() {
     let codes: Vec<RefusalCode> =
         std::iter::successors(Some(RefusalCode::KeyMissing), |code| next(*code)).collect();
     for &code in &codes {
-        let refusal = settings.respond(Reason::new(code), None);
+        let refusal = settings.respond(Reason::new(code), KeySource::Application, None);
         let (status, headers) = (refusal.status(), refusal.headers().clone());
         let mut sent: Value = serde_json::from_slice(&to_bytes(refusal.into_body()).await.unwrap()).unwrap();
         let (head, mut shown) = example(&page, code);

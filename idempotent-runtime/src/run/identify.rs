@@ -27,6 +27,12 @@ const CROWDED: Reason = Reason {
     retry_after: None,
 };
 
+/// A request whose caller is known and whose whole body has arrived.
+pub(super) struct Arrived<'a> {
+    caller: Caller<'a>,
+    pub(super) body: Bytes,
+}
+
 /// A request whose identity is known.
 pub(super) struct Identified<'a> {
     pub(super) identity: Identity,
@@ -35,20 +41,30 @@ pub(super) struct Identified<'a> {
     pub(super) body: Bytes,
 }
 
-/// Reads the body, and finds out which entry is the request's and what the request asks for.
-pub(super) async fn identify<'a>(
+/// Finds out who calls, and reads the body.
+pub(super) async fn arrive<'a>(
     policy: &Policy,
-    app: &Idempotency,
+    app: &'a Idempotency,
     request: &'a HttpRequest,
-    key: &Key,
     payload: &mut Payload,
-) -> Result<Identified<'a>, Rejection> {
+) -> Result<Arrived<'a>, Rejection> {
     let settings = &app.0.settings;
     let principal = principal_of(policy, settings, request).await.map_err(Rejection::Failed)?;
     let caller = Caller::new(principal, &settings.credentials, request.headers());
     let headers = request.headers();
     let place = || app.0.flights.place(caller.id());
     let body = body::read(payload, headers, settings.max_request_body, settings.body_timeout, place).await?;
+    Ok(Arrived { caller, body })
+}
+
+/// Finds out which entry is the request's and what the request asks for.
+pub(super) fn identify<'a>(
+    policy: &Policy,
+    settings: &Settings,
+    request: &'a HttpRequest,
+    key: &Key,
+    Arrived { caller, body }: Arrived<'a>,
+) -> Identified<'a> {
     let target = Target::new(request, policy.scope);
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
@@ -56,7 +72,7 @@ pub(super) async fn identify<'a>(
         request::address(&settings.namespace, &target.extent(policy.scope), caller.principal(), key);
     let fingerprint =
         request::fingerprint::fingerprint(policy, request, &scope_parts, caller.credentials(), &body);
-    Ok(Identified { identity: Identity { address, fingerprint }, caller: caller.id(), target, body })
+    Identified { identity: Identity { address, fingerprint }, caller: caller.id(), target, body }
 }
 
 /// Principal, where the endpoint or the application says who calls.

@@ -1,8 +1,10 @@
 //! The story of one request: who it is, whether it may run, and what it is answered.
 //!
 //! ```text
-//!   run ─ the key is read ─▶ identify ─▶ once ─┬─ recalled ─▶ replay
-//!                                              └─ `execution::answer`, and the handler is its work
+//!   run ─ a key in the head is read ─▶ once ─ arrive ─ a key in the body is read ─▶ identify ─┐
+//!                                             ┌───────────────────────────────────────────────┘
+//!                                             ├─ recalled ─▶ replay
+//!                                             └─ `execution::answer`, the handler as its work
 //! ```
 //!
 //! This is where HTTP begins: below it a response is a record, and a refusal is a reason.
@@ -24,7 +26,7 @@ use tracing::{Instrument, instrument::Instrumented};
 
 use self::{
     endpoint::Endpoint,
-    identify::{Identified, Rejection, identify},
+    identify::{Identified, Rejection, arrive, identify},
     replay::replay,
     work::HandlerCall,
 };
@@ -35,7 +37,7 @@ use crate::{
     policy::Policy,
     policy_ref::PolicyRef,
     reason::{Reason, RefusalCode},
-    request::{self, Key, KeyError},
+    request::{self, Key, KeyError, body},
     response::unread,
     store::Origin,
 };
@@ -61,7 +63,9 @@ where
     let settings = &app.0.settings;
     let mut event =
         EventGuard::open(settings.listener.as_ref(), &PolicyRef::Handler(policy), || subject(&request));
-    let key = match request::read_key(request.headers(), &settings.header_name, settings.key_rules()) {
+    let in_head = request::key_in_head(policy.key, &request, &settings.header_name, settings.key_rules());
+    // A key in the body is found once the body has arrived.
+    let mut key = match in_head.transpose() {
         Ok(key) => key,
         Err(KeyError::Missing) if !policy.required => {
             event.ends(Outcome::Unprotected);
@@ -71,16 +75,16 @@ where
         Err(error) => {
             let (reason, key) = refused(error);
             event.refused(reason.code);
-            return unread::instead_of(payload, app.0.refusals.respond(reason, key.as_ref()));
+            return unread::instead_of(payload, app.0.refusals.respond(reason, policy.key, key.as_ref()));
         }
     };
-    let once = |event| once(policy, &app, request, &key, &mut payload, handler, event);
+    let once = |event| once(policy, &app, request, &mut key, &mut payload, handler, event);
     let answered = if event.has_span() { in_span(event, once).await } else { once(event).await };
     let refusal = match answered {
         Ok(response) => return response,
         Err(Rejection::Refused(reason)) => {
             let reason = if settings.name_callers(policy) { reason } else { reason.by_credentials() };
-            app.0.refusals.respond(reason, Some(&key))
+            app.0.refusals.respond(reason, policy.key, key.as_ref())
         }
         Err(Rejection::Failed(error)) => HttpResponse::from_error(error),
     };
@@ -110,12 +114,12 @@ async fn pass_through<H: Endpoint<Args>, Args: FromRequest>(
 }
 
 /// Runs the request of `key`, or replays its response: from memory, if it is there, without asking
-/// the store.
+/// the store. A key that is not known yet is in the body.
 async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
     policy: &'static Policy,
     app: &Idempotency,
     request: HttpRequest,
-    key: &Key,
+    key: &mut Option<Key>,
     payload: &mut Payload,
     handler: H,
     mut event: EventGuard,
@@ -124,9 +128,26 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
         event.ends(Outcome::Rejected);
         return Err(without_transactions(policy));
     }
-    let identified = identify(policy, app, &request, key, payload).await;
-    let Identified { identity, caller, target, body } =
-        identified.inspect_err(|rejection| rejection.write(&mut event))?;
+    let arrived = arrive(policy, app, &request, payload).await;
+    let arrived = arrived.inspect_err(|rejection| rejection.write(&mut event))?;
+    let settings = &app.0.settings;
+    let key = match key {
+        Some(key) => key,
+        None => match request::key_in_body(policy.key, &request, &arrived.body, settings.key_rules()) {
+            Ok(found) => key.insert(found),
+            Err(KeyError::Missing) if !policy.required => {
+                event.ends(Outcome::Unprotected);
+                return Ok(Box::pin(pass_through(&request, &mut body::again(arrived.body), &handler)).await);
+            }
+            Err(error) => {
+                let (reason, read) = refused(error);
+                *key = read;
+                event.refused(reason.code);
+                return Err(reason.into());
+            }
+        },
+    };
+    let Identified { identity, caller, target, body } = identify(policy, settings, &request, key, arrived);
     event.is_at(identity.address);
     let address = identity.address;
     let answer = match app.0.store.recall(address, identity.fingerprint) {

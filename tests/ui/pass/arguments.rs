@@ -35,6 +35,35 @@ async fn global() -> HttpResponse {
     HttpResponse::Created().finish()
 }
 
+fn find(_: &HttpRequest, _: &[u8]) -> Option<String> {
+    None
+}
+
+#[idempotent(key = "header:X-GitHub-Delivery")]
+async fn key_in_header() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[idempotent(key = "json:/data/0/a~1b~0c")]
+async fn key_in_json() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[idempotent(key = "form:event id")]
+async fn key_in_form() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[idempotent(key = "query:event[id]")]
+async fn key_in_query() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[idempotent(key = "crate::find")]
+async fn key_by_function() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
 #[idempotent()]
 async fn r#none() -> HttpResponse {
     HttpResponse::Created().finish()
@@ -45,5 +74,10 @@ fn main() {
     let _ = web::post().to(defaults);
     let _ = web::post().to(resource);
     let _ = web::post().to(global);
+    let _ = web::post().to(key_in_header);
+    let _ = web::post().to(key_in_json);
+    let _ = web::post().to(key_in_form);
+    let _ = web::post().to(key_in_query);
+    let _ = web::post().to(key_by_function);
     let _ = web::post().to(r#none);
 }

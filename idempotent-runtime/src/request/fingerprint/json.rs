@@ -10,9 +10,9 @@ use super::order::{Reordering, by_utf16};
 use super::string::write_string;
 
 /// Greatest depth. Deeper JSON is compared raw.
-const MAX_DEPTH: usize = 128;
+pub(crate) const MAX_DEPTH: usize = 128;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Canonical form of a JSON text, in which member order, white space, and the forms of numbers and
 /// escapes do not count.

@@ -7,7 +7,7 @@ use actix_web::test::TestRequest;
 
 use super::*;
 use crate::{
-    policy::{Abandoned, PrincipalSource, Replay, Scope},
+    policy::{Abandoned, KeySource, PrincipalSource, Replay, Scope},
     request::Credentials,
 };
 
@@ -39,6 +39,7 @@ fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy 
         replay: Replay::All,
         fingerprint,
         principal: PrincipalSource::Application,
+        key: KeySource::Application,
         abandoned: Abandoned::Refuse,
         transaction: false,
         headers,

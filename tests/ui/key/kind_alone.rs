@@ -1,0 +1,9 @@
+use actix_web::HttpResponse;
+use idempotent_runtime::idempotent;
+
+#[idempotent(key = "json")]
+async fn create() -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+fn main() {}

@@ -18,7 +18,7 @@ async fn checked(mistake: Mistake, seed: u64) -> Report {
     let clock = ManualClock::new();
     let store = WrongStore::new(mistake, clock.clone());
     let subject = Subject::new(move || ready(store.clone())).clock(clock).resolves().inspects();
-    check(subject.keys(4).patience(Duration::from_secs(2)).calls(20_000).seed(seed)).await
+    check(subject.keys(4).timeout(Duration::from_secs(2)).calls(20_000).seed(seed)).await
 }
 
 /// Description of a sequence that a store with this mistake answers wrongly.

@@ -13,7 +13,7 @@ async fn facts_failed_by(mistake: Mistake) -> Vec<&'static str> {
     let clock = ManualClock::new();
     let store = WrongStore::new(mistake, clock.clone());
     let subject = Subject::new(move || ready(store.clone())).clock(clock).calls(1);
-    let report = check(subject.patience(Duration::from_secs(2)).resolves().inspects()).await;
+    let report = check(subject.timeout(Duration::from_secs(2)).resolves().inspects()).await;
     println!("{report}");
     // What random sequences find is another file's.
     report.failures().iter().map(|failure| failure.fact).filter(|fact| *fact != FACT).collect()

@@ -56,7 +56,7 @@ impl<S: Store> Harness<S> {
 
     /// Output of `future`, if it ends without waiting for anything but the store.
     pub(super) async fn prompt<T>(&self, future: impl Future<Output = T>, what: &str) -> Result<T, String> {
-        timeout(self.subject.patience_for_a_call(), future).await.map_err(|_| format!("{what} did not end"))
+        timeout(self.subject.time_of_a_call(), future).await.map_err(|_| format!("{what} did not end"))
     }
 
     /// Claims with a lease that does not end, and refuses what was abandoned.

@@ -28,7 +28,7 @@ pub struct Subject<S> {
     time: Time,
     unit: Duration,
     keys: usize,
-    patience: Duration,
+    timeout: Duration,
     resolves: bool,
     inspects: bool,
     damage: Option<Damage>,
@@ -59,7 +59,7 @@ impl<S: 'static> Subject<S> {
             time: Time::Passes,
             unit: Duration::from_secs(1),
             keys: 32,
-            patience: Duration::from_secs(20),
+            timeout: Duration::from_secs(20),
             resolves: false,
             inspects: false,
             damage: None,
@@ -107,8 +107,8 @@ impl<S: 'static> Subject<S> {
     /// Time for which the suite waits for something that should happen at once; 20 seconds if not
     /// set. After that it says that it did not happen.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -232,8 +232,8 @@ impl<S: 'static> Subject<S> {
         self.inspects
     }
 
-    pub(super) fn patience_for_a_call(&self) -> Duration {
-        self.patience
+    pub(super) fn time_of_a_call(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) async fn open(&self) -> S {

@@ -50,7 +50,7 @@ async fn the_sqlite_store_conforms() {
     };
     let subject = Subject::new(move || ready(store.clone())).clock(clock).sweep(sweep).keys(keys(1_000));
     let subject = subject.resolves().inspects().damage(move |address| damage(pool.clone(), address));
-    let report = check(subject.patience(Duration::from_secs(60))).await;
+    let report = check(subject.timeout(Duration::from_secs(60))).await;
     report.assert();
     assert_eq!(report.facts(), 119);
     assert!(report.calls() >= 100_000, "{}", report.calls());

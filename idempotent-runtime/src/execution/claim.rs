@@ -19,6 +19,10 @@ use crate::{
 };
 
 /// Next step for a request.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would be an allocation per claim"
+)]
 pub(super) enum Step<W: Work> {
     /// Nothing is left to do.
     Done(OutcomeOf<W>),
@@ -27,6 +31,10 @@ pub(super) enum Step<W: Work> {
 }
 
 /// Result of a claim that has been answered.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would be an allocation per claim"
+)]
 enum AfterClaim<W: Work> {
     Done(OutcomeOf<W>),
     Pending(Answered<W>),

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_key_is_in_time_from_five_minutes_before_its_time_until_max_age_after_it() {
         let at = |millis| FORMAT.check_time(SAMPLE, || Timestamp::from_millis(millis));
-        let (age, ahead) = (HOUR.as_millis() as u64, AHEAD.as_millis() as u64);
+        let [age, ahead] = [HOUR, AHEAD].map(|time| u64::try_from(time.as_millis()).unwrap());
         for in_time in [MADE - ahead, MADE, MADE + age] {
             assert_eq!(at(in_time), Ok(()), "{in_time}");
         }

@@ -54,7 +54,8 @@ async fn unauthorized() -> impl Responder {
     HttpResponse::Unauthorized()
 }
 
-/// Two handles that name no store have one memory, and their requests follow each other.
+/// Two handles that name no store have one memory, and their requests follow each other. One that
+/// is overtaken by the others for as long as it may wait is told that the key is in use.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_a_request_of_another_handle_that_drains_is_not_refused() {
     let handle = || Idempotency::builder().namespace("one of two handles drains").build().unwrap();
@@ -73,7 +74,7 @@ async fn who_follows_a_request_of_another_handle_that_drains_is_not_refused() {
             let mut connection = Http1::open(address).await;
             for _ in 0..2_000 {
                 let reply = connection.exchange(&keyed("/drain/unauthorized", "k", "")).await;
-                assert_eq!(reply.status, expected, "{reply:?}");
+                assert!([expected, 409].contains(&reply.status), "{reply:?}");
                 if reply.header("connection") == Some("close") {
                     connection = Http1::open(address).await;
                 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{PostgresStore, Store, store::Claim};
+use idempotent_runtime::{
+    PostgresStore, Store,
+    store::{Claim, ClaimRequest},
+};
 use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer, proxy::Proxy};
 use sqlx::postgres::PgPoolOptions;
 use tokio::time::{sleep, timeout};
 
-use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
+use super::{HOUR, WON, claim, complete, hold, is_replay, request, retry};
 
 const LISTENERS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = 'node'";
@@ -170,8 +173,9 @@ async fn completions_touch_no_index() {
     let store = schema.store().await;
     for _ in 0..20 {
         let executions = (0..50).map(|_| async {
-            let hold = hold();
-            claim(&store, hold).await.unwrap();
+            // A claim with a short lease is forgotten at about the same time as its record.
+            let (hold, lease) = (hold(), Duration::from_secs(30));
+            store.claim(ClaimRequest { lease, ..request(hold) }).await.unwrap();
             complete(&store, hold).await.unwrap();
         });
         futures_util::future::join_all(executions).await;

@@ -14,4 +14,4 @@ mod stuck;
 mod sweeping;
 mod waiting;
 
-use idempotent_tests::requests::{HOUR, WON, claim, complete, hold, is_replay, record_of, retry};
+use idempotent_tests::requests::{HOUR, WON, claim, complete, hold, is_replay, record_of, request, retry};

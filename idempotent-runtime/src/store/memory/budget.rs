@@ -1,18 +1,10 @@
 //! The bytes that entries may take up, all together and those of one caller.
 
-use super::{WhenFull, change::Change, shares::Shares};
+use super::{change::Change, full::Full, shares::Shares, when_full::WhenFull};
 use crate::{
     request::CallerId,
     sync::{AtomicU64, Ordering},
 };
-
-/// Bytes of bookkeeping an entry takes up beside its record, claimed or completed: map and index
-/// nodes, fingerprint, token.
-///
-/// `benches/memory.rs` measures 315 where the maps are at their emptiest: resident memory, so what
-/// the allocator adds to each piece counts. The order of completion, where it is kept account of,
-/// and a first replay add up to 85.
-pub(super) const ENTRY: u64 = 400;
 
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -25,15 +17,6 @@ pub(super) struct Budget {
     // where completed entries make room.
     claimed: AtomicU64,
     evicted: AtomicU64,
-}
-
-/// Reason why there is no room for a new claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
-    /// All of the budget is used up.
-    Store,
-    /// The share of this caller is used up.
-    Share(CallerId),
 }
 
 impl Budget {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::budget::ENTRY;
+use super::change::ENTRY;
 use crate::{
     clock::Timestamp,
     request::{Address, RequestFingerprint},

@@ -146,7 +146,7 @@ mod tests {
         request::{CallerId, Endpoint, Principal, RequestFingerprint},
         store::{
             Hold, Origin, Record, Retention, Token, WhenFull,
-            memory::{budget::ENTRY, order::Oldest},
+            memory::{change::ENTRY, order::Oldest},
         },
         sync::Arc,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{budget::ENTRY, compact::Compact};
+use super::{change::ENTRY, compact::Compact};
 use crate::{
     clock::Timestamp,
     request::{Address, CallerId, Endpoint, RequestFingerprint},

@@ -5,8 +5,10 @@ mod change;
 mod claimed;
 mod compact;
 mod completed;
+mod ends;
 mod entry;
 mod expiry;
+mod full;
 mod inspect;
 mod order;
 mod resolve;
@@ -18,14 +20,13 @@ mod stuck;
 mod tests;
 mod usage;
 mod walk;
+mod when_full;
 
 use std::{fmt, time::Duration};
 
 pub(crate) use self::usage::{Held, HeldBy};
-use self::{
-    budget::{Budget, Full},
-    store::Memory,
-};
+pub use self::when_full::WhenFull;
+use self::{budget::Budget, full::Full, store::Memory};
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, Store, StoreError, Stuck, StuckRequest, Token,
@@ -35,16 +36,6 @@ use crate::{
     request::{Address, CallerId, RequestFingerprint},
     sync::{Arc, Weak},
 };
-
-/// Treatment of new keys when live entries fill the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
-    /// New keys are refused with `store_full`; no live key is forgotten.
-    Refuse,
-    /// The entries that completed first are forgotten, and counted. A retry of a forgotten key is a
-    /// new execution.
-    EvictOldest,
-}
 
 /// Keeps claims and records in the memory of this process. Clones share one memory.
 ///

@@ -1,42 +1,22 @@
 //! Time for which a caller that finds no room is to wait: until an entry ends.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::{
-    WhenFull,
-    budget::Full,
     claimed::Claimed,
+    ends::SHORTEST,
+    full::Full,
     store::{Memory, Shard},
+    when_full::WhenFull,
 };
 use crate::{
     clock::{Clock, Timestamp},
     request::CallerId,
     shards::SHARDS,
-    sync::{Mutex, lock},
 };
 
-/// The shortest time in an answer. An answer that was looked up is believed for as long.
-const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest time in an answer.
 const LONGEST: Duration = Duration::from_secs(3600);
-
-/// Answers to callers that were refused lately: the time of the look-up, and the time at which an
-/// entry ends.
-#[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<HashMap<Option<CallerId>, (Timestamp, Timestamp)>>);
-
-impl Ends {
-    fn find(&self, of: Option<CallerId>, now: Timestamp) -> Option<Timestamp> {
-        let is_fresh = |(looked, _): &&(Timestamp, Timestamp)| now < looked.after(SHORTEST);
-        lock(&self.0).get(&of).filter(is_fresh).map(|(_, end)| *end)
-    }
-
-    fn keep(&self, of: Option<CallerId>, now: Timestamp, end: Timestamp) {
-        let mut ends = lock(&self.0);
-        ends.retain(|_, (looked, _)| now < looked.after(SHORTEST));
-        ends.insert(of, (now, end));
-    }
-}
 
 impl Memory {
     /// Time until an entry ends and so leaves room to the caller that was refused.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, hash_map};
 use foldhash::fast::RandomState;
 
 use super::{
-    WhenFull,
-    budget::{ENTRY, Full},
-    change::Change,
+    change::{Change, ENTRY},
+    full::Full,
+    when_full::WhenFull,
 };
 use crate::{
     request::CallerId,

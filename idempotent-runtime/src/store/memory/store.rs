@@ -5,13 +5,14 @@ use std::{collections::hash_map, hash::BuildHasher, time::Duration};
 use foldhash::quality::RandomState;
 
 use super::{
-    budget::{Budget, Full},
+    budget::Budget,
     change::Change,
     claimed::Claimed,
     completed::Completed,
+    ends::Ends,
     entry::{Entry, serial},
+    full::Full,
     order::{Oldest, Order},
-    retry_after::Ends,
 };
 use crate::{
     clock::{Clock, Timestamp},

@@ -5,11 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use fastrand::Rng;
 use shuttle::future::block_on;
 
-use super::{
-    Held, MemoryStore, WhenFull,
-    budget::{Budget, ENTRY},
-    store::Memory,
-};
+use super::{Held, MemoryStore, WhenFull, budget::Budget, change::ENTRY, store::Memory};
 use crate::{
     clock::ManualClock,
     request::{Address, CallerId, Endpoint, Principal, RequestFingerprint},

@@ -9,7 +9,7 @@ pub(super) async fn within_limit(
     app: Idempotency,
     work: impl AsyncFnOnce(Idempotency) -> AdminResult + 'static,
 ) -> AdminResult {
-    let permit = app.0.operators.permit().ok_or(Problem::busy())?;
+    let permit = app.0.operators.permit().ok_or_else(Problem::busy)?;
     let work = async move {
         let _permit = permit;
         work(app).await

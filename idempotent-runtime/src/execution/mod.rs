@@ -8,7 +8,7 @@
 //!                   └─ follows ─ wait ─▶ the output of the leader's record, or enters again
 //! ```
 //!
-//! What is executed is a [`Work`], and what is stored are bytes: nothing here knows HTTP.
+//! A [`Work`] is executed, and bytes are stored: nothing here knows HTTP.
 
 mod answer;
 mod claim;

@@ -1,6 +1,6 @@
 //! Guard of one request's event, kept while it runs and told when it has ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::Span;
@@ -40,16 +40,18 @@ impl EventGuard {
     pub(crate) fn open(
         listener: Option<&Arc<ListenerHandle>>,
         policy: &PolicyRef,
-        subject: impl FnOnce() -> Subject,
+        subject: impl Fn() -> Subject,
     ) -> Self {
         if listener.is_none() && !span::may_be_looked_at() && !is_counted() {
             return EventGuard(None);
         }
-        let subject = subject();
-        let span = span::open(policy, &subject);
+        // Known once somebody asks: this span may be off although another one is on.
+        let known = OnceCell::new();
+        let span = span::open(policy, || known.get_or_init(&subject));
         if listener.is_none() && span.is_none() && !is_counted() {
             return EventGuard(None);
         }
+        let subject = known.into_inner().unwrap_or_else(subject);
         EventGuard(Some(Box::new(Facts::new(listener.cloned(), span, policy.clone(), subject))))
     }
 

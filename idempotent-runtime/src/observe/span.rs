@@ -17,7 +17,7 @@ pub(super) fn may_be_looked_at() -> bool {
 }
 
 /// Span of a request, inside the caller's. It is empty where nobody looks at the level `debug`.
-pub(super) fn open(policy: &PolicyRef, subject: &Subject) -> Span {
+pub(super) fn open<'a>(policy: &PolicyRef, subject: impl Fn() -> &'a Subject) -> Span {
     // Without a subscriber the macro computes its fields, for the log crate.
     if !may_be_looked_at() {
         return Span::none();
@@ -26,8 +26,8 @@ pub(super) fn open(policy: &PolicyRef, subject: &Subject) -> Span {
         target: "idempotent_runtime::request",
         "idempotent_request",
         handler = policy.name(),
-        method = subject.method.as_ref().map(|method| method.as_str()),
-        route = subject.route.as_deref(),
+        method = subject().method.as_ref().map(|method| method.as_str()),
+        route = subject().route.as_deref(),
         key = Empty,
         attempt = Empty,
         outcome = Empty,

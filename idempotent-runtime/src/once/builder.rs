@@ -131,7 +131,7 @@ impl OnceBuilder {
     /// Outside of a tokio runtime.
     ///
     /// # Errors
-    /// Those of [`run`](Self::run). [`OnceError::Unavailable`] where the runtime ends first.
+    /// The same as [`run`](Self::run). [`OnceError::Unavailable`] where the runtime ends first.
     pub fn spawn<T, E, F, Fut>(
         self,
         step: F,

@@ -2,7 +2,7 @@
 //! nothing does.
 //!
 //! A handler is lent the transaction as an argument, [`IdempotentTx`], and gives it back by ending.
-//! What becomes of it then is decided in `execution/transactional.rs`.
+//! `execution/transactional.rs` decides what becomes of it then.
 
 mod error;
 mod extractor;

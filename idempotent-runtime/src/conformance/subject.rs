@@ -145,8 +145,8 @@ impl<S: 'static> Subject<S> {
     /// Number of calls that random sequences make at least; 100,000 if not set. The environment's
     /// variable `SEQUENCE_CALLS` says otherwise for a longer search.
     ///
-    /// One round of sequences is played where time passes by itself, however few calls that are: the
-    /// suite would wait for hours.
+    /// One round of sequences is played where time passes by itself, however few calls that are:
+    /// the suite would wait for hours.
     #[must_use]
     pub fn calls(mut self, calls: usize) -> Self {
         self.calls = calls;

@@ -19,6 +19,8 @@ pub(crate) enum Mistake {
     KeepsFirstRetention,
     /// A hold stands until somebody else claims, whether or not its retention has ended.
     HoldsForGood,
+    /// A completion that arrives alone takes a shorter way, where a hold stands for good.
+    HoldsForGoodAlone,
     /// A completion repeated after its record has expired is fenced.
     FencesItsOwner,
     /// A completion repeated after its entry is forgotten is stored.

@@ -75,6 +75,13 @@ async fn every_mistake_is_found_by_random_sequences_and_shown_in_a_few_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistake_that_only_a_lone_call_meets_is_found_in_the_first_round() {
+    let description = found(Mistake::HoldsForGoodAlone, SEED).await.expect("it is found");
+    assert!(description.starts_with(&format!("seed {SEED}, ")), "{description}");
+    assert!((1..=8).contains(&steps(&description)), "{description}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_without_a_mistake_answers_random_sequences_as_the_reference_does() {
     let report = checked(Mistake::None, SEED).await;
     report.assert();

@@ -10,6 +10,8 @@
 //!  sequence 3   inspect claim   │       │ complete          │      │ forget claim
 //! ```
 //!
+//! In one phase of a long round the sequences take turns, so that each call finds the store idle.
+//!
 //! A sequence that is answered wrongly is played again by itself, made smaller and shown.
 
 mod answer;

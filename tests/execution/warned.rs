@@ -51,6 +51,11 @@ async fn an_outcome_that_is_unknown_is_warned_of_once_per_key() {
     for line in &warned {
         assert!(line.contains("outcome_unknown") && line.contains("gate::impatient"), "{line}");
         assert!(line.contains("address=") && !line.contains("secret"), "{line}");
+        // What it is of, and what mends it.
+        assert!(
+            line.contains("endpoint=\"POST /impatient\"") && line.contains("/idempotency/resolve"),
+            "{line}"
+        );
     }
     assert_ne!(warned[0], warned[1]);
 }
@@ -69,6 +74,7 @@ async fn a_takeover_is_warned_of_with_its_attempt() {
     assert_eq!(warned.len(), 1, "{warned:?}");
     let line = &warned[0];
     assert!(line.contains("has taken over") && line.contains("attempt=2"), "{line}");
+    assert!(line.contains("endpoint=\"POST /rerun\""), "{line}");
     assert!(line.contains("gate::rerun") && line.contains("address=") && !line.contains("secret"), "{line}");
 }
 
@@ -112,7 +118,7 @@ async fn at_debug_one_event_says_how_a_request_ended_with_no_settings_of_the_sub
     retried(&server, &request, (201, "")).await;
     retried(&server, &keyed("/impatient", "secret", "another"), (409, "key_reused")).await;
     retried(&server, &keyed("/impatient", "", ""), (400, "key_invalid")).await;
-    let told: Vec<String> = lines(&collector, "idempotent_runtime::request");
+    let told: Vec<String> = lines(&collector, "a request has ended");
     assert_eq!(told.len(), 4, "{told:?}");
     let outcomes = ["executed", "replayed", "key_reused", "key_invalid"];
     for (line, outcome) in told.iter().zip(outcomes) {
@@ -125,4 +131,29 @@ async fn at_debug_one_event_says_how_a_request_ended_with_no_settings_of_the_sub
     }
     assert!(told[0].contains("attempt=1") && told[0].contains("key="), "{}", told[0]);
     assert!(told[2].contains("code=\"key_reused\""), "{}", told[2]);
+}
+
+#[tokio::test]
+async fn at_debug_a_request_s_life_is_told_in_about_five_lines() {
+    let cluster = Cluster::new();
+    let collector = Collector::without_span_events(LevelFilter::DEBUG);
+    let idempotency = cluster.builder().build().unwrap();
+    let server = Gate::open().server_after(collector.installer(), &idempotency);
+    let request = keyed("/impatient", "secret", "");
+    retried(&server, &request, (201, "")).await;
+    let told = lines(&collector, "idempotent_runtime::request");
+    let said = [
+        "its entry is at this address",
+        "it has won its claim",
+        "this has come of it outcome=\"executed\"",
+        "the store was given its record",
+        "a request has ended",
+    ];
+    assert_eq!(told.len(), said.len(), "{told:?}");
+    for (line, said) in told.iter().zip(said) {
+        assert!(line.contains(said) && line.contains("key=") && !line.contains("secret"), "{line}");
+    }
+    assert!(told[0].contains("address="), "{}", told[0]);
+    retried(&server, &request, (201, "")).await;
+    assert_eq!(lines(&collector, "idempotent_runtime::request").len(), said.len() + 2, "a replay");
 }

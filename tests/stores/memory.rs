@@ -18,7 +18,7 @@ async fn the_memory_store_conforms() {
         check(Subject::new(move || ready(store.clone())).clock(clock).keys(1_000).resolves().inspects())
             .await;
     report.assert();
-    assert_eq!(report.facts(), 115);
+    assert_eq!(report.facts(), 121);
     assert!(report.calls() >= 100_000, "{}", report.calls());
 }
 

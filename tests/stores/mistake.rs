@@ -57,6 +57,12 @@ pub(crate) enum Mistake {
     CountsForgottenAttempts,
     /// A renewal of a lease that has run out is fenced.
     RenewsNothingLate,
+    /// An entry forgets its endpoint when it is completed.
+    LosesTheEndpoint,
+    /// An entry that was taken over tells the endpoint that claimed first.
+    KeepsTheFirstEndpoint,
+    /// Stuck entries of all endpoints are listed, whichever is asked for.
+    ListsEveryEndpoint,
     /// A record is replayed at the very end of its time.
     ReplaysAtTheEnd,
 }

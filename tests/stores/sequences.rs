@@ -40,7 +40,7 @@ fn steps(description: &str) -> usize {
 /// Four of these are drifts that stores once had: a claim repeated that keeps the retention of
 /// before, a hold that outlives its retention, a completion repeated that is fenced once its record
 /// has expired, and one that is stored once the entry is forgotten and not deleted yet.
-const MISTAKES: [Mistake; 22] = [
+const MISTAKES: [Mistake; 24] = [
     Mistake::KeepsFirstRetention,
     Mistake::HoldsForGood,
     Mistake::FencesItsOwner,
@@ -63,6 +63,8 @@ const MISTAKES: [Mistake; 22] = [
     Mistake::CountsForgottenAttempts,
     Mistake::RenewsNothingLate,
     Mistake::ReplaysAtTheEnd,
+    Mistake::LosesTheEndpoint,
+    Mistake::KeepsTheFirstEndpoint,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

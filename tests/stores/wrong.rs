@@ -187,12 +187,34 @@ async fn a_store_that_forgets_no_steps_begins_anew_among_old_ones() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_lists_what_was_seen_to_be_dead_leaves_out_the_rest() {
-    let failed =
-        ["what_is_stuck_is_listed_and_nothing_else_is", "what_is_stuck_is_listed_page_by_page_and_in_order"];
+    let failed = [
+        "what_is_stuck_is_listed_and_nothing_else_is",
+        "what_is_stuck_is_listed_page_by_page_and_in_order",
+        "what_is_stuck_is_listed_for_one_endpoint",
+    ];
     assert_eq!(facts_failed_by(Mistake::ListsWhatWasSeen).await, failed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_abandons_what_it_looks_at_takes_it_from_its_owner() {
     assert_eq!(facts_failed_by(Mistake::LooksLikeAClaim).await, ["a_look_changes_nothing"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_does_not_know_what_an_entry_is_of_is_found_out() {
+    for (mistake, facts) in [
+        (
+            Mistake::LosesTheEndpoint,
+            &[
+                "an_entry_tells_its_endpoint_in_every_state",
+                "an_entry_tells_an_endpoint_of_any_characters_and_of_none",
+                "an_entry_tells_the_endpoint_that_has_taken_it_over",
+                "what_is_stuck_is_listed_for_one_endpoint",
+            ][..],
+        ),
+        (Mistake::KeepsTheFirstEndpoint, &["an_entry_tells_the_endpoint_that_has_taken_it_over"][..]),
+        (Mistake::ListsEveryEndpoint, &["what_is_stuck_is_listed_for_one_endpoint"][..]),
+    ] {
+        assert_eq!(facts_failed_by(mistake).await, facts);
+    }
 }

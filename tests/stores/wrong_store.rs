@@ -43,6 +43,7 @@ struct Entries {
 #[derive(Clone)]
 struct Entry {
     hold: Hold,
+    endpoint: &'static str,
     attempt: u32,
     state: State,
     forgotten_at: Timestamp,
@@ -190,7 +191,12 @@ impl Store for WrongStore {
             State::Abandoned(_) => true,
             State::Completed(record, until) => now < *until && *record == request.unknown,
         };
-        let live = entries.map.iter().filter(|(_, entry)| now < entry.forgotten_at && is_stuck(entry));
+        let is_wanted = |entry: &Entry| match &request.endpoint {
+            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => entry.endpoint == endpoint,
+            _ => true,
+        };
+        let is_listed = |entry: &Entry| now < entry.forgotten_at && is_stuck(entry) && is_wanted(entry);
+        let live = entries.map.iter().filter(|(_, entry)| is_listed(entry));
         let mut all: Vec<_> = live.map(|(address, entry)| entry.inspect(*address, now)).collect();
         all.sort_by_key(|entry| (entry.kept_for, entry.address));
         let next = skipped + request.limit;
@@ -227,7 +233,14 @@ impl Entry {
             State::Completed(..) => Standing::Expired,
         };
         let kept_for = self.forgotten_at.since(now);
-        Inspection { address, token: self.hold.token, attempt: self.attempt, standing, kept_for }
+        Inspection {
+            address,
+            token: self.hold.token,
+            attempt: self.attempt,
+            standing,
+            kept_for,
+            endpoint: self.endpoint.into(),
+        }
     }
 }
 
@@ -249,6 +262,7 @@ impl Entries {
         let lease_until = now.after(request.lease);
         let mut won = Entry {
             hold: request.hold,
+            endpoint: request.origin.endpoint(),
             attempt: 1,
             state: State::Claimed(lease_until),
             forgotten_at: lease_until.after(request.retention),
@@ -289,6 +303,9 @@ impl Entries {
                 if inner.mistake == keeps {
                     won.forgotten_at = lease_until.after(entry.forgotten_at.since(until));
                 }
+                if repeated || inner.mistake == Mistake::KeepsTheFirstEndpoint {
+                    won.endpoint = entry.endpoint;
+                }
                 won.attempt = entry.attempt + u32::from(!repeated);
                 let attempt = won.attempt;
                 self.map.insert(address, won);
@@ -304,8 +321,12 @@ impl Entries {
             return self.verdict_on(hold, inner);
         }
         let state = State::Completed(record, until);
-        let attempt = self.map.get(&hold.address).map_or(1, |entry| entry.attempt);
-        let entry = Entry { hold: *hold, attempt, state, forgotten_at: until.after(retention.remember) };
+        let before = self.map.get(&hold.address);
+        let attempt = before.map_or(1, |entry| entry.attempt);
+        let endpoint = before.filter(|_| inner.mistake != Mistake::LosesTheEndpoint);
+        let endpoint = endpoint.map_or("", |entry| entry.endpoint);
+        let forgotten_at = until.after(retention.remember);
+        let entry = Entry { hold: *hold, endpoint, attempt, state, forgotten_at };
         self.map.insert(hold.address, entry);
         self.completed.push_back(hold.address);
         if let Mistake::Forgetful(kept) = inner.mistake

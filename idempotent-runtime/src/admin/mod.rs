@@ -22,7 +22,7 @@
 //! | `GET /idempotency/policies` | `policies`: one per annotated handler of this process |
 //! | `GET /idempotency/counters` | `endpoints`: ended requests by outcome; and a sample |
 //! | `GET /idempotency/usage` | `endpoints` and `callers` in memory, the largest first |
-//! | `GET /idempotency/stuck?limit=100&after=…` | `entries`, and where to go on: `next` |
+//! | `GET /idempotency/stuck?limit=100&after=…&endpoint=…` | `entries`, and the `next` place |
 //! | `POST /idempotency/inspect` | the state of an entry, and its `version` |
 //! | `POST /idempotency/forget` | `address` of the entry, or `keys` and `bytes` of the `caller` |
 //! | `POST /idempotency/resolve` | `address` of the entry |
@@ -30,8 +30,9 @@
 //! - `counters` has the number of requests of this process for each [`Outcome`](crate::Outcome),
 //!   and a [`Sample`](crate::Sample).
 //! - `usage` tells [who fills](crate::Idempotency::usage) the memory of this process.
-//! - `stuck` lists [entries that wait for somebody](crate::Idempotency::stuck), at most 1,000.
-//!   After the last page `next` is `null`.
+//! - `stuck` lists [entries that wait for somebody](crate::Idempotency::stuck), at most 1,000. With
+//!   an `endpoint`, such as `POST /orders/{id}` or the name of an operation, it lists those of that
+//!   one. After the last page `next` is `null`.
 //! - `inspect` does what [`Idempotency::inspect`](crate::Idempotency::inspect) does.
 //! - After `forget` the key of the entry [is free](crate::Idempotency::forget), if the entry is
 //!   still what the `version` says. Or all keys that the `caller`
@@ -40,7 +41,8 @@
 //!
 //! It shows the [`Idempotency`](crate::Idempotency) that holds where it is mounted. Policies, the
 //! counts of `endpoints` and `waiting` are those of the whole process, under every handle.
-//! Durations are seconds. No answer holds a key, a principal or a body, and none may be cached.
+//! Durations are seconds. An entry tells its [`endpoint`](crate::Entry::endpoint). No answer holds
+//! a key, a principal or a body, and none may be cached.
 //!
 //! # Requests
 //!
@@ -55,6 +57,7 @@
 //! {"entry": {"scope": "resource", "method": "POST", "path": "/accounts/7/transfers",
 //!            "key": "8e03978e"}}
 //! {"entry": {"scope": "group:payments", "key": "8e03978e"}}
+//! {"entry": {"operation": "settle", "key": "message-1"}}
 //! {"entry": {"address": "b3c1…, 64 digits"}}
 //! ```
 //!
@@ -63,8 +66,10 @@
 //! is mounted below. `path` is the one that was requested, in any spelling. `counters` lists the
 //! routes that were called so far.
 //!
-//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular. Entries of a
-//! principal that is no text are found only by their addresses.
+//! `scope` is `endpoint` where it is missing, and `principal` nobody in particular. An entry of
+//! [`once`](crate::Idempotency::once) has an `operation`, and no `scope`. An entry of another
+//! application or environment is found with its `namespace`. Entries whose principal, operation or
+//! key is no text are found only by their addresses.
 //!
 //! To `forget` an entry say which one you have seen, by the `version` that `inspect` and `stuck`
 //! show of it. The version is part of a hash of the entry and its state, and is of use for nothing
@@ -126,10 +131,10 @@
 //!   of unknown origin cannot be told from a good one. Compare secrets in constant time where
 //!   timing is a concern, and serve the scope where only operators reach it.
 //! - Operators are those of the store. A look-up by parts finds entries of the application's
-//!   `namespace`, but an `address` does not say whose it is. `stuck` lists entries of all
-//!   namespaces of the store, and each can be looked at and ended by its address. If operators of
-//!   one application are not to reach another one's entries give each its own schema, prefix or
-//!   file.
+//!   namespace, unless it names another one, and an `address` does not say whose it is. `stuck`
+//!   lists entries of all namespaces of the store, and each can be looked at and ended by its
+//!   address. If operators of one application are not to reach another one's entries give each its
+//!   own schema, prefix or file.
 //! - At most four requests of a process ask its store at a time, so that a flood of them takes
 //!   nothing that claims need.
 //! - Requests are counted once a scope is mounted, and only then: each costs an allocation and a

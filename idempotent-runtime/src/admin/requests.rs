@@ -104,7 +104,9 @@ impl ForgetBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct EntrySelector {
     address: Option<String>,
+    namespace: Option<String>,
     scope: Option<String>,
+    operation: Option<String>,
     method: Option<String>,
     route: Option<String>,
     path: Option<String>,
@@ -126,14 +128,20 @@ impl EntrySelector {
     }
 
     fn has_parts(&self) -> bool {
-        let EntrySelector { scope, method, route, path, principal, key, .. } = self;
-        [scope, method, route, path, principal, key].into_iter().any(Option::is_some)
+        let EntrySelector { namespace, scope, operation, method, route, path, principal, key, .. } = self;
+        let parts = [namespace, scope, operation, method, route, path, principal, key];
+        parts.into_iter().any(Option::is_some)
     }
 
     fn name(self) -> Result<EntryName, Problem> {
-        let EntrySelector { scope, method, route, path, principal, key, .. } = self;
+        let EntrySelector { namespace, scope, operation, method, route, path, principal, key, .. } = self;
         let key = key.ok_or(Problem::invalid("`entry` needs a `key`, or an `address`."))?;
-        let name = match (scope.as_deref().unwrap_or("endpoint"), method, route, path) {
+        let scope = match (&scope, &operation) {
+            (None, Some(_)) => "operation",
+            (Some(_), Some(_)) => return Err(Problem::invalid(parts("operation"))),
+            (scope, None) => scope.as_deref().unwrap_or("endpoint"),
+        };
+        let name = match (scope, method, route, path) {
             ("endpoint", Some(method), Some(route), None) => {
                 EntryName::endpoint(read_method(&method)?, route, key)
             }
@@ -141,10 +149,15 @@ impl EntrySelector {
                 EntryName::resource(read_method(&method)?, path, key)
             }
             ("global", None, None, None) => EntryName::global(key),
+            ("operation", None, None, None) => EntryName::operation(operation.unwrap_or_default(), key),
             (scope, None, None, None) if scope.starts_with("group:") => {
                 EntryName::group(&scope["group:".len()..], key)
             }
             (scope, ..) => return Err(Problem::invalid(parts(scope))),
+        };
+        let name = match namespace {
+            Some(namespace) => name.namespace(namespace),
+            None => name,
         };
         Ok(match principal {
             Some(principal) => name.principal(Principal::new(principal)),
@@ -158,6 +171,7 @@ fn parts(scope: &str) -> &'static str {
     match scope {
         "endpoint" => "An entry of scope `endpoint` has a `method` and a `route`, and no `path`.",
         "resource" => "An entry of scope `resource` has a `method` and a `path`, and no `route`.",
+        "operation" => "An entry of an `operation` has no `scope`, `method`, `route` and `path`.",
         "global" => "An entry of scope `global` has no `method`, `route` and `path`.",
         scope if scope.starts_with("group:") => "An entry of a group has no `method`, `route` and `path`.",
         _ => "`scope` has to be `endpoint`, `resource`, `global` or `group:NAME`.",
@@ -240,22 +254,33 @@ impl Response {
 struct Query {
     limit: Option<usize>,
     after: Option<String>,
+    endpoint: Option<String>,
 }
 
-/// Page that the query asks for: the end of the page before, and the number of entries.
-pub(super) fn page(request: &HttpRequest) -> Result<(Option<StuckCursor>, usize), Problem> {
+/// Page of stuck entries that a query asks for.
+pub(super) struct PageRequest {
+    pub(super) limit: usize,
+    /// End of the page before.
+    pub(super) after: Option<StuckCursor>,
+    /// Endpoint whose entries are wanted.
+    pub(super) endpoint: Option<String>,
+}
+
+/// Page that the query asks for.
+pub(super) fn page(request: &HttpRequest) -> Result<PageRequest, Problem> {
     let query = web::Query::<Query>::from_query(request.query_string());
     let wrong = || {
         Problem::invalid(
-            "The query may hold a `limit` from 1 to 1000, and an `after` that is the `next` of a page before.",
+            "The query may hold a `limit` from 1 to 1000, an `after` that is the `next` of a page before, and an `endpoint` as \
+             entries show it.",
         )
     };
-    let Query { limit, after } = query.map_err(|_| wrong())?.into_inner();
+    let Query { limit, after, endpoint } = query.map_err(|_| wrong())?.into_inner();
     let limit = limit.unwrap_or(PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit)
         || after.as_ref().is_some_and(|after| after.len() > LONGEST_CURSOR)
     {
         return Err(wrong());
     }
-    Ok((after.map(StuckCursor::new), limit))
+    Ok(PageRequest { limit, after: after.map(StuckCursor::new), endpoint })
 }

@@ -208,6 +208,7 @@ impl From<StuckEntries> for Page {
 pub(super) struct EntryView {
     #[serde(serialize_with = "text")]
     address: Address,
+    endpoint: String,
     #[serde(flatten)]
     state: State,
     attempt: u32,
@@ -244,6 +245,7 @@ enum State {
 
 impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
+        let endpoint = entry.endpoint().to_owned();
         let state = match entry.state {
             EntryState::Running { lease_left } => State::Running { lease_left },
             EntryState::Abandoned { lapsed } => State::Abandoned { lapsed },
@@ -254,7 +256,7 @@ impl From<Entry> for EntryView {
             EntryState::Expired => State::Expired,
         };
         let Entry { address, attempt, version, kept_for, .. } = entry;
-        EntryView { address, state, attempt, version, kept_for }
+        EntryView { address, endpoint, state, attempt, version, kept_for }
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Scope, web};
 use super::{
     limit::within_limit,
     problem::{AdminResult, Problem},
-    requests::{self, BODY_LIMIT, ForgetBody, ForgetTarget, InspectBody, ResolveBody},
+    requests::{self, BODY_LIMIT, ForgetBody, ForgetTarget, InspectBody, PageRequest, ResolveBody},
     responses::{Counters, Done, EntryView, ForgottenCaller, Page, Policies, UsageView, ok},
 };
 use crate::{
@@ -47,9 +47,9 @@ async fn usage(request: HttpRequest) -> AdminResult {
 
 async fn stuck(request: HttpRequest) -> AdminResult {
     let app = Idempotency::of(&request).clone();
-    let (after, limit) = requests::page(&request)?;
+    let PageRequest { limit, after, endpoint } = requests::page(&request)?;
     within_limit(app, async move |app| {
-        let page = app.stuck(after.as_ref(), limit).await?;
+        let page = app.list_stuck(endpoint.as_deref(), after.as_ref(), limit).await?;
         Ok(ok(&Page::from(page)))
     })
     .await

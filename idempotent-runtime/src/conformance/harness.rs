@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Subject;
 use crate::{
-    request::{Address, RequestFingerprint},
+    request::{Address, CallerId, Endpoint, RequestFingerprint},
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Origin,
         Record, Renewal, Resolve, ResolveRequest, Retention, Stage, Store, StoreError, Stuck, StuckCursor,
@@ -81,7 +81,20 @@ impl<S: Store> Harness<S> {
         on_abandoned: OnAbandoned,
         retention: Duration,
     ) -> Result<Claim, String> {
-        let request = ClaimRequest { hold, lease, on_abandoned, retention, origin: Origin::default() };
+        self.ask_at(Endpoint::default(), hold, lease, on_abandoned, retention).await
+    }
+
+    /// Claims at an endpoint.
+    pub(super) async fn ask_at(
+        &self,
+        endpoint: Endpoint,
+        hold: Hold,
+        lease: Duration,
+        on_abandoned: OnAbandoned,
+        retention: Duration,
+    ) -> Result<Claim, String> {
+        let origin = Origin::new(endpoint, CallerId::NOBODY);
+        let request = ClaimRequest { hold, lease, on_abandoned, retention, origin };
         self.store.claim(request).await.map_err(failed("claim"))
     }
 
@@ -147,15 +160,37 @@ impl<S: Store> Harness<S> {
         unknown: &Record,
         limit: usize,
     ) -> Result<Stuck, String> {
-        let request = StuckRequest { after, limit, unknown: unknown.clone() };
+        self.page_of(None, after, unknown, limit).await
+    }
+
+    /// One page of the stuck entries of an endpoint.
+    pub(super) async fn page_of(
+        &self,
+        endpoint: Option<&str>,
+        after: Option<StuckCursor>,
+        unknown: &Record,
+        limit: usize,
+    ) -> Result<Stuck, String> {
+        let endpoint = endpoint.map(str::to_owned);
+        let request = StuckRequest { after, limit, unknown: unknown.clone(), endpoint };
         self.store.stuck(request).await.map_err(failed("stuck"))
     }
 
     /// All stuck entries, in pages of `limit`.
     pub(super) async fn stuck(&self, unknown: &Record, limit: usize) -> Result<Vec<Inspection>, String> {
+        self.stuck_at(None, unknown, limit).await
+    }
+
+    /// All stuck entries of an endpoint, in pages of `limit`.
+    pub(super) async fn stuck_at(
+        &self,
+        endpoint: Option<&str>,
+        unknown: &Record,
+        limit: usize,
+    ) -> Result<Vec<Inspection>, String> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = self.page(after, unknown, limit).await?;
+            let page = self.page_of(endpoint, after, unknown, limit).await?;
             all.extend(page.entries);
             after = page.next;
             if after.is_none() {

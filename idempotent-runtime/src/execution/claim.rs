@@ -190,7 +190,8 @@ impl<W: Work> Claiming<W> {
             Ok(Claim::Expired) => settled(job, leader, RefusalCode::KeyExpired.into()),
             Ok(Claim::Abandoned) => settled(job, leader, RefusalCode::OutcomeUnknown.into()),
             Err(error) if error.is_unreadable() => {
-                tracing::error!(%error, handler = job.policy.name(), "an entry cannot be read");
+                let (handler, endpoint) = (job.policy.name(), job.origin.endpoint());
+                tracing::error!(%error, handler, endpoint, address = %hold.address, "an entry cannot be read");
                 settled(job, leader, RefusalCode::OutcomeUnknown.into())
             }
             Err(error) => match without_room(&error) {

@@ -96,7 +96,8 @@ async fn keep_trying(claimed: Claimed, record: Record) -> CompletionOutcome {
     if let Ok(completion) = timeout(claimed.retention.replay, try_again(&claimed, &record)).await {
         return end(claimed, record, completion);
     }
-    tracing::error!(handler = claimed.policy.name(), "an outcome was never stored: its time has passed");
+    let (handler, address) = (claimed.policy.name(), claimed.hold.address);
+    tracing::error!(handler, %address, "an outcome was never stored: its time has passed");
     claimed.leader.end(without_winner(claimed.hold.fingerprint, record));
     CompletionOutcome::Late
 }
@@ -141,11 +142,12 @@ fn without_winner(fingerprint: RequestFingerprint, record: Record) -> Ending {
 }
 
 fn ended(claimed: Claimed, completion: Completion, ending: Ending) -> CompletionOutcome {
-    let Claimed { policy, leader, mut event, executing, .. } = claimed;
+    let Claimed { policy, hold, leader, mut event, executing, .. } = claimed;
     let completed = match completion {
         Completion::Stored => CompletionOutcome::Stored,
         Completion::Fenced(winner) => {
-            tracing::warn!(handler = policy.name(), "an execution had lost its claim when it completed");
+            let (handler, address) = (policy.name(), hold.address);
+            tracing::warn!(handler, %address, "an execution had lost its claim when it completed");
             CompletionOutcome::Fenced(winner)
         }
     };

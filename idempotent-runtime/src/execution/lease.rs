@@ -104,13 +104,13 @@ async fn renewed(app: &Engine, claim: KeptClaim, lease: Duration) -> Option<(Tok
         Ok(Renewal::Fenced) => {
             // A claim that its own execution has ended is fenced too, and nothing is wrong.
             if app.flights.runs(&hold) {
-                tracing::warn!(address = ?hold.address, "a running execution has lost its claim");
+                tracing::warn!(address = %hold.address, "a running execution has lost its claim");
             }
             Some((hold.token, None))
         }
         Err(error) => {
             app.background.renewal_failed();
-            tracing::warn!(%error, address = ?hold.address, "a lease could not be renewed, trying again");
+            tracing::warn!(%error, address = %hold.address, "a lease could not be renewed, trying again");
             None
         }
     }

@@ -208,7 +208,7 @@ impl Tries {
             return Some(());
         }
         let Some(left) = self.late_tries.checked_sub(1) else {
-            tracing::warn!(address = ?hold.address, "a key could not be released: it is left to its lease");
+            tracing::warn!(address = %hold.address, "a key could not be released: it is left to its lease");
             return None;
         };
         self.late_tries = left;

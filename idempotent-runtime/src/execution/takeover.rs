@@ -70,6 +70,8 @@ async fn decided<W: Work>(work: &W, attempt: &Attempt, engine: &Engine) -> Optio
     };
     tracing::error!(
         handler = attempt.policy.name(),
+        endpoint = attempt.origin.endpoint(),
+        address = %attempt.hold.address,
         why,
         "an abandoned execution was not reconciled: the next takeover asks again"
     );

@@ -8,7 +8,8 @@ impl<W: Work> Won<W> {
     pub(super) fn begins(mut self) -> Self {
         self.job.event.begins(self.number);
         if self.number > 1 {
-            warnings::taken_over(self.job.policy.name(), self.hold.address, self.number);
+            let (handler, endpoint) = (self.job.policy.name(), self.job.origin.endpoint());
+            warnings::taken_over(handler, endpoint, self.hold.address, self.number);
         }
         self
     }

@@ -73,12 +73,17 @@ impl EventGuard {
     pub(crate) fn is_at(&mut self, address: Address) {
         self.note(|facts| {
             facts.address = Some(address);
-            span::is_at(&facts.span, address.into());
+            span::is_at(&facts.span, address);
         });
     }
 
     pub(crate) fn ends(&mut self, outcome: Outcome) {
-        self.note(|facts| (facts.outcome, facts.code) = (outcome, None));
+        self.note(|facts| {
+            (facts.outcome, facts.code) = (outcome, None);
+            if facts.attempt.is_some() {
+                span::worked(&facts.span, outcome);
+            }
+        });
     }
 
     pub(crate) fn refused(&mut self, code: RefusalCode) {
@@ -95,7 +100,12 @@ impl EventGuard {
 
     /// Notes that the request waits for another execution, from now on.
     pub(crate) fn waits(&mut self) {
-        self.note(|facts| facts.waiting = facts.waiting.or_else(|| Some(Instant::now())));
+        self.note(|facts| {
+            if facts.waiting.is_none() {
+                facts.waiting = Some(Instant::now());
+                span::waits(&facts.span);
+            }
+        });
     }
 
     /// Notes that the request has won its claim. If nothing more is noted, nobody knows how it
@@ -126,6 +136,7 @@ impl EventGuard {
         self.note(|facts| {
             let asked_for = facts.asked_for();
             facts.completion += asked_for;
+            span::completed(&facts.span, asked_for);
         });
     }
 

@@ -19,10 +19,11 @@ const REMEMBERED: usize = 4096;
 static GIVEN: LazyLock<Given> = LazyLock::new(Given::default);
 
 /// Warns that the execution at `address` has taken over from one that died.
-pub(crate) fn taken_over(handler: &str, address: Address, attempt: u32) {
+pub(crate) fn taken_over(handler: &str, endpoint: &str, address: Address, attempt: u32) {
     if GIVEN.is_new(Warning::TakenOver, handler, address) {
         tracing::warn!(
             handler,
+            endpoint,
             %address,
             attempt,
             "an execution has taken over from one that died"
@@ -31,12 +32,19 @@ pub(crate) fn taken_over(handler: &str, address: Address, attempt: u32) {
 }
 
 /// Warns of a key whose requests are refused because nobody knows its outcome.
-pub(crate) fn refused(handler: &str, address: Address, code: RefusalCode) {
+pub(crate) fn refused(
+    handler: &str,
+    endpoint: impl FnOnce() -> &'static str,
+    address: Address,
+    code: RefusalCode,
+) {
     if code == RefusalCode::OutcomeUnknown && GIVEN.is_new(Warning::OutcomeUnknown, handler, address) {
         tracing::warn!(
             handler,
+            endpoint = endpoint(),
             %address,
-            "nobody knows how an earlier execution ended: retries get `outcome_unknown` until the key is resolved, forgotten or expires"
+            "nobody knows how an earlier execution ended: retries get `outcome_unknown` until the key of this address expires, or \
+             is ended with `Idempotency::resolve` or `forget` (`POST /idempotency/resolve` or `forget` of the admin scope)"
         );
     }
 }

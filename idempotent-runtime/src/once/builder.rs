@@ -1,6 +1,6 @@
 //! One call of `once`: its terms, and how it is run.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
@@ -21,8 +21,6 @@ use crate::{
     store::Origin,
 };
 
-/// Lengths of operations and keys, in bytes.
-const LENGTHS: RangeInclusive<usize> = 1..=255;
 const TTL: Duration = Duration::from_secs(24 * 3600);
 /// Longest wait where none is set.
 const WAIT: Duration = Duration::from_secs(10);
@@ -163,14 +161,14 @@ impl OnceBuilder {
         F: FnOnce(OnceContext) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        if !LENGTHS.contains(&self.operation.len()) || !LENGTHS.contains(&self.key.0.len()) {
+        if !request::may_be_an_operation(&self.operation, &self.key.0) {
             event.refused(RefusalCode::KeyInvalid);
             return Err(OnceError::Key);
         }
         let identity = self.identity();
         let address = identity.address;
         event.is_at(address);
-        let name = policy.clone();
+        let (name, operation) = (policy.clone(), Endpoint::of_operation(&self.operation));
         let answer = match self.app.0.store.recall(address, identity.fingerprint) {
             Some(record) => {
                 let answer = StepCall::<T, E, F>::read(&record);
@@ -178,13 +176,13 @@ impl OnceBuilder {
                 answer
             }
             None => {
-                let origin = Origin::new(Endpoint::default(), CallerId::of_principal(&self.principal));
+                let origin = Origin::new(operation, CallerId::of_principal(&self.principal));
                 let (app, work) = (self.app, StepCall::new(step));
                 answer(Job { policy, app, key: None, identity, origin, event, work }).await
             }
         };
         answer.unwrap_or_else(|reason| {
-            warnings::refused(name.name(), address, reason.code);
+            warnings::refused(name.name(), || operation.as_str(), address, reason.code);
             refused(reason)
         })
     }

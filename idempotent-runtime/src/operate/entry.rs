@@ -1,6 +1,6 @@
 //! An entry as an operator sees it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::http::StatusCode;
 
@@ -11,8 +11,7 @@ use crate::{
     store::{Inspection, Record, Standing},
 };
 
-/// State of one entry, by the store's clock. It holds neither key nor body of the request and its
-/// response.
+/// State of one entry, by the store's clock. Of the request it holds the endpoint alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -27,6 +26,7 @@ pub struct Entry {
     pub version: EntryVersion,
     /// Time until the entry is forgotten and the key is free, if nobody changes the entry before.
     pub kept_for: Duration,
+    endpoint: Cow<'static, str>,
 }
 
 /// State of a request.
@@ -74,7 +74,18 @@ impl Entry {
             Standing::Expired => EntryState::Expired,
         };
         let version = EntryVersion::of(found, state.name());
-        Entry { address: found.address, attempt: found.attempt, state, version, kept_for: found.kept_for }
+        let Inspection { address, attempt, kept_for, .. } = *found;
+        Entry { address, attempt, state, version, kept_for, endpoint: found.endpoint.clone() }
+    }
+
+    /// Endpoint of the request: method and route pattern, such as `POST /orders/{id}`, or the name
+    /// of the operation of [`once`](crate::Idempotency::once). A step has that of its key.
+    ///
+    /// It is the one that has claimed the key last, where several endpoints share keys. It has 255
+    /// bytes at most; what is longer is cut off. A process tells 4,096 operations apart, and all
+    /// others are `*`. Empty where a store of the application's own does not keep it.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 }
 

@@ -32,10 +32,11 @@ impl Idempotency {
     /// retry may have seen that or not. For the second kind it is recorded that nobody knows
     /// whether they had their effect.
     ///
-    /// An entry is shown by its address alone, since a store knows no key. Look it up, end it or
-    /// forget it by that, with [`inspect`](Self::inspect), [`resolve`](Self::resolve) and
-    /// [`forget`](Self::forget). A step of a [`checkpoint`](crate::IdempotencyContext::checkpoint)
-    /// has an entry of its own, whose address begins with the same 32 digits as its key's.
+    /// An entry is shown by its address and its endpoint, since a store knows no key. Look it up,
+    /// end it or forget it by its address, with [`inspect`](Self::inspect),
+    /// [`resolve`](Self::resolve) and [`forget`](Self::forget). A step of a
+    /// [`checkpoint`](crate::IdempotencyContext::checkpoint) has an entry of its own, whose address
+    /// begins with the same 32 digits as its key's.
     ///
     /// ```
     /// use idempotent_runtime::Idempotency;
@@ -72,13 +73,41 @@ impl Idempotency {
     /// A cursor that was not given by this store, and an error of the store: a store of the
     /// application's own may not have [`Store::stuck`](crate::Store::stuck).
     pub async fn stuck(&self, after: Option<&StuckCursor>, limit: usize) -> Result<StuckEntries, EntryError> {
-        let (limit, unknown) = (limit.clamp(1, MOST), record::of_unknown());
+        self.list_stuck(None, after, limit).await
+    }
+
+    /// The same list of one endpoint's keys, named as [`Entry::endpoint`] names it: `POST
+    /// /orders/{id}`, or the name of an operation of [`once`](Self::once).
+    ///
+    /// As many entries are looked through as for all endpoints, so pages may be shorter.
+    ///
+    /// # Errors
+    /// The same as for [`stuck`](Self::stuck).
+    pub async fn stuck_at(
+        &self,
+        endpoint: &str,
+        after: Option<&StuckCursor>,
+        limit: usize,
+    ) -> Result<StuckEntries, EntryError> {
+        self.list_stuck(Some(endpoint), after, limit).await
+    }
+
+    pub(crate) async fn list_stuck(
+        &self,
+        endpoint: Option<&str>,
+        after: Option<&StuckCursor>,
+        limit: usize,
+    ) -> Result<StuckEntries, EntryError> {
+        let (limit, store) = (limit.clamp(1, MOST), self.0.store.for_operators());
         let mut page = StuckEntries { entries: Vec::new(), next: after.cloned() };
         for _ in 0..ROUNDS {
-            let wanted = limit - page.entries.len();
-            let request = StuckRequest { after: page.next.take(), limit: wanted, unknown: unknown.clone() };
-            let Stuck { entries, next } =
-                self.0.store.for_operators().stuck(request).await.map_err(CallError::into_error)?;
+            let request = StuckRequest {
+                after: page.next.take(),
+                limit: limit - page.entries.len(),
+                unknown: record::of_unknown(),
+                endpoint: endpoint.map(str::to_owned),
+            };
+            let Stuck { entries, next } = store.stuck(request).await.map_err(CallError::into_error)?;
             let of_keys = entries.iter().filter(|found| !found.address.is_of_a_step());
             page.entries.extend(of_keys.map(Entry::of));
             page.next = next;

@@ -4,6 +4,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    ops::RangeInclusive,
     str::FromStr,
 };
 
@@ -115,6 +116,14 @@ pub(crate) enum Extent<'a> {
 /// Composes the address of the entry of `key`.
 pub(crate) fn address(namespace: &str, extent: &Extent<'_>, principal: &Principal, key: &Key) -> Address {
     composed(namespace, extent, principal, key.as_bytes())
+}
+
+/// Lengths of operations and of their keys, in bytes.
+const OPERATION_LENGTHS: RangeInclusive<usize> = 1..=255;
+
+/// True where operation and key have lengths that are allowed.
+pub(crate) fn may_be_an_operation(operation: &[u8], key: &[u8]) -> bool {
+    [operation, key].iter().all(|part| OPERATION_LENGTHS.contains(&part.len()))
 }
 
 /// Address of the entry of `key` of an operation. It is no request's: no request has this extent.

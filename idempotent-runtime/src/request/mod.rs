@@ -18,7 +18,7 @@ mod path;
 mod principal_fn;
 
 pub use crate::principal::Principal;
-pub(crate) use address::{Target, address, derived_key, operation_address, step};
+pub(crate) use address::{Target, address, derived_key, may_be_an_operation, operation_address, step};
 pub(crate) use caller::Caller;
 pub(crate) use caller_id::CallerId;
 pub(crate) use credential::{Credentials, Presented};

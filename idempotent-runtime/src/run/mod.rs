@@ -150,20 +150,20 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
     let Identified { identity, caller, target, body } = identify(policy, settings, &request, key, arrived);
     event.is_at(identity.address);
     let address = identity.address;
-    let answer = match app.0.store.recall(address, identity.fingerprint) {
-        Some(record) => {
-            let answer = replay(&record);
-            event.answered(&answer);
-            answer
-        }
-        None => {
-            let origin = Origin::new(target.endpoint(policy.scope), caller);
-            let (policy, app, key) = (PolicyRef::Handler(policy), app.clone(), Some(key.clone()));
-            let work = HandlerCall::new(request, body, handler);
-            answer(Job { policy, app, key, identity, origin, event, work }).await
-        }
-    };
-    Ok(answer.inspect_err(|reason| warnings::refused(policy.handler, address, reason.code))?)
+    if let Some(record) = app.0.store.recall(address, identity.fingerprint) {
+        let answer = replay(&record);
+        event.answered(&answer);
+        let endpoint = || target.endpoint(policy.scope).as_str();
+        return Ok(
+            answer.inspect_err(|reason| warnings::refused(policy.handler, endpoint, address, reason.code))?
+        );
+    }
+    let (endpoint, name) = (target.endpoint(policy.scope), policy.handler);
+    let origin = Origin::new(endpoint, caller);
+    let (policy, app, key) = (PolicyRef::Handler(policy), app.clone(), Some(key.clone()));
+    let work = HandlerCall::new(request, body, handler);
+    let answer = answer(Job { policy, app, key, identity, origin, event, work }).await;
+    Ok(answer.inspect_err(|reason| warnings::refused(name, || endpoint.as_str(), address, reason.code))?)
 }
 
 /// Refuses to run a handler that relies on what the store cannot do.

@@ -1,6 +1,6 @@
 //! An operator's calls to a store, and their answers: to look at entries, and to forget one.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{Record, Token};
 use crate::request::Address;
@@ -19,6 +19,10 @@ pub struct Inspection {
     pub standing: Standing,
     /// Time until the entry is forgotten, if nobody moves the entry before.
     pub kept_for: Duration,
+    /// Endpoint of the claim that the entry is, or was:
+    /// [`Origin::endpoint`](super::Origin::endpoint) of the claim that was won last. Empty where it
+    /// is not known.
+    pub endpoint: Cow<'static, str>,
 }
 
 /// State of a request, as far as a store knows.
@@ -103,6 +107,8 @@ pub struct StuckRequest {
     /// The record that says that nothing is known. An entry that is completed with it waits for an
     /// operator too.
     pub unknown: Record,
+    /// Endpoint whose entries are wanted. `None`: those of all endpoints.
+    pub endpoint: Option<String>,
 }
 
 /// A store's answer: one page of those entries.
@@ -142,14 +148,22 @@ impl Inspection {
     pub(crate) fn to_forget(&self) -> ForgetRequest {
         ForgetRequest { address: self.address, token: self.token, stage: self.standing.stage() }
     }
+}
 
-    /// True where an operator is needed: the lease has run out, or the entry is completed with
-    /// `unknown`.
-    pub(crate) fn is_stuck(&self, unknown: &Record) -> bool {
-        match &self.standing {
+impl StuckRequest {
+    /// True for an entry that is to be listed: its lease has run out, or it is completed with
+    /// `unknown`; and it is of the endpoint that is wanted.
+    pub fn wants(&self, entry: &Inspection) -> bool {
+        let is_stuck = match &entry.standing {
             Standing::Abandoned { .. } => true,
-            Standing::Completed { record, .. } => record == unknown,
+            Standing::Completed { record, .. } => *record == self.unknown,
             Standing::Running { .. } | Standing::Expired => false,
-        }
+        };
+        is_stuck && self.wants_endpoint(&entry.endpoint)
+    }
+
+    /// True for an endpoint whose entries are to be listed.
+    pub(crate) fn wants_endpoint(&self, endpoint: &str) -> bool {
+        self.endpoint.as_ref().is_none_or(|wanted| wanted == endpoint)
     }
 }

@@ -4,9 +4,11 @@ use crate::request::{CallerId, Endpoint};
 
 /// Endpoint that was asked, and the caller who asked.
 ///
-/// The answer to a claim does not depend on it, and it need not be kept. A store may write the
-/// endpoint's name down with the entry, for operators to read. The caller is told to the memory
-/// store alone, which bounds what one caller may hold.
+/// The answer to a claim does not depend on it. A store keeps the endpoint's name with the entry,
+/// in clear, for operators to read: nothing else of a request is. The claim that was won last
+/// counts. The caller is told to the memory store alone, which bounds what one caller may hold.
+///
+/// The claim of a step has the endpoint and the caller of its execution.
 ///
 /// The default says nothing: no endpoint, and nobody in particular as the caller. Such a claim
 /// counts for no caller's share.
@@ -22,8 +24,11 @@ impl Origin {
         Origin { endpoint, caller: Some(caller) }
     }
 
-    /// The endpoint's method and route pattern, such as `POST /orders/{id}`; empty where it is not
-    /// known.
+    /// The endpoint's method and route pattern, such as `POST /orders/{id}`, or the name of the
+    /// operation of [`once`](crate::Idempotency::once). Empty where it is not known.
+    ///
+    /// It has one line, and 255 bytes at most: what is longer is cut off. A process tells 4,096
+    /// operations apart. All others are `*`.
     pub fn endpoint(&self) -> &'static str {
         self.endpoint.as_str()
     }
@@ -31,6 +36,11 @@ impl Origin {
     /// The endpoint that was asked.
     pub(crate) fn named_endpoint(&self) -> Endpoint {
         self.endpoint
+    }
+
+    /// The same caller at the endpoint of `other`.
+    pub(crate) fn at(self, other: Origin) -> Self {
+        Origin { endpoint: other.endpoint, ..self }
     }
 
     /// The caller, if the caller was said.

@@ -88,7 +88,7 @@ pub(super) fn stuck_among(
 ) -> Stuck {
     let (count, mut stuck) = (walked.len(), Stuck::default());
     for (number, (position, entry)) in walked.into_iter().enumerate() {
-        stuck.entries.extend(entry.filter(|entry| entry.is_stuck(&request.unknown)));
+        stuck.entries.extend(entry.filter(|entry| request.wants(entry)));
         let is_last = number + 1 == count;
         if is_last || stuck.entries.len() >= request.limit {
             stuck.next = Some(position.cursor()).filter(|_| !is_last || may_go_on);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{AbandonedExecution, Resolution};
+use idempotent_runtime::{AbandonedExecution, Once, Resolution};
 use idempotent_tests::{Reply, TestServer, fresh, post};
 use serde_json::{Value, json};
 
@@ -115,6 +115,8 @@ async fn an_entry_is_found_by_the_parts_of_its_address_and_by_its_address() {
         let found = state(tell(&server, "/inspect", &json!({ "entry": name })).await, "completed");
         let by_address = json!({ "entry": { "address": found["address"] } });
         let again = state(tell(&server, "/inspect", &by_address).await, "completed");
+        assert_eq!((&found["endpoint"], &again["endpoint"]), (&found["endpoint"], &found["endpoint"]));
+        assert!(found["endpoint"].as_str().unwrap().starts_with("POST /"), "{found}");
         assert_eq!(again["address"], found["address"]);
         addresses.push(found["address"].as_str().unwrap().to_owned());
     }
@@ -190,6 +192,45 @@ async fn stuck_entries_are_listed_in_pages() {
     }
     assert_eq!(listed, dead, "the oldest come first");
     assert_eq!(read(&server, "/stuck").await.json()["entries"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn stuck_entries_are_listed_by_endpoint() {
+    let fixture = Fixture::new();
+    fixture.dies_running("secret-1").await;
+    let server = serve(fixture.process(), &Gate::open());
+    for (endpoint, number) in [("POST%20/orders", 1), ("POST+/orders", 1), ("POST%20/order", 0), ("", 0)] {
+        let page = read(&server, &format!("/stuck?endpoint={endpoint}")).await.json();
+        let entries = page["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), number, "{page}");
+        assert!(entries.iter().all(|entry| entry["endpoint"] == "POST /orders"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_of_an_operation_or_of_another_namespace_is_found_by_the_parts_of_its_name() {
+    let fixture = Fixture::new();
+    let billing = fixture.process().namespace("billing").build().unwrap();
+    let settled =
+        billing.once("settle", "secret-1").run(async |_| Ok::<_, std::convert::Infallible>(1)).await;
+    assert_eq!(settled.unwrap(), Once::Ran(1));
+    let server = serve(fixture.process(), &Gate::open());
+    let entry = json!({ "operation": "settle", "key": "secret-1", "namespace": "billing" });
+    let found = state(tell(&server, "/inspect", &json!({ "entry": entry })).await, "completed");
+    assert_eq!(found["endpoint"], "settle");
+    let elsewhere = json!({ "entry": { "operation": "settle", "key": "secret-1" } });
+    is_refused(&tell(&server, "/inspect", &elsewhere).await, 404, "not_found");
+    order(&server, "secret-2").await;
+    let mut order = named("secret-2");
+    order["entry"]["namespace"] = json!("");
+    assert_eq!(state(tell(&server, "/inspect", &order).await, "completed")["endpoint"], "POST /orders");
+    for (part, value) in
+        [("scope", "endpoint"), ("method", "POST"), ("route", "/settle"), ("path", "/settle")]
+    {
+        let mut mixed = entry.clone();
+        mixed[part] = json!(value);
+        is_refused(&tell(&server, "/inspect", &json!({ "entry": mixed })).await, 422, "invalid");
+    }
 }
 
 #[tokio::test]

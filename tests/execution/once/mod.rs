@@ -2,6 +2,7 @@
 
 mod crashes;
 mod fixture;
+mod known;
 mod results;
 mod runtimes;
 mod stores;

@@ -153,6 +153,8 @@ async fn an_entry_belongs_to_its_namespace() {
     let entry = EntryName::endpoint(Method::POST, PATTERN, "k");
     assert_eq!((tea.knows(&entry).await, coffee.knows(&entry).await), (true, false));
     assert!(shop("tea").knows(&entry).await);
+    assert!(coffee.knows(&entry.clone().namespace("tea")).await, "it is named");
+    assert!(!tea.knows(&entry.namespace("coffee")).await);
 }
 
 #[tokio::test]
@@ -164,6 +166,26 @@ async fn a_key_is_written_as_a_client_writes_it() {
         assert!(shop.knows(&EntryName::global(key)).await, "{key}");
     }
     assert!(!shop.knows(&EntryName::global("bare")).await);
+}
+
+#[tokio::test]
+async fn an_entry_tells_its_endpoint_whatever_its_scope() {
+    let shop = Shop::new(|builder| builder);
+    for (method, path, endpoint, entry) in [
+        ("POST", "/shops/1/orders/7", PATTERN, EntryName::endpoint(Method::POST, PATTERN, "k")),
+        (
+            "POST",
+            "/shops/1/orders/7/items",
+            "/shops/{shop}/orders/{id}/items",
+            EntryName::resource(Method::POST, "/shops/1/orders/7/items", "k"),
+        ),
+        ("PUT", "/shops/1/global", "/shops/{shop}/global", EntryName::global("k")),
+        ("POST", "/shops/1/grouped", "/shops/{shop}/grouped", EntryName::group("payments", "k")),
+    ] {
+        shop.has_run(method, path, "k", "").await;
+        let found = shop.idempotency.inspect(&entry).await.unwrap().unwrap();
+        assert_eq!(found.endpoint(), format!("{method} {endpoint}"));
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ async fn listed(process: &Process) -> BTreeSet<Address> {
         assert!(page.entries.len() <= 4, "{page:?}");
         for entry in page.entries {
             assert!(matches!(entry.state, EntryState::Abandoned { .. }), "{entry:?}");
+            assert_eq!(entry.endpoint(), "POST /orders");
             all.insert(entry.address);
         }
         let Some(next) = page.next else { return all };
@@ -50,6 +51,12 @@ async fn what_waits_for_somebody_is_listed_page_by_page_until_somebody_has_come(
         wanted.insert(entry.unwrap().address);
     }
     assert_eq!(listed(&process).await, wanted);
+    for (endpoint, number) in [("POST /orders", 5), ("POST /refunds", 0)] {
+        let page = within(process.idempotency.stuck_at(endpoint, None, 100)).await.unwrap();
+        let listed: BTreeSet<_> = page.entries.iter().map(|entry| entry.address).collect();
+        assert_eq!((listed.len(), page.next), (number, None), "{endpoint}");
+        assert!(listed.is_subset(&wanted), "{listed:?}");
+    }
     let (first, second) = (*wanted.first().unwrap(), *wanted.last().unwrap());
     assert_eq!(process.forget(first).await, Forgotten::Done);
     assert_eq!(process.idempotency.resolve(second, paid()).await.unwrap(), Resolved::Done);

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
+use idempotent_runtime::Outcome;
+
 use super::{read, root, rust_files};
 
 #[test]
@@ -53,12 +55,55 @@ fn the_dashboard_shows_the_metrics_that_are_documented_and_recorded() {
     assert_eq!(metrics(&recorded), metrics(&table));
 }
 
-/// A counter is born with its first event. Its value before is unknown, and not 0: an increase
-/// alone would not show the first event.
+/// Values of the label `name` in a text of queries.
+fn values_of<'a>(text: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let label = format!("{name}=\"");
+    let after = text.split(&*label).skip(1).map(|rest| rest.split('"').next().unwrap());
+    after.flat_map(|values| values.split('|')).collect::<BTreeSet<_>>()
+}
+
 #[test]
-fn the_dashboard_shows_the_first_event_of_a_counter() {
-    for text in [read("examples/grafana-dashboard.json"), read("idempotent-runtime/src/guide/operating.md")] {
-        let queries: Vec<_> = text.lines().filter(|line| line.contains("increase(")).collect();
+fn alerts_are_raised_by_metrics_outcomes_and_results_that_there_are() {
+    let recorder = read("idempotent-runtime/src/metrics.rs");
+    let recorded: String = recorder.lines().filter(|line| line.starts_with("const ")).collect();
+    let alerts = read("examples/prometheus-alerts.yml");
+    assert!(metrics(&alerts).len() > 3 && metrics(&alerts).is_subset(&metrics(&recorded)), "{alerts}");
+    let known: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+    let outcomes = values_of(&alerts, "outcome");
+    assert!(outcomes.len() > 3 && outcomes.is_subset(&known), "{outcomes:?}");
+    assert_eq!(values_of(&alerts, "result"), BTreeSet::from(["failed", "renewed"]));
+}
+
+#[test]
+fn every_alert_says_what_it_is_about_and_what_to_look_at() {
+    let alerts = read("examples/prometheus-alerts.yml");
+    let rules: Vec<_> = alerts.split("- alert: ").skip(1).collect();
+    assert!(rules.len() > 5, "{alerts}");
+    for rule in rules {
+        for part in ["\n        expr: ", "\n          summary: \"", "\n          description: \""] {
+            assert_eq!(rule.matches(part).count(), 1, "{part:?} in {rule}");
+        }
+    }
+    // What the log is said to say, it says.
+    let logged: String = rust_files("idempotent-runtime/src").into_iter().map(|(_, text)| text).collect();
+    let quoted: Vec<_> = alerts.split("The log says `").skip(1).collect();
+    assert!(quoted.len() > 1, "{alerts}");
+    for line in quoted.iter().map(|rest| rest.split('`').next().unwrap()) {
+        assert!(logged.contains(line), "nothing logs {line:?}");
+    }
+}
+
+/// A counter is born with its first event. Its value before is unknown, and not 0: an increase
+/// alone would not show the first event. What is sampled is there from the first sample on.
+#[test]
+fn the_first_event_of_a_counter_is_shown_and_alerts() {
+    for text in [
+        read("examples/grafana-dashboard.json"),
+        read("examples/prometheus-alerts.yml"),
+        read("idempotent-runtime/src/guide/operating.md"),
+    ] {
+        let queries: Vec<_> =
+            text.lines().filter(|line| line.contains("increase(idempotent_requests")).collect();
         assert!(!queries.is_empty());
         for query in queries {
             assert!(query.contains(" unless ") && query.contains(" offset "), "{query}");

@@ -227,7 +227,7 @@ async fn a_locked_row_is_looked_at_and_neither_ended_nor_forgotten_by_hand() {
         assert!(matches!(found.standing, Standing::Abandoned { .. }), "{found:?}");
     }
     let unknown = Record::from_bytes(&b"unknown"[..]);
-    let stuck = store.stuck(StuckRequest { after: None, limit: 10, unknown }).await.unwrap();
+    let stuck = store.stuck(StuckRequest { after: None, limit: 10, unknown, endpoint: None }).await.unwrap();
     assert_eq!(stuck.entries.len(), 2);
     transaction.rollback().await.unwrap();
     assert_eq!(resolve(first).await.unwrap(), Resolve::Done);

@@ -21,7 +21,7 @@ async fn stuck(store: &PostgresStore) -> (Vec<Inspection>, usize) {
     let (mut all, mut pages, mut after) = (Vec::new(), 0, None);
     loop {
         let unknown = Record::from_bytes(&b"unknown"[..]);
-        let page = store.stuck(StuckRequest { after, limit: 100, unknown }).await.unwrap();
+        let page = store.stuck(StuckRequest { after, limit: 100, unknown, endpoint: None }).await.unwrap();
         all.extend(page.entries);
         (pages, after) = (pages + 1, page.next);
         if after.is_none() {

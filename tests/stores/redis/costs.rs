@@ -150,7 +150,12 @@ async fn looking_through_all_keys_asks_for_a_few_at_a_time() {
     forget(&store, has_run(&store).await).await;
     store.inspect(hold().address).await.unwrap();
     join_all((0..4_000).map(|_| has_run(&store))).await;
-    let request = StuckRequest { after: None, limit: 100, unknown: Record::from_bytes(&b"unknown"[..]) };
+    let request = StuckRequest {
+        after: None,
+        limit: 100,
+        unknown: Record::from_bytes(&b"unknown"[..]),
+        endpoint: None,
+    };
     let page = sent(&server, async {
         let page = store.stuck(request).await.unwrap();
         assert!(page.entries.is_empty() && page.next.is_some(), "{page:?}");

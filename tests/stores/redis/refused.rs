@@ -115,7 +115,7 @@ async fn an_entry_that_is_damaged_in_any_way_is_unreadable_and_hurts_no_other() 
         println!("{damage}");
         hurts_no_other(&store, damaged, whole).await;
         is_unreadable(&store, store.inspect(damaged.address).await);
-        let request = StuckRequest { after: None, limit: 10, unknown: record_of(whole) };
+        let request = StuckRequest { after: None, limit: 10, unknown: record_of(whole), endpoint: None };
         let listed = store.stuck(request).await.unwrap().entries;
         let listed: Vec<_> = listed.iter().map(|entry| entry.address).collect();
         assert_eq!(listed, [whole.address], "one that cannot be read does not hide the others");

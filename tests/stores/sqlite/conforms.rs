@@ -52,7 +52,7 @@ async fn the_sqlite_store_conforms() {
     let subject = subject.resolves().inspects().damage(move |address| damage(pool.clone(), address));
     let report = check(subject.timeout(Duration::from_secs(60))).await;
     report.assert();
-    assert_eq!(report.facts(), 119);
+    assert_eq!(report.facts(), 125);
     assert!(report.calls() >= 100_000, "{}", report.calls());
 }
 

@@ -29,7 +29,7 @@ async fn what_is_stuck_is_listed_a_bounded_number_of_rows_at_a_time_while_somebo
     let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
     loop {
         let unknown = Record::from_bytes(&b"unknown"[..]);
-        let page = store.stuck(StuckRequest { after, limit: 100, unknown }).await.unwrap();
+        let page = store.stuck(StuckRequest { after, limit: 100, unknown, endpoint: None }).await.unwrap();
         found.extend(page.entries.into_iter().map(|entry| entry.address));
         (pages, after) = (pages + 1, page.next);
         if after.is_none() {
@@ -54,7 +54,8 @@ async fn a_row_that_cannot_be_read_hides_none_of_those_behind_it() {
     let (mut found, mut after) = (0, None);
     loop {
         let unknown = Record::from_bytes(&b"unknown"[..]);
-        let page = store.stuck(StuckRequest { after, limit: 2 * ROWS, unknown }).await.unwrap();
+        let page =
+            store.stuck(StuckRequest { after, limit: 2 * ROWS, unknown, endpoint: None }).await.unwrap();
         (found, after) = (found + page.entries.len(), page.next);
         if after.is_none() {
             break;

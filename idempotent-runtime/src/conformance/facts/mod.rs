@@ -10,6 +10,7 @@ mod fact;
 
 mod claims;
 mod damaged;
+mod endpoints;
 mod fences;
 mod inspects;
 mod leases;
@@ -40,6 +41,10 @@ pub(super) fn alone<S: Store>(subject: &Subject<S>) -> Vec<Fact<S>> {
     }
     if subject.can_be_inspected() {
         facts.extend(inspects::facts());
+        facts.extend(endpoints::facts());
+        if subject.can_resolve() {
+            facts.extend(endpoints::resolving());
+        }
     }
     facts
 }

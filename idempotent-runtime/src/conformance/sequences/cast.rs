@@ -2,11 +2,24 @@
 
 use std::time::Duration;
 
-use super::call::{Claiming, KEYS, OWNERS, RECORDS, Units};
+use actix_web::http::Method;
+
+use super::call::{Claiming, KEYS, OWNERS, RECORDS, UNKNOWN, Units};
 use crate::{
-    request::{Address, RequestFingerprint},
-    store::{ClaimRequest, Hold, Origin, Record, ResolveRequest, Retention, Token},
+    request::{Address, CallerId, Endpoint, RequestFingerprint},
+    store::{
+        ClaimRequest, Hold, Origin, Record, ResolveRequest, Retention, StuckCursor, StuckRequest, Token,
+    },
 };
+
+/// Endpoint that an owner claims at. Two of them share one, and one has none.
+fn endpoint(owner: usize) -> Endpoint {
+    match owner % 4 {
+        0 | 1 => Endpoint::of(&Method::POST, Some("/conformance/{id}")),
+        2 => Endpoint::of_operation("é".as_bytes()),
+        _ => Endpoint::default(),
+    }
+}
 
 /// Values that no other sequence has. So sequences can run side by side, and again.
 pub(super) struct Cast {
@@ -83,8 +96,12 @@ impl Cast {
             lease: self.time(claiming.lease),
             on_abandoned: claiming.on_abandoned,
             retention: self.time(claiming.retention),
-            origin: Origin::default(),
+            origin: Origin::new(endpoint(claiming.owner), CallerId::NOBODY),
         }
+    }
+
+    pub(super) fn stuck(&self, after: Option<StuckCursor>) -> StuckRequest {
+        StuckRequest { after, limit: 1_000, unknown: self.record(UNKNOWN), endpoint: None }
     }
 
     pub(super) fn retention(&self, replay: Units, remember: Units) -> Retention {

@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 
 use super::{
     answer::StoreAnswer,
-    call::{Call, Step, UNKNOWN, Verb},
+    call::{Call, Step, Verb},
     cast::Cast,
     reference::Reference,
 };
 use crate::{
     conformance::Subject,
-    store::{ForgetRequest, Inspection, Store, StoreError, StuckRequest},
+    store::{ForgetRequest, Inspection, Store, StoreError},
 };
 
 /// Number of phases of which one is played one sequence at a time: a store may answer a lone call in
@@ -173,8 +173,7 @@ async fn send<S: Store>(store: &S, call: &Call, cast: &Cast) -> StoreAnswer {
 async fn stuck<S: Store>(store: &S, cast: &Cast) -> Result<Vec<Inspection>, StoreError> {
     let (own, mut all, mut after) = (cast.addresses(), Vec::new(), None);
     loop {
-        let request = StuckRequest { after, limit: 1_000, unknown: cast.record(UNKNOWN) };
-        let page = store.stuck(request).await?;
+        let page = store.stuck(cast.stuck(after)).await?;
         all.extend(page.entries.into_iter().filter(|entry| own.contains(&entry.address)));
         after = page.next;
         if after.is_none() {

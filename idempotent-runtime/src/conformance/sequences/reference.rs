@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     answer::StoreAnswer,
-    call::{Call, UNKNOWN, Verb},
+    call::{Call, Verb},
     cast::Cast,
 };
 use crate::{
@@ -109,10 +109,10 @@ impl Reference {
     }
 
     fn stuck(&self, cast: &Cast) -> Vec<crate::store::Inspection> {
-        let unknown = cast.record(UNKNOWN);
+        let request = cast.stuck(None);
         let entries = self.entries.iter();
         let looked_at =
             entries.filter_map(|(address, entry)| entry::inspect(Some(entry), *address, self.now));
-        looked_at.filter(|entry| entry.is_stuck(&unknown)).collect()
+        looked_at.filter(|entry| request.wants(entry)).collect()
     }
 }

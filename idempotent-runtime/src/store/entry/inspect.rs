@@ -63,6 +63,10 @@ impl Entry {
             (State::Completed { .. } | State::Expired { .. }, None) => Standing::Expired,
         };
         let (token, attempt, kept_for) = (self.token, self.attempt, self.forget_at.since(now));
-        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
+        let found = || {
+            let endpoint = self.endpoint.clone();
+            Inspection { address, token, attempt, standing, kept_for, endpoint }
+        };
+        self.is_kept(now).then(found)
     }
 }

@@ -46,7 +46,7 @@ pub use self::{
     resolve::resolve,
 };
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::{Claim, ClaimRequest, Completion, Hold, OnAbandoned, Record, Renewal, Retention, Token};
 use crate::{clock::Timestamp, request::RequestFingerprint};
@@ -64,6 +64,8 @@ pub struct Entry {
     pub state: State,
     /// Time from which on the address is vacant, whether or not the entry is deleted yet.
     pub forget_at: Timestamp,
+    /// Endpoint of the claim that the entry is, or was: [`Origin::endpoint`](super::Origin).
+    pub endpoint: Cow<'static, str>,
 }
 
 /// State of the request that an entry is for.
@@ -118,6 +120,7 @@ impl Entry {
             attempt,
             state: State::Claimed { lease_until, retention: request.retention },
             forget_at: lease_until.after(request.retention),
+            endpoint: request.origin.endpoint().into(),
         }
     }
 
@@ -175,7 +178,8 @@ impl Entry {
             }
             State::Completed { .. } | State::Expired { .. } => (Claim::Expired, Changed::No),
             State::Claimed { .. } if self.is_claimed_by(&request.hold) => {
-                *self = Entry::claimed(request, self.attempt, now);
+                let endpoint = std::mem::take(&mut self.endpoint);
+                *self = Entry { endpoint, ..Entry::claimed(request, self.attempt, now) };
                 (Claim::Won { attempt: self.attempt }, Changed::Yes)
             }
             State::Claimed { lease_until, .. } if now < *lease_until => {

@@ -81,7 +81,8 @@ impl Claimed {
         }
     }
 
-    /// Origin of the request that claimed first.
+    /// Caller who claimed first, for whose share the claim counts; and the endpoint of the claim
+    /// that was won last.
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }
@@ -122,7 +123,9 @@ impl Claimed {
             Standing::Abandoned { lapsed: now.since(self.lease_until) }
         };
         let (token, attempt, kept_for) = (self.token(), self.attempt, self.forgotten_at().since(now));
-        self.is_remembered(now).then_some(Inspection { address, token, attempt, standing, kept_for })
+        let endpoint = self.origin.endpoint().into();
+        let found = Inspection { address, token, attempt, standing, kept_for, endpoint };
+        self.is_remembered(now).then_some(found)
     }
 
     /// The request that a resolution ends here, and the time for which it is remembered. Or the
@@ -146,6 +149,7 @@ impl Claimed {
                 self.state = State::Claimed(request.hold.token);
                 self.attempt = self.attempt.saturating_add(1);
                 self.retention = request.retention;
+                self.origin = self.origin.at(request.origin);
                 self.lease(now, request.lease);
                 Claim::Won { attempt: self.attempt }
             }

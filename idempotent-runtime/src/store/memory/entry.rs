@@ -155,7 +155,8 @@ impl Entry {
         let live = self.live(now);
         let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
         let (token, attempt, kept_for) = (self.token, self.attempt(), self.remembered_until().since(now));
-        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for })
+        let endpoint = self.endpoint().as_str().into();
+        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for, endpoint })
     }
 
     /// Time at which the entry is forgotten, if `record` is its record and is replayed.

@@ -19,12 +19,13 @@ impl Memory {
                 Found::Claim(claim) => claim.forgotten_if_lapsed(now),
                 Found::Completed(entry) => entry.forgotten_if_live_with(&request.unknown, now),
             };
+            let forgotten = forgotten.filter(|_| request.wants_endpoint(found.endpoint().as_str()));
             forgotten.into_iter().for_each(|forgotten| page.add(position(*address, forgotten)));
         })
         .await;
         let now = self.clock.now();
         Ok(page.into_stuck(|position| {
-            self.inspect_at(position.address, now).filter(|entry| entry.is_stuck(&request.unknown))
+            self.inspect_at(position.address, now).filter(|entry| request.wants(entry))
         }))
     }
 }

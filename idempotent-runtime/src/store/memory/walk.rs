@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    request::{Address, CallerId},
+    request::{Address, CallerId, Endpoint},
     shards::SHARDS,
 };
 
@@ -17,6 +17,7 @@ use crate::{
 const BATCH: usize = 512;
 
 /// The claim or entry at an address, whether or not its time has ended.
+#[derive(Clone, Copy)]
 pub(super) enum Found<'a> {
     Claim(&'a Claimed),
     Completed(&'a Entry),
@@ -28,6 +29,14 @@ impl Found<'_> {
         match self {
             Found::Claim(claim) => claim.origin().caller(),
             Found::Completed(entry) => entry.caller(),
+        }
+    }
+
+    /// The endpoint of its claim.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        match self {
+            Found::Claim(claim) => claim.origin().named_endpoint(),
+            Found::Completed(entry) => entry.endpoint(),
         }
     }
 }

@@ -35,11 +35,13 @@ impl Call {
         Call { verb, hold, first: 0, second: 0, rerun: false, durable: true, record: Bytes::new() }
     }
 
+    /// A claim. `record` is its endpoint.
     pub(super) fn claim(request: ClaimRequest) -> Self {
         Call {
             first: micros(request.lease),
             second: micros(request.retention),
             rerun: request.on_abandoned == OnAbandoned::Rerun,
+            record: Bytes::from_static(request.origin.endpoint().as_bytes()),
             ..Call::new("claim", request.hold)
         }
     }

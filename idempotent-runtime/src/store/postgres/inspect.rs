@@ -50,7 +50,7 @@ impl Inspector {
     pub(super) async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
         let rows = self.rows(&self.inspect, &[Value::Bytes(address.as_bytes())]).await.map_err(failed)?;
         let read = |row: &PgRow| {
-            let record: Option<Vec<u8>> = row.try_get(5)?;
+            let record: Option<Vec<u8>> = row.try_get(6)?;
             inspection(row, 0, address, record.map(Record::from_bytes))
         };
         rows.first().map(read).transpose().map_err(failed).map(Option::flatten)
@@ -121,8 +121,8 @@ fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>
     Ok((Position { time: time.unsigned_abs(), address }, entry))
 }
 
-/// Everything known of an entry, from the column `first` on: token, state, attempt, and the time
-/// that is left. Nothing where there is no state.
+/// Everything known of an entry, from the column `first` on: token, state, attempt, the times that
+/// are left, and the endpoint. Nothing where there is no state.
 fn inspection(
     row: &PgRow,
     first: usize,
@@ -144,7 +144,9 @@ fn inspection(
         _ => return Err(unreadable("a state")),
     };
     let kept_for = Duration::from_micros(kept.unsigned_abs());
-    Ok(Some(Inspection { address, token, attempt, standing, kept_for }))
+    let endpoint: Vec<u8> = row.try_get(first + 5)?;
+    let endpoint = String::from_utf8_lossy(&endpoint).into_owned().into();
+    Ok(Some(Inspection { address, token, attempt, standing, kept_for, endpoint }))
 }
 
 fn unreadable(what: &str) -> sqlx::Error {

@@ -146,7 +146,8 @@ use crate::request::Address;
 /// GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA idempotent TO app; -- given to all, unless revoked
 /// ```
 ///
-/// A row takes up about 150 bytes beside its record and its places in two indexes.
+/// A row takes up about 150 bytes beside its record, the name of its endpoint and its places in two
+/// indexes.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<PostgresShared>);
 

@@ -39,7 +39,8 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn claim(names: &Names, request: &ClaimRequest) -> Self {
         let (lease, retention) = (millis(request.lease), millis(request.retention));
-        let claim = entry('C', &request.hold, retention, &[]);
+        let mut claim = entry('C', &request.hold, retention, request.origin.endpoint().as_bytes());
+        claim.push(u8::try_from(request.origin.endpoint().len()).unwrap_or_default());
         let verb = Verb::Claim(request.on_abandoned);
         Call::to(names, verb, request.hold.address, vec![claim, kept(lease, retention)])
     }
@@ -117,15 +118,16 @@ impl Verb {
 /// Number of bytes that stand before the record.
 pub(super) const HEADER_LENGTH: usize = 75;
 
-/// An entry as `entry.lua` describes it, the first attempt of its request.
-fn entry(state: char, hold: &Hold, span: u64, record: &[u8]) -> Vec<u8> {
-    let mut entry = Vec::with_capacity(HEADER_LENGTH + record.len());
+/// An entry as `entry.lua` describes it, the first attempt of its request, with `rest` behind its
+/// header.
+fn entry(state: char, hold: &Hold, span: u64, rest: &[u8]) -> Vec<u8> {
+    let mut entry = Vec::with_capacity(HEADER_LENGTH + rest.len() + 1);
     entry.extend_from_slice(&[state as u8, b'0']);
     entry.extend_from_slice(hold.token.as_bytes());
     entry.extend_from_slice(hold.fingerprint.as_bytes());
     entry.extend_from_slice(b"0000000001");
     entry.extend_from_slice(&digits(span));
-    entry.extend_from_slice(record);
+    entry.extend_from_slice(rest);
     entry
 }
 

@@ -30,7 +30,7 @@ const ROUNDS: usize = 16;
 const HELD: Duration = Duration::from_secs(10);
 
 impl RedisStore {
-    /// See [`Store::inspect`]; of the record only the first `most` bytes.
+    /// See [`Store::inspect`]. Nothing is found where the record has more than `most` bytes.
     pub(super) async fn look(&self, address: Address, most: usize) -> Result<Option<Inspection>, StoreError> {
         let call = Call::inspect(&self.0.names, address, most);
         ScriptReply::of(self.alone(&call).await?)?.into_inspection(address)
@@ -56,13 +56,10 @@ impl RedisStore {
         for _ in 0..ROUNDS {
             let count = request.limit.min(LOOKED_AT);
             let (addresses, next) = self.scan(&pattern, place, count).await?;
-            // One byte more than the record that is looked for, to tell longer ones apart.
-            let most = request.unknown.as_bytes().len() + 1;
+            let most = request.unknown.as_bytes().len();
             let found = addresses.into_iter().map(|address| self.look_past(address, most));
             let found = try_join_all(found).await?;
-            stuck
-                .entries
-                .extend(found.into_iter().flatten().filter(|entry| entry.is_stuck(&request.unknown)));
+            stuck.entries.extend(found.into_iter().flatten().filter(|entry| request.wants(entry)));
             place = next;
             if place.is_none() || stuck.entries.len() >= request.limit {
                 break;

@@ -23,7 +23,7 @@ impl Completed {
     /// The entry in a reply, if it is a completed one.
     pub(super) fn of(entry: Value) -> Option<Self> {
         let Value::BulkString(entry) = entry else { return None };
-        (entry.len() >= HEADER_LENGTH && entry[0] == b'D').then_some(Completed(entry))
+        (entry.first() == Some(&b'D') && split(&entry).is_some()).then_some(Completed(entry))
     }
 
     pub(super) fn token(&self) -> Option<Token> {
@@ -42,8 +42,8 @@ impl Completed {
 
     /// The record, in an allocation of its own: a caller that keeps it counts its bytes and no
     /// others.
-    pub(super) fn into_record(mut self) -> Record {
-        Record::from_bytes(self.0.split_off(HEADER_LENGTH))
+    pub(super) fn into_record(self) -> Record {
+        Record::from_bytes(split(&self.0).map(|(record, _)| record.to_vec()).unwrap_or_default())
     }
 }
 
@@ -68,7 +68,13 @@ impl Decision {
 
 /// The record of an entry, in an allocation of its own.
 fn record_of(entry: &[u8]) -> Option<Record> {
-    Some(Record::from_bytes(entry.get(HEADER_LENGTH..)?.to_vec()))
+    split(entry).map(|(record, _)| Record::from_bytes(record.to_vec()))
+}
+
+/// The parts of an entry behind its header: the record, and the endpoint.
+fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = entry.get(HEADER_LENGTH..)?.split_last()?;
+    rest.split_at_checked(rest.len().checked_sub(usize::from(*length))?)
 }
 
 /// A script's answer: a word, a number where one belongs to it, and on the next line an entry.
@@ -102,7 +108,7 @@ impl ScriptReply {
     /// Everything known of the entry that a look has found at `address`.
     pub(super) fn into_inspection(self, address: Address) -> Result<Option<Inspection>, StoreError> {
         match self.word() {
-            b"vacant" => return Ok(None),
+            b"vacant" | b"longer" => return Ok(None),
             b"found" => {}
             _ => return Err(not_understood()),
         }
@@ -123,7 +129,9 @@ impl ScriptReply {
         };
         let token = header[2..].first_chunk().map(|token| Token::from_bytes(*token));
         let token = token.ok_or_else(not_understood)?;
-        Ok(Some(Inspection { address, token, attempt, standing, kept_for }))
+        let (_, endpoint) = self.entry().and_then(split).ok_or_else(not_understood)?;
+        let endpoint = String::from_utf8_lossy(endpoint).into_owned().into();
+        Ok(Some(Inspection { address, token, attempt, standing, kept_for, endpoint }))
     }
 
     fn line(&self) -> &[u8] {
@@ -192,7 +200,7 @@ mod tests {
     fn who_keeps_a_replayed_record_keeps_nothing_else() {
         let mut reply = Vec::with_capacity(4_096);
         reply.extend_from_slice(&[b'D'; HEADER_LENGTH]);
-        reply.extend_from_slice(b"record");
+        reply.extend_from_slice(b"recordPOST /\x06");
         let brought = reply.as_ptr_range();
         let record = Completed::of(Value::BulkString(reply)).map(Completed::into_record);
         let bytes = record.expect("a completed entry").into_bytes();

@@ -33,7 +33,7 @@ pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// Binds the nine columns of one row.
+/// Binds the ten columns of one row.
 ///
 /// # Errors
 /// A value cannot be encoded.
@@ -57,6 +57,7 @@ pub(super) fn bind(
         arguments.add(integer(until.as_millis()))?;
         arguments.add(integer(retention.as_millis()))?;
         arguments.add(integer(entry.forget_at.as_millis()))?;
+        arguments.add(&*entry.endpoint)?;
         arguments.add(record.as_ref().map(|record| record.as_bytes().as_ref()))
     };
     add().map_err(sqlx::Error::Encode)
@@ -92,7 +93,7 @@ pub(super) fn entry(row: &SqliteRow) -> Found {
         Some(CLAIMED) => State::Claimed { lease_until: until, retention: length(row, 6)? },
         Some(ABANDONED) => State::Abandoned { lease_until: until },
         Some(EXPIRED) => State::Expired { replayed_until: until },
-        Some(COMPLETED) => State::Completed { record: record(row, 8)?, replay_until: until },
+        Some(COMPLETED) => State::Completed { record: record(row, 9)?, replay_until: until },
         _ => return Err("the state is not one"),
     };
     Ok(Entry {
@@ -101,6 +102,7 @@ pub(super) fn entry(row: &SqliteRow) -> Found {
         attempt,
         state,
         forget_at: moment(row, 7)?,
+        endpoint: value::<&str>(row, 8).ok_or("the endpoint is not one")?.to_owned().into(),
     })
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Sql {
     pub(super) delete: Arc<str>,
     /// Of the addresses in `?1`, of which there are `?2`, those that are not claimed at `?3`.
     pub(super) settled: Arc<str>,
-    /// Writes the nine columns of a row, if there is none at the address; else reads the row. No
+    /// Writes the ten columns of a row, if there is none at the address; else reads the row. No
     /// other statement runs on the connection in between. So `changes()` is the insertion's, and a
     /// row that the insertion has just written is not read.
     pub(super) claim: Arc<str>,
@@ -50,15 +50,15 @@ const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
 
 /// The columns of a row except its record, in the order in which
 /// [`rows::entry`](super::rows::entry) reads them.
-const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at";
+const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at, endpoint";
 
 impl Sql {
     pub(super) fn new(table: &str) -> Self {
         Sql {
             begin: format!(
                 "BEGIN IMMEDIATE; {ADDRESSES} \
-                 SELECT place.i, fingerprint, token, state, attempt, until, retention, forget_at, record \
-                 FROM place CROSS JOIN \"{table}\" ON address = {ADDRESS}"
+                 SELECT place.i, fingerprint, token, state, attempt, until, retention, forget_at, endpoint, \
+                 record FROM place CROSS JOIN \"{table}\" ON address = {ADDRESS}"
             )
             .into(),
             sweep: format!(
@@ -80,8 +80,8 @@ impl Sql {
             .into(),
             claim: format!(
                 "INSERT INTO \"{table}\" \
-                 (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (address) DO NOTHING; \
+                 ({COLUMNS}, record) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (address) DO NOTHING; \
                  SELECT {COLUMNS}, record FROM \"{table}\" WHERE changes() = 0 AND address = ?1"
             )
             .into(),
@@ -111,13 +111,14 @@ impl Sql {
 }
 
 fn put(table: &str, rows: usize) -> String {
-    let values = vec!["(?,?,?,?,?,?,?,?,?)"; rows].join(",");
+    let values = vec!["(?,?,?,?,?,?,?,?,?,?)"; rows].join(",");
     format!(
         "INSERT INTO \"{table}\" \
-         (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
+         ({COLUMNS}, record) \
          SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL \
          ON CONFLICT (address) DO UPDATE SET fingerprint = excluded.fingerprint, token = excluded.token, \
          state = excluded.state, attempt = excluded.attempt, until = excluded.until, \
-         retention = excluded.retention, forget_at = excluded.forget_at, record = excluded.record; COMMIT"
+         retention = excluded.retention, forget_at = excluded.forget_at, \
+         endpoint = excluded.endpoint, record = excluded.record; COMMIT"
     )
 }

@@ -1,6 +1,7 @@
 -- Version 1, continued: calls that go together, and what is done with what is forgotten.
 
--- One call, by its verb. Durations are in microseconds.
+-- One call, by its verb. Durations are in microseconds. In the place of its record a claim brings its
+-- endpoint.
 CREATE FUNCTION {schema}.{table}_call(
     verb text, its_address bytea, its_token bytea, its_fingerprint bytea,
     first bigint, second bigint, rerun boolean, its_record bytea
@@ -12,7 +13,7 @@ BEGIN
     CASE verb
         WHEN 'claim' THEN
             RETURN {schema}.{table}_claim(
-                its_address, its_token, its_fingerprint, first * micro, second * micro, rerun);
+                its_address, its_token, its_fingerprint, first * micro, second * micro, rerun, its_record);
         WHEN 'complete' THEN
             RETURN {schema}.{table}_complete(
                 its_address, its_token, its_fingerprint, first * micro, second * micro, its_record);

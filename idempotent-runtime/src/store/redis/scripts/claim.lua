@@ -27,14 +27,14 @@ local function decide(place)
     if sub(entry, 19, 50) ~= sub(claim, 19, 50) then return 'reused' end
     if state == 'D' then
         if left > 0 then return {left, entry} end
-        if #entry > HEADER_LENGTH then rewrite(key, sub(entry, 1, HEADER_LENGTH), kept) end
+        if record_of(entry) ~= '' then rewrite(key, sub(entry, 1, HEADER_LENGTH) .. tail_of(entry), kept) end
         return 'expired'
     end
     if state == 'A' then return 'abandoned' end
 
     local attempt = tonumber(sub(entry, 51, 60))
     if sub(entry, 3, 18) == sub(claim, 3, 18) then
-        rewrite(key, sub(entry, 1, 60) .. sub(claim, 61), keep)
+        rewrite(key, sub(entry, 1, 60) .. sub(claim, 61, HEADER_LENGTH) .. tail_of(entry), keep)
         return 'won ' .. attempt
     end
     if left > 0 then

@@ -9,7 +9,7 @@ local function decide(place)
         tell(key, entry)
         local attempt = sub(entry, 51, 60)
         if attempt ~= sub(done, 51, 60) then done = sub(done, 1, 50) .. attempt .. sub(done, 61) end
-        rewrite(key, done, keep)
+        rewrite(key, done .. tail_of(entry), keep)
         return 'stored'
     end
     if sub(entry, 1, 1) ~= 'D' then return 'fenced' end

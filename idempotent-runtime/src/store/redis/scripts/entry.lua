@@ -8,7 +8,8 @@
 --   51-60   attempt, in digits
 --   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its
 --           replay, has ended
---   76-     the record
+--   76-     the record, where there is one
+--   then    the endpoint of the claim, and its length in bytes, as one byte
 --
 -- A key's expiry is the only clock, so all times are the server's: what is left of the key's time,
 -- less the span, is what is left of the lease or of the replay. An entry comes ready from the
@@ -26,6 +27,12 @@ local HEADER_LENGTH = 75
 local sub = string.sub
 
 local function span_of(entry) return tonumber(sub(entry, 61, 75)) end
+
+-- The endpoint, with its length behind it: a completion leaves it as it is, where it does not have to
+-- be looked for.
+local function tail_of(entry) return sub(entry, -1 - string.byte(entry, -1)) end
+
+local function record_of(entry) return sub(entry, HEADER_LENGTH + 1, -2 - string.byte(entry, -1)) end
 
 -- Writes an entry anew that is there, also where memory is full: what became of a request that was
 -- let in is worth more than the limit. A script that has written something may go on writing, and
@@ -49,7 +56,7 @@ end
 local UNREADABLE = {err = 'UNREADABLE an entry is damaged, or a newer release has written it'}
 
 local function is_readable(entry, kept)
-    return #entry >= HEADER_LENGTH and kept > 0
+    return #entry > HEADER_LENGTH and #entry > HEADER_LENGTH + string.byte(entry, -1) and kept > 0
         and string.find(entry, '^[CDA][01]') and string.find(sub(entry, 51, 75), '^%d+$')
 end
 

@@ -13,5 +13,6 @@ if sub(entry, 3, 18) ~= meant or (state == 'D') ~= (stage == 'completed') then r
 local left = kept - span_of(entry)
 if state == 'C' and left > 0 then return 'running ' .. left end
 -- Who dies over it leaves a dead claim, for as long as the entry would have been there.
-rewrite(KEYS[1], 'C' .. sub(entry, 2, 2) .. ours .. sub(entry, 19, 60) .. string.format('%015d', kept), held + kept)
+local span = string.format('%015d', kept)
+rewrite(KEYS[1], 'C' .. sub(entry, 2, 2) .. ours .. sub(entry, 19, 60) .. span .. tail_of(entry), held + kept)
 return 'held'

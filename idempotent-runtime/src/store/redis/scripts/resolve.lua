@@ -12,7 +12,7 @@ local left = kept - span
 if state == 'D' then
     if left <= 0 then return 'expired' end
     if sub(entry, 3, 18) == token then return 'done' end
-    if '+' .. sub(entry, HEADER_LENGTH + 1) ~= instead_of then return 'completed\n' .. entry end
+    if '+' .. record_of(entry) ~= instead_of then return 'completed\n' .. entry end
 elseif state == 'C' and left > 0 then
     return 'running ' .. left
 else
@@ -24,6 +24,7 @@ tell(KEYS[1], entry)
 if outcome == '' then
     redis.call('DEL', KEYS[1])
 else
-    rewrite(KEYS[1], 'D0' .. token .. sub(entry, 19, 60) .. string.format('%015d', span) .. sub(outcome, 2), kept)
+    local header = 'D0' .. token .. sub(entry, 19, 60) .. string.format('%015d', span)
+    rewrite(KEYS[1], header .. sub(outcome, 2) .. tail_of(entry), kept)
 end
 return 'done'

@@ -2,6 +2,8 @@
 //! a macro call, so that the runtime decides whether the policy goes into its catalog, without the
 //! macro knowing.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ExprPath;
@@ -18,24 +20,28 @@ pub(crate) fn policy(policy: &Policy, name: &Ident, routes: &[Route]) -> TokenSt
     let name = name.unraw().to_string();
     // Where utoipa's `#[utoipa::path]` describes the handler, if it does.
     let described = format_ident!("__path_{name}", span = Span::mixed_site());
-    let ttl = policy.ttl.as_secs();
-    let wait = u64::try_from(policy.wait.as_millis()).unwrap_or(u64::MAX);
+    let seconds = |duration: Duration| {
+        let seconds = duration.as_secs();
+        quote!(#private::Duration::from_secs(#seconds))
+    };
+    let (ttl, wait) = (option(policy.ttl, seconds), option(policy.wait, seconds));
     let short_ttl = policy.short_ttl.map(short_ttl_warning);
-    let (required, transaction, headers) = (policy.required, policy.transaction, &policy.headers);
-    let (scope, replay) = (scope_tokens(&policy.scope), replay_tokens(policy.replay));
+    let (transaction, headers) = (policy.transaction, &policy.headers);
+    let required = option(policy.required, |required| quote!(#required));
+    let (scope, replay) = (scope_tokens(&policy.scope), option(policy.replay, replay_tokens));
     let (fingerprint, principal) =
         (fingerprint_tokens(&policy.fingerprint), principal_tokens(policy.principal.as_ref()));
-    let (key, abandoned) = (key_tokens(&policy.key), abandoned_tokens(policy.abandoned));
+    let (key, abandoned) = (key_tokens(&policy.key), option(policy.abandoned, abandoned_tokens));
     quote_spanned! {Span::mixed_site()=>
         #private::policy! {
             #described #fingerprint #principal #key [#(#routes)*];
             handler: ::core::concat!(::core::module_path!(), "::", #name),
-            ttl: { #short_ttl #private::Duration::from_secs(#ttl) },
+            ttl: { #short_ttl #ttl },
             scope: #private::Scope::#scope,
             required: #required,
-            wait: #private::Duration::from_millis(#wait),
-            replay: #private::Replay::#replay,
-            abandoned: #private::Abandoned::#abandoned,
+            wait: #wait,
+            replay: #replay,
+            abandoned: #abandoned,
             transaction: #transaction,
             headers: &[#(#headers),*],
         }
@@ -58,11 +64,20 @@ fn scope_tokens(scope: &Scope) -> TokenStream {
     }
 }
 
+/// An argument that is written, or `None` for one that is left out.
+fn option<T>(written: Option<T>, tokens: impl FnOnce(T) -> TokenStream) -> TokenStream {
+    match written.map(tokens) {
+        Some(tokens) => quote!(::core::option::Option::Some(#tokens)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
 fn replay_tokens(replay: Replay) -> TokenStream {
+    let private = private();
     match replay {
-        Replay::All => quote!(All),
-        Replay::Final => quote!(Final),
-        Replay::Success => quote!(Success),
+        Replay::All => quote!(#private::Replay::All),
+        Replay::Final => quote!(#private::Replay::Final),
+        Replay::Success => quote!(#private::Replay::Success),
     }
 }
 
@@ -94,9 +109,10 @@ fn function_tokens(path: &ExprPath) -> TokenStream {
 }
 
 fn abandoned_tokens(abandoned: Abandoned) -> TokenStream {
+    let private = private();
     match abandoned {
-        Abandoned::Refuse => quote!(Refuse),
-        Abandoned::Rerun => quote!(Rerun),
+        Abandoned::Refuse => quote!(#private::Abandoned::Refuse),
+        Abandoned::Rerun => quote!(#private::Abandoned::Rerun),
     }
 }
 

@@ -152,19 +152,6 @@ mod tests {
     }
 
     #[test]
-    fn the_default_wait_is_at_most_half_the_ttl() {
-        let tokens = expanded(
-            quote!(ttl = "1s"),
-            quote!(
-                async fn create() -> String {
-                    todo
-                }
-            ),
-        );
-        assert!(tokens.contains("wait:::idempotent_runtime::__private::Duration::from_millis(500u64)"));
-    }
-
-    #[test]
     fn a_mistake_leaves_a_handler_without_the_attribute() {
         let item = quote!(#[post("/")] fn create() -> HttpResponse { half typed. });
         assert_eq!(expanded(quote!(ttl = 24), item), packed(include_str!("snapshots/mistakes.rs")));

@@ -50,6 +50,9 @@ mod suggest;
 /// | `headers` | names with commas | none | request headers that are compared too |
 /// | `transaction` | a flag | off | one database transaction for everything |
 ///
+/// The defaults of `ttl`, `required`, `wait`, `replay` and `abandoned` are those of an application
+/// that has set none: `Idempotency::builder()` sets them at run time. What is written here wins.
+///
 /// - `ttl`: a duration such as `"90s"`, `"15m"`, `"24h"`, `"3d"` or `"1h 30m"`, counted from
 ///   completion.
 /// - `scope`: the space within which a key is unique. `"endpoint"` is method and route pattern,
@@ -59,7 +62,8 @@ mod suggest;
 /// - `required`: with `true`, a request without a key gets 400. With `false`, the handler runs
 ///   unprotected.
 /// - `wait`: how long a duplicate waits for the execution already running. `"0s"` answers 409 at
-///   once. The default is half the `ttl` if that is less than 10 seconds.
+///   once. The default is half the `ttl` if that is less than 10 seconds. A `wait` that is not
+///   shorter than a ttl that the application sets is cut to half of it.
 /// - `replay`: `"final"` stores all responses but 5xx, `"success"` stores 2xx and 3xx. Any other
 ///   response frees the key for the next attempt.
 /// - `fingerprint`: the path is that of a `fn(&HttpRequest, &[u8]) -> Vec<u8>`.

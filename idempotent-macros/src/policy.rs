@@ -1,4 +1,4 @@
-//! The arguments' meaning: each value checked, each default filled in.
+//! The arguments' meaning: each value checked.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::key::{self, KeySource};
 use crate::{headers, suggest};
 
 const DAY: Duration = Duration::from_hours(24);
-const LONGEST_DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_GROUP: usize = 64;
 
 /// The checked arguments: the model of `idempotent_runtime::Policy`.
 pub(crate) struct Policy {
-    pub(crate) ttl: Duration,
+    /// `None`, as for others: the application's default.
+    pub(crate) ttl: Option<Duration>,
     /// Place of a ttl that is shorter than the time for which clients go on retrying.
     pub(crate) short_ttl: Option<Span>,
     pub(crate) scope: Scope,
-    pub(crate) required: bool,
-    pub(crate) wait: Duration,
-    pub(crate) replay: Replay,
+    pub(crate) required: Option<bool>,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) replay: Option<Replay>,
     pub(crate) fingerprint: Fingerprint,
     /// The function that says who calls this endpoint, where it is not the application's.
     pub(crate) principal: Option<ExprPath>,
     /// The place of the key.
     pub(crate) key: KeySource,
-    pub(crate) abandoned: Abandoned,
+    pub(crate) abandoned: Option<Abandoned>,
     pub(crate) transaction: bool,
     /// In small letters, sorted.
     pub(crate) headers: Vec<LitStr>,
@@ -69,21 +69,20 @@ const SCOPES: [&str; 4] = ["endpoint", "resource", "global", "group:NAME"];
 const FINGERPRINTS: [&str; 2] = ["raw", "canonical"];
 
 impl Policy {
-    /// Checks every argument. Where one is wrong, its default stands in, so that the others are
-    /// still checked.
+    /// Checks every argument. One that is wrong is taken for one that is left out, so that the
+    /// others are still checked.
     pub(crate) fn check(cx: &Ctxt, args: &Args) -> Self {
         let (ttl, short_ttl) = check_ttl(cx, args.ttl.as_ref());
         Self {
             ttl,
             short_ttl,
             scope: args.scope.as_ref().and_then(|arg| check_scope(cx, arg)).unwrap_or(Scope::Endpoint),
-            required: args
-                .required
+            required: args.required.as_ref().and_then(|arg| arg.bool(cx)).map(|required| required.value),
+            wait: args
+                .wait
                 .as_ref()
-                .and_then(|arg| arg.bool(cx))
-                .is_none_or(|required| required.value),
-            wait: check_wait(cx, args.wait.as_ref(), ttl, args.ttl.as_ref()),
-            replay: args.replay.as_ref().and_then(|arg| one_of(cx, arg, &REPLAYS)).unwrap_or(Replay::All),
+                .and_then(|arg| check_wait(cx, arg, ttl.unwrap_or(DAY), args.ttl.as_ref())),
+            replay: args.replay.as_ref().and_then(|arg| one_of(cx, arg, &REPLAYS)),
             fingerprint: args
                 .fingerprint
                 .as_ref()
@@ -91,11 +90,7 @@ impl Policy {
                 .unwrap_or(Fingerprint::Raw),
             principal: args.principal.as_ref().and_then(|arg| check_principal(cx, arg)),
             key: args.key.as_ref().and_then(|arg| key::check(cx, arg)).unwrap_or(KeySource::Application),
-            abandoned: args
-                .abandoned
-                .as_ref()
-                .and_then(|arg| one_of(cx, arg, &ABANDONED))
-                .unwrap_or(Abandoned::Refuse),
+            abandoned: args.abandoned.as_ref().and_then(|arg| one_of(cx, arg, &ABANDONED)),
             transaction: check_transaction(cx, args),
             headers: args.headers.as_ref().and_then(|arg| headers::check(cx, arg)).unwrap_or_default(),
         }
@@ -103,25 +98,25 @@ impl Policy {
 }
 
 /// The time to live, and where it is written if it is short.
-fn check_ttl(cx: &Ctxt, arg: Option<&Arg>) -> (Duration, Option<Span>) {
-    let Some(arg) = arg else { return (DAY, None) };
-    let Some((ttl, literal)) = check_duration(cx, arg, "24h") else { return (DAY, None) };
+fn check_ttl(cx: &Ctxt, arg: Option<&Arg>) -> (Option<Duration>, Option<Span>) {
+    let Some((ttl, literal)) = arg.and_then(|arg| check_duration(cx, arg, "24h")) else {
+        return (None, None);
+    };
     if ttl.is_zero() {
         cx.error(&literal, "a `ttl` of zero would replay nothing; write for instance `ttl = \"24h\"`");
-        return (DAY, None);
+        return (None, None);
     }
-    (ttl, (ttl < DAY).then(|| literal.span()))
+    (Some(ttl), (ttl < DAY).then(|| literal.span()))
 }
 
-fn check_wait(cx: &Ctxt, arg: Option<&Arg>, ttl: Duration, ttl_arg: Option<&Arg>) -> Duration {
-    let default = LONGEST_DEFAULT_WAIT.min(ttl / 2);
-    let Some((wait, literal)) = arg.and_then(|arg| check_duration(cx, arg, "10s")) else { return default };
+fn check_wait(cx: &Ctxt, arg: &Arg, ttl: Duration, ttl_arg: Option<&Arg>) -> Option<Duration> {
+    let (wait, literal) = check_duration(cx, arg, "10s")?;
     if wait >= ttl {
         let written =
             ttl_arg.map_or("\"24h\" by default".to_owned(), |ttl| ttl.value.to_token_stream().to_string());
         cx.error(&literal, format!("`wait` has to be shorter than `ttl`, which is {written}"));
     }
-    wait
+    Some(wait)
 }
 
 fn check_duration(cx: &Ctxt, arg: &Arg, like: &str) -> Option<(Duration, LitStr)> {

@@ -118,14 +118,14 @@ pub use crate::{
     clock::{Clock, ManualClock, SystemClock, WallClock},
     context::{CheckpointError, CheckpointFailure, IdempotencyContext, OnceContext},
     engine::{Idempotency, OnStoreError},
-    idempotency::{BuildError, Drained, IdempotencyBuilder, serve},
+    idempotency::{BuildError, Drained, IdempotencyBuilder, NewHandle, SameStore, serve},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
     once::{Once, OnceBuilder, OnceError},
     operate::{
         CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
         EntryVersion, EntryVersionError, Forgotten, Freed, ResolveError, Resolved, StuckEntries, Usage,
     },
-    policy::Abandoned,
+    policy::{Abandoned, Replay},
     reason::RefusalCode,
     reconcile::{AbandonedExecution, Resolution},
     request::{

@@ -8,6 +8,7 @@
 )]
 
 mod charge;
+mod configured;
 mod ledger;
 mod orders;
 mod payments;

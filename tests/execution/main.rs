@@ -9,6 +9,7 @@ mod blocked;
 mod checkpoint;
 mod context;
 mod crowd;
+mod defaults;
 mod disconnect;
 mod drain;
 mod elsewhere;

@@ -88,15 +88,15 @@ where
 async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
     static POLICY: Policy = Policy {
         handler: "by_hand",
-        ttl: Duration::from_secs(24 * 60 * 60),
+        ttl: Some(Duration::from_secs(24 * 60 * 60)),
         scope: Scope::Endpoint,
-        required: true,
-        wait: Duration::from_secs(10),
-        replay: Replay::All,
+        required: Some(true),
+        wait: None,
+        replay: Some(Replay::All),
         fingerprint: Fingerprint::Raw,
         principal: PrincipalSource::Application,
         key: KeySource::Application,
-        abandoned: Abandoned::Refuse,
+        abandoned: Some(Abandoned::Refuse),
         transaction: false,
         headers: &["x-api-version"],
     };

@@ -8,6 +8,7 @@ mod bodies;
 mod callers;
 mod cors;
 mod crossing;
+mod defaults;
 mod documents;
 mod expiry;
 mod fixture;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, http::StatusCode, post};
 use idempotent_runtime::{
-    IdempotencyBuilder, KeyFormat, ProblemFormat, Resolution, idempotent, openapi::Documentation,
+    Abandoned, IdempotencyBuilder, KeyFormat, ProblemFormat, Replay, Resolution, idempotent,
+    openapi::Documentation,
 };
 use idempotent_tests::fresh;
 use serde_json::{Value, json};
@@ -83,6 +84,32 @@ fn endpoints_tell_which_headers_they_compare() {
     assert_eq!(of(set())["x-idempotency"]["compared_headers"], Value::Null);
     let compared = operation(&document(set()), "/compared", "post");
     assert_eq!(compared["x-idempotency"]["compared_headers"], json!(["accept", "x-api-version"]));
+}
+
+#[test]
+fn what_an_attribute_leaves_out_is_told_as_it_is_in_force() {
+    let (hour, five) = (Duration::from_secs(3600), Duration::from_secs(5));
+    let set = set().ttl(hour).wait(five).required(false).replay(Replay::Success);
+    let operation = of(set.abandoned(Abandoned::Rerun).remember_expired_keys(hour));
+    let told = &operation["x-idempotency"];
+    assert_eq!((&told["ttl_seconds"], &told["remembered_seconds"]), (&json!(3600), &json!(7200)));
+    assert_eq!((&told["wait_seconds"], &told["required"]), (&json!(5.0), &json!(false)));
+    assert_eq!((&told["replay"], &told["abandoned"]), (&json!("success"), &json!("rerun")));
+    let parameter = &operation["parameters"][0];
+    assert_eq!(parameter["required"], false);
+    assert!(parameter["description"].as_str().unwrap().contains("for 3600 seconds"));
+    assert!(!codes(&operation, "400").contains(&"key_missing".to_owned()));
+}
+
+#[test]
+fn a_scope_with_settings_of_its_own_is_told_by_its_own_handle() {
+    let idempotency = set().build().unwrap();
+    let own = idempotency.with(|settings| settings.ttl(Duration::from_secs(3600))).unwrap();
+    let mut document = Api::openapi();
+    Documentation::of(&own).under("/compared").add_to(&mut document).unwrap();
+    Documentation::of(&idempotency).add_to(&mut document).unwrap();
+    let ttl = |path| operation(&document, path, "post")["x-idempotency"]["ttl_seconds"].clone();
+    assert_eq!([ttl("/compared"), ttl("/settings")], [json!(3600), json!(86400)]);
 }
 
 #[test]

@@ -11,12 +11,12 @@ pub(crate) async fn create_order(
         ::idempotent_runtime::__private::policy! {
             __path_create_order Raw Application Application [{ method: "POST", pattern: "/orders", guards: &[] }];
             handler: ::core::concat!(::core::module_path!(), "::", "create_order"),
-            ttl: { ::idempotent_runtime::__private::Duration::from_secs(86400u64) },
+            ttl: { ::core::option::Option::None },
             scope: ::idempotent_runtime::__private::Scope::Endpoint,
-            required: true,
-            wait: ::idempotent_runtime::__private::Duration::from_millis(10000u64),
-            replay: ::idempotent_runtime::__private::Replay::All,
-            abandoned: ::idempotent_runtime::__private::Abandoned::Refuse,
+            required: ::core::option::Option::None,
+            wait: ::core::option::Option::None,
+            replay: ::core::option::Option::None,
+            abandoned: ::core::option::Option::None,
             transaction: false,
             headers: &[],
         },

@@ -11,13 +11,13 @@ where R: 'a
             handler: ::core::concat!(::core::module_path!(), "::", "create"),
             ttl: {
                 ::idempotent_runtime::__private::ttl_under_24_hours();
-                ::idempotent_runtime::__private::Duration::from_secs(5400u64)
+                ::core::option::Option::Some(::idempotent_runtime::__private::Duration::from_secs(5400u64))
             },
             scope: ::idempotent_runtime::__private::Scope::Group("payments"),
-            required: false,
-            wait: ::idempotent_runtime::__private::Duration::from_millis(0u64),
-            replay: ::idempotent_runtime::__private::Replay::Success,
-            abandoned: ::idempotent_runtime::__private::Abandoned::Rerun,
+            required: ::core::option::Option::Some(false),
+            wait: ::core::option::Option::Some(::idempotent_runtime::__private::Duration::from_secs(0u64)),
+            replay: ::core::option::Option::Some(::idempotent_runtime::__private::Replay::Success),
+            abandoned: ::core::option::Option::Some(::idempotent_runtime::__private::Abandoned::Rerun),
             transaction: false,
             headers: &["accept", "x-api-version"],
         },

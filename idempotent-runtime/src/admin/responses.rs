@@ -9,13 +9,14 @@ use actix_web::{
 use serde::{Serialize, Serializer};
 
 use crate::{
-    catalog,
+    catalog::{self, Entry as Catalogued},
+    engine::{Idempotency, ServedEndpoint, Settings},
     observe::{
         Sample,
         counts::{self, Count},
     },
     operate::{CallerHash, CallerUsage, EndpointUsage, Entry, EntryState, EntryVersion, StuckEntries, Usage},
-    policy::Policy,
+    policy::{Defaults, Policy},
     request::Address,
 };
 
@@ -31,15 +32,18 @@ pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
     uncached(StatusCode::OK).json(body)
 }
 
-/// Policies that the attributes of this process declare.
+/// Policies of this process, as they are in force.
 #[derive(Serialize)]
 pub(super) struct Policies {
-    policies: Vec<Attribute>,
+    policies: Vec<PolicyView>,
 }
 
-#[derive(Serialize)]
-struct Attribute {
+#[derive(PartialEq, Serialize)]
+struct PolicyView {
     handler: &'static str,
+    /// Route of the endpoint, if the handler alone does not say which one it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<Box<str>>,
     #[serde(rename = "ttl_seconds", serialize_with = "seconds")]
     ttl: Duration,
     scope: String,
@@ -55,25 +59,51 @@ struct Attribute {
 }
 
 impl Policies {
-    /// Lists all policies, with what becomes of abandoned executions. `is_asked` is true where the
-    /// application is asked about them.
-    pub(super) fn of_this_process(is_asked: bool) -> Self {
-        let entries = catalog::entries().into_iter();
-        Policies { policies: entries.map(|entry| Attribute::new(&entry.policy, is_asked)).collect() }
+    /// Lists the policies of all annotated handlers. An endpoint that has had a request is shown
+    /// as the settings of its own handle have it, and any other as those of `app` have it.
+    pub(super) fn of(app: &Idempotency) -> Self {
+        let Settings { defaults, reconcile, .. } = &app.0.settings;
+        let served = app.0.endpoints.so_far();
+        let of_entry = |entry: &'static Catalogued| {
+            let seen = of_handler(&served, entry.policy.handler);
+            match seen.is_empty() {
+                true => vec![PolicyView::new(&entry.policy, defaults, reconcile.is_some())],
+                false => seen,
+            }
+        };
+        Policies { policies: catalog::entries().into_iter().flat_map(of_entry).collect() }
     }
 }
 
-impl Attribute {
-    fn new(policy: &'static Policy, is_asked: bool) -> Self {
-        Attribute {
+/// Policies in force for the endpoints of a handler. Where they differ each has its route.
+fn of_handler(served: &[ServedEndpoint], handler: &str) -> Vec<PolicyView> {
+    let served: Vec<_> = served.iter().filter(|endpoint| endpoint.policy.handler == handler).collect();
+    let mut views: Vec<_> = served
+        .iter()
+        .map(|endpoint| PolicyView::new(&endpoint.policy, &endpoint.defaults, endpoint.is_asked))
+        .collect();
+    if views.windows(2).all(|pair| pair[0] == pair[1]) {
+        views.truncate(1);
+        return views;
+    }
+    for (view, endpoint) in views.iter_mut().zip(served) {
+        view.route = endpoint.route.clone();
+    }
+    views
+}
+
+impl PolicyView {
+    fn new(policy: &Policy, defaults: &Defaults, is_asked: bool) -> Self {
+        PolicyView {
             handler: policy.handler,
-            ttl: policy.ttl,
+            route: None,
+            ttl: policy.ttl(defaults),
             scope: policy.scope.to_string(),
-            required: policy.required,
-            wait: policy.wait,
-            replay: policy.stores().as_str(),
+            required: policy.required(defaults),
+            wait: policy.wait(defaults),
+            replay: policy.replay(defaults).as_str(),
             fingerprint: policy.fingerprint.as_str(),
-            abandoned: policy.of_abandoned(is_asked),
+            abandoned: policy.of_abandoned(defaults, is_asked),
             transaction: policy.transaction,
             headers: policy.headers,
         }

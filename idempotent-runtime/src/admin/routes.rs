@@ -32,8 +32,7 @@ fn resource(path: &str) -> Resource {
 }
 
 async fn policies(request: HttpRequest) -> HttpResponse {
-    let is_asked = Idempotency::of(&request).0.settings.reconcile.is_some();
-    ok(&Policies::of_this_process(is_asked))
+    ok(&Policies::of(Idempotency::of(&request)))
 }
 
 async fn counters(request: HttpRequest) -> HttpResponse {

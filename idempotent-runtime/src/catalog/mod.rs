@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, http::Method};
 pub use described::{Described, Probe, Undocumented};
 
 use crate::{
-    policy::Policy,
+    policy::{Defaults, Policy},
     principal::{Principal, PrincipalFuture},
     request::KeyFormat,
 };
@@ -117,9 +117,9 @@ fn warn_of(method: &str, pattern: &str, declared: &[Declared]) {
 
 /// Warns of handlers whose ttl is longer than keys are taken for: retries are refused whose
 /// response is still there.
-pub(crate) fn warn_of_short_max_age(format: KeyFormat) {
+pub(crate) fn warn_of_short_max_age(format: KeyFormat, defaults: &Defaults) {
     let KeyFormat::UuidV7 { max_age } = format else { return };
-    let late = entries().into_iter().filter(|entry| entry.policy.ttl > max_age);
+    let late = entries().into_iter().filter(|entry| entry.policy.ttl(defaults) > max_age);
     let handlers: Vec<_> = late.map(|entry| entry.policy.handler).collect();
     if !handlers.is_empty() {
         let handlers = handlers.join(", ");

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::{error::CheckpointFailure, state::State};
 use crate::{
     backoff::Backoff,
-    engine::{Executing, Idempotency},
+    engine::{Executing, Idempotency, Settings},
     execution::{
         Claimed, CompletionOutcome, Sent, carried, complete, keep_leases, release_unknown, renewed_in_time,
     },
@@ -138,7 +138,8 @@ impl Asking {
     /// A key whose execution died is remembered for a lease and a ttl. The rest is for what that
     /// execution did after the step.
     fn retention(&self) -> Duration {
-        self.policy.ttl.saturating_mul(2).saturating_add(self.app.0.settings.lease)
+        let Settings { defaults, lease, .. } = &self.app.0.settings;
+        self.policy.ttl(defaults).saturating_mul(2).saturating_add(*lease)
     }
 
     /// Checks that the execution's own claim stands: an execution that has lost it begins nothing

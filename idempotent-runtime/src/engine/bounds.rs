@@ -53,6 +53,7 @@ impl PendingReleases {
 /// Bound on what operators ask of a store at a time: claims are to find the store as if nobody
 /// looked into it.
 #[cfg(feature = "admin")]
+#[derive(Clone)]
 pub(crate) struct OperatorCalls(Arc<Semaphore>);
 
 #[cfg(feature = "admin")]

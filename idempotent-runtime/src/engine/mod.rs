@@ -15,15 +15,20 @@
 //! Nothing here decides anything about a request, so nothing here imports what does.
 
 mod bounds;
+#[cfg(feature = "admin")]
+mod endpoints;
 mod executions;
 mod sample;
 pub(crate) mod settings;
 
 use std::sync::Once;
 
-#[cfg(feature = "admin")]
-pub(crate) use self::bounds::OperatorCalls;
 pub use self::settings::OnStoreError;
+#[cfg(feature = "admin")]
+pub(crate) use self::{
+    bounds::OperatorCalls,
+    endpoints::{Endpoints, ServedEndpoint},
+};
 pub(crate) use self::{
     bounds::PendingReleases,
     executions::{Executing, Executions},
@@ -53,10 +58,12 @@ pub(crate) struct Engine {
     pub(crate) store: StoreHandle,
     pub(crate) flights: Flights,
     pub(crate) executions: Arc<Executions>,
-    pub(crate) releases: PendingReleases,
-    pub(crate) background: Background,
+    pub(crate) releases: Arc<PendingReleases>,
+    pub(crate) background: Arc<Background>,
     #[cfg(feature = "admin")]
     pub(crate) operators: OperatorCalls,
+    #[cfg(feature = "admin")]
+    pub(crate) endpoints: Arc<Endpoints>,
     /// Starts the keeping of leases, at the first execution.
     pub(crate) keeping: Once,
     pub(crate) settings: Settings,
@@ -76,10 +83,31 @@ impl Engine {
             store: store.for_lease(settings.lease),
             flights,
             executions,
-            releases: PendingReleases::default(),
-            background: Background::default(),
+            releases: Arc::default(),
+            background: Arc::default(),
             #[cfg(feature = "admin")]
             operators: OperatorCalls::default(),
+            #[cfg(feature = "admin")]
+            endpoints: Arc::default(),
+            keeping: Once::new(),
+            settings,
+            refusals,
+        }
+    }
+
+    /// Engine with other settings over the same store, flights, counts and bounds. It keeps the
+    /// leases of what it claims itself.
+    pub(crate) fn with(&self, settings: Settings, refusals: RefusalSettings) -> Self {
+        Engine {
+            store: self.store.clone(),
+            flights: self.flights.shared(),
+            executions: Arc::clone(&self.executions),
+            releases: Arc::clone(&self.releases),
+            background: Arc::clone(&self.background),
+            #[cfg(feature = "admin")]
+            operators: self.operators.clone(),
+            #[cfg(feature = "admin")]
+            endpoints: Arc::clone(&self.endpoints),
             keeping: Once::new(),
             settings,
             refusals,

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 use crate::{
     clock::{Clock, Timestamp, WallClock},
     observe::ListenerHandle,
-    policy::{Policy, PrincipalSource},
+    policy::{Defaults, Policy, PrincipalSource},
     reconcile::Reconcile,
     request::{AppPrincipal, Credentials, KeyFormat, KeyRules},
     response::{InForce, ProblemFormat, refusal::RefusalSettings},
@@ -25,11 +25,12 @@ pub enum OnStoreError {
 }
 
 /// Settings that the builder was given.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) namespace: String,
     pub(crate) principal: Option<AppPrincipal>,
     pub(crate) credentials: Credentials,
-    pub(crate) reconcile: Option<Box<dyn Reconcile>>,
+    pub(crate) reconcile: Option<std::sync::Arc<dyn Reconcile>>,
     pub(crate) listener: Option<std::sync::Arc<ListenerHandle>>,
     pub(crate) header_name: HeaderName,
     pub(crate) key_format: KeyFormat,
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) on_store_error: OnStoreError,
     pub(crate) remember_expired: Duration,
     pub(crate) replay_set_cookie: bool,
+    /// Values for what attributes leave out.
+    pub(crate) defaults: Defaults,
 }
 
 impl Settings {
@@ -89,6 +92,7 @@ impl Default for Settings {
             on_store_error: OnStoreError::Refuse,
             remember_expired: Duration::ZERO,
             replay_set_cookie: false,
+            defaults: Defaults::UNSET,
         }
     }
 }

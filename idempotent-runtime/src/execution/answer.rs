@@ -14,7 +14,7 @@ use crate::reason::Reason;
 /// The waiting part is boxed: a future is as large as all that it may ever hold, and is moved
 /// about.
 pub(crate) fn answer<W: Work>(job: Job<W>) -> impl Future<Output = Result<W::Output, Reason>> {
-    let (limit, step) = (job.policy.wait, enter(job));
+    let (limit, step) = (job.longest_wait(), enter(job));
     async move {
         match done(step).await? {
             ClaimOutcome::Answered(answer) => answer,

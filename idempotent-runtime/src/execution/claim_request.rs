@@ -2,7 +2,7 @@
 
 use super::{job::Job, work::Work};
 use crate::{
-    engine::Idempotency,
+    engine::{Idempotency, Settings},
     policy::{Abandoned, Policy},
     store::{ClaimRequest, Hold, OnAbandoned, Origin},
 };
@@ -22,10 +22,11 @@ pub(super) fn claim_request<W: Work>(
     hold: Hold,
     origin: Origin,
 ) -> ClaimRequest {
-    let on_abandoned = match policy.abandoned {
-        _ if policy.transaction || W::is_reconciled(&app.0) => OnAbandoned::Rerun,
+    let Settings { lease, defaults, .. } = &app.0.settings;
+    let on_abandoned = match policy.abandoned(defaults) {
+        _ if W::is_reconciled(&app.0) => OnAbandoned::Rerun,
         Abandoned::Refuse => OnAbandoned::Refuse,
         Abandoned::Rerun => OnAbandoned::Rerun,
     };
-    ClaimRequest { hold, lease: app.0.settings.lease, on_abandoned, retention: policy.ttl, origin }
+    ClaimRequest { hold, lease: *lease, on_abandoned, retention: policy.ttl(defaults), origin }
 }

@@ -5,7 +5,7 @@ use tracing::Instrument;
 
 use super::{lease::keep_leases, release::release};
 use crate::{
-    engine::{Executing, Idempotency},
+    engine::{Executing, Idempotency, Settings},
     flight::{Ending, Leader},
     observe::EventGuard,
     policy_ref::PolicyRef,
@@ -39,7 +39,8 @@ impl Claimed {
         executing.begins();
         leader.running(hold);
         keep_leases(&app);
-        let retention = Retention { replay: policy.ttl, remember: app.0.settings.remember_expired };
+        let Settings { defaults, remember_expired, .. } = &app.0.settings;
+        let retention = Retention { replay: policy.ttl(defaults), remember: *remember_expired };
         Claimed { policy, app, hold, leader, event, executing, retention }
     }
 

@@ -24,7 +24,7 @@ pub(super) fn run<W: Work>(
 ) -> impl Future<Output = W::Output> {
     async move {
         let Claimed { policy, app, .. } = &claimed;
-        let ran = work.run(policy, policy.replay, &app.0);
+        let ran = work.run(policy, policy.replay(&app.0.settings.defaults), &app.0);
         let Ran { outcome, fate } = running::known_to(attempt, app.clone(), ran).await;
         claimed.event.ends(outcome);
         match fate {

@@ -1,5 +1,7 @@
 //! Everything that one execution of a request needs.
 
+use std::time::Duration;
+
 use crate::{
     attempt::Attempt,
     engine::{Executing, Idempotency},
@@ -33,6 +35,11 @@ pub(crate) struct Won<W> {
 }
 
 impl<W> Job<W> {
+    /// Longest time that this request waits for an execution that runs already.
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.policy.wait(&self.app.0.settings.defaults)
+    }
+
     /// Attempt under `hold`, the work to be done in it, and the guard of its event.
     pub(super) fn begin(self, hold: Hold, number: u32) -> (Attempt, Idempotency, EventGuard, W) {
         let Job { policy, app, key, origin, event, work, .. } = self;

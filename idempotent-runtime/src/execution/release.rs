@@ -44,7 +44,7 @@ use crate::{
 pub(crate) async fn release(app: &Idempotency, policy: &Policy, hold: Hold) {
     let Err(error) = app.0.store.release(hold).await else { return };
     tracing::warn!(%error, "a key could not be released, trying again");
-    let (trying, ttl) = (app.clone(), policy.ttl);
+    let (trying, ttl) = (app.clone(), policy.ttl(&app.0.settings.defaults));
     in_background(app, async move {
         let mut tries = Tries::within(trying.0.settings.lease);
         let _ = timeout(tries.lease.saturating_add(ttl), keep_releasing(&trying, hold, &mut tries)).await;

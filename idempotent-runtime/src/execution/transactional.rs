@@ -18,7 +18,6 @@ use crate::{
     backoff::Backoff,
     flight::Ending,
     observe::Outcome,
-    policy::Replay,
     reason::{Reason, RefusalCode},
     store::{Claim, Completion, Origin, Record, transactional::TransactionState},
     transaction::{AtClose, End, Failure, Open, Slot},
@@ -58,7 +57,7 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
     let mut claimed = Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing);
     let app = &claimed.app;
     let slot = Slot::new(app.0.store.clone());
-    let ran = work.run(&claimed.policy, Replay::Final, &app.0);
+    let ran = work.run(&claimed.policy, claimed.policy.replay(&app.0.settings.defaults), &app.0);
     let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
     let left = slot.close();
     if matches!(left, AtClose::Borrowed(_)) {

@@ -18,7 +18,7 @@ pub(super) async fn unprotected<W: Work>(job: Job<W>, leader: Leader) -> W::Outp
     let Job { policy, app, identity, mut event, work, .. } = job;
     leader.unprotected(identity.fingerprint);
     event.ends(Outcome::Unprotected);
-    let Ran { outcome, fate } = work.run(&policy, policy.replay, &app.0).await;
+    let Ran { outcome, fate } = work.run(&policy, policy.replay(&app.0.settings.defaults), &app.0).await;
     let output = fate.into_output();
     if outcome == Outcome::NeverBegan {
         event.ends(Outcome::NeverBegan);

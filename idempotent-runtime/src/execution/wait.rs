@@ -113,7 +113,7 @@ async fn follow<W: Work>(
 fn holds_for<W>(job: &Job<W>, code: RefusalCode) -> bool {
     match code {
         RefusalCode::ShuttingDown => job.app.0.executions.is_draining(),
-        RefusalCode::InProgress => job.policy.wait.is_zero(),
+        RefusalCode::InProgress => job.longest_wait().is_zero(),
         _ => true,
     }
 }
@@ -130,7 +130,7 @@ async fn wait_elsewhere<W>(
     let Some(at) = deadline.left() else {
         // Where no duplicate may wait, those who follow do not wait either: they need not ask one
         // after the other.
-        let waitless = job.policy.wait.is_zero();
+        let waitless = job.longest_wait().is_zero();
         leader.end(if waitless {
             Ending::Settled(job.identity.fingerprint, RefusalCode::InProgress.into())
         } else {

@@ -22,6 +22,10 @@ pub mod cases {}
 pub mod scope_and_principal {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("fingerprints.md")]
 pub mod fingerprints {}
 

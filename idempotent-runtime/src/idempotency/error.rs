@@ -1,5 +1,7 @@
 //! Errors of setting an application up.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 
 /// A setting that cannot work.
@@ -21,4 +23,7 @@ pub enum BuildError {
     /// A lease too short to be renewed in time.
     #[error("`lease` must be at least 100 ms, since it is renewed at a third of its length")]
     Lease,
+    /// A ttl under which nothing would be replayed, or that is longer than stores can count.
+    #[error("`ttl` must be from one second to a hundred years (36,500 days), not {0:?}")]
+    Ttl(Duration),
 }

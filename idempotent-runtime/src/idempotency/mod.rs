@@ -2,13 +2,18 @@
 
 mod assemble;
 mod builder;
+mod callers;
 mod checks;
+mod defaults;
 mod error;
 mod handles;
 mod lookup;
 mod process;
+mod settings;
 mod shutdown;
+mod with;
 
-pub use builder::IdempotencyBuilder;
+pub use builder::{IdempotencyBuilder, NewHandle};
 pub use error::BuildError;
 pub use shutdown::{Drained, serve};
+pub use with::SameStore;

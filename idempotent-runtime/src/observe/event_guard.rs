@@ -65,6 +65,13 @@ impl EventGuard {
         self.0.as_ref().map_or_else(Span::none, |facts| facts.span.clone())
     }
 
+    /// Route of the request, where requests are counted.
+    #[cfg(feature = "admin")]
+    pub(crate) fn counted_route(&self) -> Option<Option<&str>> {
+        let facts = self.0.as_ref().filter(|_| is_counted())?;
+        Some(facts.subject.route.as_deref())
+    }
+
     /// Takes the facts out, and leaves nothing to be told here.
     pub(crate) fn take(&mut self) -> EventGuard {
         std::mem::take(self)

@@ -14,16 +14,12 @@ use crate::{
     engine::Idempotency,
     execution::{Job, Work, answer},
     observe::{EventGuard, Subject, warnings},
-    policy::{Abandoned, Fingerprint, KeySource, Policy, PrincipalSource, Replay, Scope},
+    policy::{Abandoned, Fingerprint, KeySource, Policy, PrincipalSource, Scope},
     policy_ref::{Operation, PolicyRef},
     reason::RefusalCode,
     request::{self, CallerId, Endpoint, Identity, Principal, RequestFingerprint, fingerprint::of_operation},
     store::Origin,
 };
-
-const TTL: Duration = Duration::from_secs(24 * 3600);
-/// Longest wait where none is set.
-const WAIT: Duration = Duration::from_secs(10);
 
 /// One call of [`once`](Idempotency::once): its terms have defaults, and [`run`](Self::run) or
 /// [`spawn`](Self::spawn) makes the call.
@@ -34,9 +30,9 @@ pub struct OnceBuilder {
     operation: Box<[u8]>,
     key: Key,
     principal: Principal,
-    ttl: Duration,
+    ttl: Option<Duration>,
     wait: Option<Duration>,
-    abandoned: Abandoned,
+    abandoned: Option<Abandoned>,
     fingerprint: RequestFingerprint,
 }
 
@@ -56,9 +52,9 @@ impl OnceBuilder {
             operation: operation.into(),
             key: Key(key.into()),
             principal: Principal::anonymous(),
-            ttl: TTL,
+            ttl: None,
             wait: None,
-            abandoned: Abandoned::Refuse,
+            abandoned: None,
             fingerprint: of_operation(None),
         }
     }
@@ -69,21 +65,25 @@ impl OnceBuilder {
         OnceBuilder { principal, ..self }
     }
 
-    /// Time for which the value is replayed, counted from completion. Default: 24 hours.
+    /// Time for which the value is replayed, counted from completion. Default: the
+    /// [application's](crate::IdempotencyBuilder::ttl), which is 24 hours unless it is set.
     pub fn ttl(self, ttl: Duration) -> Self {
-        OnceBuilder { ttl, ..self }
+        OnceBuilder { ttl: Some(ttl), ..self }
     }
 
     /// Longest time to wait for the same step where it runs already; with zero the result is
-    /// [`Once::InProgress`] at once. Default: 10 seconds, or half the `ttl` if that is less.
+    /// [`Once::InProgress`] at once. Default: the [application's](crate::IdempotencyBuilder::wait),
+    /// which is 10 seconds, or half the ttl if that is less. A wait that is not shorter than the
+    /// ttl is cut to half of it.
     pub fn wait(self, wait: Duration) -> Self {
         OnceBuilder { wait: Some(wait), ..self }
     }
 
-    /// Answer to the next call where the process of an earlier one died in the step. Default:
-    /// [`Abandoned::Refuse`].
+    /// Answer to the next call where the process of an earlier one died in the step. Default: the
+    /// [application's](crate::IdempotencyBuilder::abandoned), which is [`Abandoned::Refuse`] unless
+    /// it is set.
     pub fn abandoned(self, abandoned: Abandoned) -> Self {
-        OnceBuilder { abandoned, ..self }
+        OnceBuilder { abandoned: Some(abandoned), ..self }
     }
 
     /// Bytes that the key stands for, such as the body of the message. The same key with other
@@ -199,9 +199,9 @@ impl OnceBuilder {
             handler: "once",
             ttl: self.ttl,
             scope: Scope::Global,
-            required: true,
-            wait: self.wait.unwrap_or(WAIT.min(self.ttl / 2)),
-            replay: Replay::All,
+            required: None,
+            wait: self.wait,
+            replay: None,
             fingerprint: Fingerprint::Raw,
             principal: PrincipalSource::Application,
             key: KeySource::Application,

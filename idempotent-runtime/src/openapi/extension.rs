@@ -24,16 +24,18 @@ fn value(policy: &Policy, terms: &Terms) -> Value {
         _ => terms.header_name.to_string(),
     });
     let place = json!({ "in": kind, "name": header.as_deref().unwrap_or(name) });
+    let defaults = &terms.defaults;
+    let ttl = policy.ttl(defaults);
     let mut value = json!({
         "key": place,
-        "required": policy.required,
-        "ttl_seconds": policy.ttl.as_secs(),
-        "remembered_seconds": policy.ttl.saturating_add(terms.remember_expired).as_secs(),
+        "required": policy.required(defaults),
+        "ttl_seconds": ttl.as_secs(),
+        "remembered_seconds": ttl.saturating_add(terms.remember_expired).as_secs(),
         "scope": policy.scope.to_string(),
-        "wait_seconds": policy.wait.as_secs_f64(),
-        "replay": policy.stores().as_str(),
+        "wait_seconds": policy.wait(defaults).as_secs_f64(),
+        "replay": policy.replay(defaults).as_str(),
         "fingerprint": policy.fingerprint.as_str(),
-        "abandoned": policy.of_abandoned(terms.reconciled),
+        "abandoned": policy.of_abandoned(defaults, terms.reconciled),
         "transaction": policy.transaction,
         "max_body_bytes": terms.max_request_body,
     });

@@ -38,7 +38,7 @@ pub(super) fn describe(
         Place::Body(noun) => describe_body(operation, &noun, policy, terms),
     }
     let responses = operation.responses.responses.iter_mut();
-    for (_, response) in responses.filter(|(status, _)| may_be_stored(policy, status)) {
+    for (_, response) in responses.filter(|(status, _)| may_be_stored(policy, terms, status)) {
         // A shared response is written out here, because operations without a policy share it too.
         if let Some(mut own) = resolved(response, components).cloned() {
             add_response_headers(&mut own);
@@ -106,7 +106,7 @@ fn the_key<'a>(
 /// Completes a parameter. Documentation by hand stays, but the policy decides whether the key is
 /// required.
 fn complete(parameter: &mut Parameter, policy: &Policy, terms: &Terms) {
-    parameter.required = required(policy);
+    parameter.required = required(policy, terms);
     parameter.description.get_or_insert_with(|| description(policy, terms));
     parameter.schema.get_or_insert_with(|| schema(policy, terms).into());
 }
@@ -115,7 +115,7 @@ fn parameter(of: ParameterIn, name: &str, policy: &Policy, terms: &Terms) -> Par
     ParameterBuilder::new()
         .name(name)
         .parameter_in(of)
-        .required(required(policy))
+        .required(required(policy, terms))
         .description(Some(description(policy, terms)))
         .schema(Some(schema(policy, terms)))
         .example(Some(example(terms).into()))
@@ -130,13 +130,13 @@ pub(super) fn example(terms: &Terms) -> &'static str {
     }
 }
 
-fn required(policy: &Policy) -> Required {
-    if policy.required { Required::True } else { Required::False }
+fn required(policy: &Policy, terms: &Terms) -> Required {
+    if policy.required(&terms.defaults) { Required::True } else { Required::False }
 }
 
 fn description(policy: &Policy, terms: &Terms) -> String {
-    let seconds = policy.ttl.as_secs();
-    let without = match policy.required {
+    let seconds = policy.ttl(&terms.defaults).as_secs();
+    let without = match policy.required(&terms.defaults) {
         true => "",
         false => " Without one, a request that is sent again is executed again.",
     };

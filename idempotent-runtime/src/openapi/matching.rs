@@ -17,7 +17,7 @@ use utoipa::openapi::{
 use super::{extension, unprotected::Unprotected};
 use crate::{
     catalog::{self, Described, Entry},
-    policy::Policy,
+    policy::{Defaults, Policy},
 };
 
 /// An operation, and the handler that it was made of.
@@ -50,7 +50,14 @@ struct Pair<'a> {
 impl Operations {
     /// Looks at the operations of `openapi` whose path starts with `under`, and at the handlers of
     /// the module `within`.
-    pub(super) fn find(openapi: &OpenApi, within: Option<&str>, under: Option<&str>) -> Self {
+    ///
+    /// Handlers are alike to clients if they are under `defaults`.
+    pub(super) fn find(
+        openapi: &OpenApi,
+        within: Option<&str>,
+        under: Option<&str>,
+        defaults: &Defaults,
+    ) -> Self {
         let handlers = handlers(within);
         let mut found = Operations::default();
         let mut pairs = Vec::new();
@@ -65,7 +72,7 @@ impl Operations {
             uncovered.remove(&(pair.path, pair.method));
         }
         found.uncovered = uncovered.into_iter().map(|operation| unprotected(operation, [])).collect();
-        found.decide(pairs);
+        found.decide(pairs, defaults);
         found
     }
 
@@ -87,23 +94,24 @@ impl Operations {
 
     /// Decides which operations are clear. Operations with a tag that names a module belong to that
     /// module's handlers. These handlers are then no longer available for other operations.
-    fn decide(&mut self, pairs: Vec<Pair<'_>>) {
+    fn decide(&mut self, pairs: Vec<Pair<'_>>, defaults: &Defaults) {
         let (named, mut others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|pair| pair.named);
         let operations: BTreeSet<_> = named.iter().map(|pair| (pair.path, pair.method)).collect();
         others.retain(|pair| !operations.contains(&(pair.path, pair.method)));
         let taken = handlers_of(&named);
-        self.decide_each(named, &BTreeSet::new());
-        self.decide_each(others, &taken);
+        self.decide_each(named, &BTreeSet::new(), defaults);
+        self.decide_each(others, &taken, defaults);
     }
 
-    fn decide_each(&mut self, mut pairs: Vec<Pair<'_>>, taken: &BTreeSet<&'static str>) {
+    fn decide_each(&mut self, mut pairs: Vec<Pair<'_>>, taken: &BTreeSet<&'static str>, defaults: &Defaults) {
         while let Some(first) = pairs.pop() {
             let entry = first.entry;
             let connected = connected(first, &mut pairs);
             let handlers = handlers_of(&connected);
             let paths: BTreeSet<_> = connected.iter().map(|pair| pair.path).collect();
-            let is_clear = connected.iter().all(|pair| same_terms(&pair.entry.policy, &entry.policy))
-                && paths.len() <= handlers.difference(taken).count();
+            let is_alike = |pair: &Pair<'_>| same_terms(&pair.entry.policy, &entry.policy, defaults);
+            let is_clear =
+                connected.iter().all(is_alike) && paths.len() <= handlers.difference(taken).count();
             let operations: BTreeSet<_> = connected.iter().map(|pair| (pair.path, pair.method)).collect();
             for (path, method) in operations {
                 match is_clear {
@@ -216,25 +224,14 @@ fn connected<'a>(first: Pair<'a>, pairs: &mut Vec<Pair<'a>>) -> Vec<Pair<'a>> {
     connected
 }
 
-/// True where two policies say the same to a client.
-fn same_terms(one: &Policy, other: &Policy) -> bool {
+/// True where two policies say the same to a client, under these defaults.
+fn same_terms(one: &Policy, other: &Policy, defaults: &Defaults) -> bool {
     let terms = |policy: &Policy| {
-        let Policy {
-            handler: _,
-            ttl,
-            scope,
-            required,
-            wait,
-            replay,
-            fingerprint,
-            principal: _,
-            key,
-            abandoned,
-            transaction,
-            headers,
-        } = policy;
+        let Policy { scope, fingerprint, key, transaction, headers, .. } = policy;
+        let (ttl, wait) = (policy.ttl(defaults), policy.wait(defaults));
+        let (replay, abandoned) = (policy.replay(defaults), policy.abandoned(defaults));
         (
-            (*ttl, *scope, *required, *wait, *replay, *abandoned, *transaction, *headers),
+            (ttl, *scope, policy.required(defaults), wait, replay, abandoned, *transaction, *headers),
             std::mem::discriminant(fingerprint),
             (std::mem::discriminant(key), key.parts()),
         )

@@ -38,6 +38,10 @@
 //! 4. the extension `x-idempotency`: what clients may rely on. Above all it has the time for which
 //!    keys are kept, which section 2.3 of the IETF draft asks a resource to publish.
 //!
+//! An argument that an attribute leaves out is told as it is in force: by the defaults of the
+//! handle that the document is made with. A scope with [settings of its own](Idempotency::with) is
+//! told by its own handle, before the rest: `Documentation::of(&own).under("/v1")`.
+//!
 //! [`Policies`] is for applications without settings of their own. [`Documentation::of`] an
 //! [`Idempotency`] describes header, formats, statuses and limits as they are set there. It is also
 //! for documents that are put together at run time (`utoipa-actix-web`).
@@ -69,7 +73,7 @@ mod unprotected;
 
 use utoipa::{Modify, openapi::OpenApi};
 
-use crate::engine::Idempotency;
+use crate::{engine::Idempotency, policy::Defaults};
 use matching::{Found, Operations};
 use terms::Terms;
 pub use unprotected::{Ambiguous, Unprotected};
@@ -154,7 +158,8 @@ impl Documentation {
     }
 
     fn find(&self, openapi: &OpenApi) -> Operations {
-        Operations::find(openapi, self.within.as_deref(), self.under.as_deref())
+        let Documentation { terms, within, under } = self;
+        Operations::find(openapi, within.as_deref(), under.as_deref(), &terms.defaults)
     }
 }
 
@@ -182,7 +187,7 @@ impl Modify for Documentation {
 /// The document may have been described by [`Documentation`] before, or not. An operation that
 /// cannot be told from another one is in the list.
 pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
-    let mut found = Operations::find(openapi, None, None);
+    let mut found = Operations::find(openapi, None, None, &Defaults::UNSET);
     found.uncovered.append(&mut found.unclear);
     found.uncovered.retain(|operation| matches!(operation.method, "POST" | "PATCH"));
     found.uncovered.sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));

@@ -46,7 +46,7 @@ pub(super) fn describe(operation: &mut Operation, openapi: &mut OpenApi, policy:
     let schema = schema(openapi.components.get_or_insert_default(), terms);
     for (status, samples) in samples(policy, terms) {
         let mut response = documented(operation, openapi.components.as_ref(), &status);
-        if !may_be_stored(policy, &status) {
+        if !may_be_stored(policy, terms, &status) {
             headers::remove_of_replays(&mut response);
         }
         add_to(&mut response, &samples, schema.as_ref());

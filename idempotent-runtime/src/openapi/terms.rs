@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::{
     engine::{Settings, settings::default_refusals},
-    policy::Policy,
+    policy::{Defaults, Policy},
     reason::RefusalCode,
     request::KeyFormat,
     response::refusal::RefusalSettings,
@@ -20,6 +20,8 @@ pub(super) struct Terms {
     pub(super) remember_expired: Duration,
     pub(super) max_request_body: usize,
     pub(super) reconciled: bool,
+    /// Values for what attributes leave out.
+    pub(super) defaults: Defaults,
     pub(super) refusals: RefusalSettings,
 }
 
@@ -31,6 +33,7 @@ impl Terms {
             remember_expired: settings.remember_expired,
             max_request_body: settings.max_request_body,
             reconciled: settings.reconcile.is_some(),
+            defaults: settings.defaults,
             refusals: refusals.clone(),
         }
     }
@@ -51,7 +54,7 @@ impl Terms {
             RefusalCode::TooManyKeys,
             RefusalCode::ShuttingDown,
         ];
-        codes.extend(policy.required.then_some(RefusalCode::KeyMissing));
+        codes.extend(policy.required(&self.defaults).then_some(RefusalCode::KeyMissing));
         let expires = matches!(self.key_format, KeyFormat::UuidV7 { .. });
         codes.extend((expires || !self.remember_expired.is_zero()).then_some(RefusalCode::KeyExpired));
         codes
@@ -65,10 +68,10 @@ impl Default for Terms {
 }
 
 /// True where a response documented under `status` may be stored: `201`, `2XX`, `default`.
-pub(super) fn may_be_stored(policy: &Policy, status: &str) -> bool {
+pub(super) fn may_be_stored(policy: &Policy, terms: &Terms, status: &str) -> bool {
     // A range is treated like its first status.
     match StatusCode::from_bytes(status.replace('X', "0").as_bytes()) {
-        Ok(status) => policy.stores().keeps(status),
+        Ok(status) => policy.replay(&terms.defaults).keeps(status),
         Err(_) => true,
     }
 }

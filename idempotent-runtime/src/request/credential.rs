@@ -51,7 +51,7 @@ impl Credential {
 }
 
 /// Credentials by which an application tells its callers apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Credentials {
     /// The usual ones: the application has named none.
     #[default]
@@ -113,7 +113,7 @@ impl Presented<'_> {
 }
 
 /// Place in a request where a credential is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Header(HeaderName),
     Cookie(String),

@@ -1,6 +1,6 @@
 //! Functions of an application that tell who calls.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 
@@ -69,15 +69,16 @@ where
 type Plain = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 
 /// Function that an application has set for all of its endpoints.
+#[derive(Clone)]
 pub(crate) enum AppPrincipal {
     /// Needs only the head of the request, and has nothing to wait for.
-    Plain(Box<Plain>),
-    Extracting(Box<dyn Extracting>),
+    Plain(Arc<Plain>),
+    Extracting(Arc<dyn Extracting>),
 }
 
 impl AppPrincipal {
     pub(crate) fn extracting<Args: 'static>(function: impl PrincipalFn<Args> + Send + Sync) -> Self {
-        AppPrincipal::Extracting(Box::new(Extractor { function, args: PhantomData }))
+        AppPrincipal::Extracting(Arc::new(Extractor { function, args: PhantomData }))
     }
 }
 

@@ -63,11 +63,15 @@ where
     let settings = &app.0.settings;
     let mut event =
         EventGuard::open(settings.listener.as_ref(), &PolicyRef::Handler(policy), || subject(&request));
+    #[cfg(feature = "admin")]
+    if let Some(route) = event.counted_route() {
+        app.0.endpoints.note(&PolicyRef::Handler(policy), route, settings);
+    }
     let in_head = request::key_in_head(policy.key, &request, &settings.header_name, settings.key_rules());
     // A key in the body is found once the body has arrived.
     let mut key = match in_head.transpose() {
         Ok(key) => key,
-        Err(KeyError::Missing) if !policy.required => {
+        Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
             event.ends(Outcome::Unprotected);
             let passing = pass_through(&request, &mut payload, &handler).instrument(event.span());
             return Box::pin(passing).await;
@@ -135,7 +139,7 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
         Some(key) => key,
         None => match request::key_in_body(policy.key, &request, &arrived.body, settings.key_rules()) {
             Ok(found) => key.insert(found),
-            Err(KeyError::Missing) if !policy.required => {
+            Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
                 event.ends(Outcome::Unprotected);
                 return Ok(Box::pin(pass_through(&request, &mut body::again(arrived.body), &handler)).await);
             }

@@ -7,7 +7,7 @@ use actix_web::test::TestRequest;
 
 use super::*;
 use crate::{
-    policy::{Abandoned, KeySource, PrincipalSource, Replay, Scope},
+    policy::{KeySource, PrincipalSource, Scope},
     request::Credentials,
 };
 
@@ -32,15 +32,15 @@ fn bearer(token: &str) -> HeaderMap {
 fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy {
     Policy {
         handler: "",
-        ttl: Duration::from_secs(1),
+        ttl: None,
         scope: Scope::Endpoint,
-        required: true,
-        wait: Duration::ZERO,
-        replay: Replay::All,
+        required: None,
+        wait: None,
+        replay: None,
         fingerprint,
         principal: PrincipalSource::Application,
         key: KeySource::Application,
-        abandoned: Abandoned::Refuse,
+        abandoned: None,
         transaction: false,
         headers,
     }

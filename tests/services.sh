@@ -17,6 +17,8 @@ install_missing() {
     [ -n "$(postgres_program initdb)" ] || packages+=(postgresql)
     command -v psql >/dev/null || packages+=(postgresql-client)
     command -v pgbouncer >/dev/null || packages+=(pgbouncer)
+    command -v chromium >/dev/null || packages+=(chromium)
+    command -v chromedriver >/dev/null || packages+=(chromium-driver)
     [ ${#packages[@]} -gt 0 ] || return 0
     as_root apt-get update -q
     # A package's own service is not wanted: the tests start theirs.

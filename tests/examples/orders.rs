@@ -115,6 +115,20 @@ fn operators_see_how_orders_ended() {
 }
 
 #[test]
+fn operators_open_the_console_without_a_token_and_find_no_data_in_it() {
+    let shop = Program::start_with("orders", &[("ADMIN_TOKEN", "secret")]);
+    let page = get(&shop, "/idempotency/console");
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, Some("text/html; charset=utf-8")),
+        "{page:?}"
+    );
+    assert_eq!(get(&shop, "/idempotency/console/main.js").status, 200);
+    assert_eq!(get(&shop, "/idempotency/stuck").status, 404);
+    assert_eq!(get(&Program::start("orders"), "/idempotency/console").status, 404);
+}
+
+#[test]
 fn a_shop_without_operators_has_nothing_for_them() {
     for refused in as_operator(&Program::start("orders"), "") {
         assert_eq!(refused.status, 404, "{refused:?}");

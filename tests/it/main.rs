@@ -6,6 +6,7 @@ mod attribute;
 mod bad_input;
 mod bodies;
 mod callers;
+mod console;
 mod cors;
 mod crossing;
 mod defaults;

@@ -48,6 +48,8 @@
 //! Durations are seconds. An entry tells its [`endpoint`](crate::Entry::endpoint). No answer holds
 //! a key, a principal or a body, and none may be cached.
 //!
+//! For people there is a page over it, [`console`].
+//!
 //! # Requests
 //!
 //! A `POST` takes `application/json`, and names an `entry`. It is named by the parts of its
@@ -146,6 +148,7 @@
 //! - It is a [`Scope`]: it goes below others, and takes middleware, such as one that logs who has
 //!   done what. Entries that were forgotten or resolved are logged by their addresses.
 
+mod console;
 mod guard_check;
 mod limit;
 mod problem;
@@ -158,6 +161,7 @@ use actix_web::{
     guard::{Guard, fn_guard},
 };
 
+pub use self::console::console;
 use crate::observe::counts;
 
 /// Makes the scope `/idempotency`, for requests that `guard` admits. See the [module](self) for its
@@ -173,5 +177,6 @@ pub fn admin_scope(guard: impl Guard + 'static) -> Scope {
         return scope.guard(fn_guard(|_| false));
     }
     counts::begin();
-    routes::mount(scope.guard(guard))
+    // The page is there for whoever opens it, whether it is mounted before this scope or after.
+    routes::mount(scope.guard(guard).guard(fn_guard(|request| !console::is_at(request.head().uri.path()))))
 }

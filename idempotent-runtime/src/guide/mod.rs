@@ -1,8 +1,8 @@
 //! The guide: decisions to make for an endpoint that must not run twice, and what happens then.
 //! Nothing in here is code.
 //!
-// The first definition of a link holds. Those of `definitions.md` and `diagrams/*.md` are for
-// rustdoc, and those of a page for whoever reads it as a file.
+// The first definition of a link holds. Those of `definitions.md`, `diagrams/*.md` and
+// `console/*.md` are for rustdoc, and those of a page for whoever reads it as a file.
 #![doc = include_str!("definitions.md")]
 #![doc = include_str!("guide.md")]
 
@@ -84,6 +84,14 @@ pub mod deploying {}
 #[doc = include_str!("definitions.md")]
 #[doc = include_str!("operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("definitions.md")]
+#[doc = include_str!("console/wide-light.md")]
+#[doc = include_str!("console/wide-dark.md")]
+#[doc = include_str!("console/narrow-light.md")]
+#[doc = include_str!("console/narrow-dark.md")]
+#[doc = include_str!("console.md")]
+pub mod console {}
 
 #[doc = include_str!("definitions.md")]
 #[doc = include_str!("troubleshooting.md")]

@@ -2,7 +2,8 @@
 //!
 //! `STORE` says where idempotency keys are kept: `memory` (the default), `sqlite:PATH`, `redis://…`
 //! or `postgres://…`. `ORDER_TAKES_MS` is the time that an order takes, in milliseconds (none).
-//! `ADMIN_TOKEN` mounts `/idempotency` for operators who send it.
+//! `ADMIN_TOKEN` mounts `/idempotency` for operators who send it, with a page at
+//! `/idempotency/console`.
 //!
 //! The handlers below are ordinary actix handlers with one attribute more. The shop itself is in
 //! `shop.rs`.
@@ -169,12 +170,12 @@ curl {url}/metrics
 # What clients read; with `--features swagger-ui` {url}/swagger-ui/ shows it.
 curl {url}/openapi.json
 
-# Started with ADMIN_TOKEN=operator: what operators see, and what has become of a key.
+# Started with ADMIN_TOKEN=operator: the operators' page, {url}/idempotency/console. What they see without it, and what has become of a key:
 curl {url}/idempotency/counters -H 'Authorization: Bearer operator'
 curl {url}/idempotency/inspect -H 'Authorization: Bearer operator' --json '{{"entry":{{"method":"POST","route":"/orders","key":"my-first-order"}}}}'
 
 # A stuck order: start with STORE=sqlite:keys.db ORDER_TAKES_MS=20000 ADMIN_TOKEN=operator, send this, and `kill -9` the shop meanwhile.
-# Start it again so: once the lease of the dead one has run out, a retry is told 409 outcome_unknown, the list shows it, and you end it.
+# Start it again so: once the lease of the dead one has run out, a retry is told 409 outcome_unknown, the list shows it, and you end it, on the page or so:
 curl -i {url}/orders -H 'Idempotency-Key: stuck' --json '{{"items":[{{"sku":"tea","quantity":1}}]}}'
 curl {url}/idempotency/stuck -H 'Authorization: Bearer operator'
 curl {url}/idempotency/resolve -H 'Authorization: Bearer operator' --json '{{"entry":{{"method":"POST","route":"/orders","key":"stuck"}},"outcome":"rerun"}}'

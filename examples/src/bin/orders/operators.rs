@@ -1,5 +1,5 @@
-//! Access for the shop's operators, who see and end executions at `/idempotency`, if `ADMIN_TOKEN`
-//! says who they are.
+//! Access for the shop's operators, who see and end executions at `/idempotency`, or on the page
+//! `/idempotency/console`, if `ADMIN_TOKEN` says who they are.
 
 use std::env;
 
@@ -9,7 +9,7 @@ use actix_web::{
     web,
 };
 use idempotent_examples::give_up;
-use idempotent_runtime::admin::admin_scope;
+use idempotent_runtime::admin::{admin_scope, console};
 
 /// Operators: everybody who knows the token.
 #[derive(Clone)]
@@ -26,9 +26,9 @@ impl Operators {
         }
     }
 
-    /// Mounts the scope for them.
+    /// Mounts the scope for them, and its page, which asks for the token itself.
     pub(crate) fn mount(&self, app: &mut web::ServiceConfig) {
-        app.service(admin_scope(self.clone()));
+        app.service(admin_scope(self.clone())).service(console());
     }
 }
 

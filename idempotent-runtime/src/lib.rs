@@ -145,7 +145,7 @@ pub use crate::store::{RedisStore, RedisStoreBuilder};
 #[doc(inline)]
 pub use crate::store::{SqliteStore, SqliteStoreBuilder};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use crate::transaction::{IdempotentTx, TransactionError, TransactionalDatabase};
+pub use crate::transaction::{IdempotentTx, TransactionError, TransactionFailure, TransactionalDatabase};
 
 #[doc(hidden)]
 pub use crate::private as __private;

@@ -18,6 +18,8 @@ use crate::service::{Service, request, uuid};
 /// Time for which a claim stands without renewal.
 const LEASE: Duration = Duration::from_millis(1_500);
 const KILLS: usize = 200;
+/// The same for work by `once`, which goes the way of a handler.
+const KILLS_OF_MESSAGES: usize = 20;
 const CLIENTS: usize = 32;
 /// Time that a request may take beside the leases that have to run out before it can be decided
 /// upon.
@@ -117,7 +119,7 @@ pub(crate) fn is_to_be_retried(reply: &Reply) -> bool {
 
 /// Kills a node at random moments, again and again, while clients send to `path`. Then checks what
 /// has become of every request.
-async fn killed(store: &str, path: &'static str) -> (Vec<Ended>, HashMap<String, usize>) {
+async fn killed(store: &str, path: &'static str, kills: usize) -> (Vec<Ended>, HashMap<String, usize>) {
     let clients = Arc::new(Clients {
         service: Service::start(store, LEASE).await,
         path,
@@ -127,7 +129,7 @@ async fn killed(store: &str, path: &'static str) -> (Vec<Ended>, HashMap<String,
     });
     let running: Vec<_> =
         (0..CLIENTS).map(|_| tokio::spawn(Arc::clone(&clients).send_until_stopped())).collect();
-    for _ in 0..KILLS {
+    for _ in 0..kills {
         sleep(Duration::from_millis(20 + random(100))).await;
         clients.service.kill(usize::from(random(2) == 1)).await;
     }
@@ -177,7 +179,16 @@ async fn replays_everywhere(service: &Service, ended: &Ended) {
 
 /// By default a key has one effect at most, whoever dies.
 pub(crate) async fn nothing_runs_twice(store: &str) {
-    let (ended, effects) = killed(store, "/refuse").await;
+    nothing_runs_twice_at(store, "/refuse", KILLS).await;
+}
+
+/// The same for the steps of messages.
+pub(crate) async fn no_step_runs_twice(store: &str) {
+    nothing_runs_twice_at(store, "/once/refuse", KILLS_OF_MESSAGES).await;
+}
+
+async fn nothing_runs_twice_at(store: &str, path: &'static str, kills: usize) {
+    let (ended, effects) = killed(store, path, kills).await;
     for Ended { key, reply, .. } in &ended {
         let effects = effects.get(key).copied().unwrap_or(0);
         match reply.status {
@@ -195,7 +206,16 @@ pub(crate) async fn nothing_runs_twice(store: &str) {
 
 /// Under `rerun` every key is answered in the end, and each crash costs it one more effect at most.
 pub(crate) async fn every_request_is_answered(store: &str) {
-    let (ended, effects) = killed(store, "/rerun").await;
+    every_request_is_answered_at(store, "/rerun", KILLS).await;
+}
+
+/// The same for the steps of messages.
+pub(crate) async fn every_step_ends(store: &str) {
+    every_request_is_answered_at(store, "/once/rerun", KILLS_OF_MESSAGES).await;
+}
+
+async fn every_request_is_answered_at(store: &str, path: &'static str, kills: usize) {
+    let (ended, effects) = killed(store, path, kills).await;
     for request in &ended {
         let Ended { key, reply, refusals, .. } = request;
         let effects = effects.get(key).copied().unwrap_or(0);

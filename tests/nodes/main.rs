@@ -58,6 +58,36 @@ async fn every_request_is_answered_under_rerun_when_nodes_on_postgres_are_killed
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_step_runs_twice_when_nodes_on_sqlite_are_killed() {
+    crash::no_step_runs_twice(SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_step_runs_twice_when_nodes_on_redis_are_killed() {
+    crash::no_step_runs_twice(&redis_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_step_runs_twice_when_nodes_on_postgres_are_killed() {
+    crash::no_step_runs_twice(&database_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_ends_under_rerun_when_nodes_on_sqlite_are_killed() {
+    crash::every_step_ends(SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_ends_under_rerun_when_nodes_on_redis_are_killed() {
+    crash::every_step_ends(&redis_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_ends_under_rerun_when_nodes_on_postgres_are_killed() {
+    crash::every_step_ends(&database_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_ends_what_a_killed_node_has_left_on_sqlite() {
     by_hand::what_a_killed_node_has_left_is_ended(SQLITE).await;
 }

@@ -15,10 +15,14 @@ use tokio::{
 use crate::fixture::within;
 
 const KILLS: usize = 50;
+/// The same for messages, whose step goes the way of a handler.
+const KILLS_OF_MESSAGES: usize = 8;
 /// Points at which a request stops: before the claim, after it, in the handler before and after its
 /// writes, before the commit arrives, after the commit and before the response, and during a
 /// replay.
 const POINTS: [&str; 7] = ["arrived", "claimed", "began", "written", "committing", "committed", "replaying"];
+/// The same for a message. Nothing of the application's runs between its claim and its step.
+const POINTS_OF_MESSAGES: [&str; 6] = ["arrived", "began", "written", "committing", "committed", "replaying"];
 const TRANSFERS: i64 = (KILLS * POINTS.len()) as i64;
 
 const TABLES: &str = "CREATE TABLE accounts (name text NOT NULL, balance bigint NOT NULL); \
@@ -30,6 +34,7 @@ const TOTALS: &str = "SELECT balance FROM accounts WHERE name = 'a' UNION ALL SE
 /// A process that serves transfers.
 struct Teller {
     child: Child,
+    path: &'static str,
     lines: Mutex<Option<Lines<BufReader<ChildStdout>>>>,
     address: SocketAddr,
 }
@@ -44,12 +49,17 @@ impl Teller {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = within(lines.next_line()).await.unwrap().expect("it serves").parse().unwrap();
-        Teller { child, lines: Mutex::new(Some(lines)), address }
+        Teller { child, path: "/transfers", lines: Mutex::new(Some(lines)), address }
+    }
+
+    /// The same, which is asked at another path.
+    async fn start_at(path: &'static str, arguments: &[String]) -> Teller {
+        Teller { path, ..Teller::start(arguments).await }
     }
 
     /// The answer to a request that is sent again where the machine was too slow for the store.
     async fn ask(&self, key: &str) -> Reply {
-        let request = post("/transfers", &[&format!("Idempotency-Key: {key}")], b"");
+        let request = post(self.path, &[&format!("Idempotency-Key: {key}")], b"");
         loop {
             let reply = within(Http1::once(self.address, &request)).await;
             if !is_to_be_sent_again(&reply) {
@@ -68,8 +78,7 @@ impl Teller {
         let (stop, key) = (format!("X-Stop: {point}"), format!("Idempotency-Key: {key}"));
         let mut lines = self.lines.lock().unwrap().take().unwrap();
         loop {
-            let mut connection =
-                Http1::begin(self.address, &post("/transfers", &[&stop, &key, way], b"")).await;
+            let mut connection = Http1::begin(self.address, &post(self.path, &[&stop, &key, way], b"")).await;
             tokio::select! {
                 line = within(lines.next_line()) => {
                     assert_eq!(line.unwrap().as_deref(), Some("here"), "at {point}");
@@ -94,26 +103,38 @@ fn is_to_be_sent_again(reply: &Reply) -> bool {
 /// end.
 async fn every_transfer_happens_once(arguments: &[String]) {
     for point in POINTS {
-        let keys: Vec<_> = (0..KILLS).map(|kill| format!("{point}-{kill}")).collect();
-        let mut answers = HashMap::new();
-        for key in &keys {
-            let teller = Teller::start(arguments).await;
-            if point == "replaying" {
-                answers.insert(key, teller.ask(key).await.body);
-            }
-            teller.killed_at(point, key).await;
+        happens_once("/transfers", arguments, point, KILLS).await;
+    }
+}
+
+/// The same for the transfers of messages. Gives the totals that there are in the end.
+async fn every_message_is_settled_once(arguments: &[String]) -> [i64; 4] {
+    for point in POINTS_OF_MESSAGES {
+        happens_once("/messages", arguments, point, KILLS_OF_MESSAGES).await;
+    }
+    totals((KILLS_OF_MESSAGES * POINTS_OF_MESSAGES.len()) as i64)
+}
+
+async fn happens_once(path: &'static str, arguments: &[String], point: &str, kills: usize) {
+    let keys: Vec<_> = (0..kills).map(|kill| format!("{point}-{kill}")).collect();
+    let mut answers = HashMap::new();
+    for key in &keys {
+        let teller = Teller::start_at(path, arguments).await;
+        if point == "replaying" {
+            answers.insert(key, teller.ask(key).await.body);
         }
-        let teller = Teller::start(arguments).await;
-        let replies = join_all(keys.iter().map(|key| teller.ask(key))).await;
-        for (key, reply) in keys.iter().zip(replies) {
-            assert_eq!(reply.status, 201, "{key}: {reply:?}");
-            assert_eq!(answers.get(key).unwrap_or(&reply.body), &reply.body, "{key}");
-            // What has been committed is replayed, and nothing else is.
-            let had_happened = ["committed", "replaying"].contains(&point);
-            assert_eq!(reply.is_replay(), had_happened, "{key}: {reply:?}");
-            let again = teller.ask(key).await;
-            assert_eq!((again.is_replay(), again.body), (true, reply.body), "{key}");
-        }
+        teller.killed_at(point, key).await;
+    }
+    let teller = Teller::start_at(path, arguments).await;
+    let replies = join_all(keys.iter().map(|key| teller.ask(key))).await;
+    for (key, reply) in keys.iter().zip(replies) {
+        assert_eq!(reply.status, 201, "{key}: {reply:?}");
+        assert_eq!(answers.get(key).unwrap_or(&reply.body), &reply.body, "{key}");
+        // What has been committed is replayed, and nothing else is.
+        let had_happened = ["committed", "replaying"].contains(&point);
+        assert_eq!(reply.is_replay(), had_happened, "{key}: {reply:?}");
+        let again = teller.ask(key).await;
+        assert_eq!((again.is_replay(), again.body), (true, reply.body), "{key}");
     }
 }
 
@@ -131,6 +152,32 @@ async fn a_process_killed_at_any_point_on_postgres_leaves_everything_or_nothing(
     assert_eq!(totals, EXPECTED);
     pool.close().await;
     schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_process_is_killed_at_any_point_on_postgres_leaves_everything_or_nothing() {
+    let schema = Schema::new().await;
+    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
+    let url = idempotent_tests::stores::database_url();
+    let expected = every_message_is_settled_once(&["postgres".into(), url, schema.name.clone()]).await;
+    let options = schema.options().options([("search_path", &schema.name)]);
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(found, expected);
+    pool.close().await;
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_process_is_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() {
+    let scratch = Scratch::new();
+    let file = scratch.file("bank.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
+    let expected = every_message_is_settled_once(&["sqlite".into(), file.to_str().unwrap().into()]).await;
+    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
+    assert_eq!(found, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

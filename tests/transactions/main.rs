@@ -32,6 +32,7 @@ mod crowd;
 mod fixture;
 mod hooks;
 mod in_doubt;
+mod inbox;
 mod listener;
 mod lost_claim;
 mod misuse;

@@ -31,6 +31,8 @@ mod sampling;
 mod takeover;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transactional;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod unfinished;
 mod unknown;
 mod unprotected;
 mod wait;
@@ -56,7 +58,6 @@ pub(crate) use {
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use {
-    execute::execute,
     job::Won,
     transactional::{execute_in_transaction, keeps_the_store_from_writing},
     work::WorkWithRows,

@@ -1,6 +1,6 @@
 //! An execution whose handler's rows, claim and response commit together.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -11,6 +11,7 @@ use super::{
     job::Won,
     release::release_unknown,
     respond, running,
+    unfinished::Unfinished,
     unknown::complete_as_unknown,
     work::{Fate, Ran, WorkWithRows},
 };
@@ -20,7 +21,7 @@ use crate::{
     observe::Outcome,
     reason::{Reason, RefusalCode},
     store::{Claim, Completion, Origin, Record, transactional::TransactionState},
-    transaction::{AtClose, End, Failure, Open, Slot},
+    transaction::{AtClose, End, Failure, Open, Slot, TransactionFailure},
 };
 
 /// True where the store cannot write before the transaction of the running execution has ended.
@@ -36,6 +37,7 @@ pub(crate) fn keeps_the_store_from_writing() -> bool {
 //           ─ something it has left behind still has the transaction
 //               ├ and cannot commit any more ─▶ as if it were rolled back
 //               └ and may commit ─────────────▶ completed: outcome unknown
+//           ─ is dropped ─▶ the connection is closed ─▶ released
 //           ─ never began, panics, answers 5xx or what is never stored
 //             (401, 407, 408, 421, 425, 429) ─▶ rolled back ─▶ released: the next attempt runs
 //           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
@@ -54,15 +56,16 @@ pub(crate) fn keeps_the_store_from_writing() -> bool {
 pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Result<W::Output, Reason> {
     let Won { job, hold, number, leader, executing } = won;
     let (attempt, app, event, work) = job.begin(hold, number);
-    let mut claimed = Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing);
-    let app = &claimed.app;
-    let slot = Slot::new(app.0.store.clone());
-    let ran = work.run(&claimed.policy, claimed.policy.replay(&app.0.settings.defaults), &app.0);
+    let claimed = Claimed::begin(attempt.policy.clone(), app.clone(), hold, leader, event, executing);
+    let (policy, slot) = (claimed.policy.clone(), Slot::new(app.0.store.clone()));
+    let unfinished = Unfinished::new(claimed, Arc::clone(&slot));
+    let ran = work.run(&policy, policy.replay(&app.0.settings.defaults), &app.0);
     let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
+    let Some(mut claimed) = unfinished.ends() else { return Err(RefusalCode::InProgress.into()) };
     let left = slot.close();
     if matches!(left, AtClose::Borrowed(_)) {
         tracing::error!(
-            handler = claimed.policy.name(),
+            handler = policy.name(),
             "the handler has ended and its IdempotentTx has not: its response is not committed"
         );
     }
@@ -77,13 +80,15 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
     match (fate, end) {
         (_, Ok(End::CommittedBefore)) => committed_before::<W>(claimed).await,
         (Fate::Lost(output), _) => Ok(respond::lost::<W>(claimed, output).await),
-        (Fate::Released(output), end) if end.is_err() || W::may_succeed_later(&output) => {
+        (Fate::Released(output), end) if W::may_succeed_later(&output, end.is_err()) => {
             rolled_back(claimed).await
         }
         (Fate::Released(output), Ok(End::RolledBackBefore)) if W::has_failed(&output) => {
             rolled_back_before(claimed, output).await
         }
-        (_, Ok(End::RolledBackBefore)) => rolled_back_before(claimed, W::failed()).await,
+        (_, Ok(End::RolledBackBefore)) => {
+            rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await
+        }
         (Fate::Released(output), _) => claimed.release(Ok(output)).await,
         (Fate::Recorded(record, output), _) => Ok(respond::stored::<W>(claimed, record, output).await),
     }
@@ -110,7 +115,7 @@ async fn committed_before<W: WorkWithRows>(mut claimed: Claimed) -> Result<W::Ou
     let mut event = claimed.event.take();
     event.ends(Outcome::Abandoned);
     complete_as_unknown(claimed).await;
-    Ok(W::failed())
+    Ok(W::failed(TransactionFailure::Committed))
 }
 
 const ROLLED_BACK: Reason = Reason {
@@ -221,8 +226,10 @@ async fn ended_without<W: WorkWithRows>(
     end: Result<End, sqlx::Error>,
 ) -> Result<W::Output, Reason> {
     match end {
-        Ok(End::TakenBack) => claimed.release(Ok(W::failed())).await,
-        Ok(End::RolledBackBefore) => rolled_back_before(claimed, W::failed()).await,
+        Ok(End::TakenBack) => claimed.release(Ok(W::failed(TransactionFailure::LeftOpen))).await,
+        Ok(End::RolledBackBefore) => {
+            rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await
+        }
         Ok(End::CommittedBefore) => committed_before::<W>(claimed).await,
         Err(_) => rolled_back(claimed).await,
     }
@@ -244,7 +251,7 @@ async fn refused<W: WorkWithRows>(claimed: Claimed, error: sqlx::Error) -> Resul
     tracing::error!(%error, handler = claimed.policy.name(), "a handler's transaction was not committed");
     match Failure::of(&error) {
         Failure::Conflict | Failure::Unavailable => rolled_back(claimed).await,
-        Failure::Other => claimed.release(Ok(W::failed())).await,
+        Failure::Other => claimed.release(Ok(W::failed(TransactionFailure::Refused(error)))).await,
     }
 }
 

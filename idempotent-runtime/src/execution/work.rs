@@ -14,6 +14,8 @@ use super::{
     detach::Panicked,
     pending::{ClaimOutcome, Pending},
 };
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::transaction::TransactionFailure;
 use crate::{
     attempt::Attempt,
     engine::{Engine, OnStoreError},
@@ -71,11 +73,12 @@ pub(crate) trait WorkWithRows: Work {
     /// True for an output that keeps the rows of its transaction.
     fn keeps_rows(output: &Self::Output) -> bool;
 
-    /// True for an output by which the database has refused for now, and may succeed later.
-    fn may_succeed_later(output: &Self::Output) -> bool;
+    /// True where the caller of work that has failed is told that another try may succeed, instead
+    /// of this output. `has_lost_database` says that the transaction could not be taken back.
+    fn may_succeed_later(output: &Self::Output, has_lost_database: bool) -> bool;
 
-    /// Output of work that has failed by a mistake.
-    fn failed() -> Self::Output;
+    /// Output of work whose transaction was not committed, for this reason.
+    fn failed(failure: TransactionFailure) -> Self::Output;
 
     /// True for an output that says what [`failed`](Self::failed) says.
     fn has_failed(output: &Self::Output) -> bool;

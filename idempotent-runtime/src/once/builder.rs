@@ -7,6 +7,7 @@ use tracing::Instrument;
 
 use super::{
     outcome::{Once, OnceError, refused},
+    step::{Alone, Step},
     work::StepCall,
 };
 use crate::{
@@ -21,10 +22,18 @@ use crate::{
     store::Origin,
 };
 
-/// One call of [`once`](Idempotency::once): its terms have defaults, and [`run`](Self::run) or
-/// [`spawn`](Self::spawn) makes the call.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::step::InTransaction;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::{
+    observe::Outcome,
+    transaction::{IdempotentTx, TransactionFailure, TransactionalDatabase},
+};
+
+/// One call of [`once`](Idempotency::once): its terms have defaults, and [`run`](Self::run),
+/// [`spawn`](Self::spawn) or `run_in` makes the call.
 #[derive(Debug)]
-#[must_use = "nothing runs before `run` or `spawn`"]
+#[must_use = "nothing runs before `run`, `spawn` or `run_in`"]
 pub struct OnceBuilder {
     app: Idempotency,
     operation: Box<[u8]>,
@@ -114,12 +123,62 @@ impl OnceBuilder {
         F: FnOnce(OnceContext) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let policy = self.policy();
-        let settings = &self.app.0.settings;
-        let event =
-            EventGuard::open(settings.listener.as_ref(), &policy, || Subject { method: None, route: None });
-        let span = event.span();
-        self.answered(policy, step, event).instrument(span).await
+        let policy = self.policy(false);
+        self.call(policy, Alone(step)).await
+    }
+
+    /// The same as [`run`](Self::run), with a transaction for the step, in which its rows and its
+    /// value commit together: an inbox. After a crash at any point either both are there or neither
+    /// is.
+    ///
+    /// ```
+    /// # #[cfg(feature = "postgres")] mod with_postgres {
+    /// use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError};
+    /// use sqlx::Postgres;
+    ///
+    /// async fn settle(
+    ///     idempotency: &Idempotency,
+    ///     id: &str,
+    ///     cents: i64,
+    /// ) -> Result<Once<()>, OnceError<sqlx::Error>> {
+    ///     let call = idempotency.once("settle", id);
+    ///     call.run_in(async |_, mut tx: IdempotentTx<Postgres>| {
+    ///         let insert = sqlx::query("INSERT INTO payments (cents) VALUES ($1)").bind(cents);
+    ///         insert.execute(&mut *tx).await.map(|_| ())
+    ///     })
+    ///     .await
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// The database is that of the step's argument: the store has to be a `PostgresStore` or a
+    /// `SqliteStore` in it, made with the application's pool. All that [`IdempotentTx`] says of a
+    /// handler holds for the step, with these ends:
+    ///
+    /// | the step | its rows | the key |
+    /// | --- | --- | --- |
+    /// | returns `Ok` | kept | its value is recorded, in the same commit |
+    /// | returns `Err`, panics, or is dropped half-way | taken back | free |
+    /// | dies with its process or database | taken back | free when the claim's lease is over |
+    ///
+    /// Nothing is left of an execution that died, so it is always run again, whatever
+    /// [`abandoned`](Self::abandoned) says. An execution that has lost its claim keeps nothing: its
+    /// result is the winner's value, or [`Once::InProgress`].
+    ///
+    /// # Errors
+    /// The same as [`run`](Self::run). [`OnceError::Unavailable`] also where the transaction met
+    /// with a conflict or lost its database. [`OnceError::Transaction`] where the store has no such
+    /// transactions, or the step has ended its transaction itself.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub async fn run_in<DB, T, E, F, Fut>(self, step: F) -> Result<Once<T>, OnceError<E>>
+    where
+        DB: TransactionalDatabase,
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(OnceContext, IdempotentTx<DB>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let policy = self.policy(true);
+        self.call(policy, InTransaction::new(step)).await
     }
 
     /// The same as [`run`](Self::run), in a task of its own, which begins at once and runs to its
@@ -150,20 +209,32 @@ impl OnceBuilder {
         }
     }
 
-    async fn answered<T, E, F, Fut>(
+    async fn call<T: Serialize + DeserializeOwned, E>(
         self,
         policy: PolicyRef,
-        step: F,
+        step: impl Step<T, E>,
+    ) -> Result<Once<T>, OnceError<E>> {
+        let settings = &self.app.0.settings;
+        let event =
+            EventGuard::open(settings.listener.as_ref(), &policy, || Subject { method: None, route: None });
+        let span = event.span();
+        self.answered(policy, step, event).instrument(span).await
+    }
+
+    async fn answered<T: Serialize + DeserializeOwned, E, S: Step<T, E>>(
+        self,
+        policy: PolicyRef,
+        step: S,
         mut event: EventGuard,
-    ) -> Result<Once<T>, OnceError<E>>
-    where
-        T: Serialize + DeserializeOwned,
-        F: FnOnce(OnceContext) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
+    ) -> Result<Once<T>, OnceError<E>> {
         if !request::may_be_an_operation(&self.operation, &self.key.0) {
             event.refused(RefusalCode::KeyInvalid);
             return Err(OnceError::Key);
+        }
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
+        if !S::is_offered(&self.app.0.store) {
+            event.ends(Outcome::Rejected);
+            return Err(not_offered(&policy));
         }
         let identity = self.identity();
         let address = identity.address;
@@ -171,7 +242,7 @@ impl OnceBuilder {
         let (name, operation) = (policy.clone(), Endpoint::of_operation(&self.operation));
         let answer = match self.app.0.store.recall(address, identity.fingerprint) {
             Some(record) => {
-                let answer = StepCall::<T, E, F>::read(&record);
+                let answer = StepCall::<T, E, S>::read(&record);
                 event.answered(&answer);
                 answer
             }
@@ -193,7 +264,7 @@ impl OnceBuilder {
         Identity { address, fingerprint: self.fingerprint }
     }
 
-    fn policy(&self) -> PolicyRef {
+    fn policy(&self, transaction: bool) -> PolicyRef {
         let name = String::from_utf8_lossy(&self.operation).into_owned();
         let policy = Policy {
             handler: "once",
@@ -206,9 +277,20 @@ impl OnceBuilder {
             principal: PrincipalSource::Application,
             key: KeySource::Application,
             abandoned: self.abandoned,
-            transaction: false,
+            transaction,
             headers: &[],
         };
         PolicyRef::Operation(Arc::new(Operation { name, policy }))
     }
+}
+
+/// Refuses to run a step that relies on what the store cannot do.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn not_offered<E>(policy: &PolicyRef) -> OnceError<E> {
+    tracing::error!(
+        operation = policy.name(),
+        "`run_in` needs a store with transactions of its step's database: a PostgresStore, or a SqliteStore that was made \
+         with the application's pool"
+    );
+    OnceError::Transaction(TransactionFailure::NotOffered)
 }

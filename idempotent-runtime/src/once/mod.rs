@@ -7,6 +7,7 @@
 
 mod builder;
 mod outcome;
+mod step;
 mod work;
 
 pub use self::{

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::reason::{Reason, RefusalCode};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::transaction::TransactionFailure;
 
 /// Result of [`once`](crate::Idempotency::once).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +47,26 @@ pub enum OnceError<E> {
     Value(#[source] serde_json::Error),
     /// The store does not answer or is full, the process shuts down, or a limit is reached. The
     /// step did not run.
-    #[error("the step was not run: the idempotency store is unavailable or full, or the process shuts down")]
+    ///
+    /// A step of [`run_in`](crate::OnceBuilder::run_in) may have run: its transaction met with a
+    /// conflict or lost its database, and nothing of it is kept. Where the commit was not
+    /// acknowledged it is not known yet whether it took effect. In each case another call with the
+    /// same key is right: the step takes effect once at most.
+    #[error(
+        "the step has no result for now: the idempotency store or the step's database is unavailable or full, or the process shuts down"
+    )]
     Unavailable {
         /// Time after which another try makes sense.
         retry_after: Duration,
     },
+    /// The transaction of [`run_in`](crate::OnceBuilder::run_in) was not committed with the value,
+    /// for a reason that no other try mends.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[error(transparent)]
+    Transaction(TransactionFailure),
 }
 
-/// Result of a call whose step was not run for this reason.
+/// Result of a call that has none for this reason.
 pub(super) fn refused<T, E>(reason: Reason) -> Result<Once<T>, OnceError<E>> {
     let seconds = reason.retry_after.or(reason.code.retry_after()).unwrap_or(1);
     let retry_after = Duration::from_secs(seconds.into());

@@ -7,9 +7,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::outcome::{Once, OnceError, refused};
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use crate::execution::{Won, execute};
+use super::{
+    outcome::{Once, OnceError, refused},
+    step::{Called, Step},
+};
 use crate::{
     attempt::Attempt,
     context::OnceContext,
@@ -22,27 +23,27 @@ use crate::{
     record::{self, Content, Raw},
     store::Record,
 };
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::{
+    execution::{Won, WorkWithRows, execute_in_transaction},
+    transaction::{Failure, NotBegun, TransactionFailure},
+};
 
-/// A step that has not run, with a value `T` and an error `E`.
-pub(super) struct StepCall<T, E, F> {
+/// A call of a step that has not run, with a value `T` and an error `E`.
+pub(super) struct StepCall<T, E, S> {
     /// A lock that nobody waits for: with it a step that is only `Send` may be borrowed where it is
     /// kept.
-    step: Mutex<F>,
+    step: Mutex<S>,
     result: PhantomData<fn() -> (T, E)>,
 }
 
-impl<T, E, F> StepCall<T, E, F> {
-    pub(super) fn new(step: F) -> Self {
+impl<T, E, S> StepCall<T, E, S> {
+    pub(super) fn new(step: S) -> Self {
         StepCall { step: Mutex::new(step), result: PhantomData }
     }
 }
 
-impl<T, E, F, Fut> Work for StepCall<T, E, F>
-where
-    T: Serialize + DeserializeOwned,
-    F: FnOnce(OnceContext) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
+impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> Work for StepCall<T, E, S> {
     type Output = Result<Once<T>, OnceError<E>>;
 
     fn finish(pending: Pending<Self>) -> impl Future<Output = Result<OutcomeOf<Self>, Panicked>> {
@@ -58,10 +59,14 @@ where
                 return Ran { outcome: Outcome::NeverBegan, fate };
             };
             let step = self.step.into_inner().unwrap_or_else(PoisonError::into_inner);
-            match step(context).await {
-                Ok(value) => recorded(value, limit),
-                Err(error) => {
+            match step.call(context).await {
+                Called::Returned(Ok(value)) => recorded(value, limit),
+                Called::Returned(Err(error)) => {
                     Ran { outcome: Outcome::Executed, fate: Fate::Released(Err(OnceError::Step(error))) }
+                }
+                #[cfg(any(feature = "sqlite", feature = "postgres"))]
+                Called::NeverBegan(why) => {
+                    Ran { outcome: Outcome::NeverBegan, fate: Fate::Released(without_transaction(why)) }
                 }
             }
         }
@@ -101,8 +106,29 @@ where
     }
 
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    async fn run_in_transaction(won: Won<Self>) -> Result<Self::Output, Reason> {
-        Ok(execute(won).await)
+    fn run_in_transaction(won: Won<Self>) -> impl Future<Output = Result<Self::Output, Reason>> {
+        execute_in_transaction(won)
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> WorkWithRows for StepCall<T, E, S> {
+    // What is recorded of a step is that it has had its effect.
+    fn keeps_rows(_: &Self::Output) -> bool {
+        true
+    }
+
+    // The step's own error is for its caller, whatever has become of the database.
+    fn may_succeed_later(result: &Self::Output, _: bool) -> bool {
+        matches!(result, Err(OnceError::Unavailable { .. }))
+    }
+
+    fn failed(failure: TransactionFailure) -> Self::Output {
+        Err(OnceError::Transaction(failure))
+    }
+
+    fn has_failed(result: &Self::Output) -> bool {
+        result.is_err()
     }
 }
 
@@ -117,5 +143,17 @@ fn recorded<T: Serialize, E>(value: T, limit: usize) -> Ran<Result<Once<T>, Once
             fate: Fate::Recorded(record::of_value(&json), Ok(Once::Ran(value))),
         },
         Err(error) => without(Err(OnceError::Value(error))),
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn without_transaction<T, E>(why: NotBegun) -> Result<Once<T>, OnceError<E>> {
+    tracing::error!(error = %why, "a step has no transaction");
+    match why {
+        NotBegun::Mistake(_) => Err(OnceError::Transaction(TransactionFailure::NotOffered)),
+        NotBegun::Database(error) if Failure::of(&error) == Failure::Other => {
+            Err(OnceError::Transaction(TransactionFailure::Refused(error)))
+        }
+        NotBegun::Database(_) => refused(RefusalCode::StoreUnavailable.into()),
     }
 }

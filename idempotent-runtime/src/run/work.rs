@@ -34,7 +34,7 @@ use crate::{
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::{
     execution::{Won, WorkWithRows, execute_in_transaction},
-    transaction::{Failure, TransactionError},
+    transaction::{Failure, TransactionError, TransactionFailure},
 };
 
 /// A call of a handler, for a request whose body has been read.
@@ -116,12 +116,12 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> WorkWithRows for HandlerCal
         response.status().is_success() || response.status().is_redirection()
     }
 
-    fn may_succeed_later(response: &HttpResponse) -> bool {
+    fn may_succeed_later(response: &HttpResponse, has_lost_database: bool) -> bool {
         let failed = response.error().and_then(|error| error.as_error::<TransactionError>());
-        failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
+        has_lost_database || failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
     }
 
-    fn failed() -> HttpResponse {
+    fn failed(_: TransactionFailure) -> HttpResponse {
         HttpResponse::InternalServerError().finish()
     }
 

@@ -1,4 +1,4 @@
-//! Offer of a database for transactions that are lent to handlers.
+//! Offer of a database for transactions that are lent to handlers and steps.
 
 use sqlx::{Error, SqlStr, pool::PoolConnection};
 
@@ -28,21 +28,21 @@ pub trait Database: sqlx::Database {
     /// Knowledge of the store: where to begin, and where records are.
     type Access: Clone + Send + Sync + 'static;
     /// Permit that is kept until the transaction has ended.
-    type Turn: 'static;
+    type Turn: Send + 'static;
     /// Mark that tells the transaction that was begun from every other on its connection.
-    type Mark: Clone + 'static;
+    type Mark: Clone + Send + Sync + 'static;
     /// True where nobody else writes to the database while a transaction is open, the store itself
     /// included.
     const WRITES_ALONE: bool;
 
     /// A connection of the application's pool, on which a transaction may begin.
-    fn acquire(access: &Self::Access) -> impl Future<Output = Result<PoolConnection<Self>, Error>>;
+    fn acquire(access: &Self::Access) -> impl Future<Output = Result<PoolConnection<Self>, Error>> + Send;
 
     /// The mark of the transaction that is to begin on this connection.
-    fn mark(connection: &mut Self::Connection) -> impl Future<Output = Result<Self::Mark, Error>>;
+    fn mark(connection: &mut Self::Connection) -> impl Future<Output = Result<Self::Mark, Error>> + Send;
 
     /// Waits until a transaction may begin.
-    fn turn(access: &Self::Access) -> impl Future<Output = Result<Self::Turn, Error>>;
+    fn turn(access: &Self::Access) -> impl Future<Output = Result<Self::Turn, Error>> + Send;
 
     /// Statement that begins a transaction with this mark.
     fn statement(mark: &Self::Mark) -> SqlStr;
@@ -53,7 +53,7 @@ pub trait Database: sqlx::Database {
         connection: &mut Self::Connection,
         access: &Self::Access,
         mark: &Self::Mark,
-    ) -> impl Future<Output = Result<TransactionState, Error>>;
+    ) -> impl Future<Output = Result<TransactionState, Error>> + Send;
 
     /// Writes the record in place of the claim, if the hold still stands. `None` where the
     /// transaction with this mark has ended: nothing is written.
@@ -64,7 +64,7 @@ pub trait Database: sqlx::Database {
         hold: &Hold,
         record: &Record,
         retention: Retention,
-    ) -> impl Future<Output = Result<Option<Completion>, Error>>;
+    ) -> impl Future<Output = Result<Option<Completion>, Error>> + Send;
 
     /// Lets nothing be committed any more while somebody else has the connection, and tells what
     /// had become of the transaction before. Where that cannot be done it is unknown: who has the
@@ -72,5 +72,5 @@ pub trait Database: sqlx::Database {
     fn revoke(mark: &Self::Mark) -> TransactionState;
 
     /// Leaves nothing of the mark on a connection whose transaction has ended.
-    fn unmark(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>>;
+    fn unmark(connection: &mut Self::Connection) -> impl Future<Output = Result<(), Error>> + Send;
 }

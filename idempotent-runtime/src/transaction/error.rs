@@ -47,6 +47,36 @@ impl ResponseError for TransactionError {
     }
 }
 
+/// Reason that no transaction was committed for a step of
+/// [`run_in`](crate::OnceBuilder::run_in), which no other try mends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransactionFailure {
+    /// The store has no transactions in a database of this kind. The step did not run.
+    #[error(
+        "the idempotency store has no transactions of the database that the step asks for: it has to be a store in that database, made with the application's pool"
+    )]
+    NotOffered,
+    /// The transaction was rolled back before the step had ended, by a `ROLLBACK` or by an error on
+    /// which the database rolls back. Nothing is kept, and the key is free.
+    #[error("the step's transaction was rolled back before the step had ended: nothing is kept")]
+    RolledBack,
+    /// The step has committed its transaction itself, or nobody can tell that it has not. What it
+    /// did stands, and the outcome of the key is unknown.
+    #[error("the step has committed its transaction itself: what it did stands, without a value")]
+    Committed,
+    /// The step has left a savepoint open, or its transaction to something that outlives the step.
+    /// Nothing is kept, and the key is free.
+    #[error(
+        "the step has left a savepoint open, or its transaction to something that outlives it: nothing is kept"
+    )]
+    LeftOpen,
+    /// The database has refused to begin the transaction, or to commit it. Nothing is kept, and the
+    /// key is free.
+    #[error("the database has refused the step's transaction: nothing is kept")]
+    Refused(#[source] Error),
+}
+
 /// Meaning of a failure for whoever may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {

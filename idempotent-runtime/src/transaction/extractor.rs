@@ -9,18 +9,19 @@ use std::{
 use actix_web::{
     Error, FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::StatusCode,
 };
-use futures_util::{FutureExt, future::LocalBoxFuture};
+use futures_util::{FutureExt, TryFutureExt, future::LocalBoxFuture};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     TransactionError,
     open_transaction::OpenTransaction,
-    slot::{NoTransaction, Slot},
+    slot::{NoTransaction, NotBegun, Slot},
 };
 use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 
 /// The transaction in which the handler's rows, its claim and its response commit: an argument of a
-/// handler with `#[idempotent(…, transaction)]`.
+/// handler with `#[idempotent(…, transaction)]`, or of a step of
+/// [`run_in`](crate::OnceBuilder::run_in).
 ///
 /// It dereferences to the sqlx connection, so every query runs on `&mut *tx`. It is begun before
 /// the handler and ended after it, by what the handler answers:
@@ -38,8 +39,8 @@ use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 ///
 /// # What to know
 ///
-/// - A handler has one. It is not sent to another thread, and not left to a task that outlives the
-///   handler: the request is a 500 then. In SQLite that task can commit nothing, and the key is
+/// - A handler has one. It is not left to a task that outlives the handler: the request is a 500
+///   then. In SQLite that task can commit nothing, and the key is
 ///   free. In PostgreSQL nobody can prevent its `COMMIT`, so the key is `outcome_unknown`.
 /// - `Acquire::begin` on it makes savepoints. To end it is not the handler's business. Where it has
 ///   ended before the handler has, the request is a 500 and the log says why. Rolled back, by a
@@ -80,14 +81,24 @@ use crate::{response::OwnAnswer, store::transactional::TransactionalDatabase};
 pub struct IdempotentTx<DB: TransactionalDatabase>(OwnedMutexGuard<OpenTransaction<DB>>);
 
 impl<DB: TransactionalDatabase> IdempotentTx<DB> {
-    async fn begin() -> Result<Self, Error> {
+    /// Begins the transaction of the execution that runs.
+    pub(crate) async fn begin() -> Result<Self, NotBegun> {
         let slot = Slot::current()?;
         let access = slot.beginning::<DB>()?;
-        let open = OpenTransaction::begin(access).await.map_err(TransactionError::from)?;
+        let open = OpenTransaction::begin(access).await?;
         let mark = open.mark();
         let open = Arc::new(Mutex::new(open));
         slot.begun(&open, mark);
         Ok(IdempotentTx(open.lock_owned().await))
+    }
+}
+
+impl From<NotBegun> for Error {
+    fn from(not_begun: NotBegun) -> Self {
+        match not_begun {
+            NotBegun::Mistake(mistake) => mistake.into(),
+            NotBegun::Database(error) => TransactionError::from(error).into(),
+        }
     }
 }
 
@@ -107,7 +118,7 @@ impl<DB: TransactionalDatabase> FromRequest for IdempotentTx<DB> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Self::begin().boxed_local()
+        Self::begin().map_err(Error::from).boxed_local()
     }
 }
 

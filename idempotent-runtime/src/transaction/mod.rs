@@ -1,7 +1,7 @@
-//! Exactly once: the handler's own rows, the claim and the recorded response commit together, or
-//! nothing does.
+//! Exactly once: the own rows of a handler or of a step, the claim and the record commit together,
+//! or nothing does.
 //!
-//! A handler is lent the transaction as an argument, [`IdempotentTx`], and gives it back by ending.
+//! It is lent the transaction as an argument, [`IdempotentTx`], and gives it back by ending.
 //! `execution/transactional.rs` decides what becomes of it then.
 
 mod error;
@@ -12,7 +12,10 @@ mod slot;
 pub(crate) use self::{
     error::Failure,
     open_transaction::{End, Open},
-    slot::{AtClose, Slot},
+    slot::{AtClose, NotBegun, Slot, lends},
 };
-pub use self::{error::TransactionError, extractor::IdempotentTx};
+pub use self::{
+    error::{TransactionError, TransactionFailure},
+    extractor::IdempotentTx,
+};
 pub use crate::store::transactional::TransactionalDatabase;

@@ -2,7 +2,7 @@
 
 use std::{io, ops::DerefMut, time::Duration};
 
-use futures_util::{FutureExt, future::LocalBoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Error, pool::PoolConnection};
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout;
@@ -148,7 +148,7 @@ impl<DB: Database> Drop for OpenTransaction<DB> {
 }
 
 /// A transaction that its handler has given back, of whichever database.
-pub(crate) trait Open {
+pub(crate) trait Open: Send {
     /// Writes the record in place of the claim, if the hold still stands. `None` where the
     /// transaction is not the one that was begun, or has another one open inside it.
     fn write<'a>(
@@ -156,30 +156,30 @@ pub(crate) trait Open {
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> LocalBoxFuture<'a, Result<Option<Completion>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Completion>, Error>>;
 
     /// Commits. Where the failure is not the database's own it is not known whether it has.
-    fn commit(&mut self) -> LocalBoxFuture<'_, Result<(), Error>>;
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Takes everything back that can be taken back, and tells how it came to its end.
-    fn take_back(&mut self) -> LocalBoxFuture<'_, Result<End, Error>>;
+    fn take_back(&mut self) -> BoxFuture<'_, Result<End, Error>>;
 }
 
-impl<DB: Database, B: DerefMut<Target = OpenTransaction<DB>>> Open for B {
+impl<DB: Database, B: DerefMut<Target = OpenTransaction<DB>> + Send> Open for B {
     fn write<'a>(
         &'a mut self,
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> LocalBoxFuture<'a, Result<Option<Completion>, Error>> {
-        OpenTransaction::write(self, hold, record, retention).boxed_local()
+    ) -> BoxFuture<'a, Result<Option<Completion>, Error>> {
+        OpenTransaction::write(self, hold, record, retention).boxed()
     }
 
-    fn commit(&mut self) -> LocalBoxFuture<'_, Result<(), Error>> {
-        OpenTransaction::commit(self).boxed_local()
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), Error>> {
+        OpenTransaction::commit(self).boxed()
     }
 
-    fn take_back(&mut self) -> LocalBoxFuture<'_, Result<End, Error>> {
-        OpenTransaction::take_back(self).boxed_local()
+    fn take_back(&mut self) -> BoxFuture<'_, Result<End, Error>> {
+        OpenTransaction::take_back(self).boxed()
     }
 }

@@ -1,8 +1,9 @@
 //! Place of an execution's transaction while the handler does not have it.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
-
-use tokio::sync::Mutex;
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::open_transaction::{Open, OpenTransaction};
 use crate::store::{
@@ -11,13 +12,13 @@ use crate::store::{
 };
 
 tokio::task_local! {
-    static SLOT: Rc<Slot>;
+    static SLOT: Arc<Slot>;
 }
 
 /// The place of one execution's transaction.
 pub(crate) struct Slot {
     store: StoreHandle,
-    progress: RefCell<Progress>,
+    progress: Mutex<Progress>,
 }
 
 // Who has the transaction:
@@ -35,7 +36,7 @@ enum Progress {
 }
 
 /// A transaction that the handler has, or has had.
-trait Borrowed {
+trait Borrowed: Send {
     /// The transaction, if the handler has it no more.
     fn given_back(&self) -> Option<Box<dyn Open>>;
     /// Keeps it from being committed, and tells what has become of it; unknown where that cannot
@@ -46,7 +47,7 @@ trait Borrowed {
 }
 
 /// A transaction behind the lock that its handler has, and its mark.
-struct BorrowedFrom<DB: Database>(Arc<Mutex<OpenTransaction<DB>>>, DB::Mark);
+struct BorrowedFrom<DB: Database>(Arc<tokio::sync::Mutex<OpenTransaction<DB>>>, DB::Mark);
 
 impl<DB: Database> Borrowed for BorrowedFrom<DB> {
     fn given_back(&self) -> Option<Box<dyn Open>> {
@@ -75,7 +76,7 @@ pub(crate) enum AtClose {
 
 /// Reason that no transaction can be lent.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub(super) enum NoTransaction {
+pub(crate) enum NoTransaction {
     #[error("IdempotentTx needs `#[idempotent(…, transaction)]` on the handler, and a key")]
     NotAsked,
     #[error("a handler has one IdempotentTx, and it is lent already")]
@@ -84,52 +85,79 @@ pub(super) enum NoTransaction {
     AnotherDatabase,
 }
 
+/// Reason that a transaction has not begun.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotBegun {
+    /// There is none to be had, however often it is tried.
+    #[error(transparent)]
+    Mistake(#[from] NoTransaction),
+    /// The database has failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
 impl Slot {
-    pub(crate) fn new(store: StoreHandle) -> Rc<Self> {
-        Rc::new(Slot { store, progress: RefCell::default() })
+    pub(crate) fn new(store: StoreHandle) -> Arc<Self> {
+        Arc::new(Slot { store, progress: Mutex::default() })
     }
 
     /// `work`, whose extractors may begin the transaction.
-    pub(crate) fn known_to<W: Future>(self: &Rc<Self>, work: W) -> impl Future<Output = W::Output> + use<W> {
-        SLOT.scope(Rc::clone(self), work)
+    pub(crate) fn known_to<W: Future>(self: &Arc<Self>, work: W) -> impl Future<Output = W::Output> + use<W> {
+        SLOT.scope(Arc::clone(self), work)
     }
 
     /// The slot of the execution that runs.
-    pub(super) fn current() -> Result<Rc<Self>, NoTransaction> {
-        SLOT.try_with(Rc::clone).map_err(|_| NoTransaction::NotAsked)
+    pub(super) fn current() -> Result<Arc<Self>, NoTransaction> {
+        SLOT.try_with(Arc::clone).map_err(|_| NoTransaction::NotAsked)
     }
 
     /// Access that the store gives to a transaction of this database, which is about to begin.
     pub(super) fn beginning<DB: Database>(&self) -> Result<DB::Access, NoTransaction> {
-        let access = self.store.transactions().and_then(|access| access.downcast_ref::<DB::Access>());
-        let access = access.ok_or(NoTransaction::AnotherDatabase)?;
-        match self.progress.replace(Progress::Beginning) {
-            Progress::NotBegun => Ok(access.clone()),
-            taken => {
-                self.progress.replace(taken);
-                Err(NoTransaction::Taken)
-            }
+        let access = access::<DB>(&self.store).ok_or(NoTransaction::AnotherDatabase)?;
+        let mut progress = self.progress();
+        if !matches!(*progress, Progress::NotBegun) {
+            return Err(NoTransaction::Taken);
         }
+        *progress = Progress::Beginning;
+        Ok(access.clone())
     }
 
     /// It has begun, and the handler has it.
-    pub(super) fn begun<DB: Database>(&self, begun: &Arc<Mutex<OpenTransaction<DB>>>, mark: DB::Mark) {
-        self.progress.replace(Progress::Open(Box::new(BorrowedFrom(Arc::clone(begun), mark))));
+    pub(super) fn begun<DB: Database>(
+        &self,
+        begun: &Arc<tokio::sync::Mutex<OpenTransaction<DB>>>,
+        mark: DB::Mark,
+    ) {
+        *self.progress() = Progress::Open(Box::new(BorrowedFrom(Arc::clone(begun), mark)));
     }
 
     /// True if the store cannot write before the transaction of the execution that runs has ended.
     pub(crate) fn keeps_the_store_from_writing() -> bool {
-        let is_alone = |slot: &Rc<Self>| matches!(&*slot.progress.borrow(), Progress::Open(borrowed) if borrowed.writes_alone());
+        let is_alone = |slot: &Arc<Self>| matches!(&*slot.progress(), Progress::Open(borrowed) if borrowed.writes_alone());
         SLOT.try_with(is_alone).unwrap_or(false)
     }
 
     /// Closes the slot, and gives the transaction that the handler has left.
     pub(crate) fn close(&self) -> AtClose {
-        match self.progress.take() {
+        let progress = mem::take(&mut *self.progress());
+        match progress {
             Progress::NotBegun | Progress::Beginning => AtClose::Nothing,
             Progress::Open(borrowed) => {
                 borrowed.given_back().map_or_else(|| AtClose::Borrowed(borrowed.revoke()), AtClose::Returned)
             }
         }
     }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// True where the store's keys are in a database of this kind, in which it lends transactions.
+pub(crate) fn lends<DB: Database>(store: &StoreHandle) -> bool {
+    access::<DB>(store).is_some()
+}
+
+fn access<DB: Database>(store: &StoreHandle) -> Option<&DB::Access> {
+    store.transactions()?.downcast_ref()
 }

@@ -5,9 +5,10 @@
 //! Prints its address when it serves.
 //!
 //! A request's body is two numbers: how many milliseconds the handler takes before its effect, and
-//! after it.
+//! after it. `/once/refuse` and `/once/rerun` have the same effect by `once`.
 
 mod held;
+mod messages;
 
 use std::{
     error::Error,
@@ -34,15 +35,19 @@ struct Effects {
 impl Effects {
     /// Runs for as long as `body` says, and has its effect in between.
     async fn happen(&self, context: &IdempotencyContext, body: &str) -> std::io::Result<HttpResponse> {
+        let made_by = self.add(context.key(), body).await?;
+        Ok(HttpResponse::Created().insert_header(("X-Attempt", context.attempt())).body(made_by))
+    }
+
+    /// The same for `key`. Tells who has had the effect.
+    async fn add(&self, key: &str, body: &str) -> std::io::Result<String> {
         let mut pauses = body.split(' ').map(|millis| Duration::from_millis(millis.parse().unwrap_or(0)));
         sleep(pauses.next().unwrap_or_default()).await;
-        let key = context.key();
         let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
         file.write_all(format!("{key}\n").as_bytes())?;
         let number = self.count.fetch_add(1, SeqCst);
         sleep(pauses.next().unwrap_or_default()).await;
-        let made_by = format!("{key} by {} as {number}", std::process::id());
-        Ok(HttpResponse::Created().insert_header(("X-Attempt", context.attempt())).body(made_by))
+        Ok(format!("{key} by {} as {number}", std::process::id()))
     }
 }
 
@@ -92,6 +97,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(gate.clone())
             .service((refuse, rerun, block, claims))
             .configure(held::routes)
+            .service(messages::settle)
     };
     let port = var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
     let workers = var("WORKERS")?.parse()?;

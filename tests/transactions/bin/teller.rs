@@ -2,7 +2,8 @@
 //!
 //! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
 //! serves transfers of one from account `a` to account `b`, each in a transaction, and prints its
-//! address.
+//! address. `/transfers` is a handler with the attribute, and `/messages` makes the same transfer by
+//! `once`.
 //!
 //! A request with a header `X-Stop` stands still at that point for ever, and `here` is printed. A
 //! request with a header `X-Way` runs the statements there behind its own, and goes on whatever
@@ -28,8 +29,8 @@ use actix_web::{
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use idempotent_runtime::{
-    Idempotency, IdempotentTx, PostgresStore, SqliteStore, Store, TransactionError, TransactionalDatabase,
-    idempotent,
+    Idempotency, IdempotentTx, Once, OnceError, PostgresStore, SqliteStore, Store, TransactionError,
+    TransactionalDatabase, idempotent,
 };
 use idempotent_tests::proxy::{Cut, How, Proxy};
 use sqlx::{
@@ -39,6 +40,7 @@ use sqlx::{
 };
 
 const LEASE: Duration = Duration::from_millis(600);
+const WAIT: Duration = Duration::from_secs(30);
 
 fn say_here() {
     stdout().lock().write_all(b"here\n").unwrap();
@@ -100,18 +102,13 @@ impl Bank for Postgres {
     }
 }
 
-#[idempotent(ttl = "24h", wait = "30s", transaction)]
-async fn transfer<B: Bank>(
-    request: HttpRequest,
-    _claimed: Claimed,
-    mut tx: IdempotentTx<B>,
-    hold: web::Data<B::Hold>,
-) -> Result<HttpResponse, TransactionError>
+/// Makes the transfer, and goes on with what the request says. Gives the text of the answer.
+async fn make<B: Bank>(request: &HttpRequest, mut tx: IdempotentTx<B>) -> sqlx::Result<String>
 where
     for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
 {
-    point(&request, "began").await;
-    let key = request.headers().get("idempotency-key").unwrap().to_str().unwrap();
+    point(request, "began").await;
+    let key = key(request);
     for statement in [
         "UPDATE accounts SET balance = balance - 1 WHERE name = 'a'".to_owned(),
         "UPDATE accounts SET balance = balance + 1 WHERE name = 'b'".to_owned(),
@@ -119,19 +116,55 @@ where
     ] {
         (&mut *tx).execute(AssertSqlSafe(statement)).await?;
     }
-    point(&request, "written").await;
+    point(request, "written").await;
     if let Some(way) = request.headers().get("x-way") {
         for statement in way.to_str().unwrap().replace("{key}", key).split(';') {
             // It tolerates what fails.
             let _ = (&mut *tx).execute(AssertSqlSafe(statement.to_owned())).await;
         }
-        point(&request, "left").await;
+        point(request, "left").await;
     }
-    if stops_at(&request, "committing") {
-        B::hold_commit(&mut tx, &hold).await;
+    if stops_at(request, "committing") {
+        B::hold_commit(&mut tx, request.app_data::<web::Data<B::Hold>>().unwrap()).await;
     }
     let process = std::process::id();
-    Ok(HttpResponse::Created().body(format!("{key} by {process}")))
+    Ok(format!("{key} by {process}"))
+}
+
+fn key(request: &HttpRequest) -> &str {
+    request.headers().get("idempotency-key").unwrap().to_str().unwrap()
+}
+
+#[idempotent(ttl = "24h", wait = "30s", transaction)]
+async fn transfer<B: Bank>(
+    request: HttpRequest,
+    _claimed: Claimed,
+    tx: IdempotentTx<B>,
+) -> Result<HttpResponse, TransactionError>
+where
+    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
+{
+    Ok(HttpResponse::Created().body(make(&request, tx).await?))
+}
+
+/// The same for a message, of which the request tells.
+async fn settle<B: Bank>(request: HttpRequest) -> HttpResponse
+where
+    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
+{
+    let idempotency = request.app_data::<Idempotency>().unwrap();
+    let call = idempotency.once("transfer", key(&request)).wait(WAIT);
+    match call.run_in(async |_, tx: IdempotentTx<B>| make(&request, tx).await).await {
+        Ok(Once::Ran(text)) => HttpResponse::Created().body(text),
+        Ok(Once::Replayed(text)) => {
+            HttpResponse::Created().insert_header(("Idempotent-Replayed", "true")).body(text)
+        }
+        Ok(Once::InProgress { .. }) | Err(OnceError::Unavailable { .. }) => {
+            HttpResponse::ServiceUnavailable().finish()
+        }
+        Ok(Once::OutcomeUnknown) => HttpResponse::Conflict().finish(),
+        _ => HttpResponse::InternalServerError().finish(),
+    }
 }
 
 /// The points before the claim, and after the commit.
@@ -163,6 +196,7 @@ where
             .app_data(idempotency.clone())
             .app_data(hold.clone())
             .route("/transfers", web::post().to(transfer::<B>))
+            .route("/messages", web::post().to(settle::<B>))
     };
     let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", 0))?;
     println!("{}", server.addrs()[0]);

@@ -1,0 +1,189 @@
+//! Steps whose transaction has ended before they have, and calls that do not come to their end.
+
+use std::{future::pending, time::Duration};
+
+use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, TransactionFailure};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::fixture::{Executes, Inbox, Settled};
+use crate::fixture::{Fixture, OnPostgres, OnSqlite, within};
+
+on_both! {
+    a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free,
+    a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown,
+    a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free,
+    a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free,
+    a_step_that_panics_leaves_nothing_and_its_key_is_free,
+}
+
+fn failure(told: Settled) -> TransactionFailure {
+    match told {
+        Err(OnceError::Transaction(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free(fixture: &impl Executes) {
+    let it = Inbox::new(fixture).await;
+    for run in 1..=2 {
+        let failure = failure(it.settle("k", &["ROLLBACK"]).await);
+        assert!(matches!(failure, TransactionFailure::RolledBack), "{failure:?}");
+        assert_eq!((it.runs(), fixture.count().await), (run, 0));
+    }
+    let declined = it.settle("k", &["ROLLBACK", "not a statement"]).await;
+    assert!(matches!(declined, Err(OnceError::Step(_))), "its own error is told: {declined:?}");
+    assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(4), 1));
+}
+
+async fn a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown(fixture: &impl Executes) {
+    let it = Inbox::new(fixture).await;
+    for (key, then) in [("k", &["COMMIT"][..]), ("l", &["COMMIT", "not a statement"])] {
+        let before = fixture.count().await;
+        let failure = failure(it.settle(key, then).await);
+        assert!(matches!(failure, TransactionFailure::Committed), "{failure:?}");
+        assert_eq!(it.settle(key, &[]).await.unwrap(), Once::OutcomeUnknown);
+        assert_eq!(fixture.count().await - before, 1);
+    }
+    assert_eq!(it.runs(), 2);
+}
+
+async fn a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free<P: Executes>(fixture: &P) {
+    let it = Inbox::new(fixture).await;
+    let step = async |_, mut tx: IdempotentTx<P::Database>| {
+        it.add("k", &mut tx).await?;
+        std::mem::forget(sqlx::Connection::begin(&mut *tx).await?);
+        Ok(0)
+    };
+    let failure = failure(it.idempotency.once("settle", "k").run_in(step).await);
+    assert!(matches!(failure, TransactionFailure::LeftOpen), "{failure:?}");
+    assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(2), 1));
+}
+
+/// Settles a message with a step that adds its row and then never ends; tells when it waits.
+async fn never_ends<P: Executes>(it: &Inbox<P>, began: oneshot::Sender<()>) -> Settled {
+    let step = async |_, mut tx: IdempotentTx<P::Database>| {
+        it.add("k", &mut tx).await.unwrap();
+        began.send(()).unwrap();
+        pending().await
+    };
+    it.idempotency.once("settle", "k").run_in(step).await
+}
+
+async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: Executes>(fixture: &P) {
+    let pool = fixture.pool(1);
+    let store = fixture.store(pool.clone()).await;
+    let it = Inbox::with(fixture, pool, Idempotency::builder().store(store));
+    for run in 1..=3 {
+        let (begin, began) = oneshot::channel();
+        tokio::select! {
+            told = never_ends(&it, begin) => panic!("{told:?}"),
+            told = within(began) => told.unwrap(),
+        }
+        assert_eq!((it.runs(), fixture.count().await), (run, 0));
+    }
+    // The pool's only connection is of use, and nobody waits for a lease.
+    let told = timeout(Duration::from_secs(10), it.settle("k", &[])).await.expect("the key is free");
+    assert_eq!((told.unwrap(), fixture.count().await), (Once::Ran(4), 1));
+}
+
+async fn a_step_that_panics_leaves_nothing_and_its_key_is_free<P: Executes>(fixture: &P) {
+    let it = Inbox::new(fixture).await;
+    let call = it.idempotency.once("settle", "k");
+    let step = async |_, _: IdempotentTx<P::Database>| -> sqlx::Result<u32> { panic!("a mistake") };
+    let panicked = tokio::spawn(call.run_in(step)).await.unwrap_err();
+    assert!(panicked.is_panic());
+    let told = timeout(Duration::from_secs(10), it.settle("k", &[])).await.expect("the key is free");
+    assert_eq!((told.unwrap(), fixture.count().await), (Once::Ran(1), 1));
+}
+
+/// Leaves the transaction of a message's step to a task, which runs `last` when it is told to, and
+/// then tells that it has.
+struct LeftBehind {
+    last: &'static str,
+    told: oneshot::Receiver<()>,
+    done: oneshot::Sender<()>,
+}
+
+impl LeftBehind {
+    fn new(last: &'static str) -> (LeftBehind, impl AsyncFnOnce()) {
+        let ((tell, told), (done, is_done)) = (oneshot::channel(), oneshot::channel());
+        let go_on = async || {
+            tell.send(()).unwrap();
+            within(is_done).await.unwrap();
+        };
+        (LeftBehind { last, told, done }, go_on)
+    }
+
+    async fn step<P: Executes>(
+        self,
+        it: &Inbox<P>,
+        key: &str,
+        mut tx: IdempotentTx<P::Database>,
+    ) -> sqlx::Result<u32> {
+        let run = it.add(key, &mut tx).await?;
+        let LeftBehind { last, told, done } = self;
+        tokio::spawn(async move {
+            told.await.unwrap();
+            let _ = P::execute(&mut tx, last.to_owned()).await;
+            drop(tx);
+            done.send(()).unwrap();
+        });
+        Ok(run)
+    }
+}
+
+/// Leaves a transaction behind, and tells the result of the call once all is over.
+async fn leaves_behind<P: Executes>(it: &Inbox<P>, key: &str, last: &'static str) -> TransactionFailure {
+    let (left, go_on) = LeftBehind::new(last);
+    let step = async |_, tx: IdempotentTx<P::Database>| left.step(it, key, tx).await;
+    let told = within(it.idempotency.once("settle", key).run_in(step)).await;
+    go_on().await;
+    failure(told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_more() {
+    let fixture = OnSqlite::new().await;
+    let it = Inbox::new(&fixture).await;
+    for last in ["SELECT 1", "COMMIT"] {
+        let failure = leaves_behind(&it, "k", last).await;
+        assert!(matches!(failure, TransactionFailure::LeftOpen), "{last}: {failure:?}");
+        assert_eq!(fixture.count().await, 0, "{last}");
+    }
+    assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(3), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_a_dropped_call_has_left_behind_on_sqlite_cannot_be_committed_any_more() {
+    let fixture = OnSqlite::new().await;
+    let it = Inbox::new(&fixture).await;
+    let (left, go_on) = LeftBehind::new("COMMIT");
+    let (begin, began) = oneshot::channel();
+    let step = async |_, tx: IdempotentTx<sqlx::Sqlite>| {
+        left.step(&it, "k", tx).await?;
+        begin.send(()).unwrap();
+        pending::<sqlx::Result<u32>>().await
+    };
+    tokio::select! {
+        told = it.idempotency.once("settle", "k").run_in(step) => panic!("{told:?}"),
+        told = within(began) => told.unwrap(),
+    }
+    go_on().await;
+    assert_eq!(fixture.count().await, 0);
+    assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(2), 1));
+}
+
+/// Nobody else can keep a session of PostgreSQL's from committing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome() {
+    let fixture = OnPostgres::new().await;
+    let it = Inbox::new(&fixture).await;
+    for (last, rows) in [("SELECT 1", 0), ("COMMIT", 1)] {
+        let before = fixture.count().await;
+        let failure = leaves_behind(&it, last, last).await;
+        assert!(matches!(failure, TransactionFailure::Committed), "{last}: {failure:?}");
+        assert_eq!(it.settle(last, &[]).await.unwrap(), Once::OutcomeUnknown, "{last}");
+        assert_eq!(fixture.count().await - before, rows, "{last}");
+    }
+    fixture.clean().await;
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::claimed::Claimed;
 use crate::transaction::Slot;
 
-/// A claim whose work runs in a transaction. Dropped, because the caller leaves or the work
-/// panics, it frees its key: the transaction is closed, and nothing of it can be committed any more.
+/// A claim whose work runs in a transaction. Dropped, because the caller leaves or the work panics,
+/// it frees its key: the transaction is closed, and nothing of it can be committed any more.
 pub(super) struct Unfinished {
     claimed: Option<Claimed>,
     slot: Arc<Slot>,

@@ -24,7 +24,7 @@ pub(super) trait Step<T, E> {
 pub(super) enum Called<T, E> {
     /// It ran.
     Returned(Result<T, E>),
-    /// What it asks for was not to be had.
+    /// It did not run, because a transaction was not to be had.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     NeverBegan(NotBegun),
 }

@@ -2,7 +2,7 @@
 //!
 //! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
 //! serves transfers of one from account `a` to account `b`, each in a transaction, and prints its
-//! address. `/transfers` is a handler with the attribute, and `/messages` makes the same transfer by
+//! address. `/transfers` is a handler with the attribute. `/messages` makes the same transfer by
 //! `once`.
 //!
 //! A request with a header `X-Stop` stands still at that point for ever, and `here` is printed. A

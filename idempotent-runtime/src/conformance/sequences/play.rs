@@ -16,8 +16,8 @@ use crate::{
     store::{ForgetRequest, Inspection, Store, StoreError},
 };
 
-/// Number of phases of which one is played one sequence at a time: a store may answer a lone call in
-/// another way than calls that arrive together. It is one phase of a long round, since it is slow,
+/// Number of phases of which one is played one sequence at a time: a store may answer a lone call
+/// in another way than calls that arrive together. It is one phase of a long round, since it is slow,
 /// and none where time passes by itself.
 const LONELY: usize = 16;
 

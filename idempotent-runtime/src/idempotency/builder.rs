@@ -96,7 +96,7 @@ impl IdempotencyBuilder {
 
     /// Sets the clock, for tests. The local cache reads it, and, where no store is named, a
     /// [`MemoryStore`] of the handle's own. A store that is named has a clock of its own. This
-    /// clock also judges the age of a [key](KeyFormat::UuidV7).
+    /// clock also judges the age of a [key](crate::KeyFormat::UuidV7).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.base.clock = Some(Arc::new(clock));
         self

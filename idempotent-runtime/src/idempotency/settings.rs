@@ -46,7 +46,7 @@ impl<Base> IdempotencyBuilder<Base> {
     /// It is not asked under `transaction`, where an execution that died has left nothing, nor
     /// about executions that were seen abandoned before it was set. All processes on one store
     /// should have it: one without it ends such a key for good, unless an operator
-    /// [resolves](Idempotency::resolve) it. An execution that only seemed to have died may still be
+    /// [resolves](crate::Idempotency::resolve) it. An execution that only seemed to have died may still be
     /// at work when this is asked. It cannot record anything, and begins no checkpoint.
     pub fn reconcile(
         mut self,

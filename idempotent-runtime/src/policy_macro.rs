@@ -8,14 +8,16 @@
 //! //     }
 //! //
 //! // Output:
-//! //     const {
-//! //         &Policy {
-//! //             fingerprint: Raw, principal: Application, key: Application,
-//! //             handler: "shop::create_order", ttl: …, …
+//! //     {
+//! //         const {
+//! //             &Policy {
+//! //                 fingerprint: Raw, principal: Application, key: Application,
+//! //                 handler: "shop::create_order", ttl: …, …
+//! //             }
 //! //         }
 //! //     }
 //! //
-//! // With feature `catalog` a block with that at its end, and an entry of the catalog before it.
+//! // With feature `catalog` an entry of the catalog stands before it.
 //! ```
 
 /// The policy with these fields, of a handler that utoipa would describe in a type of this name,
@@ -25,39 +27,18 @@
 /// handler's type parameters, which an entry cannot.
 #[doc(hidden)]
 #[macro_export]
-#[cfg(not(feature = "catalog"))]
-macro_rules! __policy {
-    ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?
-        $key:ident $({$place:literal})? $(($find:expr))? [$($route:tt)*]; $($fields:tt)*) => {
-        const {
-            &$crate::__private::Policy {
-                fingerprint: $crate::__private::Fingerprint::$fingerprint $(($function))?,
-                principal: $crate::__private::PrincipalSource::$principal
-                    $((|request| $crate::__private::principal($caller, request)))?,
-                key: $crate::__private::KeySource::$key $(($place))? $(($find))?,
-                $($fields)*
-            }
-        }
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-#[cfg(feature = "catalog")]
 macro_rules! __policy {
     ($path:ident $fingerprint:ident $(($function:expr))? $principal:ident $(($caller:expr))?
         $key:ident $({$place:literal})? $(($find:expr))? [$($route:tt)*]; $($fields:tt)*) => {{
-        $crate::__private::submit! {
-            $crate::__private::Entry {
-                policy: $crate::__private::Policy {
-                    fingerprint: $crate::__private::Fingerprint::$fingerprint $(($crate::__not_called!($function)))?,
-                    principal: $crate::__private::PrincipalSource::$principal $(($crate::__not_asked!($caller)))?,
-                    key: $crate::__private::KeySource::$key $(($place))? $(($crate::__not_searched!($find)))?,
-                    $($fields)*
-                },
-                routes: &[$($crate::__private::Route $route),*],
-                documentation: $crate::__documentation!($path),
-            }
+        $crate::__entry! {
+            $path [$($route)*];
+            fingerprint: $crate::__private::Fingerprint::$fingerprint
+                $(($crate::__stand_in!(not_called for $function)))?,
+            principal: $crate::__private::PrincipalSource::$principal
+                $(($crate::__stand_in!(not_asked for $caller)))?,
+            key: $crate::__private::KeySource::$key $(($place))?
+                $(($crate::__stand_in!(not_searched for $find)))?,
+            $($fields)*
         }
         const {
             &$crate::__private::Policy {
@@ -71,33 +52,37 @@ macro_rules! __policy {
     }};
 }
 
+/// Entry of the catalog with these fields of a policy: nothing, since nobody asks for it.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "catalog"))]
+macro_rules! __entry {
+    ($($entry:tt)*) => {};
+}
+
+/// Entry of the catalog with these fields of a policy.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "catalog")]
+macro_rules! __entry {
+    ($path:ident [$($route:tt)*]; $($fields:tt)*) => {
+        $crate::__private::submit! {
+            $crate::__private::Entry {
+                policy: $crate::__private::Policy { $($fields)* },
+                routes: &[$($crate::__private::Route $route),*],
+                documentation: $crate::__documentation!($path),
+            }
+        }
+    };
+}
+
 /// Stands for a function that an entry cannot name.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "catalog")]
-macro_rules! __not_called {
-    ($function:expr) => {
-        $crate::__private::not_called
-    };
-}
-
-/// Stands for a function that tells who calls, and that an entry cannot name.
-#[doc(hidden)]
-#[macro_export]
-#[cfg(feature = "catalog")]
-macro_rules! __not_asked {
-    ($function:expr) => {
-        $crate::__private::not_asked
-    };
-}
-
-/// Stands for a function that finds the key, and that an entry cannot name.
-#[doc(hidden)]
-#[macro_export]
-#[cfg(feature = "catalog")]
-macro_rules! __not_searched {
-    ($function:expr) => {
-        $crate::__private::not_searched
+macro_rules! __stand_in {
+    ($stand_in:ident for $function:expr) => {
+        $crate::__private::$stand_in
     };
 }
 

@@ -24,24 +24,27 @@ use crate::execution::CompletionOutcome;
 // An attempt that finds it running waits until it is not, or its lease has run out, and claims
 // again. The execution's claim is looked at last, after the step's has been won: between the look
 // and the step is nothing that takes time.
-pub(super) async fn checkpoint<T, E>(
-    of: &State,
-    name: &str,
-    step: impl Future<Output = Result<T, E>>,
-) -> Result<T, CheckpointError<E>>
-where
-    T: Serialize + DeserializeOwned,
-{
-    of.steps.take(name)?;
-    let running = match StepClaim::come(of, name).await? {
-        StepClaim::Won(running) => running,
-        StepClaim::Recorded(record) => return Ok(value::read(&record)?),
-    };
-    match step.await {
-        Ok(value) => Ok(recorded(running, &value, name).await?),
-        Err(error) => {
-            running.given_up().await;
-            Err(CheckpointError::Step(error))
+impl State {
+    /// Runs `step` once per key, and returns its recorded result on every later attempt.
+    pub(super) async fn checkpoint<T, E>(
+        &self,
+        name: &str,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CheckpointError<E>>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.steps.take(name)?;
+        let running = match StepClaim::come(self, name).await? {
+            StepClaim::Won(running) => running,
+            StepClaim::Recorded(record) => return Ok(value::read(&record)?),
+        };
+        match step.await {
+            Ok(value) => Ok(recorded(running, &value, name).await?),
+            Err(error) => {
+                running.given_up().await;
+                Err(CheckpointError::Step(error))
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub use self::{
     error::{CheckpointError, CheckpointFailure},
     once::OnceContext,
 };
-use crate::{request, response::OwnAnswer};
+use crate::response::OwnAnswer;
 
 /// Execution that the handler runs in: an extractor for any annotated handler.
 ///
@@ -69,7 +69,7 @@ impl IdempotencyContext {
     /// an idempotency key accept. It is made by SHA-256 from the address of the entry, so it tells
     /// nobody the client's key or the principal.
     pub fn derive_key(&self, name: &str) -> String {
-        request::derived_key(self.0.attempt.hold.address, name)
+        self.0.derive_key(name)
     }
 
     /// Runs `step` once per key, and returns its recorded result on every later attempt: a recovery
@@ -144,7 +144,7 @@ impl IdempotencyContext {
     where
         T: Serialize + DeserializeOwned,
     {
-        checkpoint::checkpoint(&self.0, name, step).await
+        self.0.checkpoint(name, step).await
     }
 }
 
@@ -176,6 +176,6 @@ impl FromRequest for IdempotencyContext {
 
 impl fmt::Debug for IdempotencyContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdempotencyContext").field("attempt", &self.0.attempt).finish_non_exhaustive()
+        self.0.fmt_as("IdempotencyContext", f)
     }
 }

@@ -4,8 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{checkpoint::checkpoint, error::CheckpointError, state::State};
-use crate::request;
+use super::{error::CheckpointError, state::State};
 
 /// Execution that a step of [`once`](crate::Idempotency::once) runs in. Cheap to clone; clones are
 /// of one execution.
@@ -28,7 +27,7 @@ impl OnceContext {
     /// for each `name`, key, operation, principal and namespace. It has the form of
     /// [`IdempotencyContext::derive_key`](crate::IdempotencyContext::derive_key).
     pub fn derive_key(&self, name: &str) -> String {
-        request::derived_key(self.0.attempt.hold.address, name)
+        self.0.derive_key(name)
     }
 
     /// Runs `step` once per key, and returns its recorded result on every later attempt. All that
@@ -46,12 +45,12 @@ impl OnceContext {
     where
         T: Serialize + DeserializeOwned,
     {
-        checkpoint(&self.0, name, step).await
+        self.0.checkpoint(name, step).await
     }
 }
 
 impl fmt::Debug for OnceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnceContext").field("attempt", &self.0.attempt).finish_non_exhaustive()
+        self.0.fmt_as("OnceContext", f)
     }
 }

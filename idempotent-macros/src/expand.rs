@@ -78,9 +78,11 @@ fn wrap(handler: Handler, policy: &Policy, routes: &[Route]) -> TokenStream {
     let payload = Ident::new("__payload", Span::mixed_site());
     let registered = registered_signature(&sig, &request, &payload);
     let policy = emit::policy(policy, &sig.ident, routes);
-    let callee = callee(&sig);
-    // What rustc has to say about the call is about the handler, so it is said there.
-    let call = quote_spanned! {Span::mixed_site().located_at(sig.ident.span())=>
+    // What rustc has to say about the call is about the handler, so it is said there. It is said
+    // once: the callee has the span of the call.
+    let span = Span::mixed_site().located_at(sig.ident.span());
+    let callee = callee(&sig, span);
+    let call = quote_spanned! {span=>
         ::idempotent_runtime::__private::run(#policy, #request, #payload, #callee).await
     };
     // The block stands where the body stood: lints pass over items that a macro seems to have made
@@ -102,8 +104,9 @@ fn registered_signature(sig: &Signature, request: &Ident, payload: &Ident) -> Si
 
 /// The handler with its type and const parameters. Lifetimes are left to inference: most may not be
 /// written out.
-fn callee(sig: &Signature) -> TokenStream {
-    let name = &sig.ident;
+fn callee(sig: &Signature, span: Span) -> TokenStream {
+    let mut name = sig.ident.clone();
+    name.set_span(span);
     let params = sig.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(param) => Some(&param.ident),
         GenericParam::Const(param) => Some(&param.ident),

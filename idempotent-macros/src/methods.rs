@@ -45,9 +45,9 @@ pub(crate) fn taken(neighbours: &Neighbours) -> impl Iterator<Item = &Attribute>
 }
 
 fn message(name: &str) -> String {
-    let with_what = if name == "route" { " with nothing but safe methods" } else { "" };
+    let methods = if name == "route" { "nothing but safe methods" } else { "a safe method" };
     format!(
-        "`#[{name}]`{with_what} needs no key: GET, HEAD, OPTIONS, TRACE and QUERY can be repeated as they are; \
+        "`#[{name}]` serves {methods} (RFC 9110, section 9.2.1), which can be repeated without a key; \
          `#[idempotent]` is for POST, PUT, PATCH, DELETE and CONNECT"
     )
 }

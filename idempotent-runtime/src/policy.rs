@@ -96,6 +96,25 @@ impl Policy {
     }
 }
 
+#[cfg(test)]
+impl Policy {
+    /// The policy of an attribute without arguments.
+    pub(crate) const PLAIN: Policy = Policy {
+        handler: "",
+        ttl: None,
+        scope: Scope::Endpoint,
+        required: None,
+        wait: None,
+        replay: None,
+        fingerprint: Fingerprint::Raw,
+        principal: PrincipalSource::Application,
+        key: KeySource::Application,
+        abandoned: None,
+        transaction: false,
+        headers: &[],
+    };
+}
+
 /// Space within which a key is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {

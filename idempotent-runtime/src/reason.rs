@@ -61,9 +61,22 @@ impl RefusalCode {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reason {
     pub(crate) code: RefusalCode,
-    pub(crate) detail: Option<&'static str>,
+    pub(crate) detail: Option<Detail>,
     /// Seconds to wait, where more is known of that than the code tells.
     pub(crate) retry_after: Option<u32>,
+}
+
+/// Facts that a code alone does not tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Detail {
+    /// A sentence on what happened and what to do next.
+    Sentence(&'static str),
+    /// Mistake in what is to be a key.
+    Mistake(&'static str),
+    /// The key tells a time that is too long ago.
+    Old,
+    /// The caller may be another one, who is told apart by credentials.
+    Credentials,
 }
 
 impl Reason {
@@ -81,12 +94,7 @@ impl Reason {
     /// Adds a second possible reason, for callers who are told apart by their credentials.
     pub(crate) fn by_credentials(self) -> Self {
         match self.code {
-            RefusalCode::KeyReused => Reason {
-                detail: Some(
-                    "This key was used with a different request, or with other credentials. Use a new key for a new operation; to retry, send the same request with the same credentials.",
-                ),
-                ..self
-            },
+            RefusalCode::KeyReused => Reason { detail: Some(Detail::Credentials), ..self },
             _ => self,
         }
     }

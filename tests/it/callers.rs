@@ -205,7 +205,12 @@ fn a_reused_key_says_that_other_credentials_may_be_the_reason() {
         assert_eq!(is(&reply), Reused);
         reply.json()["detail"].as_str().unwrap().to_owned()
     };
-    assert!(detail(&start(|builder| builder)).contains("credentials"));
+    let usual = "other credentials (cookies, authorization, x-api-key)";
+    assert!(detail(&start(|builder| builder)).contains(usual));
+    let chosen = [Credential::header("X-Tenant"), Credential::cookie("id")];
+    let detail_of_chosen = detail(&start(move |builder| builder.credentials(chosen.clone())));
+    assert!(detail_of_chosen.contains("(the cookie id, x-tenant)"), "{detail_of_chosen}");
+    assert!(!detail(&start(|builder| builder.credentials([]))).contains("credentials"));
     let named = start(|builder| builder.principal(|_| Ok(Principal::anonymous())));
     assert!(!detail(&named).contains("credentials"));
 }

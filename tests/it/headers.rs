@@ -93,6 +93,16 @@ fn second(path: &str, first: &[&str], then: &[&str]) -> Is {
 }
 
 #[test]
+fn a_reused_key_says_which_headers_are_compared() {
+    let server = start();
+    let send = |version: &str| server.post("/named", &[KEY, JSON, version], b"{}");
+    assert_eq!(is(&send("X-Api-Version: 1")), New);
+    let problem = send("X-Api-Version: 2").json();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("other values of accept, x-api-version"), "{detail}");
+}
+
+#[test]
 fn a_body_that_is_encoded_is_another_body() {
     let (gzip, br) = ("Content-Encoding: gzip", "Content-Encoding: br");
     let rows: [(&[&str], &[&str], Is); 6] = [

@@ -90,7 +90,8 @@ fn a_late_key_is_expired_and_nothing_is_asked_of_the_store() {
         assert_eq!((late.status, &*late.code()), (409, "key_expired"));
         let problem = late.json();
         assert_eq!((&problem["retryable"], &problem["idempotency_key"]), (&false.into(), &key.into()));
-        assert!(problem["detail"].as_str().unwrap().contains("`max_age`"), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("more than 1 day ago") && detail.contains("`max_age`"), "{detail}");
     }
     assert_eq!((timed.server.effects(), timed.calls()), (0, Calls::default()));
 }

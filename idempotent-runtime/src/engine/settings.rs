@@ -99,8 +99,12 @@ impl Default for Settings {
 
 /// Settings that refusals name.
 pub(crate) fn in_force(header: Cow<'static, str>, settings: &Settings) -> InForce {
-    let Settings { max_request_body, body_timeout, .. } = *settings;
-    InForce { header, max_request_body, body_timeout }
+    let Settings { max_request_body, body_timeout, ref credentials, key_format, .. } = *settings;
+    let max_age = match key_format {
+        KeyFormat::UuidV7 { max_age } => Some(max_age),
+        KeyFormat::Any | KeyFormat::Uuid => None,
+    };
+    InForce { header, max_request_body, body_timeout, max_age, credentials: credentials.to_string() }
 }
 
 /// Settings of refusals that hold where nothing is set.

@@ -19,7 +19,7 @@ use crate::{
     backoff::Backoff,
     flight::Ending,
     observe::Outcome,
-    reason::{Reason, RefusalCode},
+    reason::{Detail, Reason, RefusalCode},
     store::{Claim, Completion, Origin, Record, transactional::TransactionState},
     transaction::{AtClose, End, Failure, Open, Slot, TransactionFailure},
 };
@@ -119,9 +119,9 @@ async fn committed_before<W: WorkWithRows>(mut claimed: Claimed) -> Result<W::Ou
 }
 
 const ROLLED_BACK: Reason = Reason {
-    detail: Some(
+    detail: Some(Detail::Sentence(
         "The transaction met with a conflict or lost its database. Nothing of it was kept: retry with the same key.",
-    ),
+    )),
     ..Reason::new(RefusalCode::StoreUnavailable)
 };
 
@@ -131,9 +131,9 @@ async fn rolled_back<T>(mut claimed: Claimed) -> Result<T, Reason> {
 }
 
 const NOT_KNOWN_YET: Reason = Reason {
-    detail: Some(
+    detail: Some(Detail::Sentence(
         "Whether the request took effect is not known yet. Retry with the same key: it takes effect once at most.",
-    ),
+    )),
     ..Reason::new(RefusalCode::StoreUnavailable)
 };
 

@@ -61,7 +61,7 @@ fn samples(policy: &Policy, terms: &Terms) -> BTreeMap<String, Vec<Sample>> {
             RefusalCode::KeyMissing | RefusalCode::KeyInvalid => None,
             _ => parse_key(headers::example(terms).as_bytes(), KeyFormat::Uuid).ok(),
         };
-        let response = terms.refusals.sample(code, policy.key, key.as_ref());
+        let response = terms.refusals.sample(code, policy, key.as_ref());
         samples.entry(status_name(response.status())).or_default().push(Sample::new(code, response));
     }
     samples

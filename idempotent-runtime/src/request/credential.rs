@@ -1,5 +1,7 @@
 //! Parts of a request by which callers are told apart where no principal is configured.
 
+use std::fmt;
+
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
 
@@ -79,15 +81,33 @@ impl Credentials {
 
     /// Credentials that a request with these headers presents.
     pub(crate) fn presented<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Presented<'a>> {
-        let sources = match self {
-            Credentials::Usual => &USUAL[..],
-            Credentials::Named(sources) => sources,
-        };
         let mut presented = Vec::new();
-        for source in sources {
+        for source in self.sources() {
             source.find(headers, |value| presented.push(Presented { source, value }));
         }
         presented
+    }
+
+    fn sources(&self) -> &[Source] {
+        match self {
+            Credentials::Usual => &USUAL,
+            Credentials::Named(sources) => sources,
+        }
+    }
+}
+
+impl fmt::Display for Credentials {
+    /// Lists the places of the credentials, for somebody who sends them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, source) in self.sources().iter().enumerate() {
+            f.write_str(if number > 0 { ", " } else { "" })?;
+            match source {
+                Source::Header(name) => write!(f, "{name}")?,
+                Source::Cookie(name) => write!(f, "the cookie {name}")?,
+                Source::Cookies => f.write_str("cookies")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use super::units::{Bytes, Time};
 use crate::{
-    policy::KeySource,
-    reason::{Reason, RefusalCode},
+    policy::{KeySource, Policy},
+    reason::{Detail, Reason, RefusalCode},
 };
 
 /// Settings that refusals name.
@@ -15,17 +16,21 @@ pub(crate) struct InForce {
     pub(crate) header: Cow<'static, str>,
     pub(crate) max_request_body: usize,
     pub(crate) body_timeout: Duration,
+    /// Greatest age of a key that tells its time.
+    pub(crate) max_age: Option<Duration>,
+    /// Parts of a request by which callers are told apart where no principal is configured.
+    pub(crate) credentials: String,
 }
 
 impl InForce {
-    /// Sentence for `reason`, at an endpoint whose keys are in `source`.
-    pub(super) fn detail(&self, reason: Reason, source: KeySource) -> Cow<'static, str> {
-        match (reason.code, reason.detail) {
-            (RefusalCode::KeyInvalid, Some(mistake)) => {
-                format!("{} does not hold one valid key: {mistake}.", Capital(&self.place(source))).into()
-            }
-            (_, Some(detail)) => detail.into(),
-            (code, None) => self.usual(code, source),
+    /// Sentence for `reason`, at an endpoint with this policy.
+    pub(super) fn detail(&self, reason: Reason, policy: &Policy) -> Cow<'static, str> {
+        match reason.detail {
+            Some(Detail::Sentence(sentence)) => sentence.into(),
+            Some(Detail::Mistake(mistake)) => self.invalid(policy, &format!(": {mistake}")),
+            Some(Detail::Old) => self.old(),
+            Some(Detail::Credentials) => reused(policy, Some(&self.credentials)),
+            None => self.usual(reason.code, policy),
         }
     }
 
@@ -41,60 +46,84 @@ impl InForce {
         }
     }
 
+    fn invalid(&self, policy: &Policy, mistake: &str) -> Cow<'static, str> {
+        format!("{} does not hold one valid key{mistake}.", Capital(&self.place(policy.key))).into()
+    }
+
+    /// Sentence for a key that tells a time too long ago.
+    fn old(&self) -> Cow<'static, str> {
+        let age = Time(self.max_age.unwrap_or_default());
+        format!(
+            "The time that this key tells is more than {age} ago, the limit that `max_age` sets. A request with it may have taken \
+             effect, and nothing was asked of the store. Use a new key only for a new operation."
+        )
+        .into()
+    }
+
     /// Sentence for a code where nothing more precise is known.
-    fn usual(&self, code: RefusalCode, source: KeySource) -> Cow<'static, str> {
-        let InForce { max_request_body, body_timeout, .. } = self;
-        let fixed = match code {
-            RefusalCode::KeyMissing => {
-                return format!(
-                    "This endpoint requires {}: a unique value for each operation, sent again when the operation is retried.",
-                    self.place(source)
-                )
-                .into();
-            }
-            RefusalCode::KeyInvalid => {
-                return format!("{} does not hold one valid key.", Capital(&self.place(source))).into();
-            }
-            RefusalCode::BodyTooLarge => {
-                return format!(
-                    "The request body is longer than {}, the limit that `max_request_body` sets. Nothing was executed.",
-                    Bytes(*max_request_body)
-                )
-                .into();
-            }
-            RefusalCode::BodyTimeout => {
-                return format!(
-                    "Nothing of the request body arrived for {body_timeout:?}, the limit that `body_timeout` sets, or less than \
-                     512 bytes per second. Nothing was executed. Retry with the same key."
-                )
-                .into();
-            }
-            RefusalCode::KeyReused => {
-                "This key was used with a different request. Use a new key for a new operation; to retry, send the same request."
-            }
-            RefusalCode::InProgress => {
-                "The first request with this key is still running. Retry later with the same key."
-            }
-            RefusalCode::OutcomeUnknown => {
-                "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
-            }
-            RefusalCode::ResponseNotStored => {
-                "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
-            }
-            RefusalCode::KeyExpired => {
-                "The request with this key took effect, and its response has expired. Use a new key for a new operation."
-            }
-            RefusalCode::StoreUnavailable | RefusalCode::StoreFull => {
-                "The request was not executed. Retry later with the same key."
-            }
-            RefusalCode::TooManyKeys => {
-                "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key."
-            }
-            RefusalCode::ShuttingDown => {
-                "The server is shutting down and did not execute the request. Retry with the same key."
-            }
-        };
-        fixed.into()
+    fn usual(&self, code: RefusalCode, policy: &Policy) -> Cow<'static, str> {
+        match code {
+            RefusalCode::KeyMissing => format!(
+                "This endpoint requires {}: a unique value for each operation, sent again when the operation is retried.",
+                self.place(policy.key)
+            )
+            .into(),
+            RefusalCode::KeyInvalid => self.invalid(policy, ""),
+            RefusalCode::BodyTooLarge => format!(
+                "The request body is longer than {}, the limit that `max_request_body` sets. Nothing was executed.",
+                Bytes(self.max_request_body)
+            )
+            .into(),
+            RefusalCode::BodyTimeout => format!(
+                "Nothing of the request body arrived for {}, the limit that `body_timeout` sets, or less than \
+                 512 bytes per second. Nothing was executed. Retry with the same key.",
+                Time(self.body_timeout)
+            )
+            .into(),
+            RefusalCode::KeyReused => reused(policy, None),
+            code => always(code).into(),
+        }
+    }
+}
+
+/// Sentence for a key that was used with another request, or where callers are told apart by these
+/// credentials, by another caller.
+fn reused(policy: &Policy, credentials: Option<&str>) -> Cow<'static, str> {
+    let headers = policy.headers.join(", ");
+    let headers = if headers.is_empty() { headers } else { format!(", with other values of {headers}") };
+    let (others, again) = match credentials.filter(|names| !names.is_empty()) {
+        Some(names) => (format!(", or with other credentials ({names})"), " with the same credentials"),
+        None => (String::new(), ""),
+    };
+    format!(
+        "This key was used with a different request{headers}{others}. Use a new key for a new operation; to retry, send the \
+         same request{again}."
+    )
+    .into()
+}
+
+/// Sentence for a code that is the same at every endpoint.
+fn always(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::InProgress => {
+            "The first request with this key is still running. Retry later with the same key."
+        }
+        RefusalCode::OutcomeUnknown => {
+            "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
+        }
+        RefusalCode::ResponseNotStored => {
+            "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
+        }
+        RefusalCode::KeyExpired => {
+            "The request with this key took effect, and its response has expired. Use a new key for a new operation."
+        }
+        RefusalCode::TooManyKeys => {
+            "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key."
+        }
+        RefusalCode::ShuttingDown => {
+            "The server is shutting down and did not execute the request. Retry with the same key."
+        }
+        _ => "The request was not executed. Retry later with the same key.",
     }
 }
 
@@ -107,21 +136,5 @@ impl fmt::Display for Capital<'_> {
         let first = chars.next().map(|first| first.to_ascii_uppercase());
         first.iter().try_for_each(|first| write!(f, "{first}"))?;
         f.write_str(chars.as_str())
-    }
-}
-
-/// A length in the largest unit that it is a whole number of.
-struct Bytes(usize);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const KIB: usize = 1 << 10;
-        const MIB: usize = 1 << 20;
-        match self.0 {
-            1 => f.write_str("1 byte"),
-            bytes if bytes.is_multiple_of(MIB) => write!(f, "{} MiB", bytes / MIB),
-            bytes if bytes.is_multiple_of(KIB) => write!(f, "{} KiB", bytes / KIB),
-            bytes => write!(f, "{bytes} bytes"),
-        }
     }
 }

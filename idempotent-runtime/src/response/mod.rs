@@ -11,6 +11,7 @@ pub(crate) mod refusal;
 pub(crate) mod stored_headers;
 #[cfg(test)]
 mod tests;
+mod units;
 pub(crate) mod unread;
 
 pub(crate) use detail::InForce;

@@ -17,7 +17,7 @@ use super::{
     detail::InForce,
 };
 use crate::{
-    policy::KeySource,
+    policy::Policy,
     reason::{Reason, RefusalCode},
     request::Key,
 };
@@ -37,14 +37,14 @@ impl<'a> Refusal<'a> {
     pub(crate) fn new(
         reason: Reason,
         settings: &'a RefusalSettings,
-        source: KeySource,
+        policy: &Policy,
         key: Option<&'a Key>,
     ) -> Self {
         let status = match reason.code {
             RefusalCode::KeyReused => settings.reused_status,
             code => code.facts().0,
         };
-        let (detail, type_base) = (settings.in_force.detail(reason, source), settings.type_base.as_deref());
+        let (detail, type_base) = (settings.in_force.detail(reason, policy), settings.type_base.as_deref());
         Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
     }
 
@@ -153,18 +153,17 @@ pub(crate) struct RefusalSettings {
 }
 
 impl RefusalSettings {
-    /// Makes the response that refuses a request for `reason`, at an endpoint whose keys are in
-    /// `source`.
-    pub(crate) fn respond(&self, reason: Reason, source: KeySource, key: Option<&Key>) -> HttpResponse {
-        self.answer(&Refusal::new(reason, self, source, key))
+    /// Makes the response that refuses a request for `reason`, at an endpoint with this policy.
+    pub(crate) fn respond(&self, reason: Reason, policy: &Policy, key: Option<&Key>) -> HttpResponse {
+        self.answer(&Refusal::new(reason, self, policy, key))
     }
 
     /// Makes such a response for documents: nobody is refused with it, and it is the same every
     /// time.
     #[cfg(feature = "openapi")]
-    pub(crate) fn sample(&self, code: RefusalCode, source: KeySource, key: Option<&Key>) -> HttpResponse {
+    pub(crate) fn sample(&self, code: RefusalCode, policy: &Policy, key: Option<&Key>) -> HttpResponse {
         let instance = Uuid::from_u128(0x8d3f_7a52_6c1e_4b09_9f44_1c0a_5be2_d716);
-        self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, source, key) })
+        self.answer(&Refusal { instance, ..Refusal::new(code.into(), self, policy, key) })
     }
 
     fn answer(&self, refusal: &Refusal<'_>) -> HttpResponse {

@@ -6,7 +6,7 @@ use actix_web::{body::to_bytes, http::StatusCode};
 use serde_json::Value;
 
 use super::{InForce, ProblemFormat, refusal::RefusalSettings};
-use crate::policy::KeySource;
+use crate::policy::Policy;
 use crate::reason::{Reason, RefusalCode};
 
 /// The code after this one; together they are all codes.
@@ -44,6 +44,8 @@ fn defaults() -> RefusalSettings {
             header: "Idempotency-Key".into(),
             max_request_body: 1 << 20,
             body_timeout: Duration::from_secs(30),
+            max_age: None,
+            credentials: "cookies, authorization, x-api-key".to_owned(),
         },
     }
 }
@@ -67,7 +69,7 @@ async fn every_code_has_a_section_with_the_refusal_as_it_is_sent() {
     let codes: Vec<RefusalCode> =
         std::iter::successors(Some(RefusalCode::KeyMissing), |code| next(*code)).collect();
     for &code in &codes {
-        let refusal = settings.respond(Reason::new(code), KeySource::Application, None);
+        let refusal = settings.respond(Reason::new(code), &Policy::PLAIN, None);
         let (status, headers) = (refusal.status(), refusal.headers().clone());
         let mut sent: Value = serde_json::from_slice(&to_bytes(refusal.into_body()).await.unwrap()).unwrap();
         let (head, mut shown) = example(&page, code);

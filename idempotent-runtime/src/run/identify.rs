@@ -8,7 +8,7 @@ use crate::{
     engine::{Idempotency, Settings},
     observe::{EventGuard, Outcome},
     policy::{Policy, PrincipalSource},
-    reason::{Reason, RefusalCode},
+    reason::{Detail, Reason, RefusalCode},
     request::{self, AppPrincipal, Caller, CallerId, Identity, Key, Principal, Target, body},
 };
 
@@ -21,9 +21,9 @@ pub(super) enum Rejection {
 /// Refusal of a body that is not waited for.
 const CROWDED: Reason = Reason {
     code: RefusalCode::InProgress,
-    detail: Some(
+    detail: Some(Detail::Sentence(
         "Too many requests of this caller wait or are still being sent, so this one was not read. Retry later with the same key.",
-    ),
+    )),
     retry_after: None,
 };
 

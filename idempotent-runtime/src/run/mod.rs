@@ -36,7 +36,7 @@ use crate::{
     observe::{EventGuard, Outcome, Subject, warnings},
     policy::Policy,
     policy_ref::PolicyRef,
-    reason::{Reason, RefusalCode},
+    reason::{Detail, Reason, RefusalCode},
     request::{self, Key, KeyError, body},
     response::unread,
     store::Origin,
@@ -79,7 +79,7 @@ where
         Err(error) => {
             let (reason, key) = refused(error);
             event.refused(reason.code);
-            return unread::instead_of(payload, app.0.refusals.respond(reason, policy.key, key.as_ref()));
+            return unread::instead_of(payload, app.0.refusals.respond(reason, policy, key.as_ref()));
         }
     };
     let once = |event| once(policy, &app, request, &mut key, &mut payload, handler, event);
@@ -88,7 +88,7 @@ where
         Ok(response) => return response,
         Err(Rejection::Refused(reason)) => {
             let reason = if settings.name_callers(policy) { reason } else { reason.by_credentials() };
-            app.0.refusals.respond(reason, policy.key, key.as_ref())
+            app.0.refusals.respond(reason, policy, key.as_ref())
         }
         Err(Rejection::Failed(error)) => HttpResponse::from_error(error),
     };
@@ -179,17 +179,12 @@ fn without_transactions(policy: &Policy) -> Rejection {
     Rejection::Failed(ErrorInternalServerError("the idempotency store of this endpoint has no transactions"))
 }
 
-const LATE: &str = "The time that this key tells is longer ago than `max_age`, for which keys are taken. A request with it may have taken \
-     effect, and nothing was asked of the store. Use a new key only for a new operation.";
-
 /// Reason for which a request without a valid key is refused, and the key, if one was read.
 fn refused(error: KeyError) -> (Reason, Option<Key>) {
-    let invalid = |mistake| Reason { detail: Some(mistake), ..Reason::new(RefusalCode::KeyInvalid) };
+    let because = |code, detail| Reason { detail: Some(detail), ..Reason::new(code) };
     match error {
         KeyError::Missing => (RefusalCode::KeyMissing.into(), None),
-        KeyError::Invalid(mistake) => (invalid(mistake), None),
-        KeyError::Expired(key) => {
-            (Reason { detail: Some(LATE), ..Reason::new(RefusalCode::KeyExpired) }, Some(key))
-        }
+        KeyError::Invalid(mistake) => (because(RefusalCode::KeyInvalid, Detail::Mistake(mistake)), None),
+        KeyError::Expired(key) => (because(RefusalCode::KeyExpired, Detail::Old), Some(key)),
     }
 }

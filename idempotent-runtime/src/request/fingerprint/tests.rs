@@ -6,10 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, Hea
 use actix_web::test::TestRequest;
 
 use super::*;
-use crate::{
-    policy::{KeySource, PrincipalSource, Scope},
-    request::Credentials,
-};
+use crate::request::Credentials;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -30,20 +27,7 @@ fn bearer(token: &str) -> HeaderMap {
 
 /// Makes a policy that compares in this way, and these headers too.
 fn policy(fingerprint: Fingerprint, headers: &'static [&'static str]) -> Policy {
-    Policy {
-        handler: "",
-        ttl: None,
-        scope: Scope::Endpoint,
-        required: None,
-        wait: None,
-        replay: None,
-        fingerprint,
-        principal: PrincipalSource::Application,
-        key: KeySource::Application,
-        abandoned: None,
-        transaction: false,
-        headers,
-    }
+    Policy { fingerprint, headers, ..Policy::PLAIN }
 }
 
 /// Fingerprint by the way of comparing alone.

@@ -1,227 +1,48 @@
-//! A small store with one mistake, chosen by the test. Without one it conforms.
+//! The entries of the store, and its answers to the verbs that change them.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::{HashMap, VecDeque};
 
 use idempotent_runtime::{
-    Address, Clock, ManualClock, RequestFingerprint, Store, StoreError,
+    Address, Clock,
     clock::Timestamp,
     store::{
         Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, OnAbandoned, Record,
-        Renewal, Resolve, ResolveRequest, Retention, Standing, Stuck, StuckCursor, StuckRequest, Token,
+        Resolve, ResolveRequest, Retention, Standing,
     },
 };
-use tokio::sync::Notify;
 
+use super::Inner;
 use crate::mistake::Mistake;
 
-#[derive(Clone)]
-pub(crate) struct WrongStore(Arc<Inner>);
-
-struct Inner {
-    mistake: Mistake,
-    clock: ManualClock,
-    entries: Mutex<Entries>,
-    changed: Notify,
-    /// Number of completions that are under way.
-    completing: AtomicUsize,
-}
-
 #[derive(Default)]
-struct Entries {
-    map: HashMap<Address, Entry>,
-    completed: VecDeque<Address>,
-    holds_for_good: bool,
+pub(super) struct Entries {
+    pub(super) map: HashMap<Address, Entry>,
+    pub(super) completed: VecDeque<Address>,
+    pub(super) holds_for_good: bool,
 }
 
 #[derive(Clone)]
-struct Entry {
-    hold: Hold,
-    endpoint: &'static str,
-    attempt: u32,
-    state: State,
-    forgotten_at: Timestamp,
+pub(super) struct Entry {
+    pub(super) hold: Hold,
+    pub(super) endpoint: &'static str,
+    pub(super) attempt: u32,
+    pub(super) state: State,
+    pub(super) forgotten_at: Timestamp,
 }
 
 #[derive(Clone)]
-enum State {
+pub(super) enum State {
     Claimed(Timestamp),
     Abandoned(Timestamp),
     Completed(Record, Timestamp),
 }
 
-impl WrongStore {
-    pub(crate) fn new(mistake: Mistake, clock: ManualClock) -> Self {
-        let holds_for_good = mistake == Mistake::HoldsForGood;
-        let entries = Mutex::new(Entries { holds_for_good, ..Entries::default() });
-        let (changed, completing) = (Notify::new(), AtomicUsize::new(0));
-        WrongStore(Arc::new(Inner { mistake, clock, entries, changed, completing }))
-    }
-}
-
-impl Inner {
-    /// True where no other completion is under way.
-    async fn completes_alone(&self) -> bool {
-        let others = self.completing.fetch_add(1, Ordering::Relaxed);
-        tokio::task::yield_now().await;
-        let all = self.completing.load(Ordering::Relaxed);
-        self.completing.fetch_sub(1, Ordering::Relaxed);
-        others == 0 && all == 1
-    }
-}
-
-impl Store for WrongStore {
-    fn name(&self) -> &'static str {
-        "wrong"
-    }
-
-    fn recall(&self, address: Address, _: RequestFingerprint) -> Option<Record> {
-        let entries = self.0.entries.lock().unwrap();
-        match entries.map.get(&address).map(|entry| &entry.state) {
-            Some(State::Completed(record, _)) if self.0.mistake == Mistake::RecallsForGood => {
-                Some(record.clone())
-            }
-            _ => None,
-        }
-    }
-
-    fn token(&self) -> Result<Token, StoreError> {
-        match self.0.mistake {
-            Mistake::OneToken => Ok(Token::from_bytes([1; 16])),
-            _ => Token::random().map_err(|error| StoreError::unavailable("wrong", error)),
-        }
-    }
-
-    async fn claim(&self, request: ClaimRequest) -> Result<Claim, StoreError> {
-        let inner = &self.0;
-        if inner.mistake != Mistake::CheckThenInsert {
-            return Ok(inner.entries.lock().unwrap().claim(&request, inner));
-        }
-        let mut copy = Entries::default();
-        let now = inner.clock.now();
-        copy.map.extend(inner.entries.lock().unwrap().live(request.hold.address, now));
-        tokio::task::yield_now().await;
-        let claim = copy.claim(&request, inner);
-        inner.entries.lock().unwrap().map.extend(copy.map);
-        Ok(claim)
-    }
-
-    async fn renew(&self, hold: Hold, lease: Duration) -> Result<Renewal, StoreError> {
-        let lease_until = self.0.clock.now().after(lease);
-        let is_late = |until| self.0.mistake == Mistake::RenewsNothingLate && until <= self.0.clock.now();
-        match self.0.entries.lock().unwrap().standing(&hold, &self.0) {
-            Some(Entry { state: State::Claimed(until), forgotten_at, .. }) if !is_late(*until) => {
-                if self.0.mistake != Mistake::RenewsTheLeaseAlone {
-                    *forgotten_at = lease_until.after(forgotten_at.since(*until));
-                }
-                *until = lease_until;
-                Ok(Renewal::Renewed)
-            }
-            _ => Ok(Renewal::Fenced),
-        }
-    }
-
-    async fn complete(
-        &self,
-        hold: Hold,
-        record: Record,
-        retention: Retention,
-    ) -> Result<Completion, StoreError> {
-        let inner = &self.0;
-        let is_alone = inner.mistake == Mistake::HoldsForGoodAlone && inner.completes_alone().await;
-        let mut entries = inner.entries.lock().unwrap();
-        let usual = entries.holds_for_good;
-        entries.holds_for_good |= is_alone;
-        let completion = entries.complete(&hold, record, retention, inner);
-        entries.holds_for_good = usual;
-        inner.changed.notify_waiters();
-        Ok(completion)
-    }
-
-    async fn release(&self, hold: Hold) -> Result<(), StoreError> {
-        let mut entries = self.0.entries.lock().unwrap();
-        if entries.standing(&hold, &self.0).is_some() {
-            entries.map.remove(&hold.address);
-            if self.0.mistake != Mistake::SilentRelease {
-                self.0.changed.notify_waiters();
-            }
-        }
-        Ok(())
-    }
-
-    async fn resolve(&self, request: ResolveRequest) -> Result<Resolve, StoreError> {
-        let answer = self.0.entries.lock().unwrap().resolve(request, &self.0);
-        self.0.changed.notify_waiters();
-        Ok(answer)
-    }
-
-    async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
-        let (mut entries, now) = (self.0.entries.lock().unwrap(), self.0.clock.now());
-        let found = entries.live(address, now).map(|(address, entry)| entry.inspect(address, now));
-        if self.0.mistake == Mistake::LooksLikeAClaim
-            && let Some(Inspection { standing: Standing::Abandoned { .. }, .. }) = found
-        {
-            entries.map.entry(address).and_modify(|entry| entry.state = State::Abandoned(now));
-        }
-        Ok(found)
-    }
-
-    async fn forget(&self, request: ForgetRequest) -> Result<Forget, StoreError> {
-        let answer = self.0.entries.lock().unwrap().forget(request, &self.0);
-        self.0.changed.notify_waiters();
-        Ok(answer)
-    }
-
-    async fn stuck(&self, request: StuckRequest) -> Result<Stuck, StoreError> {
-        let (entries, now) = (self.0.entries.lock().unwrap(), self.0.clock.now());
-        let skipped = match &request.after {
-            None => 0,
-            Some(cursor) => {
-                cursor.as_str().parse().map_err(|error| StoreError::unavailable("wrong", error))?
-            }
-        };
-        let is_stuck = |entry: &Entry| match &entry.state {
-            State::Claimed(until) => *until <= now && self.0.mistake != Mistake::ListsWhatWasSeen,
-            State::Abandoned(_) => true,
-            State::Completed(record, until) => now < *until && *record == request.unknown,
-        };
-        let is_wanted = |entry: &Entry| match &request.endpoint {
-            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => entry.endpoint == endpoint,
-            _ => true,
-        };
-        let is_listed = |entry: &Entry| now < entry.forgotten_at && is_stuck(entry) && is_wanted(entry);
-        let live = entries.map.iter().filter(|(_, entry)| is_listed(entry));
-        let mut all: Vec<_> = live.map(|(address, entry)| entry.inspect(*address, now)).collect();
-        all.sort_by_key(|entry| (entry.kept_for, entry.address));
-        let next = skipped + request.limit;
-        let next = (next < all.len()).then(|| StuckCursor::new(next.to_string()));
-        Ok(Stuck { entries: all.into_iter().skip(skipped).take(request.limit).collect(), next })
-    }
-
-    async fn changed(&self, address: Address) {
-        loop {
-            let changed = self.0.changed.notified();
-            let is_claimed = |entry: &Entry| matches!(entry.state, State::Claimed(_));
-            if !self.0.entries.lock().unwrap().map.get(&address).is_some_and(is_claimed) {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
 impl Entry {
-    fn is_running(&self, now: Timestamp) -> bool {
+    pub(super) fn is_running(&self, now: Timestamp) -> bool {
         matches!(self.state, State::Claimed(until) if now < until)
     }
 
-    fn inspect(&self, address: Address, now: Timestamp) -> Inspection {
+    pub(super) fn inspect(&self, address: Address, now: Timestamp) -> Inspection {
         let standing = match &self.state {
             State::Claimed(until) if now < *until => Standing::Running { lease_left: until.since(now) },
             State::Claimed(until) | State::Abandoned(until) => {
@@ -245,19 +66,19 @@ impl Entry {
 }
 
 impl Entries {
-    fn live(&self, address: Address, now: Timestamp) -> Option<(Address, Entry)> {
+    pub(super) fn live(&self, address: Address, now: Timestamp) -> Option<(Address, Entry)> {
         let entry = self.map.get(&address).filter(|entry| now < entry.forgotten_at)?;
         Some((address, entry.clone()))
     }
 
-    fn standing(&mut self, hold: &Hold, inner: &Inner) -> Option<&mut Entry> {
+    pub(super) fn standing(&mut self, hold: &Hold, inner: &Inner) -> Option<&mut Entry> {
         let entry = self.map.get_mut(&hold.address)?;
         let is_kept = inner.clock.now() < entry.forgotten_at || self.holds_for_good;
         let is_held = matches!(entry.state, State::Claimed(_)) && entry.hold.token == hold.token;
         (is_kept && is_held).then_some(entry)
     }
 
-    fn claim(&mut self, request: &ClaimRequest, inner: &Inner) -> Claim {
+    pub(super) fn claim(&mut self, request: &ClaimRequest, inner: &Inner) -> Claim {
         let now = inner.clock.now();
         let lease_until = now.after(request.lease);
         let mut won = Entry {
@@ -314,7 +135,13 @@ impl Entries {
         }
     }
 
-    fn complete(&mut self, hold: &Hold, record: Record, retention: Retention, inner: &Inner) -> Completion {
+    pub(super) fn complete(
+        &mut self,
+        hold: &Hold,
+        record: Record,
+        retention: Retention,
+        inner: &Inner,
+    ) -> Completion {
         let now = inner.clock.now();
         let until = now.after(retention.replay);
         if self.standing(hold, inner).is_none() && inner.mistake != Mistake::UnfencedComplete {
@@ -338,7 +165,7 @@ impl Entries {
         Completion::Stored
     }
 
-    fn verdict_on(&self, hold: &Hold, inner: &Inner) -> Completion {
+    pub(super) fn verdict_on(&self, hold: &Hold, inner: &Inner) -> Completion {
         let now = inner.clock.now();
         let entry = self.map.get(&hold.address);
         let kept = entry.filter(|entry| now < entry.forgotten_at || inner.mistake == Mistake::StoredForGood);
@@ -353,7 +180,7 @@ impl Entries {
         Completion::Fenced(is_told.then(|| record.clone()))
     }
 
-    fn resolve(&mut self, request: ResolveRequest, inner: &Inner) -> Resolve {
+    pub(super) fn resolve(&mut self, request: ResolveRequest, inner: &Inner) -> Resolve {
         let now = inner.clock.now();
         let Some((address, mut entry)) = self.live(request.address, now) else { return Resolve::Vacant };
         let until = match &entry.state {
@@ -386,7 +213,7 @@ impl Entries {
         Resolve::Done
     }
 
-    fn forget(&mut self, request: ForgetRequest, inner: &Inner) -> Forget {
+    pub(super) fn forget(&mut self, request: ForgetRequest, inner: &Inner) -> Forget {
         let now = inner.clock.now();
         let Some((address, entry)) = self.live(request.address, now) else { return Forget::Vacant };
         if entry.hold.token != request.token && inner.mistake != Mistake::ForgetsAnyEntry {

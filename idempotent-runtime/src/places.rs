@@ -13,6 +13,11 @@ use crate::{
     sync::{Arc, Mutex, lock},
 };
 
+/// Greatest number of requests that wait in this process.
+const WAITERS: usize = 8_192;
+/// Greatest number of them that wait for one caller.
+const WAITERS_OF_A_CALLER: usize = 1_024;
+
 #[derive(Debug)]
 pub(crate) struct Places {
     all: usize,
@@ -28,6 +33,11 @@ struct Taken {
 }
 
 impl Places {
+    /// Places of those who wait in one process.
+    pub(crate) fn of_a_process() -> Self {
+        Places::new(WAITERS, WAITERS_OF_A_CALLER)
+    }
+
     /// As many places as `all`, of which one caller may take `of_one_caller`.
     pub(crate) fn new(all: usize, of_one_caller: usize) -> Self {
         Places { all, of_one_caller, taken: Mutex::default() }

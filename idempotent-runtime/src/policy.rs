@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, http::StatusCode};
+use actix_web::HttpRequest;
 
 use crate::principal::PrincipalFuture;
 
@@ -137,21 +137,6 @@ pub enum Replay {
     Final,
     /// 2xx and 3xx.
     Success,
-}
-
-/// Statuses that say of themselves that the request was not applied (RFC 9110, 8470 and 6585).
-const NEVER_STORED: [u16; 6] = [401, 407, 408, 421, 425, 429];
-
-impl Replay {
-    /// True if a response with this status is stored.
-    pub(crate) fn keeps(self, status: StatusCode) -> bool {
-        !NEVER_STORED.contains(&status.as_u16())
-            && match self {
-                Replay::All => true,
-                Replay::Final => !status.is_server_error(),
-                Replay::Success => status.is_success() || status.is_redirection(),
-            }
-    }
 }
 
 /// Comparison of two requests.

@@ -14,7 +14,7 @@
 //!
 //! Nothing here decides anything about a request, so nothing here imports what does.
 
-mod bounds;
+mod background_bounds;
 #[cfg(feature = "admin")]
 mod endpoints;
 mod executions;
@@ -26,11 +26,11 @@ use std::sync::Once;
 pub use self::settings::OnStoreError;
 #[cfg(feature = "admin")]
 pub(crate) use self::{
-    bounds::OperatorCalls,
+    background_bounds::OperatorCalls,
     endpoints::{Endpoints, ServedEndpoint},
 };
 pub(crate) use self::{
-    bounds::PendingReleases,
+    background_bounds::PendingReleases,
     executions::{Executing, Executions},
     settings::Settings,
 };

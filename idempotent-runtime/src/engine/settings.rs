@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use actix_web::http::{StatusCode, header::HeaderName};
+use actix_web::http::header::HeaderName;
 
 use crate::{
     clock::{Clock, Timestamp, WallClock},
@@ -10,7 +10,7 @@ use crate::{
     policy::{Defaults, Policy, PrincipalSource},
     reconcile::Reconcile,
     request::{AppPrincipal, Credentials, KeyFormat, KeyRules},
-    response::{InForce, ProblemFormat, refusal::RefusalSettings},
+    response::{InForce, ProblemFormat, REUSED, refusal::RefusalSettings},
     sync,
 };
 
@@ -112,7 +112,7 @@ pub(crate) fn default_refusals() -> RefusalSettings {
     RefusalSettings {
         format: ProblemFormat::Problem,
         type_base: None,
-        reused_status: StatusCode::CONFLICT,
+        reused_status: REUSED,
         should_retry_header: false,
         in_force: in_force(Cow::Borrowed(HEADER), &Settings::default()),
     }

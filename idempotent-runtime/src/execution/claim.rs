@@ -3,10 +3,11 @@
 use super::{
     claim_request::claim_of,
     job::{Job, Won},
-    late::{Sent, renewed_in_time},
+    lease_age::{Sent, renewed_in_time},
     lease::keep_leases,
     pending::{Answered, ClaimOutcome, Claiming, Pending},
-    release::{release, release_unknown},
+    release::release,
+    unanswered_claim::release_unknown,
     unprotected::unprotected,
     work::{OutcomeOf, Work},
 };

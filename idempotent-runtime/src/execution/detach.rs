@@ -11,7 +11,7 @@ use std::{
 use tokio::runtime::Handle;
 use tracing::{Instrument, Span, instrument::Instrumented};
 
-use super::panic::message;
+use super::panic_message::message;
 
 /// Work in its place: it is polled there, and moved out of it when the place is dropped.
 type Work<F> = Pin<Box<F>>;

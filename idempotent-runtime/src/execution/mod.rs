@@ -20,9 +20,9 @@ mod enter;
 mod execute;
 mod finish;
 mod job;
-mod late;
 mod lease;
-mod panic;
+mod lease_age;
+mod panic_message;
 mod pending;
 mod release;
 mod respond;
@@ -31,9 +31,10 @@ mod sampling;
 mod takeover;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transactional;
+mod unanswered_claim;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod unfinished;
-mod unknown;
+mod unknown_outcome;
 mod unprotected;
 mod wait;
 mod won;
@@ -48,12 +49,12 @@ pub(crate) use {
     detach::{Panicked, carried},
     finish::{finish_detached, finish_in_place},
     job::Job,
-    late::{Sent, renewed_in_time},
     lease::keep_leases,
-    panic::message,
+    lease_age::{Sent, renewed_in_time},
+    panic_message::message,
     pending::Pending,
-    release::release_unknown,
     running::of_running,
+    unanswered_claim::release_unknown,
     work::{Decision, Fate, OutcomeOf, Ran, Work},
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -11,10 +11,10 @@ use super::{
     completion::CompletionOutcome,
     execute::run,
     job::Won,
-    late::renewed_in_time,
-    panic::message,
+    lease_age::renewed_in_time,
+    panic_message::message,
     respond,
-    unknown::complete_as_unknown,
+    unknown_outcome::complete_as_unknown,
     work::{Decision, Work},
 };
 use crate::{

@@ -9,10 +9,10 @@ use super::{
     claimed::Claimed,
     completion::{self, CompletionOutcome},
     job::Won,
-    release::release_unknown,
     respond, running,
+    unanswered_claim::release_unknown,
     unfinished::Unfinished,
-    unknown::complete_as_unknown,
+    unknown_outcome::complete_as_unknown,
     work::{Fate, Ran, WorkWithRows},
 };
 use crate::{

@@ -13,13 +13,8 @@ use crate::{
     sync::Arc,
 };
 
-/// Greatest number of requests that wait in this process.
-const WAITERS: usize = 8_192;
-/// Greatest number of them that wait for one caller.
-const WAITERS_OF_A_CALLER: usize = 1_024;
-
 /// Places of those who wait, shared by all handles: the bounds hold for the whole process.
-static PLACES: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::new(WAITERS, WAITERS_OF_A_CALLER)));
+static PLACES: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::of_a_process()));
 
 static MEMORY: LazyLock<(MemoryStore, Flights)> = LazyLock::new(|| (MemoryStore::new(), flights()));
 

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 
 use crate::reason::RefusalCode;
 
-/// Facts that never change about a code: its status, title, the page that tells of it, and
+/// Facts about a code: its status where none is set, title, the page that tells of it, and
 /// when to retry (seconds).
 pub(super) struct Facts(
     pub(super) StatusCode,
@@ -38,7 +38,19 @@ const ERRORS: &str = draft!("2.7");
 /// Page for long bodies, of which the draft says nothing: what HTTP says of 413.
 const CONTENT_TOO_LARGE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14";
 
+/// Status of a refusal of a key that was used with another request, where none is set.
+pub(crate) const REUSED: StatusCode = StatusCode::CONFLICT;
+
 impl RefusalCode {
+    /// Status of a refusal, where `reused` is the one that is set for keys that were used with
+    /// another request.
+    pub(super) fn status(self, reused: StatusCode) -> StatusCode {
+        match self {
+            RefusalCode::KeyReused => reused,
+            code => code.facts().0,
+        }
+    }
+
     /// Facts about the code.
     pub(super) fn facts(self) -> Facts {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -51,7 +63,7 @@ impl RefusalCode {
             RefusalCode::BodyTooLarge => {
                 Facts(StatusCode::PAYLOAD_TOO_LARGE, "Body too large", CONTENT_TOO_LARGE, Never)
             }
-            RefusalCode::KeyReused => Facts(CONFLICT, "Idempotency-Key is already used", UNIQUENESS, Never),
+            RefusalCode::KeyReused => Facts(REUSED, "Idempotency-Key is already used", UNIQUENESS, Never),
             RefusalCode::InProgress => {
                 Facts(CONFLICT, "A request is outstanding for this key", ENFORCEMENT, After(1))
             }

@@ -40,10 +40,7 @@ impl<'a> Refusal<'a> {
         policy: &Policy,
         key: Option<&'a Key>,
     ) -> Self {
-        let status = match reason.code {
-            RefusalCode::KeyReused => settings.reused_status,
-            code => code.facts().0,
-        };
+        let status = reason.code.status(settings.reused_status);
         let (detail, type_base) = (settings.in_force.detail(reason, policy), settings.type_base.as_deref());
         Refusal { reason, status, detail, type_base, key, instance: Uuid::new_v4() }
     }

@@ -14,9 +14,9 @@ use crate::reason::Reason;
 /// The waiting part is boxed: a future is as large as all that it may ever hold, and is moved
 /// about.
 pub(crate) fn answer<W: Work>(job: Job<W>) -> impl Future<Output = Result<W::Output, Reason>> {
-    let (limit, step) = (job.longest_wait(), enter(job));
+    let (limit, outcome) = (job.longest_wait(), done(enter(job)));
     async move {
-        match done(step).await? {
+        match outcome.await? {
             ClaimOutcome::Answered(answer) => answer,
             waiting => Box::pin(wait(limit, waiting)).await,
         }

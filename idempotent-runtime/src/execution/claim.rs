@@ -1,10 +1,13 @@
 //! Claims: asks the store for one, and does what the answer says.
 
+use futures_util::{FutureExt, future::Either};
+
 use super::{
     claim_request::claim_of,
+    execute::execute,
     job::{Job, Won},
-    lease_age::{Sent, renewed_in_time},
     lease::keep_leases,
+    lease_age::{Sent, renewed_in_time},
     pending::{Answered, ClaimOutcome, Claiming, Pending},
     release::release,
     unanswered_claim::release_unknown,
@@ -50,23 +53,36 @@ impl<W: Work> From<AfterClaim<W>> for Step<W> {
     }
 }
 
-/// Does what is pending, to its end. Only the part of a claim that has to be sent is in a box of
-/// its own.
-#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
-pub(super) fn done<W: Work>(pending: Pending<W>) -> impl Future<Output = OutcomeOf<W>> {
-    async move {
-        let answered = match pending {
-            Pending::Answered(answered) => answered,
-            Pending::Claim(claiming) => match Box::pin(claiming.sent()).await {
-                AfterClaim::Done(outcome) => return outcome,
-                AfterClaim::Pending(answered) => answered,
-            },
-        };
-        ClaimOutcome::Answered(match answered {
-            Answered::Won(won) => won.run().await,
-            Answered::Unwanted(won) => Box::pin(given_back(won)).await,
-            Answered::Failed(claiming, error) => Box::pin(store_failed(claiming, error)).await,
-        })
+/// Does what is pending, to its end. The usual work has a box that holds nothing else: a future is
+/// as large as all that it may ever hold.
+pub(super) fn done<W: Work>(pending: Pending<W>) -> impl Future<Output = OutcomeOf<W>> + Unpin {
+    match pending {
+        Pending::Answered(Answered::Won(won)) if won.is_usual() => Either::Left(Box::pin(executed(won))),
+        pending => Either::Right(Box::pin(do_all(pending))),
+    }
+}
+
+/// Runs the work of a claim that has been won, for the first time.
+fn executed<W: Work>(won: Won<W>) -> impl Future<Output = OutcomeOf<W>> {
+    execute(won).map(|output| ClaimOutcome::Answered(Ok(output)))
+}
+
+/// Does everything that may be pending, to its end.
+async fn do_all<W: Work>(pending: Pending<W>) -> OutcomeOf<W> {
+    let answered = match pending {
+        Pending::Answered(answered) => answered,
+        Pending::Claim(claiming) => match Box::pin(claiming.sent()).await {
+            AfterClaim::Done(outcome) => return outcome,
+            AfterClaim::Pending(answered) => answered,
+        },
+    };
+    match answered {
+        Answered::Won(won) if won.is_usual() => Box::pin(executed(won)).await,
+        Answered::Won(won) => ClaimOutcome::Answered(won.run_otherwise().await),
+        Answered::Unwanted(won) => ClaimOutcome::Answered(Box::pin(given_back(won)).await),
+        Answered::Failed(claiming, error) => {
+            ClaimOutcome::Answered(Box::pin(store_failed(claiming, error)).await)
+        }
     }
 }
 
@@ -84,6 +100,7 @@ pub(super) fn ask<W: Work>(job: Job<W>, leader: Leader) -> Step<W> {
 }
 
 /// Claim of the request, before it is sent.
+#[inline(always)]
 fn claiming<W: Work>(mut job: Job<W>, leader: Leader) -> Result<Claiming<W>, OutcomeOf<W>> {
     let executing = job.app.0.executions.count();
     let Identity { address, fingerprint } = job.identity;

@@ -13,9 +13,6 @@ use tracing::{Instrument, Span, instrument::Instrumented};
 
 use super::panic_message::message;
 
-/// Work in its place: it is polled there, and moved out of it when the place is dropped.
-type Work<F> = Pin<Box<F>>;
-
 //  in place ─ it is ready ──────────▶ done: the caller has its output
 //           ─ it panics ────────────▶ done: dropped while it unwinds, and the caller is told
 //           ─ the place is dropped ─▶ moved: a task polls it to its end, and drops its output
@@ -27,34 +24,35 @@ type Work<F> = Pin<Box<F>>;
 // polls at once. A place is also dropped where a worker stops. Its runtime is gone then, or its
 // tasks are over, and nothing can be spawned that lives.
 /// Polls its work in place, so that everything around the place is around the work. When it is
-/// dropped, it moves the unfinished work to a task of its own.
-pub(crate) struct Detached<F: Future + ?Sized + 'static> {
-    work: Option<Work<F>>,
+/// dropped, it moves the unfinished work to a task of its own. The work is boxed, so that it can be
+/// moved.
+pub(crate) struct Detached<F: Future + Unpin + 'static> {
+    work: Option<F>,
     /// Span in which the work was first polled, once the work has to wait.
     span: Option<Span>,
-    spawn: fn(Instrumented<Work<F>>),
+    spawn: fn(Instrumented<F>),
 }
 
 /// Runs `work` to its end on this worker, even if the caller is gone.
-pub(crate) fn detached<F: Future + ?Sized + 'static>(work: Work<F>) -> Detached<F> {
+pub(crate) fn detached<F: Future + Unpin + 'static>(work: F) -> Detached<F> {
     Detached { work: Some(work), span: None, spawn: |work| drop(tokio::task::spawn_local(work)) }
 }
 
 /// The same as [`detached`], for work that can go on wherever there is a runtime.
-pub(crate) fn carried<F>(work: Work<F>) -> Detached<F>
+pub(crate) fn carried<F>(work: F) -> Detached<F>
 where
-    F: Future<Output: Send> + ?Sized + Send + 'static,
+    F: Future<Output: Send> + Unpin + Send + 'static,
 {
     Detached { work: Some(work), span: None, spawn: |work| drop(tokio::spawn(work)) }
 }
 
-impl<F: Future + ?Sized> Future for Detached<F> {
+impl<F: Future + Unpin> Future for Detached<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // Whoever polls what is done waits in vain, as for any future.
         let Some(mut work) = self.work.take() else { return Poll::Pending };
-        let polled = catch_unwind(AssertUnwindSafe(move || match work.as_mut().poll(context) {
+        let polled = catch_unwind(AssertUnwindSafe(move || match Pin::new(&mut work).poll(context) {
             Poll::Ready(output) => Ok(output),
             Poll::Pending => Err(work),
         }));
@@ -70,7 +68,7 @@ impl<F: Future + ?Sized> Future for Detached<F> {
     }
 }
 
-impl<F: Future + ?Sized> Drop for Detached<F> {
+impl<F: Future + Unpin> Drop for Detached<F> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
         if Handle::try_current().is_err() {

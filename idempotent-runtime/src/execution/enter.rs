@@ -1,5 +1,9 @@
 //! Entrance of a request: it leads the flight of its address, or follows it.
 
+use std::future::ready;
+
+use futures_util::{FutureExt, future::Either};
+
 use super::{
     claim::{Step, ask},
     detach::Panicked,
@@ -25,10 +29,12 @@ pub(super) fn enter<W: Work>(mut job: Job<W>) -> Step<W> {
 }
 
 /// Does the next step, to its end.
-pub(super) async fn done<W: Work>(step: Step<W>) -> Result<OutcomeOf<W>, Reason> {
+pub(super) fn done<W: Work>(step: Step<W>) -> impl Future<Output = Result<OutcomeOf<W>, Reason>> {
     match step {
-        Step::Done(outcome) => Ok(outcome),
-        Step::Pending(pending) => W::finish(pending).await.map_err(|panicked| lost(&panicked).into()),
+        Step::Done(outcome) => Either::Left(ready(Ok(outcome))),
+        Step::Pending(pending) => {
+            Either::Right(W::finish(pending).map(|done| done.map_err(|panicked| lost(&panicked).into())))
+        }
     }
 }
 

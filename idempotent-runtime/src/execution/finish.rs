@@ -1,5 +1,7 @@
 //! Two ways to do what is pending: with its caller, or whoever is gone.
 
+use futures_util::FutureExt;
+
 use super::{
     claim::done,
     detach::{Panicked, detached},
@@ -11,11 +13,13 @@ use super::{
 pub(crate) fn finish_detached<W: Work + 'static>(
     pending: Pending<W>,
 ) -> impl Future<Output = Result<OutcomeOf<W>, Panicked>> {
-    detached(Box::pin(done(pending)))
+    detached(done(pending))
 }
 
 /// Does what is pending for as long as the caller waits. A caller who leaves, and a panic, leave
 /// the claim to its lease.
-pub(crate) async fn finish_in_place<W: Work>(pending: Pending<W>) -> Result<OutcomeOf<W>, Panicked> {
-    Ok(Box::pin(done(pending)).await)
+pub(crate) fn finish_in_place<W: Work>(
+    pending: Pending<W>,
+) -> impl Future<Output = Result<OutcomeOf<W>, Panicked>> {
+    done(pending).map(Ok)
 }

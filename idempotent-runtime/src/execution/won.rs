@@ -14,18 +14,21 @@ impl<W: Work> Won<W> {
         self
     }
 
-    /// Runs the work, unless the application decides otherwise about an execution that died.
-    #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
-    pub(super) fn run(self) -> impl Future<Output = Result<W::Output, Reason>> {
-        async move {
-            #[cfg(any(feature = "sqlite", feature = "postgres"))]
-            if self.job.policy.transaction {
-                return Box::pin(W::run_in_transaction(self)).await;
-            }
-            if self.number > 1 && W::is_reconciled(&self.job.app.0) {
-                return Box::pin(take_over(self)).await;
-            }
-            Ok(execute(self).await)
+    /// True where the work is run, whatever the application may say, and in no transaction.
+    pub(super) fn is_usual(&self) -> bool {
+        self.number == 1 && !self.job.policy.transaction
+    }
+
+    /// Runs the work, in a transaction if its policy says so, unless the application decides
+    /// otherwise about an execution that died.
+    pub(super) async fn run_otherwise(self) -> Result<W::Output, Reason> {
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
+        if self.job.policy.transaction {
+            return Box::pin(W::run_in_transaction(self)).await;
         }
+        if self.number > 1 && W::is_reconciled(&self.job.app.0) {
+            return Box::pin(take_over(self)).await;
+        }
+        Ok(Box::pin(execute(self)).await)
     }
 }

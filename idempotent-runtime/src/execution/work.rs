@@ -40,7 +40,7 @@ pub(crate) trait Work: Sized {
         policy: &PolicyRef,
         replay: Replay,
         engine: &Engine,
-    ) -> impl Future<Output = Ran<Self::Output>>;
+    ) -> impl Future<Output = Ran<Self::Output>> + use<Self>;
 
     /// Output that a record holds, or the reason why it holds none.
     fn read(record: &Record) -> Result<Self::Output, Reason>;

@@ -50,7 +50,12 @@ impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> Work for StepCall<T, E, 
         finish_in_place(pending)
     }
 
-    fn run(self, _: &PolicyRef, _: Replay, engine: &Engine) -> impl Future<Output = Ran<Self::Output>> {
+    fn run(
+        self,
+        _: &PolicyRef,
+        _: Replay,
+        engine: &Engine,
+    ) -> impl Future<Output = Ran<Self::Output>> + use<T, E, S> {
         let limit = engine.settings.max_response_body;
         async move {
             // Whatever runs under a claim has a context.

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::endpoint::Endpoint;
 use crate::{
     execution::message,
-    policy::Policy,
+    policy_ref::PolicyRef,
     response::capture::{Captured, capture},
 };
 
@@ -25,11 +25,11 @@ pub(super) enum Handled {
 /// Runs `handler` on `request`, as actix does, and reads its response's body up to `limit` bytes.
 #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
 pub(super) fn handle<H: Endpoint<Args>, Args: FromRequest>(
-    handler: &H,
+    handler: H,
     request: HttpRequest,
     mut payload: Payload,
     limit: usize,
-    policy: &Policy,
+    policy: PolicyRef,
 ) -> impl Future<Output = Handled> {
     async move {
         let began = Cell::new(false);

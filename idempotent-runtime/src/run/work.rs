@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use super::{
     endpoint::Endpoint,
@@ -58,19 +59,16 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
         finish_detached(pending)
     }
 
-    #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
     fn run(
         self,
         policy: &PolicyRef,
         replay: Replay,
         engine: &Engine,
-    ) -> impl Future<Output = Ran<HttpResponse>> {
+    ) -> impl Future<Output = Ran<HttpResponse>> + use<H, Args> {
         let Settings { max_response_body, replay_set_cookie, .. } = engine.settings;
-        async move {
-            let HandlerCall { request, body, handler, .. } = self;
-            let handled = handle(&handler, request, body::again(body), max_response_body, policy).await;
-            ran(handled, replay, replay_set_cookie)
-        }
+        let HandlerCall { request, body, handler, .. } = self;
+        let handled = handle(handler, request, body::again(body), max_response_body, policy.clone());
+        handled.map(move |handled| ran(handled, replay, replay_set_cookie))
     }
 
     fn read(record: &Record) -> Result<HttpResponse, Reason> {

@@ -46,8 +46,8 @@ impl<Base> IdempotencyBuilder<Base> {
     /// It is not asked under `transaction`, where an execution that died has left nothing, nor
     /// about executions that were seen abandoned before it was set. All processes on one store
     /// should have it: one without it ends such a key for good, unless an operator
-    /// [resolves](crate::Idempotency::resolve) it. An execution that only seemed to have died may still be
-    /// at work when this is asked. It cannot record anything, and begins no checkpoint.
+    /// [resolves](crate::Idempotency::resolve) it. An execution that only seemed to have died may
+    /// still be at work when this is asked. It cannot record anything, and begins no checkpoint.
     pub fn reconcile(
         mut self,
         reconcile: impl AsyncFn(&AbandonedExecution) -> Resolution + Send + Sync + 'static,

@@ -13,13 +13,13 @@ import * as usage from "./usage.js";
 
 /** Parts that are read again and again, and the pause between, in milliseconds. */
 const WATCHED = [
-  { part: stuck, pause: 10_000, due: 0 },
-  { part: counters, pause: 3_000, due: 0 },
-  { part: policies, pause: 60_000, due: 0 },
+  { part: stuck, pause: 10_000, due: 0, failures: 0 },
+  { part: counters, pause: 3_000, due: 0, failures: 0 },
+  { part: policies, pause: 60_000, due: 0, failures: 0 },
 ];
-const LONGEST_PAUSE = 30_000;
+/** Longest pause after failures, in milliseconds: a store that cannot list writes each try to the log. */
+const LONGEST_PAUSE = 60_000;
 
-let failures = 0;
 let isReading = false;
 
 function connected(is, text) {
@@ -39,8 +39,8 @@ async function read() {
       break;
     }
     if (answer.is === "dropped") continue;
-    failures = answer.is === "done" ? 0 : failures + 1;
-    watched.due = Date.now() + Math.min(watched.pause * 2 ** failures, Math.max(LONGEST_PAUSE, watched.pause));
+    watched.failures = answer.is === "done" ? 0 : watched.failures + 1;
+    watched.due = Date.now() + Math.min(watched.pause * 2 ** watched.failures, LONGEST_PAUSE);
     told(answer);
   }
   isReading = false;
@@ -54,8 +54,7 @@ function told(answer) {
 }
 
 function readAll() {
-  failures = 0;
-  WATCHED.forEach((watched) => (watched.due = 0));
+  WATCHED.forEach((watched) => Object.assign(watched, { due: 0, failures: 0 }));
   return read();
 }
 

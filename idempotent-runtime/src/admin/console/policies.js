@@ -35,10 +35,16 @@ function draw() {
   more.textContent = isWhole ? "Show fewer" : `Show all ${plural(all.length, "policy", "policies")}`;
 }
 
+/** The handler, with the route where its endpoints differ. */
+function name({ handler, route }) {
+  const code = element("code", {}, ...breakable(handler));
+  return route ? element("span", {}, code, element("span", { className: "at" }, ...breakable(route))) : code;
+}
+
 function cells(policy) {
   const headers = policy.headers?.length ? `, with ${policy.headers.join(", ")}` : "";
   return [
-    element("code", {}, ...breakable(policy.handler)),
+    name(policy),
     policy.scope,
     policy.required ? "required" : "optional",
     duration(policy.ttl_seconds),

@@ -12,7 +12,7 @@ use crate::errors::Ctxt;
 use crate::key::{self, KeySource};
 use crate::{headers, suggest};
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_GROUP: usize = 64;
 
 /// The checked arguments: the model of `idempotent_runtime::Policy`.

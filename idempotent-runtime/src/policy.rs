@@ -54,7 +54,7 @@ pub(crate) struct Defaults {
 impl Defaults {
     /// Values that hold where the application has set none.
     pub(crate) const UNSET: Defaults = Defaults {
-        ttl: Duration::from_hours(24),
+        ttl: Duration::from_secs(24 * 60 * 60),
         wait: None,
         required: true,
         replay: Replay::All,

@@ -13,7 +13,7 @@ use crate::{
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
 /// Bounds of a ttl. A longer one would overflow the dates of some stores.
-const TTLS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(36_500 * 24);
+const TTLS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(36_500 * 24 * 60 * 60);
 
 /// Durations and limits.
 pub(super) fn numbers(settings: &Settings) -> Result<(), BuildError> {

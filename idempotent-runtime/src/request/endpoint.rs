@@ -140,7 +140,8 @@ impl Names {
 fn shown(text: &str) -> String {
     let shown: String =
         text.chars().map(|of| if of.is_control() { REPLACEMENT_CHARACTER } else { of }).collect();
-    shown[..shown.floor_char_boundary(LONGEST_ENDPOINT)].to_owned()
+    let end = (0..=LONGEST_ENDPOINT.min(shown.len())).rev().find(|at| shown.is_char_boundary(*at));
+    shown[..end.unwrap_or_default()].to_owned()
 }
 
 /// An endpoint that is not known.

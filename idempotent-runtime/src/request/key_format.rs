@@ -7,7 +7,7 @@ use uuid::{Uuid, Variant, fmt::Hyphenated};
 use crate::clock::Timestamp;
 
 /// Time by which a client's clock may be ahead of this one.
-const AHEAD: Duration = Duration::from_mins(5);
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Form that keys must have, beyond being 1 to 255 visible ASCII characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Number of phases of which one is played one sequence at a time: a store may answer a lone call
-/// in another way than calls that arrive together. It is one phase of a long round, since it is slow,
-/// and none where time passes by itself.
+/// in another way than calls that arrive together. It is one phase of a long round, since it is
+/// slow, and none where time passes by itself.
 const LONELY: usize = 16;
 
 /// First wrong answer to a sequence.

@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
         let members = self.members.get_mut(open.first_member..)?;
         if !members.is_sorted_by(|a, b| by_utf16(&a.name, &b.name).is_lt()) {
             members.sort_unstable_by(|a, b| by_utf16(&a.name, &b.name));
-            if members.array_windows().any(|[a, b]| a.name == b.name) {
+            if members.windows(2).any(|pair| matches!(pair, [a, b] if a.name == b.name)) {
                 return None;
             }
             let ranges = members.iter().map(|member| member.range.clone());

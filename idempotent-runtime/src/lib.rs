@@ -98,6 +98,7 @@ pub mod private;
 mod reason;
 mod reconcile;
 mod record;
+mod recovery;
 mod request;
 mod response;
 mod run;
@@ -127,7 +128,8 @@ pub use crate::{
     },
     policy::{Abandoned, Replay},
     reason::RefusalCode,
-    reconcile::{AbandonedExecution, Resolution},
+    reconcile::{AbandonedExecution, AbandonedRequest, Resolution},
+    recovery::ReconcileStuckError,
     request::{
         Address, AddressError, Credential, EntryName, KeyFormat, Principal, PrincipalFn, RequestFingerprint,
     },

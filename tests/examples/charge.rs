@@ -22,11 +22,11 @@ use crate::rekeying::rekeying;
 
 /// Time in which a shop stands still between the charge and the order. It is so long that a kill in
 /// the meantime hits the shop there.
-const FOR_EVER: &str = "3600000";
+pub(crate) const FOR_EVER: &str = "3600000";
 /// Time in which something has to happen in a shop.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn service(name: &str, settings: &[(&str, &str)]) -> Program {
+pub(crate) fn service(name: &str, settings: &[(&str, &str)]) -> Program {
     let mut command = command("charge");
     command.arg(name).envs(settings.iter().copied());
     Program::launch(command)
@@ -79,7 +79,7 @@ impl Shop {
 }
 
 /// An order is known by its price, which no other order has, and so is its key.
-fn order(cents: usize) -> Vec<u8> {
+pub(crate) fn order(cents: usize) -> Vec<u8> {
     let key = format!("Idempotency-Key: order-{cents}");
     let body = format!(r#"{{"item":"tea","cents":{cents}}}"#);
     post("/orders", &["Content-Type: application/json", &key], body.as_bytes())
@@ -100,13 +100,13 @@ fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
 }
 
 /// Number of entries of a list that have this price.
-fn count(program: &Program, path: &str, cents: usize) -> usize {
+pub(crate) fn count(program: &Program, path: &str, cents: usize) -> usize {
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
     let list = program.connect().exchange(request.as_bytes()).json();
     list.as_array().unwrap().iter().filter(|entry| entry["cents"] == cents).count()
 }
 
-fn until(is_so: impl Fn() -> bool) {
+pub(crate) fn until(is_so: impl Fn() -> bool) {
     let end = Instant::now() + EVENT_TIMEOUT;
     while !is_so() {
         assert!(Instant::now() < end, "it does not happen");
@@ -210,5 +210,5 @@ fn with_no_argument_it_tells_how_it_ends_by_itself() {
     let told = command("charge").output().unwrap();
     let story = String::from_utf8(told.stdout).unwrap();
     assert_eq!(told.status.code(), Some(0), "{story}");
-    assert!(story.contains("\n   orders:  []\n") && story.contains("\nCharges: 1. Orders: 1.\n"), "{story}");
+    assert!(story.contains("\n   orders:  []\n") && story.contains("\nCharges: 2. Orders: 2.\n"), "{story}");
 }

@@ -12,4 +12,5 @@ mod configured;
 mod ledger;
 mod orders;
 mod payments;
+mod recovered;
 mod rekeying;

@@ -26,6 +26,7 @@ mod once;
 mod panics;
 mod recall;
 mod reconcile;
+mod recovery;
 mod resolve;
 mod share;
 mod spans;

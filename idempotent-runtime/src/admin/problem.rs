@@ -155,6 +155,7 @@ impl From<ResolveError> for Problem {
             ResolveError::Status(_) => Problem::invalid(
                 "`response` has a `body`, and its `status` allows none: 204, 205 and 304 have no body.",
             ),
+            ResolveError::Later => Problem::invalid("`later` is no outcome."),
             ResolveError::Store(error) => error.into(),
         }
     }

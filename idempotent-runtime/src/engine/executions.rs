@@ -1,8 +1,11 @@
 //! Counts of executions. Actix counts connections; this counts executions.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use tokio::sync::Notify;
@@ -19,6 +22,7 @@ pub(crate) struct Executions {
     // stop loses nothing of them.
     begun: AtomicUsize,
     ended: Notify,
+    drains: Notify,
 }
 
 impl Executions {
@@ -31,6 +35,17 @@ impl Executions {
     /// Lets nothing new run from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, SeqCst);
+        self.drains.notify_waiters();
+    }
+
+    /// Waits until a drain begins.
+    pub(crate) async fn drains(&self) {
+        let mut drains = pin!(self.drains.notified());
+        // Listens before it looks, so that no drain begins in between.
+        drains.as_mut().enable();
+        if !self.is_draining() {
+            drains.await;
+        }
     }
 
     /// True where a drain has begun, so that nothing new may run.

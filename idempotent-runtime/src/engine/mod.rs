@@ -18,6 +18,7 @@ mod background_bounds;
 #[cfg(feature = "admin")]
 mod endpoints;
 mod executions;
+mod recovery;
 mod sample;
 pub(crate) mod settings;
 
@@ -32,6 +33,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     background_bounds::PendingReleases,
     executions::{Executing, Executions},
+    recovery::{OwnedTask, Recovery},
     settings::Settings,
 };
 use crate::{
@@ -60,6 +62,7 @@ pub(crate) struct Engine {
     pub(crate) executions: Arc<Executions>,
     pub(crate) releases: Arc<PendingReleases>,
     pub(crate) background: Arc<Background>,
+    pub(crate) recovery: Recovery,
     #[cfg(feature = "admin")]
     pub(crate) operators: OperatorCalls,
     #[cfg(feature = "admin")]
@@ -85,6 +88,7 @@ impl Engine {
             executions,
             releases: Arc::default(),
             background: Arc::default(),
+            recovery: Recovery::default(),
             #[cfg(feature = "admin")]
             operators: OperatorCalls::default(),
             #[cfg(feature = "admin")]
@@ -104,6 +108,7 @@ impl Engine {
             executions: Arc::clone(&self.executions),
             releases: Arc::clone(&self.releases),
             background: Arc::clone(&self.background),
+            recovery: Recovery::default(),
             #[cfg(feature = "admin")]
             operators: self.operators.clone(),
             #[cfg(feature = "admin")]

@@ -54,7 +54,9 @@ pub(crate) use {
     panic_message::message,
     pending::Pending,
     running::of_running,
+    takeover::RECONCILE_TIMEOUT,
     unanswered_claim::release_unknown,
+    unknown_outcome::complete_as_unknown,
     work::{Decision, Fate, OutcomeOf, Ran, Work},
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     attempt::Attempt,
-    engine::Engine,
+    engine::Idempotency,
     flight::Ending,
     observe::Outcome,
     reason::{Reason, RefusalCode},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Time limit for the application to say what becomes of an execution.
-const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
 
 // The claim has been won, as a later attempt. While the application is asked the lease is kept, and
 // others wait:
@@ -45,7 +45,7 @@ pub(super) async fn take_over<W: Work>(won: Won<W>) -> Result<W::Output, Reason>
     let Won { job, hold, number, leader, executing } = won;
     let (attempt, app, event, work) = job.begin(hold, number);
     let mut claimed = Claimed::begin(attempt.policy.clone(), app, hold, leader, event, executing);
-    match decided(&work, &attempt, &claimed.app.0).await {
+    match decided(&work, &attempt, &claimed.app).await {
         Some(Decision::Run) => Ok(run(still_held(claimed).await?, attempt, work).await),
         Some(Decision::Answer(record, output)) => {
             claimed.event.ends(Outcome::Reconciled);
@@ -61,8 +61,8 @@ pub(super) async fn take_over<W: Work>(won: Won<W>) -> Result<W::Output, Reason>
 }
 
 /// Asks the application. `None` if it gives no answer.
-async fn decided<W: Work>(work: &W, attempt: &Attempt, engine: &Engine) -> Option<Decision<W::Output>> {
-    let decided = AssertUnwindSafe(work.decide(attempt, engine)).catch_unwind();
+async fn decided<W: Work>(work: &W, attempt: &Attempt, app: &Idempotency) -> Option<Decision<W::Output>> {
+    let decided = AssertUnwindSafe(work.decide(attempt, app)).catch_unwind();
     let why = match timeout(RECONCILE_TIMEOUT, decided).await {
         Ok(Ok(decision)) => return decision,
         Ok(Err(panicked)) => message(&*panicked).to_owned(),

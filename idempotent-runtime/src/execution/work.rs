@@ -18,7 +18,7 @@ use super::{
 use crate::transaction::TransactionFailure;
 use crate::{
     attempt::Attempt,
-    engine::{Engine, OnStoreError},
+    engine::{Engine, Idempotency, OnStoreError},
     observe::Outcome,
     policy::Replay,
     policy_ref::PolicyRef,
@@ -55,11 +55,11 @@ pub(crate) trait Work: Sized {
     fn is_reconciled(engine: &Engine) -> bool;
 
     /// Asks the application about the execution from which `attempt` has taken over. `None` where
-    /// there is nobody to ask.
+    /// nothing was decided, which has been logged.
     fn decide(
         &self,
         attempt: &Attempt,
-        engine: &Engine,
+        app: &Idempotency,
     ) -> impl Future<Output = Option<Decision<Self::Output>>>;
 
     /// Runs the work in a transaction, as its policy says.

@@ -15,8 +15,9 @@ use crate::{
 
 impl<Base> IdempotencyBuilder<Base> {
     /// Sets the function that is asked about every execution that died without an outcome, when a
-    /// retry finds it: did it have its effect, and what is its response? Default: nobody is asked,
-    /// and the endpoint's `abandoned` decides.
+    /// retry finds it, or a [walk](Idempotency::reconcile_stuck) over what is stuck: did it have
+    /// its effect, and what is its response? Default: nobody is asked, and the endpoint's
+    /// `abandoned` decides.
     ///
     /// ```
     /// use actix_web::HttpResponse;
@@ -28,7 +29,7 @@ impl<Base> IdempotencyBuilder<Base> {
     ///     match find_charge(&abandoned.derive_key("charge")).await {
     ///         Ok(Some(charge)) => Resolution::Complete(HttpResponse::Created().body(charge.id)),
     ///         Ok(None) => Resolution::Rerun,
-    ///         Err(_) => Resolution::Refuse,
+    ///         Err(_) => Resolution::Later,
     ///     }
     /// }
     ///
@@ -43,7 +44,10 @@ impl<Base> IdempotencyBuilder<Base> {
     /// panics, or takes longer than 30 seconds, nothing is decided: the request is
     /// `outcome_unknown`, and the next takeover, after the lease, asks again.
     ///
-    /// It is not asked under `transaction`, where an execution that died has left nothing, nor
+    /// It is asked about calls of [`once`](Idempotency::once) too, whose value a
+    /// [`Resolution::Value`] is.
+    ///
+    /// Retries do not ask under `transaction`, where an execution that died has left nothing, nor
     /// about executions that were seen abandoned before it was set. All processes on one store
     /// should have it: one without it ends such a key for good, unless an operator
     /// [resolves](crate::Idempotency::resolve) it. An execution that only seemed to have died may

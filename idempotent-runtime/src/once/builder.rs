@@ -239,7 +239,8 @@ impl OnceBuilder {
         let identity = self.identity();
         let address = identity.address;
         event.is_at(address);
-        let (name, operation) = (policy.clone(), Endpoint::of_operation(&self.operation));
+        let (name, operation) =
+            (policy.clone(), Endpoint::of_operation(&self.app.0.settings.namespace, &self.operation));
         let answer = match self.app.0.store.recall(address, identity.fingerprint) {
             Some(record) => {
                 let answer = StepCall::<T, E, S>::read(&record);

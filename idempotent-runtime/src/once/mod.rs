@@ -46,9 +46,9 @@ impl Idempotency {
     /// request to an endpoint. The operation's name is in logs and metrics, and the key is not.
     ///
     /// It has single flight, leases, fencing, waiting, checkpoints, events and drain as handlers
-    /// have them. [`reconcile`](crate::IdempotencyBuilder::reconcile) is not asked, and
-    /// [`on_store_error`](crate::IdempotencyBuilder::on_store_error) does not hold: where the store
-    /// fails, nothing runs.
+    /// have them, and [`reconcile`](crate::IdempotencyBuilder::reconcile) is asked about calls that
+    /// died. [`on_store_error`](crate::IdempotencyBuilder::on_store_error) does not hold: where the
+    /// store fails, nothing runs.
     pub fn once(&self, operation: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> OnceBuilder {
         OnceBuilder::new(self.clone(), operation.as_ref(), key.as_ref())
     }

@@ -14,13 +14,14 @@ use super::{
 use crate::{
     attempt::Attempt,
     context::OnceContext,
-    engine::{Engine, OnStoreError},
+    engine::{Engine, Idempotency, OnStoreError},
     execution::{Decision, Fate, OutcomeOf, Panicked, Pending, Ran, Work, finish_in_place},
     observe::Outcome,
     policy::Replay,
     policy_ref::PolicyRef,
     reason::{Reason, RefusalCode},
     record::{self, Content, Raw},
+    recovery::{Dead, Verdict, ask},
     store::Record,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -102,12 +103,36 @@ impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> Work for StepCall<T, E, 
         OnStoreError::Refuse
     }
 
-    fn is_reconciled(_: &Engine) -> bool {
-        false
+    fn is_reconciled(engine: &Engine) -> bool {
+        engine.settings.reconcile.is_some()
     }
 
-    async fn decide(&self, _: &Attempt, _: &Engine) -> Option<Decision<Self::Output>> {
-        None
+    // The future that asks keeps nothing of the application's: it is `Send`, whatever theirs is.
+    fn decide(
+        &self,
+        attempt: &Attempt,
+        app: &Idempotency,
+    ) -> impl Future<Output = Option<Decision<Self::Output>>> {
+        let dead = Dead {
+            address: attempt.hold.address,
+            endpoint: attempt.origin.endpoint().into(),
+            attempt: attempt.number - 1,
+            age: None,
+        };
+        let (app, address) = (app.clone(), attempt.hold.address);
+        async move {
+            Some(match ask(&app, dead).await? {
+                Verdict::Rerun => Decision::Run,
+                Verdict::Refuse => Decision::Refuse,
+                Verdict::Record(record) => match Self::read(&record) {
+                    Ok(output) => Decision::Answer(record, output),
+                    Err(_) => {
+                        tracing::error!(%address, "`Resolution::Complete` is no value of an operation: nothing was decided");
+                        return None;
+                    }
+                },
+            })
+        }
     }
 
     #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 
 use super::EntryVersion;
 use crate::{
-    request::Address,
+    request::{Address, label},
     response::record,
     store::{Inspection, Record, Standing},
 };
@@ -26,7 +26,7 @@ pub struct Entry {
     pub version: EntryVersion,
     /// Time until the entry is forgotten and the key is free, if nobody changes the entry before.
     pub kept_for: Duration,
-    endpoint: Cow<'static, str>,
+    label: Cow<'static, str>,
 }
 
 /// State of a request.
@@ -75,17 +75,24 @@ impl Entry {
         };
         let version = EntryVersion::of(found, state.name());
         let Inspection { address, attempt, kept_for, .. } = *found;
-        Entry { address, attempt, state, version, kept_for, endpoint: found.endpoint.clone() }
+        Entry { address, attempt, state, version, kept_for, label: found.label.clone() }
     }
 
     /// Endpoint of the request: method and route pattern, such as `POST /orders/{id}`, or the name
     /// of the operation of [`once`](crate::Idempotency::once). A step has that of its key.
     ///
-    /// It is the one that has claimed the key last, where several endpoints share keys. It has 255
-    /// bytes at most; what is longer is cut off. A process tells 4,096 operations apart, and all
-    /// others are `*`. Empty where a store of the application's own does not keep it.
+    /// It is the one that has claimed the key last, where several endpoints share keys. What is
+    /// longer than 255 bytes, with the namespace, is cut off. A process tells 4,096 operations
+    /// apart, and all others are `*`. Empty where a store of the application's own does not keep
+    /// it.
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
+        label::endpoint_of(&self.label)
+    }
+
+    /// Namespace of the application that the entry is of, as the entry tells it. What is longer
+    /// than 64 bytes is shown as its beginning, a `~` and eight digits of its hash.
+    pub fn namespace(&self) -> &str {
+        label::namespace_of(&self.label)
     }
 }
 

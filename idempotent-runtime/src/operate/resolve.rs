@@ -47,9 +47,12 @@ pub enum ResolveError {
     /// The key is not valid. Nothing was done.
     #[error("there cannot be such a key: {0}")]
     Key(&'static str),
+    /// [`Resolution::Later`] decides nothing, so nothing was done.
+    #[error("`Resolution::Later` decides nothing")]
+    Later,
     /// The response cannot be recorded. Nothing was done.
     #[error(
-        "the response cannot be recorded: it is an event stream, it failed, or it is longer than `max_response_body`"
+        "the response or value cannot be recorded: it is an event stream, it failed, or it is longer than `max_response_body`"
     )]
     Response,
     /// The response has a body that its status does not allow, or its status is no outcome. Nothing
@@ -75,7 +78,7 @@ impl Idempotency {
     /// first attempt, with any body. With [`Refuse`](Resolution::Refuse) the key is
     /// `outcome_unknown`, also under `abandoned = "rerun"`, and `reconcile` is not asked. With
     /// [`Complete`](Resolution::Complete) every retry gets that response as a replay, with any
-    /// status.
+    /// status; of an operation of [`once`](Self::once) [`Value`](Resolution::Value) is the value.
     ///
     /// This is done only where nobody runs the request any more and no outcome is recorded. That is
     /// so where the execution was found dead, where its lease has run out, and where the record
@@ -164,15 +167,23 @@ impl Resolution {
         match self {
             Resolution::Rerun => "rerun",
             Resolution::Refuse => "refuse",
+            Resolution::Later => "later",
             Resolution::Complete(_) => "complete",
+            Resolution::Value(_) => "value",
         }
     }
 
     /// Record of the resolution, if there is one.
-    async fn record(self, settings: &Settings) -> Result<Option<Record>, ResolveError> {
+    pub(crate) async fn record(self, settings: &Settings) -> Result<Option<Record>, ResolveError> {
         match self {
             Resolution::Rerun => Ok(None),
             Resolution::Refuse => Ok(Some(record::of_unknown())),
+            Resolution::Later => Err(ResolveError::Later),
+            Resolution::Value(value) => {
+                let json = value.to_string();
+                let fits = json.len() <= settings.max_response_body;
+                fits.then(|| Some(record::of_value(json.as_bytes()))).ok_or(ResolveError::Response)
+            }
             Resolution::Complete(response) if !can_be_sent(&response) => {
                 Err(ResolveError::Status(response.status()))
             }

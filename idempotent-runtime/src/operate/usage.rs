@@ -1,6 +1,6 @@
 //! Use of the memory, by endpoint and by caller.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use super::{CallerHash, EntryError};
 use crate::{
@@ -93,11 +93,14 @@ impl Idempotency {
     pub async fn usage(&self) -> Result<Usage, EntryError> {
         let store = self.memory_store()?;
         let HeldBy { endpoints, callers, all } = store.held().await;
-        let endpoints = endpoints.into_iter().map(|(endpoint, Held { keys, bytes })| EndpointUsage {
-            endpoint: endpoint.as_str(),
-            keys,
-            bytes,
-        });
+        // One name may be an endpoint of several namespaces.
+        let mut named = HashMap::<_, Held>::new();
+        for (endpoint, Held { keys, bytes }) in endpoints {
+            let held = named.entry(endpoint.as_str()).or_default();
+            (held.keys, held.bytes) = (held.keys + keys, held.bytes + bytes);
+        }
+        let endpoints =
+            named.into_iter().map(|(endpoint, Held { keys, bytes })| EndpointUsage { endpoint, keys, bytes });
         let mut callers: Vec<_> = callers.into_iter().collect();
         callers.sort_unstable_by_key(|(_, held)| Reverse(held.bytes));
         let callers = callers.into_iter().take(CALLERS).map(|(caller, Held { keys, bytes })| CallerUsage {

@@ -3,6 +3,6 @@
 mod abandoned;
 mod resolution;
 
-pub use abandoned::AbandonedExecution;
+pub use abandoned::{AbandonedExecution, AbandonedRequest};
 pub(crate) use resolution::Reconcile;
 pub use resolution::Resolution;

@@ -189,6 +189,19 @@ pub(crate) fn step(execution: Address, fingerprint: RequestFingerprint, name: &s
     Address(address)
 }
 
+/// Domain of the addresses of turns.
+const TURN: u8 = 32;
+
+/// Address of the turn to walk the stuck entries of this namespace. It is no key's and no step's,
+/// but ends like a step's, so that it is in no list and no operator's way.
+pub(crate) fn turn(namespace: &str) -> Address {
+    let mut hasher = PartsHasher::new(TURN);
+    hasher.part(namespace.as_bytes());
+    let mut address = hasher.finish();
+    address[LAST] |= OF_A_STEP;
+    Address(address)
+}
+
 /// Target of a request.
 pub(crate) struct Target<'a> {
     request: &'a HttpRequest,
@@ -220,10 +233,10 @@ impl<'a> Target<'a> {
     }
 
     /// Endpoint by name. A pattern that `new` has left out is read here.
-    pub(crate) fn endpoint(&self, scope: Scope) -> Endpoint {
+    pub(crate) fn endpoint(&self, namespace: &str, scope: Scope) -> Endpoint {
         match scope {
-            Scope::Endpoint => Endpoint::of(self.method, self.pattern.as_deref()),
-            _ => Endpoint::of(self.method, self.request.match_pattern().as_deref()),
+            Scope::Endpoint => Endpoint::of(namespace, self.method, self.pattern.as_deref()),
+            _ => Endpoint::of(namespace, self.method, self.request.match_pattern().as_deref()),
         }
     }
 

@@ -6,7 +6,6 @@
 //! the time. So only so many of them are told apart.
 
 use std::{
-    char::REPLACEMENT_CHARACTER,
     collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
@@ -16,6 +15,8 @@ use std::{
 use actix_web::http::Method;
 use foldhash::fast::RandomState;
 
+use super::label;
+
 /// An endpoint: its method and its route's pattern, such as `POST /orders/{id}`. Or an operation of
 /// [`once`](crate::Idempotency::once): its name.
 #[derive(Clone, Copy)]
@@ -24,19 +25,16 @@ pub(crate) struct Endpoint(&'static Name);
 struct Name {
     number: u16,
     method: &'static str,
-    /// Text that is shown and stored.
-    text: &'static str,
+    label: &'static str,
 }
 
 /// Name of an endpoint that is not known.
-static UNKNOWN: Name = Name { number: 0, method: "", text: "" };
+static UNKNOWN: Name = Name { number: 0, method: "", label: "" };
 
 /// Stands for a method of a client's own invention, for the pattern of a handler that has no route,
 /// and for the operations that are not told apart.
 const ANY: &str = "*";
 
-/// Longest text, in bytes. What is longer is cut off.
-pub(crate) const LONGEST_ENDPOINT: usize = 255;
 /// Number of operations that are told apart.
 const MOST_OPERATIONS: usize = 4_096;
 
@@ -44,26 +42,37 @@ static NAMES: LazyLock<RwLock<Names>> = LazyLock::new(RwLock::default);
 
 #[derive(Default)]
 struct Names {
-    by_pattern: HashMap<Box<str>, Vec<Endpoint>, RandomState>,
-    by_operation: HashMap<Box<[u8]>, Endpoint, RandomState>,
-    // Stands for the operations that are not told apart.
-    other_operations: Option<Endpoint>,
+    by_namespace: HashMap<Box<str>, NamesOfOne, RandomState>,
+    operations: usize,
     // In the order of their numbers, from 1.
     all: Vec<Endpoint>,
 }
 
+/// Names in one namespace.
+#[derive(Default)]
+struct NamesOfOne {
+    by_pattern: HashMap<Box<str>, Vec<Endpoint>, RandomState>,
+    by_operation: HashMap<Box<[u8]>, Endpoint, RandomState>,
+    // Stands for the operations that are not told apart.
+    other_operations: Option<Endpoint>,
+}
+
 impl Endpoint {
-    /// Endpoint of this method and pattern.
-    pub(crate) fn of(method: &Method, pattern: Option<&str>) -> Self {
+    /// Endpoint of this method and pattern, in an application with this namespace.
+    pub(crate) fn of(namespace: &str, method: &Method, pattern: Option<&str>) -> Self {
         let (method, pattern) = (name_of(method), pattern.unwrap_or(ANY));
-        let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).find(method, pattern);
-        known.unwrap_or_else(|| NAMES.write().unwrap_or_else(PoisonError::into_inner).enter(method, pattern))
+        let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).find(namespace, method, pattern);
+        known.unwrap_or_else(|| {
+            NAMES.write().unwrap_or_else(PoisonError::into_inner).enter(namespace, method, pattern)
+        })
     }
 
     /// Operation of this name. All that come when the process knows 4,096 of them are `*`.
-    pub(crate) fn of_operation(name: &[u8]) -> Self {
-        let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).find_operation(name);
-        known.unwrap_or_else(|| NAMES.write().unwrap_or_else(PoisonError::into_inner).enter_operation(name))
+    pub(crate) fn of_operation(namespace: &str, name: &[u8]) -> Self {
+        let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).find_operation(namespace, name);
+        known.unwrap_or_else(|| {
+            NAMES.write().unwrap_or_else(PoisonError::into_inner).enter_operation(namespace, name)
+        })
     }
 
     /// Endpoint that has this number in this process.
@@ -80,7 +89,12 @@ impl Endpoint {
 
     /// Method and pattern, or name of the operation; empty where neither is known.
     pub(crate) fn as_str(self) -> &'static str {
-        self.0.text
+        label::endpoint_of(self.0.label)
+    }
+
+    /// Text that stores keep.
+    pub(crate) fn label(self) -> &'static str {
+        self.0.label
     }
 }
 
@@ -93,55 +107,59 @@ fn name_of(method: &Method) -> &'static str {
 }
 
 impl Names {
-    fn find(&self, method: &str, pattern: &str) -> Option<Endpoint> {
-        self.by_pattern.get(pattern)?.iter().find(|endpoint| endpoint.0.method == method).copied()
+    fn find(&self, namespace: &str, method: &str, pattern: &str) -> Option<Endpoint> {
+        let known = self.by_namespace.get(namespace)?.by_pattern.get(pattern)?;
+        known.iter().find(|endpoint| endpoint.0.method == method).copied()
     }
 
-    fn find_operation(&self, name: &[u8]) -> Option<Endpoint> {
-        self.by_operation.get(name).copied().or(self.other_operations)
+    fn find_operation(&self, namespace: &str, name: &[u8]) -> Option<Endpoint> {
+        let names = self.by_namespace.get(namespace)?;
+        names.by_operation.get(name).copied().or(names.other_operations)
     }
 
     /// Gives a number to an endpoint, unless it has one.
-    fn enter(&mut self, method: &'static str, pattern: &str) -> Endpoint {
-        if let Some(known) = self.find(method, pattern) {
+    fn enter(&mut self, namespace: &str, method: &'static str, pattern: &str) -> Endpoint {
+        if let Some(known) = self.find(namespace, method, pattern) {
             return known;
         }
-        let endpoint = self.number(method, &format!("{method} {pattern}"));
-        self.by_pattern.entry(pattern.into()).or_default().push(endpoint);
+        let Some(endpoint) = self.number(namespace, method, &format!("{method} {pattern}")) else {
+            return Endpoint::default();
+        };
+        self.names_of(namespace).by_pattern.entry(pattern.into()).or_default().push(endpoint);
         endpoint
     }
 
     /// Gives a number to an operation, unless it has one. The first that there is no room for is
-    /// the last to get one, and stands for all others.
-    fn enter_operation(&mut self, name: &[u8]) -> Endpoint {
-        if let Some(known) = self.find_operation(name) {
+    /// the last of its namespace to get one, and stands for all others.
+    fn enter_operation(&mut self, namespace: &str, name: &[u8]) -> Endpoint {
+        if let Some(known) = self.find_operation(namespace, name) {
             return known;
         }
-        if self.by_operation.len() == MOST_OPERATIONS {
-            let others = self.number("", ANY);
-            return *self.other_operations.insert(others);
+        let is_one_of_many = self.operations == MOST_OPERATIONS;
+        let text = if is_one_of_many { ANY.into() } else { String::from_utf8_lossy(name) };
+        let Some(operation) = self.number(namespace, "", &text) else { return Endpoint::default() };
+        let names = self.names_of(namespace);
+        if is_one_of_many {
+            names.other_operations = Some(operation);
+        } else {
+            names.by_operation.insert(name.into(), operation);
+            self.operations += 1;
         }
-        let operation = self.number("", &String::from_utf8_lossy(name));
-        self.by_operation.insert(name.into(), operation);
         operation
     }
 
-    /// A name with a number of its own. If there are no more numbers the endpoint stays unknown.
-    fn number(&mut self, method: &'static str, text: &str) -> Endpoint {
-        let Ok(number) = u16::try_from(self.all.len() + 1) else { return Endpoint::default() };
-        let text = &*Box::leak(shown(text).into_boxed_str());
-        let endpoint = Endpoint(Box::leak(Box::new(Name { number, method, text })));
-        self.all.push(endpoint);
-        endpoint
+    fn names_of(&mut self, namespace: &str) -> &mut NamesOfOne {
+        self.by_namespace.entry(namespace.into()).or_default()
     }
-}
 
-/// The text as it is shown and stored: on one line, and not too long.
-fn shown(text: &str) -> String {
-    let shown: String =
-        text.chars().map(|of| if of.is_control() { REPLACEMENT_CHARACTER } else { of }).collect();
-    let end = (0..=LONGEST_ENDPOINT.min(shown.len())).rev().find(|at| shown.is_char_boundary(*at));
-    shown[..end.unwrap_or_default()].to_owned()
+    /// A name with a number of its own. If there are no more numbers the endpoint stays unknown.
+    fn number(&mut self, namespace: &str, method: &'static str, endpoint: &str) -> Option<Endpoint> {
+        let number = u16::try_from(self.all.len() + 1).ok()?;
+        let label = &*Box::leak(label::label(namespace, endpoint).into_boxed_str());
+        let endpoint = Endpoint(Box::leak(Box::new(Name { number, method, label })));
+        self.all.push(endpoint);
+        Some(endpoint)
+    }
 }
 
 /// An endpoint that is not known.
@@ -177,18 +195,28 @@ mod tests {
 
     #[test]
     fn an_endpoint_has_one_number_by_which_it_is_found_again() {
-        let endpoint = Endpoint::of(&Method::POST, Some("/numbered/{id}"));
-        assert_eq!(endpoint.as_str(), "POST /numbered/{id}");
-        assert_eq!(Endpoint::of(&Method::POST, Some("/numbered/{id}")), endpoint);
+        let of = |method, pattern| Endpoint::of("", method, Some(pattern));
+        let endpoint = of(&Method::POST, "/numbered/{id}");
+        assert_eq!((endpoint.as_str(), endpoint.label()), ("POST /numbered/{id}", "POST /numbered/{id}"));
+        assert_eq!(of(&Method::POST, "/numbered/{id}"), endpoint);
         assert_eq!(Endpoint::of_number(endpoint.number()), endpoint);
-        assert_ne!(Endpoint::of(&Method::PATCH, Some("/numbered/{id}")), endpoint);
-        assert_ne!(Endpoint::of(&Method::POST, Some("/numbered")), endpoint);
+        assert_ne!(of(&Method::PATCH, "/numbered/{id}"), endpoint);
+        assert_ne!(of(&Method::POST, "/numbered"), endpoint);
+    }
+
+    #[test]
+    fn an_endpoint_of_another_namespace_is_another_one_of_the_same_name() {
+        let [one, other] = ["", "shop"].map(|of| Endpoint::of(of, &Method::POST, Some("/spaced")));
+        assert_ne!(one, other);
+        assert_eq!((one.as_str(), other.as_str()), ("POST /spaced", "POST /spaced"));
+        assert_ne!(one.label(), other.label());
+        assert_eq!(Endpoint::of_number(other.number()), other);
     }
 
     #[test]
     fn what_clients_invent_makes_no_new_name() {
         let invented = ["BREW", "WHEN"].map(|method| Method::from_bytes(method.as_bytes()).unwrap());
-        let [brew, when] = invented.map(|method| Endpoint::of(&method, None));
+        let [brew, when] = invented.map(|method| Endpoint::of("", &method, None));
         assert_eq!((brew, brew.as_str()), (when, "* *"));
     }
 
@@ -198,32 +226,43 @@ mod tests {
         assert_eq!((unknown.number(), unknown.as_str()), (0, ""));
         assert_eq!([0, u16::MAX].map(Endpoint::of_number), [unknown, unknown]);
     }
+
     #[test]
-    fn an_operation_is_no_endpoint_and_is_shown_on_one_line_and_cut() {
-        let of = |name: &str| Endpoint::of_operation(name.as_bytes());
-        assert_eq!((of("settle"), of("settle").as_str()), (of("settle"), "settle"));
-        assert_eq!(Endpoint::of_number(of("settle").number()), of("settle"));
-        assert_ne!(of("POST /settle"), Endpoint::of(&Method::POST, Some("/settle")));
-        assert_eq!(of("a\nb\0c\u{85}").as_str(), "a\u{fffd}b\u{fffd}c\u{fffd}");
-        assert_eq!(Endpoint::of_operation(b"\xff").as_str(), "\u{fffd}");
-        assert_ne!(Endpoint::of_operation(b"\xff"), Endpoint::of_operation(b"\xfe"));
-        assert_eq!(of(&"é".repeat(200)).as_str(), "é".repeat(127));
+    fn an_operation_is_no_endpoint_and_has_its_bytes_for_its_name() {
+        let of = |name: &[u8]| Endpoint::of_operation("", name);
+        assert_eq!((of(b"settle"), of(b"settle").as_str()), (of(b"settle"), "settle"));
+        assert_eq!(Endpoint::of_number(of(b"settle").number()), of(b"settle"));
+        assert_ne!(of(b"POST /settle"), Endpoint::of("", &Method::POST, Some("/settle")));
+        assert_eq!((of(b"\xff").as_str(), of(b"\xfe").as_str()), ("\u{fffd}", "\u{fffd}"));
+        assert_ne!(of(b"\xff"), of(b"\xfe"));
     }
 
     #[test]
     fn a_bounded_number_of_operations_is_told_apart() {
         let mut names = Names::default();
         let operation = |number: usize| format!("operation {number}").into_bytes();
-        let (any, first) = (names.enter_operation(b"*"), names.enter_operation(&operation(0)));
+        let (any, first) = (names.enter_operation("", b"*"), names.enter_operation("", &operation(0)));
         for number in 1..MOST_OPERATIONS - 1 {
-            assert_ne!(names.enter_operation(&operation(number)), first);
+            assert_ne!(names.enter_operation("", &operation(number)), first);
         }
         for number in MOST_OPERATIONS..MOST_OPERATIONS + 100 {
-            let other = names.enter_operation(&operation(number));
-            assert_eq!((other.as_str(), Some(other)), (ANY, names.find_operation(&operation(number))));
+            let other = names.enter_operation("", &operation(number));
+            assert_eq!((other.as_str(), Some(other)), (ANY, names.find_operation("", &operation(number))));
             assert_ne!(other, any);
         }
-        assert_eq!((names.by_operation.len(), names.all.len()), (MOST_OPERATIONS, MOST_OPERATIONS + 1));
-        assert_eq!(names.find_operation(&operation(0)), Some(first));
+        assert_eq!((names.operations, names.all.len()), (MOST_OPERATIONS, MOST_OPERATIONS + 1));
+        assert_eq!(names.find_operation("", &operation(0)), Some(first));
+    }
+
+    #[test]
+    fn a_bounded_number_of_endpoints_is_known() {
+        let mut names = Names::default();
+        for number in 0..usize::from(u16::MAX) + 100 {
+            names.enter("", "POST", &format!("/{number}"));
+        }
+        let known: usize = names.by_namespace[""].by_pattern.len();
+        assert_eq!((names.all.len(), known), (usize::from(u16::MAX), usize::from(u16::MAX)));
+        assert_eq!(names.enter("shop", "POST", "/"), Endpoint::default());
+        assert_eq!(names.by_namespace.len(), 1);
     }
 }

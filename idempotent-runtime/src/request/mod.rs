@@ -13,12 +13,13 @@ mod identity;
 pub(crate) mod key;
 mod key_format;
 mod key_source;
+pub(crate) mod label;
 mod name;
 mod path;
 mod principal_fn;
 
 pub use crate::principal::Principal;
-pub(crate) use address::{Target, address, derived_key, may_be_an_operation, operation_address, step};
+pub(crate) use address::{Target, address, derived_key, may_be_an_operation, operation_address, step, turn};
 pub(crate) use caller::Caller;
 pub(crate) use caller_id::CallerId;
 pub(crate) use credential::{Credentials, Presented};

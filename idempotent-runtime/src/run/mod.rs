@@ -157,12 +157,12 @@ async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
     if let Some(record) = app.0.store.recall(address, identity.fingerprint) {
         let answer = replay(&record);
         event.answered(&answer);
-        let endpoint = || target.endpoint(policy.scope).as_str();
+        let endpoint = || target.endpoint(&settings.namespace, policy.scope).as_str();
         return Ok(
             answer.inspect_err(|reason| warnings::refused(policy.handler, endpoint, address, reason.code))?
         );
     }
-    let (endpoint, name) = (target.endpoint(policy.scope), policy.handler);
+    let (endpoint, name) = (target.endpoint(&settings.namespace, policy.scope), policy.handler);
     let origin = Origin::new(endpoint, caller);
     let (policy, app, key) = (PolicyRef::Handler(policy), app.clone(), Some(key.clone()));
     let work = HandlerCall::new(request, body, handler);

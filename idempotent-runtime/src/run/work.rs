@@ -15,13 +15,13 @@ use super::{
 };
 use crate::{
     attempt::Attempt,
-    engine::{Engine, OnStoreError, Settings},
+    engine::{Engine, Idempotency, OnStoreError, Settings},
     execution::{Decision, Fate, OutcomeOf, Panicked, Pending, Ran, Work, finish_detached},
     observe::Outcome,
     policy::Replay,
     policy_ref::PolicyRef,
     reason::Reason,
-    reconcile::{AbandonedExecution, Resolution},
+    reconcile::{AbandonedExecution, AbandonedRequest, Resolution},
     record::of_nothing,
     request::body,
     response::{
@@ -87,13 +87,31 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
         engine.settings.reconcile.is_some()
     }
 
-    async fn decide(&self, attempt: &Attempt, engine: &Engine) -> Option<Decision<HttpResponse>> {
-        let Settings { reconcile, max_response_body, replay_set_cookie, .. } = &engine.settings;
-        let (request, body) = (self.request.clone(), self.body.clone());
-        let abandoned = AbandonedExecution { attempt: attempt.clone(), request, body };
+    async fn decide(&self, attempt: &Attempt, app: &Idempotency) -> Option<Decision<HttpResponse>> {
+        let Settings { reconcile, max_response_body, replay_set_cookie, .. } = &app.0.settings;
+        let (handler, key) = (attempt.policy.handler, attempt.key.clone());
+        let request =
+            AbandonedRequest { handler, key, request: self.request.clone(), body: self.body.clone() };
+        let abandoned = AbandonedExecution {
+            address: attempt.hold.address,
+            endpoint: attempt.origin.endpoint().into(),
+            attempt: attempt.number - 1,
+            age: None,
+            request: Some(request),
+        };
         Some(match reconcile.as_deref()?.ask(&abandoned).await {
             Resolution::Rerun => Decision::Run,
             Resolution::Refuse => Decision::Refuse,
+            Resolution::Later => {
+                let address = attempt.hold.address;
+                tracing::warn!(handler, %address, "an abandoned execution is to be reconciled later");
+                return None;
+            }
+            Resolution::Value(_) => {
+                let address = attempt.hold.address;
+                tracing::error!(handler, %address, "`Resolution::Value` is no response to a request: nothing was decided");
+                return None;
+            }
             Resolution::Complete(response) => {
                 let captured = capture(response, *max_response_body).await;
                 let (record, response) = recorded(captured, *replay_set_cookie);

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{Record, Token};
-use crate::request::Address;
+use crate::request::{Address, RequestFingerprint, label};
 
 /// Everything that a store knows of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,11 @@ pub struct Inspection {
     pub standing: Standing,
     /// Time until the entry is forgotten, if nobody moves the entry before.
     pub kept_for: Duration,
-    /// Endpoint of the claim that the entry is, or was:
-    /// [`Origin::endpoint`](super::Origin::endpoint) of the claim that was won last. Empty where it
-    /// is not known.
-    pub endpoint: Cow<'static, str>,
+    /// Label of the claim that the entry is, or was: [`Origin::label`](super::Origin::label) of the
+    /// claim that was won last and had one. Empty where there is none.
+    pub label: Cow<'static, str>,
+    /// Fingerprint of the request.
+    pub fingerprint: RequestFingerprint,
 }
 
 /// State of a request, as far as a store knows.
@@ -159,11 +160,11 @@ impl StuckRequest {
             Standing::Completed { record, .. } => *record == self.unknown,
             Standing::Running { .. } | Standing::Expired => false,
         };
-        is_stuck && self.wants_endpoint(&entry.endpoint)
+        is_stuck && self.wants_label(&entry.label)
     }
 
-    /// True for an endpoint whose entries are to be listed.
-    pub(crate) fn wants_endpoint(&self, endpoint: &str) -> bool {
-        self.endpoint.as_ref().is_none_or(|wanted| wanted == endpoint)
+    /// True for the label of an endpoint whose entries are to be listed.
+    pub(crate) fn wants_label(&self, label: &str) -> bool {
+        self.endpoint.as_ref().is_none_or(|wanted| wanted == label::endpoint_of(label))
     }
 }

@@ -4,9 +4,10 @@ use crate::request::{CallerId, Endpoint};
 
 /// Endpoint that was asked, and the caller who asked.
 ///
-/// The answer to a claim does not depend on it. A store keeps the endpoint's name with the entry,
-/// in clear, for operators to read: nothing else of a request is. The claim that was won last
-/// counts. The caller is told to the memory store alone, which bounds what one caller may hold.
+/// The answer to a claim does not depend on it. A store keeps the [label](Self::label) with the
+/// entry, in clear, for operators to read: nothing else of a request is. The claim that was won
+/// last counts; one that has no label leaves that of the claim before. The caller is told to the
+/// memory store alone, which bounds what one caller may hold.
 ///
 /// The claim of a step has the endpoint and the caller of its execution.
 ///
@@ -27,10 +28,17 @@ impl Origin {
     /// The endpoint's method and route pattern, such as `POST /orders/{id}`, or the name of the
     /// operation of [`once`](crate::Idempotency::once). Empty where it is not known.
     ///
-    /// It has one line, and 255 bytes at most: what is longer is cut off. A process tells 4,096
+    /// It has one line. What is longer than 200 bytes or so is cut off. A process tells 4,096
     /// operations apart. All others are `*`.
     pub fn endpoint(&self) -> &'static str {
         self.endpoint.as_str()
+    }
+
+    /// Text that a store keeps with the entry and gives back as
+    /// [`Inspection::label`](super::Inspection::label): the endpoint, and before it the
+    /// application's namespace, if that is not empty. It has 255 bytes at most, in UTF-8.
+    pub fn label(&self) -> &'static str {
+        self.endpoint.label()
     }
 
     /// The endpoint that was asked.
@@ -38,9 +46,10 @@ impl Origin {
         self.endpoint
     }
 
-    /// The same caller at the endpoint of `other`.
+    /// The same caller at the endpoint of `other`, if that has one.
     pub(crate) fn at(self, other: Origin) -> Self {
-        Origin { endpoint: other.endpoint, ..self }
+        let endpoint = if other.label().is_empty() { self.endpoint } else { other.endpoint };
+        Origin { endpoint, ..self }
     }
 
     /// The caller, if the caller was said.

@@ -52,7 +52,8 @@ async fn an_execution_with_effect_is_answered_as_the_application_says_and_replay
 #[tokio::test]
 async fn what_an_application_answers_is_recorded_whatever_its_status() {
     for status in [500, 404, 429] {
-        let (cluster, fixture) = (Cluster::new(), Fixture::says(|abandoned| answer_of(abandoned.body())));
+        let (cluster, fixture) =
+            (Cluster::new(), Fixture::says(|abandoned| answer_of(abandoned.request().unwrap().body())));
         let request = keyed("/success", "k", &status.to_string());
         cluster.dies_running(&request).await;
         let process = cluster.process(&fixture);

@@ -18,9 +18,11 @@ async fn an_application_is_told_what_it_takes_to_find_out() {
     let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
     let process = cluster.process_with(Gate::open(), |builder| {
         builder.reconcile(async move |abandoned: &idempotent_runtime::AbandonedExecution| {
-            let request = (abandoned.method().clone(), abandoned.path().to_owned(), abandoned.body().clone());
-            let accept = abandoned.request().headers().get("accept").is_some();
-            let execution = (abandoned.handler(), abandoned.key().to_owned(), abandoned.attempt());
+            let retry = abandoned.request().unwrap();
+            let request = (retry.method().clone(), retry.path().to_owned(), retry.body().clone());
+            let accept = retry.http().headers().get("accept").is_some();
+            let execution = (retry.handler(), retry.key().to_owned(), abandoned.attempt());
+            assert_eq!((abandoned.endpoint(), abandoned.age()), ("POST /rerun", None));
             let shown = format!("{abandoned:?}");
             telling.send((execution, request, accept, abandoned.derive_key("charge"), shown)).unwrap();
             Resolution::Rerun

@@ -25,5 +25,6 @@ mod names;
 mod outcomes;
 mod process;
 mod records;
+mod recovered;
 mod stuck;
 mod untouched;

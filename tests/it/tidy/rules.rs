@@ -68,8 +68,13 @@ fn nothing_but_the_clock_asks_for_the_time() {
 #[test]
 fn nothing_but_the_address_makes_an_address() {
     assert_eq!(places("Address(hasher", &["request/address.rs"]), Vec::<String>::new());
-    let others =
-        ["request/address.rs", "request/fingerprint/mod.rs", "operate/version.rs", "operate/caller_hash.rs"];
+    let others = [
+        "request/address.rs",
+        "request/fingerprint/mod.rs",
+        "request/label.rs",
+        "operate/version.rs",
+        "operate/caller_hash.rs",
+    ];
     let made = places("PartsHasher::new(", &others);
     assert_eq!(made, Vec::<String>::new());
 }

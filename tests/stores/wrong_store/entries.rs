@@ -24,7 +24,7 @@ pub(super) struct Entries {
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) hold: Hold,
-    pub(super) endpoint: &'static str,
+    pub(super) label: &'static str,
     pub(super) attempt: u32,
     pub(super) state: State,
     pub(super) forgotten_at: Timestamp,
@@ -60,7 +60,8 @@ impl Entry {
             attempt: self.attempt,
             standing,
             kept_for,
-            endpoint: self.endpoint.into(),
+            label: self.label.into(),
+            fingerprint: self.hold.fingerprint,
         }
     }
 }
@@ -83,7 +84,7 @@ impl Entries {
         let lease_until = now.after(request.lease);
         let mut won = Entry {
             hold: request.hold,
-            endpoint: request.origin.endpoint(),
+            label: request.origin.label(),
             attempt: 1,
             state: State::Claimed(lease_until),
             forgotten_at: lease_until.after(request.retention),
@@ -124,8 +125,9 @@ impl Entries {
                 if inner.mistake == keeps {
                     won.forgotten_at = lease_until.after(entry.forgotten_at.since(until));
                 }
-                if repeated || inner.mistake == Mistake::KeepsTheFirstEndpoint {
-                    won.endpoint = entry.endpoint;
+                let keeps = repeated || inner.mistake == Mistake::KeepsTheFirstEndpoint;
+                if keeps || won.label.is_empty() {
+                    won.label = entry.label;
                 }
                 won.attempt = entry.attempt + u32::from(!repeated);
                 let attempt = won.attempt;
@@ -150,10 +152,10 @@ impl Entries {
         let state = State::Completed(record, until);
         let before = self.map.get(&hold.address);
         let attempt = before.map_or(1, |entry| entry.attempt);
-        let endpoint = before.filter(|_| inner.mistake != Mistake::LosesTheEndpoint);
-        let endpoint = endpoint.map_or("", |entry| entry.endpoint);
+        let label = before.filter(|_| inner.mistake != Mistake::LosesTheEndpoint);
+        let label = label.map_or("", |entry| entry.label);
         let forgotten_at = until.after(retention.remember);
-        let entry = Entry { hold: *hold, endpoint, attempt, state, forgotten_at };
+        let entry = Entry { hold: *hold, label, attempt, state, forgotten_at };
         self.map.insert(hold.address, entry);
         self.completed.push_back(hold.address);
         if let Mistake::Forgetful(kept) = inner.mistake

@@ -170,7 +170,7 @@ impl Store for WrongStore {
             State::Completed(record, until) => now < *until && *record == request.unknown,
         };
         let is_wanted = |entry: &Entry| match &request.endpoint {
-            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => entry.endpoint == endpoint,
+            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => entry.label == endpoint,
             _ => true,
         };
         let is_listed = |entry: &Entry| now < entry.forgotten_at && is_stuck(entry) && is_wanted(entry);

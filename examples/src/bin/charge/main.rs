@@ -7,8 +7,9 @@
 //! on every attempt, `context.derive_key("charge")`.
 //!
 //! With no argument the program shows it: it starts both services, kills the shop between the two
-//! effects, starts the shop again and retries. `charge provider` and `charge shop` are the two
-//! services, to try it by hand.
+//! effects, starts the shop again and retries. Then it does so once more, and nobody retries: the
+//! shop finds the order by itself, by `reconcile_stuck`. `charge provider` and `charge shop` are
+//! the two services, to try it by hand.
 
 mod payments;
 mod provider;

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use actix_web::{Error, error::ErrorBadGateway};
+use actix_web::{Error, error::ErrorBadGateway, http::StatusCode};
 use awc::Client;
 use serde::{Deserialize, Serialize};
 
-/// Charge to be made: for which order, and how much.
+/// Charge to be made: for which order and item, and how much. The payment service keeps all of it,
+/// so that a shop that has died can be told later what it was about.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct NewCharge {
     pub(crate) order: String,
+    pub(crate) item: String,
     pub(crate) cents: u32,
 }
 
@@ -18,6 +20,7 @@ pub(crate) struct NewCharge {
 pub(crate) struct Charge {
     pub(crate) id: String,
     pub(crate) order: String,
+    pub(crate) item: String,
     pub(crate) cents: u32,
 }
 
@@ -45,6 +48,16 @@ impl Payments {
             return Err(failed(response.status()));
         }
         response.json().await.map_err(failed)
+    }
+
+    /// The charge for an order, if there is one.
+    pub(crate) async fn find(&self, order: &str) -> Result<Option<Charge>, Error> {
+        let mut response = self.http.get(format!("{}/{order}", self.charges)).send().await.map_err(failed)?;
+        match response.status() {
+            StatusCode::OK => response.json().await.map(Some).map_err(failed),
+            StatusCode::NOT_FOUND => Ok(None),
+            other => Err(failed(other)),
+        }
     }
 }
 

@@ -2,13 +2,17 @@
 //!
 //! `PROVIDER` is the address of the payment service (`http://127.0.0.1:8081`). `STORE` says where
 //! orders and idempotency keys are (`sqlite:PATH`, by default a file in the temporary directory).
-//! `SAVING_TAKES_MS` is the time that the shop takes between its two effects.
+//! `SAVING_TAKES_MS` is the time that the shop takes between its two effects. With
+//! `RECONCILE_EVERY_MS` the shop looks every so often after orders whose shop has died, and nobody
+//! has to try again.
 
 use std::{env, error::Error, process, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, error::ErrorServiceUnavailable, get, post, web};
 use idempotent_examples::{give_up, listen, millis, url};
-use idempotent_runtime::{Idempotency, IdempotencyContext, SqliteStore, idempotent, serve};
+use idempotent_runtime::{
+    AbandonedExecution, Idempotency, IdempotencyContext, Resolution, SqliteStore, idempotent, serve,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Executor, SqlitePool,
@@ -16,7 +20,7 @@ use sqlx::{
 };
 use tokio::time::sleep;
 
-use crate::payments::{NewCharge, Payments};
+use crate::payments::{Charge, NewCharge, Payments};
 
 #[derive(Deserialize)]
 struct NewOrder {
@@ -50,7 +54,7 @@ async fn create_order(
     let NewOrder { item, cents } = new.into_inner();
     let id = context.derive_key("order");
 
-    let charge = NewCharge { order: id.clone(), cents };
+    let charge = NewCharge { order: id.clone(), item: item.clone(), cents };
     let charge = payments.charge(&context.derive_key("charge"), &charge).await?;
 
     // A shop that dies here has charged a customer, and knows of no order.
@@ -61,9 +65,38 @@ async fn create_order(
     Ok(HttpResponse::Created().json(order))
 }
 
+/// Finds out what became of an order whose shop has died, with no request at hand: the derived keys
+/// are the same, so the payment service knows its charge.
+///
+/// A charge that was made is an order to be saved. Where there is none the shop died before it, and
+/// the key is free. While the payment service or the database does not answer nothing is decided.
+async fn reconcile(shop: &Shop, provider: &str, abandoned: &AbandonedExecution) -> Resolution {
+    let id = abandoned.derive_key("order");
+    if shop.note(&id, abandoned.attempt()).await.is_err() {
+        return Resolution::Later;
+    }
+    match Payments::at(provider).find(&id).await {
+        Ok(None) => Resolution::Rerun,
+        Ok(Some(Charge { id: charge, item, cents, .. })) => {
+            let order = Order { id, item, cents, charge };
+            match shop.save(&order).await {
+                Ok(()) => Resolution::Complete(HttpResponse::Created().json(order)),
+                Err(_) => Resolution::Later,
+            }
+        }
+        Err(_) => Resolution::Later,
+    }
+}
+
 #[get("/orders")]
 async fn list_orders(shop: web::Data<Shop>) -> actix_web::Result<impl Responder> {
     Ok(web::Json(shop.all().await.map_err(no_database)?))
+}
+
+/// Orders that the shop has looked after, and the attempts that had died.
+#[get("/reconciled")]
+async fn list_reconciled(shop: web::Data<Shop>) -> actix_web::Result<impl Responder> {
+    Ok(web::Json(shop.noted().await.map_err(no_database)?))
 }
 
 /// A 503, after which the client tries again.
@@ -84,6 +117,16 @@ impl Shop {
         Ok(())
     }
 
+    /// Notes that the shop looks after an order.
+    async fn note(&self, id: &str, attempt: u32) -> sqlx::Result<()> {
+        let insert = "INSERT INTO reconciled (id, attempt) VALUES ($1, $2)";
+        sqlx::query(insert).bind(id).bind(attempt).execute(&self.orders).await.map(drop)
+    }
+
+    async fn noted(&self) -> sqlx::Result<Vec<(String, u32)>> {
+        sqlx::query_as("SELECT id, attempt FROM reconciled ORDER BY rowid").fetch_all(&self.orders).await
+    }
+
     async fn all(&self) -> sqlx::Result<Vec<Order>> {
         let select = sqlx::query_as("SELECT id, item, cents, charge FROM orders ORDER BY rowid");
         let orders = select.fetch_all(&self.orders).await?.into_iter();
@@ -91,8 +134,9 @@ impl Shop {
     }
 }
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS orders \
-     (id text PRIMARY KEY, item text NOT NULL, cents integer NOT NULL, charge text NOT NULL)";
+const TABLES: &str = "CREATE TABLE IF NOT EXISTS orders \
+     (id text PRIMARY KEY, item text NOT NULL, cents integer NOT NULL, charge text NOT NULL); \
+     CREATE TABLE IF NOT EXISTS reconciled (id text NOT NULL, attempt integer NOT NULL)";
 
 /// Longest time that a retry waits after a crash. It is short, so that nobody who tries this has to
 /// wait.
@@ -101,19 +145,28 @@ const LEASE: Duration = Duration::from_secs(1);
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let orders = open().await.unwrap_or_else(|error| give_up(error));
     let store = SqliteStore::new(orders.clone()).await?;
-    let idempotency = Idempotency::builder().store(store).lease(LEASE).build()?;
+    let provider = env::var("PROVIDER").unwrap_or("http://127.0.0.1:8081".to_owned());
+    let shop = web::Data::new(Shop { orders, saving_takes: millis("SAVING_TAKES_MS") });
+    let (builder, every) = (Idempotency::builder().store(store).lease(LEASE), millis("RECONCILE_EVERY_MS"));
+    let idempotency = if every.is_zero() {
+        builder.build()?
+    } else {
+        let (shop, provider) = (shop.clone(), provider.clone());
+        let ask = async move |abandoned: &AbandonedExecution| reconcile(&shop, &provider, abandoned).await;
+        let idempotency = builder.reconcile(ask).build()?;
+        idempotency.reconcile_stuck(every)?;
+        idempotency
+    };
     let listener = listen();
     println!("{}", what_to_try(&url(&listener)));
 
-    let provider = env::var("PROVIDER").unwrap_or("http://127.0.0.1:8081".to_owned());
-    let (data, shop) =
-        (idempotency.clone(), web::Data::new(Shop { orders, saving_takes: millis("SAVING_TAKES_MS") }));
+    let data = idempotency.clone();
     let app = move || {
         App::new()
             .app_data(data.clone())
             .app_data(shop.clone())
             .app_data(web::Data::new(Payments::at(&provider)))
-            .service((create_order, list_orders))
+            .service((create_order, list_orders, list_reconciled))
     };
     let server = HttpServer::new(app).listen(listener)?.disable_signals().run();
     serve(server, idempotency, Duration::from_secs(30)).await?;
@@ -127,7 +180,7 @@ async fn open() -> Result<SqlitePool, Box<dyn Error>> {
     let path = store.strip_prefix("sqlite:").ok_or("STORE can be sqlite:PATH")?;
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let pool = SqlitePool::connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?;
-    pool.execute(TABLE).await?;
+    pool.execute(TABLES).await?;
     Ok(pool)
 }
 
@@ -140,6 +193,9 @@ curl -i {url}/orders -H 'Idempotency-Key: tea-for-alice' --json '{{"item":"tea",
 
 # The orders that are paid.
 curl {url}/orders
+
+# Orders that the shop has looked after, with RECONCILE_EVERY_MS=1000.
+curl {url}/reconciled
 
 # To see it die between the charge and the order, start it with SAVING_TAKES_MS=20000, and while an order is under way:
 kill -9 {}

@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader, Error as IoError},
     path::PathBuf,
     process::{self, Child, ChildStdout, Command, Stdio},
+    slice,
     time::Duration,
 };
 
@@ -25,23 +26,16 @@ pub(crate) async fn tell() -> Told<()> {
         "1. A payment service is started, and a shop that takes its time between the charge and the order."
     );
     let slow = ("SAVING_TAKES_MS", "3600000".to_owned());
-    let shop = Service::start("shop", &[&settings[..], &[slow]].concat())?;
+    let shop = Service::start("shop", &[&settings[..], slice::from_ref(&slow)].concat())?;
 
     println!(
-        "2. A customer orders tea. Her card is charged, and then the shop's process is killed: she gets no answer."
+        "2. Alice orders tea. Her card is charged, and then the shop's process is killed: she gets no answer."
     );
-    let waiting = rt::spawn(order(shop.url.clone()));
     let charges = format!("{}/charges", provider.url);
-    while count(&list(&charges).await?) == 0 {
-        sleep(Duration::from_millis(10)).await;
-    }
-    drop(shop);
-    if let Ok(answer) = waiting.await? {
-        return Err(format!("the shop was killed too late, and said {answer}").into());
-    }
+    killed_over_an_order(shop, &charges, "tea-for-alice").await?;
 
     println!("3. The shop is started again. This is all that is left:");
-    let shop = Service::start("shop", &settings)?;
+    let shop = Service::start("shop", &settings[..])?;
     let orders = format!("{}/orders", shop.url);
     let (charged, saved) = (list(&charges).await?, list(&orders).await?);
     println!("   charges: {charged}\n   orders:  {saved}");
@@ -49,12 +43,28 @@ pub(crate) async fn tell() -> Told<()> {
     println!(
         "4. Her client tries again, with the same key. The handler runs again, and calls the payment service again:"
     );
-    println!("   {}", order(shop.url.clone()).await?);
+    println!("   {}", order(shop.url.clone(), "tea-for-alice").await?);
+    let (charged, saved) = (list(&charges).await?, list(&orders).await?);
+    println!("   charges: {charged}\n   orders:  {saved}");
+
+    println!("5. Bob orders tea. The shop is killed in the same place, and Bob never tries again.");
+    let shop = Service::start("shop", &[&settings[..], &[slow]].concat())?;
+    killed_over_an_order(shop, &charges, "tea-for-bob").await?;
+
+    println!(
+        "6. The shop is started again, and looks every second after orders that died. It finds Bob's by itself:"
+    );
+    let every = ("RECONCILE_EVERY_MS", "1000".to_owned());
+    let shop = Service::start("shop", &[&settings[..], &[every]].concat())?;
+    let orders = format!("{}/orders", shop.url);
+    while count(&list(&orders).await?) < 2 {
+        sleep(Duration::from_millis(50)).await;
+    }
     let (charged, saved) = (list(&charges).await?, list(&orders).await?);
     println!("   charges: {charged}\n   orders:  {saved}");
     let (charged, saved) = (count(&charged), count(&saved));
     println!("\nCharges: {charged}. Orders: {saved}.\n{BY_HAND}");
-    if (charged, saved) == (1, 1) { Ok(()) } else { Err("that is not one of each".into()) }
+    if (charged, saved) == (2, 2) { Ok(()) } else { Err("that is not two of each".into()) }
 }
 
 const BY_HAND: &str = r#"
@@ -66,12 +76,29 @@ curl -i http://127.0.0.1:8080/orders -H 'Idempotency-Key: tea-for-alice' --json 
 # Kill the shop meanwhile, with the line it has printed. A charge, and no order. Start it again, and send the order again.
 curl http://127.0.0.1:8081/charges
 cargo run -p idempotent-examples --bin charge shop
+
+# Or send nothing again, and let the shop look after it.
+RECONCILE_EVERY_MS=1000 cargo run -p idempotent-examples --bin charge shop
+curl http://127.0.0.1:8080/orders
 "#;
 
+/// Sends an order of tea, and kills the shop when the customer has been charged.
+async fn killed_over_an_order(shop: Service, charges: &str, key: &'static str) -> Told<()> {
+    let before = count(&list(charges).await?);
+    let waiting = rt::spawn(order(shop.url.clone(), key));
+    while count(&list(charges).await?) == before {
+        sleep(Duration::from_millis(10)).await;
+    }
+    drop(shop);
+    match waiting.await? {
+        Ok(answer) => Err(format!("the shop was killed too late, and said {answer}").into()),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Sends the order, and gives what the shop says.
-async fn order(shop: String) -> Result<String, String> {
-    let request =
-        Client::default().post(format!("{shop}/orders")).insert_header(("Idempotency-Key", "tea-for-alice"));
+async fn order(shop: String, key: &'static str) -> Result<String, String> {
+    let request = Client::default().post(format!("{shop}/orders")).insert_header(("Idempotency-Key", key));
     let sent = request.send_json(&json!({ "item": "tea", "cents": 450 })).await;
     let mut response = sent.map_err(|error| error.to_string())?;
     let body = response.body().await.map_err(|error| error.to_string())?;

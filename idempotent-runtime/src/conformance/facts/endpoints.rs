@@ -32,11 +32,11 @@ pub(super) fn resolving<S: Store>() -> Vec<Fact<S>> {
 }
 
 fn orders() -> Endpoint {
-    Endpoint::of(&Method::POST, Some("/conformance/orders/{id}"))
+    Endpoint::of("", &Method::POST, Some("/conformance/orders/{id}"))
 }
 
 fn payments() -> Endpoint {
-    Endpoint::of(&Method::POST, Some("/conformance/payments"))
+    Endpoint::of("conformance", &Method::POST, Some("/conformance/payments"))
 }
 
 /// Claims at an endpoint, with a lease of one unit, and takes over what was abandoned.
@@ -46,12 +46,12 @@ async fn claim<S: Store>(harness: &Harness<S>, at: Endpoint, hold: Hold) -> Resu
 
 /// Holds if the entry of `owner` tells this endpoint.
 async fn tells<S: Store>(harness: &Harness<S>, owner: Hold, endpoint: &str, what: &str) -> Verdict {
-    let found = harness.inspect(owner).await?.map(|found| found.endpoint.into_owned());
+    let found = harness.inspect(owner).await?.map(|found| found.label.into_owned());
     is(found.as_deref(), Some(endpoint), &format!("the endpoint of what {what}"))
 }
 
 pub(super) async fn an_entry_tells_its_endpoint_in_every_state<S: Store>(harness: Harness<S>) -> Verdict {
-    let (owner, name) = (hold()?, orders().as_str());
+    let (owner, name) = (hold()?, orders().label());
     is(claim(&harness, orders(), owner).await?, WON, "the claim")?;
     tells(&harness, owner, name, "runs").await?;
     is(harness.renew(owner, harness.unit()).await?, Renewal::Renewed, "its renewal")?;
@@ -79,7 +79,7 @@ pub(super) async fn an_entry_tells_an_endpoint_of_any_characters_and_of_none<S: 
     for name in ["settle", "'; \\ \" 0 --", "決済 é", &longest, ""] {
         let endpoint = match name {
             "" => Endpoint::default(),
-            name => Endpoint::of_operation(name.as_bytes()),
+            name => Endpoint::of_operation("", name.as_bytes()),
         };
         for bytes in [&b""[..], &[7; 100_000]] {
             let owner = hold()?;
@@ -100,9 +100,14 @@ pub(super) async fn an_entry_tells_the_endpoint_that_has_taken_it_over<S: Store>
     harness.pass(1.5).await;
     let second = retry(first)?;
     is(claim(&harness, payments(), second).await?, Claim::Won { attempt: 2 }, "the takeover")?;
-    tells(&harness, second, payments().as_str(), "was taken over").await?;
-    is(harness.complete(second, &record(b"a")).await?, Completion::Stored, "its completion")?;
-    tells(&harness, second, payments().as_str(), "is completed").await
+    tells(&harness, second, payments().label(), "was taken over").await?;
+    harness.pass(1.5).await;
+    let third = retry(first)?;
+    let taken_over = claim(&harness, Endpoint::default(), third).await?;
+    is(taken_over, Claim::Won { attempt: 3 }, "the takeover by a claim without a label")?;
+    tells(&harness, third, payments().label(), "was taken over without a label").await?;
+    is(harness.complete(third, &record(b"a")).await?, Completion::Stored, "its completion")?;
+    tells(&harness, third, payments().label(), "is completed").await
 }
 
 pub(super) async fn a_new_entry_tells_nothing_of_the_endpoint_before_it<S: Store>(
@@ -124,7 +129,7 @@ pub(super) async fn a_new_entry_tells_nothing_of_the_endpoint_before_it<S: Store
         }
         let next = retry(owner)?;
         is(claim(&harness, payments(), next).await?, WON, "the next claim")?;
-        tells(&harness, next, payments().as_str(), &format!("comes after one that was {ended}")).await?;
+        tells(&harness, next, payments().label(), &format!("comes after one that was {ended}")).await?;
     }
     Ok(())
 }
@@ -134,7 +139,7 @@ pub(super) async fn what_is_stuck_is_listed_for_one_endpoint<S: Store>(harness: 
     // Endpoints that no other run of the suite has.
     let own = hold()?.address.to_string();
     let [ours, others] = ["ours", "others"].map(|name| format!("{name} {own}"));
-    let [at_ours, at_others] = [&ours, &others].map(|name| Endpoint::of_operation(name.as_bytes()));
+    let [at_ours, at_others] = [&ours, &others].map(|name| Endpoint::of_operation("", name.as_bytes()));
     let mut wanted = Vec::new();
     for number in 0..8 {
         let (owner, other) = (hold()?, hold()?);
@@ -147,7 +152,7 @@ pub(super) async fn what_is_stuck_is_listed_for_one_endpoint<S: Store>(harness: 
     }
     harness.pass(1.5).await;
     let mut listed: Vec<_> = harness.stuck_at(Some(&ours), &record(UNKNOWN), 3).await?;
-    if let Some(other) = listed.iter().find(|entry| entry.endpoint != ours) {
+    if let Some(other) = listed.iter().find(|entry| entry.label != ours) {
         return Err(format!("{other:?} was listed for another endpoint"));
     }
     let of_no_endpoint = harness.stuck_at(Some("nobody's"), &record(UNKNOWN), 3).await?;
@@ -165,10 +170,10 @@ pub(super) async fn an_entry_that_is_ended_by_hand_tells_its_endpoint<S: Store>(
     is(claim(&harness, orders(), owner).await?, WON, "the claim")?;
     harness.pass(1.5).await;
     is(harness.resolve(owner, None, Some(record(b"a"))).await?, Resolve::Done, "the resolution")?;
-    tells(&harness, owner, orders().as_str(), "was resolved").await?;
+    tells(&harness, owner, orders().label(), "was resolved").await?;
     let replaced = harness.resolve(owner, Some(record(b"a")), Some(record(b"b"))).await?;
     is(replaced, Resolve::Done, "the replacement")?;
-    tells(&harness, owner, orders().as_str(), "was replaced").await?;
+    tells(&harness, owner, orders().label(), "was replaced").await?;
     let found = harness.inspect(owner).await?.ok_or("nothing is there")?;
     let by_hand = Hold { token: found.token, ..owner };
     is(harness.forget(by_hand, Completed).await?, Forget::Done, "forgetting it")

@@ -51,6 +51,7 @@ async fn is_found<S: Store>(
         Some(found) if found.address == owner.address && found.token == owner.token => {
             if is_so(&found.standing)
                 && found.attempt == attempt
+                && found.fingerprint == owner.fingerprint
                 && found.kept_for <= LONG * 2
                 && !found.kept_for.is_zero()
             {

@@ -154,8 +154,8 @@ impl Show<'_> {
         let key = self.cast.addresses().iter().position(|address| *address == entry.address);
         let token = key.map_or("another token", |key| self.token(key, entry.token));
         let kept = self.time(entry.kept_for);
-        let Inspection { attempt, endpoint, .. } = entry;
-        format!("{standing}, of {token} at {endpoint:?}, attempt {attempt}, kept for {kept}")
+        let Inspection { attempt, label, .. } = entry;
+        format!("{standing}, of {token} at {label:?}, attempt {attempt}, kept for {kept}")
     }
 
     fn token(&self, key: usize, token: Token) -> &'static str {

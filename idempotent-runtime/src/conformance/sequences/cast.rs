@@ -15,8 +15,8 @@ use crate::{
 /// Endpoint that an owner claims at. Two of them share one, and one has none.
 fn endpoint(owner: usize) -> Endpoint {
     match owner % 4 {
-        0 | 1 => Endpoint::of(&Method::POST, Some("/conformance/{id}")),
-        2 => Endpoint::of_operation("é".as_bytes()),
+        0 | 1 => Endpoint::of("", &Method::POST, Some("/conformance/{id}")),
+        2 => Endpoint::of_operation("space", "é".as_bytes()),
         _ => Endpoint::default(),
     }
 }

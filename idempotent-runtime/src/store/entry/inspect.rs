@@ -64,8 +64,8 @@ impl Entry {
         };
         let (token, attempt, kept_for) = (self.token, self.attempt, self.forget_at.since(now));
         let found = || {
-            let endpoint = self.endpoint.clone();
-            Inspection { address, token, attempt, standing, kept_for, endpoint }
+            let (label, fingerprint) = (self.label.clone(), self.fingerprint);
+            Inspection { address, token, attempt, standing, kept_for, label, fingerprint }
         };
         self.is_kept(now).then(found)
     }

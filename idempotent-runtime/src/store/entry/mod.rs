@@ -64,8 +64,8 @@ pub struct Entry {
     pub state: State,
     /// Time from which on the address is vacant, whether or not the entry is deleted yet.
     pub forget_at: Timestamp,
-    /// Endpoint of the claim that the entry is, or was: [`Origin::endpoint`](super::Origin).
-    pub endpoint: Cow<'static, str>,
+    /// Label of the claim that the entry is, or was: [`Origin::label`](super::Origin::label).
+    pub label: Cow<'static, str>,
 }
 
 /// State of the request that an entry is for.
@@ -120,7 +120,7 @@ impl Entry {
             attempt,
             state: State::Claimed { lease_until, retention: request.retention },
             forget_at: lease_until.after(request.retention),
-            endpoint: request.origin.endpoint().into(),
+            label: request.origin.label().into(),
         }
     }
 
@@ -178,15 +178,19 @@ impl Entry {
             }
             State::Completed { .. } | State::Expired { .. } => (Claim::Expired, Changed::No),
             State::Claimed { .. } if self.is_claimed_by(&request.hold) => {
-                let endpoint = std::mem::take(&mut self.endpoint);
-                *self = Entry { endpoint, ..Entry::claimed(request, self.attempt, now) };
+                let label = std::mem::take(&mut self.label);
+                *self = Entry { label, ..Entry::claimed(request, self.attempt, now) };
                 (Claim::Won { attempt: self.attempt }, Changed::Yes)
             }
             State::Claimed { lease_until, .. } if now < *lease_until => {
                 (Claim::InFlight { lease_left: lease_until.since(now) }, Changed::No)
             }
             State::Claimed { .. } if request.on_abandoned == OnAbandoned::Rerun => {
+                let before = std::mem::take(&mut self.label);
                 *self = Entry::claimed(request, self.attempt.saturating_add(1), now);
+                if self.label.is_empty() {
+                    self.label = before;
+                }
                 (Claim::Won { attempt: self.attempt }, Changed::Yes)
             }
             State::Claimed { lease_until, .. } => self.abandon(*lease_until),

@@ -123,8 +123,8 @@ impl Claimed {
             Standing::Abandoned { lapsed: now.since(self.lease_until) }
         };
         let (token, attempt, kept_for) = (self.token(), self.attempt, self.forgotten_at().since(now));
-        let endpoint = self.origin.endpoint().into();
-        let found = Inspection { address, token, attempt, standing, kept_for, endpoint };
+        let (label, fingerprint) = (self.origin.label().into(), self.fingerprint);
+        let found = Inspection { address, token, attempt, standing, kept_for, label, fingerprint };
         self.is_remembered(now).then_some(found)
     }
 

@@ -155,8 +155,9 @@ impl Entry {
         let live = self.live(now);
         let standing = live.map_or(Standing::Expired, |(record, left)| Standing::Completed { record, left });
         let (token, attempt, kept_for) = (self.token, self.attempt(), self.remembered_until().since(now));
-        let endpoint = self.endpoint().as_str().into();
-        self.is_kept(now).then_some(Inspection { address, token, attempt, standing, kept_for, endpoint })
+        let (label, fingerprint) = (self.endpoint().label().into(), self.fingerprint);
+        let found = Inspection { address, token, attempt, standing, kept_for, label, fingerprint };
+        self.is_kept(now).then_some(found)
     }
 
     /// Time at which the entry is forgotten, if `record` is its record and is replayed.

@@ -19,7 +19,7 @@ impl Memory {
                 Found::Claim(claim) => claim.forgotten_if_lapsed(now),
                 Found::Completed(entry) => entry.forgotten_if_live_with(&request.unknown, now),
             };
-            let forgotten = forgotten.filter(|_| request.wants_endpoint(found.endpoint().as_str()));
+            let forgotten = forgotten.filter(|_| request.wants_label(found.endpoint().label()));
             forgotten.into_iter().for_each(|forgotten| page.add(position(*address, forgotten)));
         })
         .await;

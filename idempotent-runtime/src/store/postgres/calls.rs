@@ -35,13 +35,13 @@ impl Call {
         Call { verb, hold, first: 0, second: 0, rerun: false, durable: true, record: Bytes::new() }
     }
 
-    /// A claim. `record` is its endpoint.
+    /// A claim. `record` is its label.
     pub(super) fn claim(request: ClaimRequest) -> Self {
         Call {
             first: micros(request.lease),
             second: micros(request.retention),
             rerun: request.on_abandoned == OnAbandoned::Rerun,
-            record: Bytes::from_static(request.origin.endpoint().as_bytes()),
+            record: Bytes::from_static(request.origin.label().as_bytes()),
             ..Call::new("claim", request.hold)
         }
     }

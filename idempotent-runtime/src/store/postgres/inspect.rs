@@ -12,7 +12,7 @@ use super::{
     names::Names,
 };
 use crate::{
-    request::Address,
+    request::{Address, RequestFingerprint},
     store::{
         Inspection, Record, Standing, StoreError, Stuck, StuckRequest, Token,
         page::{Position, stuck_among},
@@ -50,7 +50,7 @@ impl Inspector {
     pub(super) async fn inspect(&self, address: Address) -> Result<Option<Inspection>, StoreError> {
         let rows = self.rows(&self.inspect, &[Value::Bytes(address.as_bytes())]).await.map_err(failed)?;
         let read = |row: &PgRow| {
-            let record: Option<Vec<u8>> = row.try_get(6)?;
+            let record: Option<Vec<u8>> = row.try_get(7)?;
             inspection(row, 0, address, record.map(Record::from_bytes))
         };
         rows.first().map(read).transpose().map_err(failed).map(Option::flatten)
@@ -122,7 +122,7 @@ fn walked(row: &PgRow, unknown: &Record) -> Result<(Position, Option<Inspection>
 }
 
 /// Everything known of an entry, from the column `first` on: token, state, attempt, the times that
-/// are left, and the endpoint. Nothing where there is no state.
+/// are left, label and fingerprint. Nothing where there is no state.
 fn inspection(
     row: &PgRow,
     first: usize,
@@ -144,9 +144,11 @@ fn inspection(
         _ => return Err(unreadable("a state")),
     };
     let kept_for = Duration::from_micros(kept.unsigned_abs());
-    let endpoint: Vec<u8> = row.try_get(first + 5)?;
-    let endpoint = String::from_utf8_lossy(&endpoint).into_owned().into();
-    Ok(Some(Inspection { address, token, attempt, standing, kept_for, endpoint }))
+    let (label, fingerprint): (Vec<u8>, Vec<u8>) = (row.try_get(first + 5)?, row.try_get(first + 6)?);
+    let label = String::from_utf8_lossy(&label).into_owned().into();
+    let fingerprint = fingerprint.try_into().map_err(|_| unreadable("a fingerprint"))?;
+    let fingerprint = RequestFingerprint::from_bytes(fingerprint);
+    Ok(Some(Inspection { address, token, attempt, standing, kept_for, label, fingerprint }))
 }
 
 fn unreadable(what: &str) -> sqlx::Error {

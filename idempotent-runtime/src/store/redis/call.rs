@@ -39,8 +39,8 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn claim(names: &Names, request: &ClaimRequest) -> Self {
         let (lease, retention) = (millis(request.lease), millis(request.retention));
-        let mut claim = entry('C', &request.hold, retention, request.origin.endpoint().as_bytes());
-        claim.push(u8::try_from(request.origin.endpoint().len()).unwrap_or_default());
+        let mut claim = entry('C', &request.hold, retention, request.origin.label().as_bytes());
+        claim.push(u8::try_from(request.origin.label().len()).unwrap_or_default());
         let verb = Verb::Claim(request.on_abandoned);
         Call::to(names, verb, request.hold.address, vec![claim, kept(lease, retention)])
     }

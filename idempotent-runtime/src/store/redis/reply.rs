@@ -9,7 +9,7 @@ use super::{
     failure::{NAME, says},
 };
 use crate::{
-    request::Address,
+    request::{Address, RequestFingerprint},
     store::{
         Claim, Hold, Inspection, Record, Standing, StoreError, Token,
         remote::{Reply, Word},
@@ -71,7 +71,7 @@ fn record_of(entry: &[u8]) -> Option<Record> {
     split(entry).map(|(record, _)| Record::from_bytes(record.to_vec()))
 }
 
-/// The parts of an entry behind its header: the record, and the endpoint.
+/// The parts of an entry behind its header: the record, and the label.
 fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = entry.get(HEADER_LENGTH..)?.split_last()?;
     rest.split_at_checked(rest.len().checked_sub(usize::from(*length))?)
@@ -129,9 +129,11 @@ impl ScriptReply {
         };
         let token = header[2..].first_chunk().map(|token| Token::from_bytes(*token));
         let token = token.ok_or_else(not_understood)?;
-        let (_, endpoint) = self.entry().and_then(split).ok_or_else(not_understood)?;
-        let endpoint = String::from_utf8_lossy(endpoint).into_owned().into();
-        Ok(Some(Inspection { address, token, attempt, standing, kept_for, endpoint }))
+        let fingerprint = header[18..].first_chunk().map(|bytes| RequestFingerprint::from_bytes(*bytes));
+        let fingerprint = fingerprint.ok_or_else(not_understood)?;
+        let (_, label) = self.entry().and_then(split).ok_or_else(not_understood)?;
+        let label = String::from_utf8_lossy(label).into_owned().into();
+        Ok(Some(Inspection { address, token, attempt, standing, kept_for, label, fingerprint }))
     }
 
     fn line(&self) -> &[u8] {

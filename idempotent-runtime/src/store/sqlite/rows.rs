@@ -57,7 +57,7 @@ pub(super) fn bind(
         arguments.add(integer(until.as_millis()))?;
         arguments.add(integer(retention.as_millis()))?;
         arguments.add(integer(entry.forget_at.as_millis()))?;
-        arguments.add(&*entry.endpoint)?;
+        arguments.add(&*entry.label)?;
         arguments.add(record.as_ref().map(|record| record.as_bytes().as_ref()))
     };
     add().map_err(sqlx::Error::Encode)
@@ -102,7 +102,7 @@ pub(super) fn entry(row: &SqliteRow) -> Found {
         attempt,
         state,
         forget_at: moment(row, 7)?,
-        endpoint: value::<&str>(row, 8).ok_or("the endpoint is not one")?.to_owned().into(),
+        label: value::<&str>(row, 8).ok_or("the label is not one")?.to_owned().into(),
     })
 }
 

@@ -50,14 +50,14 @@ const ADDRESS: &str = "substr(?1, place.i * 32 + 1, 32)";
 
 /// The columns of a row except its record, in the order in which
 /// [`rows::entry`](super::rows::entry) reads them.
-const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at, endpoint";
+const COLUMNS: &str = "address, fingerprint, token, state, attempt, until, retention, forget_at, label";
 
 impl Sql {
     pub(super) fn new(table: &str) -> Self {
         Sql {
             begin: format!(
                 "BEGIN IMMEDIATE; {ADDRESSES} \
-                 SELECT place.i, fingerprint, token, state, attempt, until, retention, forget_at, endpoint, \
+                 SELECT place.i, fingerprint, token, state, attempt, until, retention, forget_at, label, \
                  record FROM place CROSS JOIN \"{table}\" ON address = {ADDRESS}"
             )
             .into(),
@@ -119,6 +119,6 @@ fn put(table: &str, rows: usize) -> String {
          ON CONFLICT (address) DO UPDATE SET fingerprint = excluded.fingerprint, token = excluded.token, \
          state = excluded.state, attempt = excluded.attempt, until = excluded.until, \
          retention = excluded.retention, forget_at = excluded.forget_at, \
-         endpoint = excluded.endpoint, record = excluded.record; COMMIT"
+         label = excluded.label, record = excluded.record; COMMIT"
     )
 }

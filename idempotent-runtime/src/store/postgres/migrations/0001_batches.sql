@@ -1,7 +1,7 @@
 -- Version 1, continued: calls that go together, and what is done with what is forgotten.
 
 -- One call, by its verb. Durations are in microseconds. In the place of its record a claim brings its
--- endpoint.
+-- label.
 CREATE FUNCTION {schema}.{table}_call(
     verb text, its_address bytea, its_token bytea, its_fingerprint bytea,
     first bigint, second bigint, rerun boolean, its_record bytea

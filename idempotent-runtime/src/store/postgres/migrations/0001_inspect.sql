@@ -44,8 +44,8 @@ $$;
 -- lock, and waits for none.
 CREATE FUNCTION {schema}.{table}_inspect(its_address bytea)
 RETURNS TABLE (
-    its_token bytea, its_state text, its_attempt integer, its_left bigint, its_kept bigint, its_endpoint bytea,
-    its_record bytea
+    its_token bytea, its_state text, its_attempt integer, its_left bigint, its_kept bigint, its_label bytea,
+    its_fingerprint bytea, its_record bytea
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -59,7 +59,7 @@ BEGIN
     SELECT entry.token, entry.state::text, entry.attempt,
         (extract(epoch FROM entry.until - moment) * 1000000)::bigint,
         (extract(epoch FROM entry.forget_at - moment) * 1000000)::bigint,
-        entry.endpoint, entry.record
+        entry.label, entry.fingerprint, entry.record
     FROM {schema}.{table} AS entry
     WHERE entry.address = its_address AND moment < entry.forget_at;
 END
@@ -72,7 +72,7 @@ $$;
 CREATE FUNCTION {schema}.{table}_stuck(after_place bigint, after_address bytea, most integer, unknown bytea)
 RETURNS TABLE (
     its_place bigint, its_address bytea, its_token bytea, its_state text, its_attempt integer, its_left bigint,
-    its_kept bigint, its_endpoint bytea
+    its_kept bigint, its_label bytea, its_fingerprint bytea
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -93,7 +93,7 @@ BEGIN
         entry.attempt,
         (extract(epoch FROM entry.until - moment) * 1000000)::bigint,
         (extract(epoch FROM entry.forget_at - moment) * 1000000)::bigint,
-        entry.endpoint
+        entry.label, entry.fingerprint
     FROM {schema}.{table} AS entry
     WHERE entry.sweep_at >= since AND (entry.sweep_at > since OR entry.address > after_address)
     ORDER BY entry.sweep_at, entry.address

@@ -18,7 +18,7 @@ CREATE TABLE {schema}.{table} (
     token       bytea       NOT NULL,
     fingerprint bytea       NOT NULL,
     address     bytea       NOT NULL PRIMARY KEY,
-    endpoint    bytea       NOT NULL,
+    label       bytea       NOT NULL,
     record      bytea
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
@@ -28,8 +28,8 @@ COMMENT ON COLUMN {schema}.{table}.until IS 'claimed: when the lease ends; compl
 COMMENT ON COLUMN {schema}.{table}.forget_at IS 'from when on the address is vacant again';
 COMMENT ON COLUMN {schema}.{table}.sweep_at IS 'when the sweep looks at the row; written rarely, since it is indexed';
 COMMENT ON COLUMN {schema}.{table}.waited IS 'somebody waits on another connection: a change is notified';
-COMMENT ON COLUMN {schema}.{table}.endpoint IS
-    'method and route, or operation, of the claim, as UTF-8 whatever the database is encoded in: convert_from(endpoint, ''UTF8'')';
+COMMENT ON COLUMN {schema}.{table}.label IS
+    'endpoint of the claim, or namespace, chr(31) and endpoint; UTF-8 whatever the database is encoded in: convert_from(label, ''UTF8'')';
 COMMENT ON COLUMN {schema}.{table}.address IS 'SHA-256 of namespace, scope, principal and key';
 
 CREATE INDEX {table}_sweep_at ON {schema}.{table} (sweep_at);
@@ -53,7 +53,7 @@ $$;
 -- statements is inserted after all; nothing found never counts as won.
 CREATE FUNCTION {schema}.{table}_claim(
     its_address bytea, its_token bytea, its_fingerprint bytea, lease interval, retention interval, rerun boolean,
-    its_endpoint bytea
+    its_label bytea
 ) RETURNS {schema}.{table}_answer
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,10 +64,10 @@ BEGIN
     FOR round IN 1..32 LOOP
         moment := clock_timestamp();
         INSERT INTO {schema}.{table}
-            (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, endpoint)
+            (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, label)
         VALUES (
             moment + lease, moment + lease + retention, moment + lease + retention,
-            1, 'c', its_token, its_fingerprint, its_address, its_endpoint
+            1, 'c', its_token, its_fingerprint, its_address, its_label
         )
         ON CONFLICT (address) DO NOTHING;
         IF FOUND THEN
@@ -116,7 +116,7 @@ BEGIN
                 UPDATE {schema}.{table}
                 SET until = moment + lease, forget_at = moment + lease + retention, sweep_at = moment + lease + retention,
                     attempt = 1, state = 'c', waited = false, token = its_token, fingerprint = its_fingerprint,
-                    endpoint = its_endpoint, record = NULL
+                    label = its_label, record = NULL
                 WHERE address = its_address;
                 PERFORM {schema}.{table}_tell(its_address, entry.waited);
                 RETURN ROW('won', 1, NULL, NULL)::{schema}.{table}_answer;
@@ -137,7 +137,7 @@ BEGIN
                 UPDATE {schema}.{table}
                 SET until = moment + lease, forget_at = moment + lease + retention,
                     attempt = least(entry.attempt, 2147483646) + 1, waited = false, token = its_token,
-                    endpoint = its_endpoint
+                    label = CASE WHEN its_label = '' THEN label ELSE its_label END
                 WHERE address = its_address;
                 PERFORM {schema}.{table}_tell(its_address, entry.waited);
                 RETURN ROW('won', least(entry.attempt, 2147483646) + 1, NULL, NULL)::{schema}.{table}_answer;

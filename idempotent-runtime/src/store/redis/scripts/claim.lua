@@ -44,7 +44,10 @@ local function decide(place)
     tell(key, entry)
     if on_abandoned == 'rerun' then
         attempt = attempt + 1
-        rewrite(key, sub(claim, 1, 50) .. string.format('%010d', attempt) .. sub(claim, 61), keep)
+        local label = tail_of(claim)
+        if #label == 1 then label = tail_of(entry) end
+        local numbers = string.format('%010d', attempt) .. sub(claim, 61, HEADER_LENGTH)
+        rewrite(key, sub(claim, 1, 50) .. numbers .. label, keep)
         return 'won ' .. attempt
     end
     rewrite(key, 'A0' .. sub(entry, 3), kept)

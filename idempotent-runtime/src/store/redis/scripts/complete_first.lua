@@ -1,7 +1,7 @@
 -- Writes each record whose claim is the first attempt, for which nobody waits. Most are, and where
 -- all are, nothing else is done: setting up what follows would take half as long once more.
--- ARGV: for each key the completed entry without its endpoint, and for how long it is kept. What a
--- claim has behind its header is the endpoint.
+-- ARGV: for each key the completed entry without its label, and for how long it is kept. What a
+-- claim has behind its header is the label.
 
 local others
 

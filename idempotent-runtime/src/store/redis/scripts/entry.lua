@@ -9,7 +9,7 @@
 --   61-75   span, in digits: for how many milliseconds the entry is kept after its lease, or its
 --           replay, has ended
 --   76-     the record, where there is one
---   then    the endpoint of the claim, and its length in bytes, as one byte
+--   then    the label of the claim, which tells its endpoint, and its length in bytes, as one byte
 --
 -- A key's expiry is the only clock, so all times are the server's: what is left of the key's time,
 -- less the span, is what is left of the lease or of the replay. An entry comes ready from the
@@ -28,7 +28,7 @@ local sub = string.sub
 
 local function span_of(entry) return tonumber(sub(entry, 61, 75)) end
 
--- The endpoint, with its length behind it: a completion leaves it as it is, where it does not have to
+-- The label, with its length behind it: a completion leaves it as it is, where it does not have to
 -- be looked for.
 local function tail_of(entry) return sub(entry, -1 - string.byte(entry, -1)) end
 

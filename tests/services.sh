@@ -1,4 +1,4 @@
-# Sourced by ./test. Sets REDIS_URL and DATABASE_URL: servers that are named there already, else those on the default
+# Sourced by ./test. Sets REDIS_URL, DATABASE_URL and AMQP_URL: servers that are named there already, else those on the default
 # local ports, else servers of our own, which end with the script. Their programs are installed where they are missing,
 # since some tests start and crash a server of their own.
 
@@ -11,12 +11,16 @@ as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$
 
 postgres_program() { ls -d /usr/lib/postgresql/*/bin/"$1" 2>/dev/null | sort -V | tail -1 || command -v "$1"; }
 
+# The program itself: the one in the path asks for a user of its own.
+rabbitmq_program() { ls -d /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/"$1" 2>/dev/null | sort -V | tail -1; }
+
 install_missing() {
     local packages=()
     command -v redis-server >/dev/null || packages+=(redis-server)
     [ -n "$(postgres_program initdb)" ] || packages+=(postgresql)
     command -v psql >/dev/null || packages+=(postgresql-client)
     command -v pgbouncer >/dev/null || packages+=(pgbouncer)
+    [ -n "$(rabbitmq_program rabbitmq-server)" ] || packages+=(rabbitmq-server)
     command -v chromium >/dev/null || packages+=(chromium)
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
     [ ${#packages[@]} -gt 0 ] || return 0
@@ -69,10 +73,40 @@ find_postgres() {
     wait_for psql -w "$DATABASE_URL" -c 'select 1'
 }
 
+amqp_answers() {
+    local place=${AMQP_URL##*[/@]}
+    (exec 3<>"/dev/tcp/${place%:*}/${place#*:}")
+}
+
+find_rabbitmq() {
+    export AMQP_URL=${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672}
+    if answers amqp_answers; then return; fi
+    local port data=$services/rabbitmq
+    port=$(free_port)
+    mkdir "$data"
+    printf 'listeners.tcp.1 = 127.0.0.1:%s\n' "$port" >"$data/rabbitmq.conf"
+    # A registry of nodes of its own, which is stopped with it.
+    free_port >"$data/epmd-port"
+    HOME=$data ERL_EPMD_PORT=$(cat "$data/epmd-port") ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_NODENAME="test-$port@localhost" \
+        RABBITMQ_DIST_PORT=$(free_port) RABBITMQ_CONFIG_FILE=$data/rabbitmq.conf RABBITMQ_CONF_ENV_FILE=$data/none \
+        RABBITMQ_MNESIA_BASE=$data/mnesia RABBITMQ_LOG_BASE=$data RABBITMQ_ENABLED_PLUGINS_FILE=$data/plugins \
+        RABBITMQ_PID_FILE=$data/pid "$(rabbitmq_program rabbitmq-server)" >/dev/null 2>&1 &
+    AMQP_URL=amqp://guest:guest@127.0.0.1:$port
+    # It takes its time.
+    wait_for amqp_answers 2>/dev/null || wait_for amqp_answers 2>/dev/null || wait_for amqp_answers
+}
+
 stop_services() {
     if [ -f "$services/redis.pid" ]; then kill "$(cat "$services/redis.pid")" || true; fi
     if [ -d "$services/postgres" ]; then
         as_postgres "$(postgres_program pg_ctl)" -D "$services/postgres" -m immediate stop >/dev/null || true
+    fi
+    if [ -d "$services/rabbitmq" ]; then
+        local broker
+        broker=$(cat "$services/rabbitmq/pid")
+        kill "$broker" || true
+        for _ in $(seq 100); do kill -0 "$broker" 2>/dev/null || break; sleep 0.1; done
+        ERL_EPMD_PORT=$(cat "$services/rabbitmq/epmd-port") epmd -kill >/dev/null 2>&1 || true
     fi
     rm -rf "$services"
 }
@@ -81,3 +115,4 @@ trap stop_services EXIT
 install_missing
 find_redis
 find_postgres
+find_rabbitmq

@@ -35,10 +35,15 @@ pub fn url(listener: &TcpListener) -> String {
 ///
 /// The program ends where the value is no number, and says why.
 pub fn millis(name: &str) -> Duration {
-    let millis = env::var(name).unwrap_or("0".to_owned());
-    let millis =
-        millis.parse().unwrap_or_else(|_| give_up(format_args!("{name} has to be a number of milliseconds")));
-    Duration::from_millis(millis)
+    Duration::from_millis(number(name, 0))
+}
+
+/// Number that the environment's variable `name` gives; `default` where there is none.
+///
+/// The program ends where the value is no number, and says why.
+pub fn number(name: &str, default: u64) -> u64 {
+    let Ok(number) = env::var(name) else { return default };
+    number.parse().unwrap_or_else(|_| give_up(format_args!("{name} has to be a number, not {number:?}")))
 }
 
 /// Prints `what` and ends the program as failed.

@@ -3,19 +3,27 @@
 
 mod claims;
 mod orders;
+mod sources;
 
 use std::{
+    convert::Infallible,
     hint::black_box,
     time::{Duration, Instant},
 };
 
-use actix_web::{App, dev::Service, rt::System, test, web};
+use actix_web::{
+    App,
+    dev::Service,
+    rt::{System, SystemRunner},
+    test, web,
+};
 use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt;
 use idempotent_runtime::{
     Address, Idempotency, MemoryStore, RequestFingerprint, Store,
     store::{Claim, Completion, Hold, Record, Retention, Token},
 };
+use tokio::runtime::Builder;
 
 use crate::claims::request;
 
@@ -107,11 +115,69 @@ fn requests(criterion: &mut Criterion) {
     bench("replay", "/annotated", false);
     bench("first execution, moka by hand", "/by_hand", true);
     bench("replay, moka by hand", "/by_hand", false);
+    drop(group);
+    key_sources(criterion, &system);
+}
+
+/// Requests whose key is in their body, beside those of the header.
+fn key_sources(criterion: &mut Criterion, system: &SystemRunner) {
+    let idempotency =
+        Idempotency::builder().store(MemoryStore::builder().budget(BUDGET).build()).build().unwrap();
+    let routes = App::new().app_data(idempotency).configure(sources::routes);
+    let service = system.block_on(test::init_service(routes));
+    let mut group = criterion.benchmark_group("first execution, by the place of its key");
+    let mut number = 0_u64;
+    for source in sources::ALL {
+        group.bench_function(source.path, |bencher| {
+            bencher.iter_custom(|iterations| {
+                system.block_on(async {
+                    let started = Instant::now();
+                    for _ in 0..iterations {
+                        number += 1;
+                        let request = source.request(number).to_request();
+                        assert_eq!(service.call(request).await.unwrap().status(), 204);
+                    }
+                    started.elapsed()
+                })
+            });
+        });
+    }
+}
+
+/// The same work with no request: an order's body is the message, and the order is the value.
+fn once(criterion: &mut Criterion) {
+    let idempotency =
+        Idempotency::builder().store(MemoryStore::builder().budget(BUDGET).build()).build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let settle = async |key: String| {
+        let call = idempotency.once("orders", key).fingerprint(orders::BODY);
+        call.run(async |_| Ok::<_, Infallible>("x".repeat(300))).await.unwrap()
+    };
+    let mut group = criterion.benchmark_group("once");
+    let mut number = 0_u64;
+    let mut bench = |name: &str, fresh: bool| {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                runtime.block_on(async {
+                    let started = Instant::now();
+                    for _ in 0..iterations {
+                        number += u64::from(fresh);
+                        let key = if fresh { format!("{number:036}") } else { format!("{:036}", 0) };
+                        black_box(settle(key).await);
+                    }
+                    started.elapsed()
+                })
+            });
+        });
+    };
+    bench("first execution", true);
+    bench("replay", false);
 }
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     store(&mut criterion);
     requests(&mut criterion);
+    once(&mut criterion);
     criterion.final_summary();
 }

@@ -9,8 +9,11 @@
 
 mod charge;
 mod configured;
+mod consumer;
 mod ledger;
 mod orders;
 mod payments;
 mod recovered;
 mod rekeying;
+mod timer;
+mod webhooks;

@@ -50,6 +50,18 @@ pub mod exactly_once {}
 pub mod once {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("webhooks.md")]
+pub mod webhooks {}
+
+#[doc = include_str!("definitions.md")]
+#[doc = include_str!("queues.md")]
+pub mod queues {}
+
+#[doc = include_str!("definitions.md")]
+#[doc = include_str!("timers.md")]
+pub mod timers {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("clients.md")]
 pub mod clients {}
 

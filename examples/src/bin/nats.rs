@@ -1,0 +1,113 @@
+//! The same as `consumer`, on NATS JetStream:
+//! `cargo run -p idempotent-examples --features nats --bin nats`.
+//!
+//! JetStream delivers a message again when it was not acknowledged in time. Its own window against
+//! duplicates drops what is *published* twice within two minutes; a message that is *delivered*
+//! twice is the consumer's to notice. `nats publish 10` publishes ten payments.
+//!
+//! `NATS_URL` says where the messages are (`127.0.0.1:4222`), `STREAM` names their stream
+//! (`PAYMENTS`), and `STORE` is the file of payments and keys (`sqlite:PATH`).
+
+use std::{env, error::Error, time::Duration};
+
+use async_nats::{
+    Error as NatsError, HeaderMap,
+    jetstream::{
+        self, AckKind, Context, Message,
+        consumer::{PullConsumer, pull},
+        stream,
+    },
+};
+use futures_util::StreamExt;
+use idempotent_examples::give_up;
+use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, SqliteStore};
+use sqlx::{Executor, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
+
+/// Header that names a message. The publisher sets it.
+const ID: &str = "Nats-Msg-Id";
+/// Time after which an unacknowledged message is delivered again.
+const ACK_WAIT: Duration = Duration::from_secs(5);
+/// It has no unique index, so what is in it is what has happened.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS payments (message_id text NOT NULL, cents integer NOT NULL)";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let url = env::var("NATS_URL").unwrap_or("127.0.0.1:4222".to_owned());
+    let name = env::var("STREAM").unwrap_or("PAYMENTS".to_owned());
+    let jetstream = jetstream::new(async_nats::connect(url).await?);
+    let subjects = vec![name.to_lowercase()];
+    let config = stream::Config { name: name.clone(), subjects, ..stream::Config::default() };
+    let stream = jetstream.get_or_create_stream(config).await?;
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            let durable_name = Some("settle".to_owned());
+            let config = pull::Config { durable_name, ack_wait: ACK_WAIT, ..pull::Config::default() };
+            consume(stream.get_or_create_consumer("settle", config).await?).await
+        }
+        ["publish", count] => publish(&jetstream, &name.to_lowercase(), count.parse()?).await,
+        ["delete"] => {
+            jetstream.delete_stream(&name).await?;
+            Ok(())
+        }
+        _ => give_up("the commands are `nats`, `nats publish COUNT` and `nats delete`"),
+    }
+}
+
+async fn publish(jetstream: &Context, subject: &str, count: u32) -> Result<(), NatsError> {
+    for number in 1..=count {
+        let mut headers = HeaderMap::new();
+        headers.insert(ID, format!("payment-{number}"));
+        let body = (100 + number).to_string();
+        jetstream.publish_with_headers(subject.to_owned(), headers, body.into()).await?.await?;
+    }
+    Ok(())
+}
+
+async fn consume(consumer: PullConsumer) -> Result<(), NatsError> {
+    let path = env::var("STORE")
+        .unwrap_or_else(|_| format!("sqlite:{}", env::temp_dir().join("idempotent-nats.db").display()));
+    let options: SqliteConnectOptions = path.parse()?;
+    let pool = SqlitePool::connect_with(options.create_if_missing(true)).await?;
+    pool.execute(TABLE).await?;
+    let store = SqliteStore::new(pool).await?;
+    // A consumer that was killed holds up its message for no longer than the broker does.
+    let idempotency = Idempotency::builder().store(store).lease(ACK_WAIT).build()?;
+    println!("Consuming. In another terminal: the same command with `publish 10`");
+    let mut messages = consumer.messages().await?;
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        let verdict = settle(&idempotency, &message).await;
+        println!("{:?}: {verdict:?}", message.headers.as_ref().and_then(|headers| headers.get(ID)));
+        // The second acknowledgement says that the broker has heard of the first.
+        match verdict {
+            AckKind::Ack => message.double_ack().await?,
+            other => message.ack_with(other).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Settles the payment of a message, if it is the first of its id, and says what becomes of the
+/// message.
+async fn settle(idempotency: &Idempotency, message: &Message) -> AckKind {
+    let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
+    let cents = str::from_utf8(&message.payload).ok().and_then(|text| text.parse::<i64>().ok());
+    let (Some(id), Some(cents)) = (id, cents) else { return AckKind::Term };
+    let call = idempotency.once("settle", id.as_str()).fingerprint(&message.payload);
+    let settled = call
+        .run_in(async |_, mut tx: IdempotentTx<Sqlite>| {
+            let insert = "INSERT INTO payments (message_id, cents) VALUES ($1, $2)";
+            sqlx::query(insert).bind(id.as_str()).bind(cents).execute(&mut *tx).await.map(|_| ())
+        })
+        .await;
+    match settled {
+        Ok(Once::Ran(()) | Once::Replayed(())) => AckKind::Ack,
+        Ok(Once::InProgress { retry_after }) | Err(OnceError::Unavailable { retry_after }) => {
+            AckKind::Nak(Some(retry_after))
+        }
+        Err(OnceError::Step(_)) => AckKind::Nak(Some(ACK_WAIT)),
+        // Trying again does not mend it.
+        _ => AckKind::Term,
+    }
+}

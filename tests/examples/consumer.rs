@@ -46,7 +46,7 @@ impl Broker {
         command
     }
 
-    /// What a command of the program prints.
+    /// Output of a command of the program.
     fn told(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");

@@ -31,7 +31,7 @@ impl Webhooks {
         Webhooks { child, lines, _stdout: stdout }
     }
 
-    /// What curl says to one of the lines.
+    /// Answer that curl gets to one of the lines.
     fn told(&self, line: usize) -> String {
         // `--json` is newer than some curls.
         let line = self.lines[line].replace("--json", "-H 'Content-Type: application/json' -d");

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::signature::{of_github, of_stripe};
 
-/// What has taken effect, in the memory of the process.
+/// Events that have taken effect, in the memory of the process.
 #[derive(Default)]
 pub(crate) struct Events(Mutex<Vec<String>>);
 

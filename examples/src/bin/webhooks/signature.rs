@@ -9,7 +9,7 @@
 //! is worth nothing after five minutes. There are two `v1` while a secret is exchanged for another.
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
+    Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::ErrorBadRequest,

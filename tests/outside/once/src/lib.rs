@@ -8,7 +8,7 @@ use idempotent_runtime::{Idempotency, Once, OnceError};
 pub struct Message {
     /// Its id, the same at every delivery.
     pub id: String,
-    /// What it says.
+    /// Its text.
     pub body: String,
 }
 

@@ -1,4 +1,4 @@
-//! What tasks of an ordinary runtime are told.
+//! Results that tasks of an ordinary runtime get.
 
 use std::{
     io,

@@ -80,6 +80,7 @@ pub mod guide;
 mod idempotency;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod middleware;
 #[cfg(test)]
 mod model;
 mod observe;
@@ -120,13 +121,14 @@ pub use crate::{
     context::{CheckpointError, CheckpointFailure, IdempotencyContext, OnceContext},
     engine::{Idempotency, OnStoreError},
     idempotency::{BuildError, Drained, IdempotencyBuilder, NewHandle, SameStore, serve},
+    middleware::{Covering, Idempotent, IdempotentBuilder},
     observe::{Event, KeyHash, Listener, MemoryUse, Outcome, Sample},
     once::{Once, OnceBuilder, OnceError},
     operate::{
         CallerHash, CallerHashError, CallerUsage, EndpointUsage, Entry, EntryError, EntryRef, EntryState,
         EntryVersion, EntryVersionError, Forgotten, Freed, ResolveError, Resolved, StuckEntries, Usage,
     },
-    policy::{Abandoned, Replay},
+    policy::{Abandoned, Fingerprint, KeySource, Replay, Scope},
     reason::RefusalCode,
     reconcile::{AbandonedExecution, AbandonedRequest, Resolution},
     recovery::ReconcileStuckError,

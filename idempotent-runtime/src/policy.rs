@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 
-use crate::principal::PrincipalFuture;
+use crate::principal::{ExtractingPrincipal, PrincipalFuture};
 
 /// The arguments of one attribute. The macro writes it as a `static`; so can you.
 ///
@@ -38,6 +38,8 @@ pub struct Policy {
     pub transaction: bool,
     /// Request headers that are compared too: their names in small letters, each once, sorted.
     pub headers: &'static [&'static str],
+    /// Statuses that are not stored, beside those that never are.
+    pub not_stored: &'static [u16],
 }
 
 /// Values for what attributes leave out.
@@ -96,7 +98,6 @@ impl Policy {
     }
 }
 
-#[cfg(test)]
 impl Policy {
     /// The policy of an attribute without arguments.
     pub(crate) const PLAIN: Policy = Policy {
@@ -112,11 +113,13 @@ impl Policy {
         abandoned: None,
         transaction: false,
         headers: &[],
+        not_stored: &[],
     };
 }
 
 /// Space within which a key is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// Method and route pattern.
     Endpoint,
@@ -124,12 +127,13 @@ pub enum Scope {
     Resource,
     /// The whole application.
     Global,
-    /// The endpoints that name this group.
+    /// The endpoints that name this group, with 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
     Group(&'static str),
 }
 
 /// Responses that are stored; any other frees the key for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Replay {
     /// Every response.
     All,
@@ -141,6 +145,7 @@ pub enum Replay {
 
 /// Comparison of two requests.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Fingerprint {
     /// Query string, content type, content encoding and body, byte for byte.
     Raw,
@@ -151,16 +156,19 @@ pub enum Fingerprint {
 }
 
 /// Source of the caller's principal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum PrincipalSource {
     /// The application, if it says so.
     Application,
     /// A function of the endpoint's own.
     Function(for<'a> fn(&'a HttpRequest) -> PrincipalFuture<'a>),
+    /// A function of a middleware's own, which may capture.
+    Middleware(ExtractingPrincipal),
 }
 
 /// Place of the key in a request.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum KeySource {
     /// The header that the application names.
     Application,
@@ -254,25 +262,10 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    const NOTHING: Policy = Policy {
-        handler: "",
-        ttl: None,
-        scope: Scope::Endpoint,
-        required: None,
-        wait: None,
-        replay: None,
-        fingerprint: Fingerprint::Raw,
-        principal: PrincipalSource::Application,
-        key: KeySource::Application,
-        abandoned: None,
-        transaction: false,
-        headers: &[],
-    };
-
     /// Longest wait where these are written, and these are the application's.
     fn wait(written: [Option<u64>; 2], application: (u64, Option<u64>)) -> Duration {
         let [ttl, wait] = written.map(|written| written.map(seconds));
-        let policy = Policy { ttl, wait, ..NOTHING };
+        let policy = Policy { ttl, wait, ..Policy::PLAIN };
         let (ttl, wait) = (seconds(application.0), application.1.map(seconds));
         policy.wait(&Defaults { ttl, wait, ..Defaults::UNSET })
     }
@@ -296,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_transaction_decides_what_is_stored_and_what_becomes_of_the_dead() {
-        let policy = Policy { transaction: true, ..NOTHING };
+        let policy = Policy { transaction: true, ..Policy::PLAIN };
         let defaults = Defaults { replay: Replay::Success, abandoned: Abandoned::Refuse, ..Defaults::UNSET };
         assert_eq!(policy.replay(&defaults), Replay::Final);
         assert_eq!(policy.abandoned(&defaults), Abandoned::Rerun);

@@ -11,7 +11,7 @@
 //! //     {
 //! //         const {
 //! //             &Policy {
-//! //                 fingerprint: Raw, principal: Application, key: Application,
+//! //                 fingerprint: Raw, principal: Application, key: Application, not_stored: &[],
 //! //                 handler: "shop::create_order", ttl: …, …
 //! //             }
 //! //         }
@@ -38,6 +38,7 @@ macro_rules! __policy {
                 $(($crate::__stand_in!(not_asked for $caller)))?,
             key: $crate::__private::KeySource::$key $(($place))?
                 $(($crate::__stand_in!(not_searched for $find)))?,
+            not_stored: &[],
             $($fields)*
         }
         const {
@@ -46,6 +47,7 @@ macro_rules! __policy {
                 principal: $crate::__private::PrincipalSource::$principal
                     $((|request| $crate::__private::principal($caller, request)))?,
                 key: $crate::__private::KeySource::$key $(($place))? $(($find))?,
+                not_stored: &[],
                 $($fields)*
             }
         }

@@ -1,4 +1,5 @@
-//! Policy of an execution: of a handler, or of one call of [`once`](crate::Idempotency::once).
+//! Policy of an execution: of a handler, of a middleware, or of one call of
+//! [`once`](crate::Idempotency::once).
 
 use std::{ops::Deref, sync::Arc};
 
@@ -9,6 +10,8 @@ use crate::policy::Policy;
 pub(crate) enum PolicyRef {
     /// Arguments of an attribute.
     Handler(&'static Policy),
+    /// Arguments of a middleware, and the endpoint that was asked: its method and pattern.
+    Middleware(Arc<Policy>, &'static str),
     /// Made for one call of an operation.
     Operation(Arc<Operation>),
 }
@@ -21,15 +24,19 @@ pub(crate) struct Operation {
 }
 
 impl PolicyRef {
-    /// Name for logs: the handler's, or the operation's.
+    /// Name for logs: the handler's, the endpoint's below a middleware, or the operation's.
     pub(crate) fn name(&self) -> &str {
-        self.operation().unwrap_or(self.handler)
+        match self {
+            PolicyRef::Handler(policy) => policy.handler,
+            PolicyRef::Middleware(_, endpoint) => endpoint,
+            PolicyRef::Operation(operation) => &operation.name,
+        }
     }
 
     /// Name of the operation, if it is one.
     pub(crate) fn operation(&self) -> Option<&str> {
         match self {
-            PolicyRef::Handler(_) => None,
+            PolicyRef::Handler(_) | PolicyRef::Middleware(..) => None,
             PolicyRef::Operation(operation) => Some(&operation.name),
         }
     }
@@ -41,6 +48,7 @@ impl Deref for PolicyRef {
     fn deref(&self) -> &Policy {
         match self {
             PolicyRef::Handler(policy) => policy,
+            PolicyRef::Middleware(policy, _) => policy,
             PolicyRef::Operation(operation) => &operation.policy,
         }
     }

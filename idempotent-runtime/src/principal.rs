@@ -1,8 +1,8 @@
 //! Principal of a request: its caller.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use actix_web::Error;
+use actix_web::{Error, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 /// A caller, as bytes that are the same for every request of this caller: an account id, a tenant
@@ -40,6 +40,28 @@ impl Principal {
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Principal(…)" } else { "Principal(anonymous)" })
+    }
+}
+
+/// Function with extractors of any types that tells who calls.
+#[derive(Clone)]
+pub struct ExtractingPrincipal(pub(crate) Arc<dyn Extracting>);
+
+/// A function that tells who calls, without the types of its extractors.
+pub(crate) trait Extracting: Send + Sync {
+    fn principal<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a>;
+}
+
+impl ExtractingPrincipal {
+    /// Caller of `request`.
+    pub(crate) fn of<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a> {
+        self.0.principal(request)
+    }
+}
+
+impl fmt::Debug for ExtractingPrincipal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExtractingPrincipal")
     }
 }
 

@@ -28,6 +28,7 @@ mod recall;
 mod reconcile;
 mod recovery;
 mod resolve;
+mod scopes;
 mod share;
 mod spans;
 mod store_failure;

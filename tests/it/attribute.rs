@@ -99,6 +99,7 @@ async fn by_hand(request: HttpRequest, payload: web::Payload) -> HttpResponse {
         abandoned: Some(Abandoned::Refuse),
         transaction: false,
         headers: &["x-api-version"],
+        not_stored: &[],
     };
     async fn handler(body: web::Bytes, effects: Effects) -> impl Responder {
         effects.fetch_add(1, SeqCst);

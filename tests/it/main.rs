@@ -27,6 +27,7 @@ mod readme;
 mod refusal_words;
 mod refusals;
 mod replay;
+mod scopes;
 mod sessions;
 mod settings;
 mod shared_routes;

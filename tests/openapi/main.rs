@@ -7,6 +7,7 @@ mod names;
 mod nested;
 mod orderings;
 mod policies;
+mod scopes;
 mod settings;
 mod shared_routes;
 mod told;

@@ -30,7 +30,8 @@
 //! - `policies` are those in force. An endpoint that has had a request is shown by the settings of
 //!   its own handle, if that is this one or one that [`with`](crate::Idempotency::with) has made of
 //!   it. Any other is shown by the settings of this one. A handler whose endpoints differ is there
-//!   once for each, with its `route`.
+//!   once for each, with its `route`, and so is each endpoint below an
+//!   [`Idempotent`](crate::Idempotent) that has had a request.
 //! - `counters` has the number of requests of this process for each [`Outcome`](crate::Outcome),
 //!   and a [`Sample`](crate::Sample).
 //! - `usage` tells [who fills](crate::Idempotency::usage) the memory of this process.

@@ -17,6 +17,7 @@ use crate::{
     },
     operate::{CallerHash, CallerUsage, EndpointUsage, Entry, EntryState, EntryVersion, StuckEntries, Usage},
     policy::{Defaults, Policy},
+    policy_ref::PolicyRef,
     request::Address,
 };
 
@@ -71,8 +72,18 @@ impl Policies {
                 false => seen,
             }
         };
-        Policies { policies: catalog::entries().into_iter().flat_map(of_entry).collect() }
+        let of_handlers = catalog::entries().into_iter().flat_map(of_entry);
+        Policies { policies: of_handlers.chain(of_middlewares(&served)).collect() }
     }
+}
+
+/// Policies in force for what middlewares cover, as far as requests have shown it.
+fn of_middlewares(served: &[ServedEndpoint]) -> impl Iterator<Item = PolicyView> {
+    let covered = served.iter().filter(|endpoint| matches!(endpoint.policy, PolicyRef::Middleware(..)));
+    covered.map(|ServedEndpoint { policy, route, defaults, is_asked }| PolicyView {
+        route: route.clone(),
+        ..PolicyView::new(policy, defaults, *is_asked)
+    })
 }
 
 /// Policies in force for the endpoints of a handler. Where they differ each has its route.

@@ -25,7 +25,7 @@ impl Endpoints {
     /// Notes that `settings` hold for the endpoint of a request.
     pub(crate) fn note(&self, policy: &PolicyRef, route: Option<&str>, settings: &Settings) {
         let is_it = |known: &ServedEndpoint| {
-            std::ptr::eq(&*known.policy, &**policy) && known.route.as_deref() == route
+            known.policy.handler == policy.handler && known.route.as_deref() == route
         };
         let is_known = self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(is_it);
         if is_known {

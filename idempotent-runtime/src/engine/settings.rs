@@ -55,7 +55,7 @@ impl Settings {
 
     /// True where a principal tells apart the callers of an endpoint with this policy.
     pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
-        self.principal.is_some() || matches!(policy.principal, PrincipalSource::Function(_))
+        self.principal.is_some() || !matches!(policy.principal, PrincipalSource::Application)
     }
 }
 

@@ -30,6 +30,10 @@ pub mod defaults {}
 pub mod fingerprints {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("scopes.md")]
+pub mod scopes {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("stored_responses.md")]
 pub mod stored_responses {}
 

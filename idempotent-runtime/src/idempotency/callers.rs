@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{Error, HttpRequest};
 
 use super::builder::IdempotencyBuilder;
-use crate::request::{AppPrincipal, Credential, Principal, PrincipalFn};
+use crate::request::{AppPrincipal, Credential, Principal, PrincipalFn, extracting};
 
 impl<Base> IdempotencyBuilder<Base> {
     /// Sets the function that tells who calls, by the head of the request alone. An error is the
@@ -66,7 +66,7 @@ impl<Base> IdempotencyBuilder<Base> {
     /// if this function takes it. The handler's own extractors run when the handler does, and a
     /// replay runs no handler.
     pub fn principal_from<Args: 'static>(mut self, principal: impl PrincipalFn<Args> + Send + Sync) -> Self {
-        self.settings.principal = Some(AppPrincipal::extracting(principal));
+        self.settings.principal = Some(AppPrincipal::Extracting(extracting(principal)));
         self
     }
 

@@ -34,7 +34,7 @@ fn positive<T: Default + PartialEq>(name: &'static str, set: &T) -> Result<(), B
 }
 
 /// Time for which responses are replayed.
-fn ttl(ttl: Duration) -> Result<(), BuildError> {
+pub(crate) fn ttl(ttl: Duration) -> Result<(), BuildError> {
     positive("ttl", &ttl)?;
     if TTLS.contains(&ttl) { Ok(()) } else { Err(BuildError::Ttl(ttl)) }
 }

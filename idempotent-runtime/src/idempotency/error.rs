@@ -26,4 +26,20 @@ pub enum BuildError {
     /// A ttl under which nothing would be replayed, or that is longer than stores can count.
     #[error("`ttl` must be from one second to a hundred years (36,500 days), not {0:?}")]
     Ttl(Duration),
+    /// The name of a group that no attribute may have either.
+    #[error("`scope` must name a group with 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, not {0:?}")]
+    Group(String),
+    /// A place of the key that no request can have.
+    #[error(
+        "`key` must be a header of RFC 9110, a JSON pointer of RFC 6901 such as `/data/id`, or a field with a name, not {0}"
+    )]
+    Key(String),
+    /// The name of a header that no request can have.
+    #[error("`headers` must name headers of RFC 9110, such as `Accept`, not {0:?}")]
+    Header(String),
+    /// A pattern that is no route's.
+    #[error(
+        "`except` must be the whole pattern of a route, which begins with `/`, such as `/v1/hooks/{{id}}`, not {0:?}"
+    )]
+    Except(String),
 }

@@ -14,6 +14,7 @@ mod shutdown;
 mod with;
 
 pub use builder::{IdempotencyBuilder, NewHandle};
+pub(crate) use checks::ttl as check_ttl;
 pub use error::BuildError;
 pub use shutdown::{Drained, serve};
 pub use with::SameStore;

@@ -280,6 +280,7 @@ impl OnceBuilder {
             abandoned: self.abandoned,
             transaction,
             headers: &[],
+            not_stored: &[],
         };
         PolicyRef::Operation(Arc::new(Operation { name, policy }))
     }

@@ -73,7 +73,12 @@ mod unprotected;
 
 use utoipa::{Modify, openapi::OpenApi};
 
-use crate::{engine::Idempotency, policy::Defaults};
+use crate::{
+    engine::Idempotency,
+    middleware::Idempotent,
+    policy::{Defaults, Policy},
+    run::Covered,
+};
 use matching::{Found, Operations};
 use terms::Terms;
 pub use unprotected::{Ambiguous, Unprotected};
@@ -111,6 +116,7 @@ pub struct Documentation {
     terms: Terms,
     within: Option<String>,
     under: Option<String>,
+    covered_by: Option<Idempotent>,
 }
 
 impl Documentation {
@@ -120,7 +126,7 @@ impl Documentation {
     /// [`Documentation::default`] is by the settings of an application that has set nothing.
     pub fn of(idempotency: &Idempotency) -> Self {
         let terms = Terms::of(&idempotency.0.settings, &idempotency.0.refusals);
-        Documentation { terms, within: None, under: None }
+        Documentation { terms, within: None, under: None, covered_by: None }
     }
 
     /// Restricts it to handlers in this module and below, as `module_path!()` says it: `shop::v1`.
@@ -136,6 +142,33 @@ impl Documentation {
         self
     }
 
+    /// Describes what the middleware `idempotent` covers, too: every POST and PATCH operation but
+    /// those that it excepts. Say with [`under`](Self::under) where the middleware is, and describe
+    /// the rest of the document afterwards.
+    ///
+    /// ```
+    /// use idempotent_runtime::{Idempotency, Idempotent, openapi::{Documentation, unprotected}};
+    /// # use utoipa::OpenApi;
+    /// # #[derive(OpenApi)]
+    /// # struct Api;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::builder().build()?;
+    /// let idempotent = Idempotent::builder().except("/v1/hooks/{id}").build()?;
+    /// let mut document = Api::openapi();
+    /// Documentation::of(&idempotency).under("/v1").covered_by(&idempotent).add_to(&mut document)?;
+    /// Documentation::of(&idempotency).add_to(&mut document)?;
+    /// assert_eq!(unprotected(&document), []);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// An annotated handler that the middleware does not except is described as the middleware
+    /// treats it, and the log tells of it with the pattern to except.
+    pub fn covered_by(mut self, idempotent: &Idempotent) -> Self {
+        self.covered_by = Some(idempotent.clone());
+        self
+    }
+
     /// Describes the operations of annotated handlers as idempotent. Operations that are described
     /// so already stay as they are.
     ///
@@ -143,22 +176,50 @@ impl Documentation {
     /// Operations that cannot be told apart. They are left as they are, and all others are
     /// described.
     pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
-        let found = self.find(openapi);
-        for Found { path, method, entry } in &found.clear {
-            let Some(operation) = Operations::get_mut(openapi, path, method) else { continue };
-            let mut operation = std::mem::take(operation);
-            headers::describe(&mut operation, openapi.components.as_ref(), &entry.policy, &self.terms);
-            refusals::describe(&mut operation, openapi, &entry.policy, &self.terms);
-            extension::describe(&mut operation, &entry.policy, &self.terms);
-            if let Some(place) = Operations::get_mut(openapi, path, method) {
-                *place = operation;
+        let Operations { clear, unclear, uncovered } = self.find(openapi);
+        for Found { path, method, entry } in &clear {
+            match self.covering(method, path) {
+                Some(policy) => {
+                    Covered(Some(path.as_str().into())).tell(entry.policy.handler);
+                    self.describe(openapi, path, method, policy);
+                }
+                None => self.describe(openapi, path, method, &entry.policy),
             }
         }
-        if found.unclear.is_empty() { Ok(()) } else { Err(Ambiguous { operations: found.unclear }) }
+        let mut operations = Vec::new();
+        for Unprotected { path, method, .. } in &uncovered {
+            if let Some(policy) = self.covering(method, path) {
+                self.describe(openapi, path, method, policy);
+            }
+        }
+        for operation in unclear {
+            match self.covering(operation.method, &operation.path) {
+                Some(policy) => self.describe(openapi, &operation.path, operation.method, policy),
+                None => operations.push(operation),
+            }
+        }
+        if operations.is_empty() { Ok(()) } else { Err(Ambiguous { operations }) }
+    }
+
+    /// Policy of the middleware that covers this operation.
+    fn covering(&self, method: &str, path: &str) -> Option<&Policy> {
+        let idempotent = self.covered_by.as_ref()?;
+        idempotent.covers(method, path).then(|| idempotent.policy())
+    }
+
+    fn describe(&self, openapi: &mut OpenApi, path: &str, method: &str, policy: &Policy) {
+        let Some(operation) = Operations::get_mut(openapi, path, method) else { return };
+        let mut operation = std::mem::take(operation);
+        headers::describe(&mut operation, openapi.components.as_ref(), policy, &self.terms);
+        refusals::describe(&mut operation, openapi, policy, &self.terms);
+        extension::describe(&mut operation, policy, &self.terms);
+        if let Some(place) = Operations::get_mut(openapi, path, method) {
+            *place = operation;
+        }
     }
 
     fn find(&self, openapi: &OpenApi) -> Operations {
-        let Documentation { terms, within, under } = self;
+        let Documentation { terms, within, under, .. } = self;
         Operations::find(openapi, within.as_deref(), under.as_deref(), &terms.defaults)
     }
 }
@@ -184,7 +245,9 @@ impl Modify for Documentation {
 /// assert_eq!(unprotected(&Api::openapi()), []);
 /// ```
 ///
-/// The document may have been described by [`Documentation`] before, or not. An operation that
+/// The document may have been described by [`Documentation`] before, or not. What a middleware
+/// covers it knows once the document is described with
+/// [`covered_by`](Documentation::covered_by). An operation that
 /// cannot be told from another one is in the list.
 pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
     let mut found = Operations::find(openapi, None, None, &Defaults::UNSET);

@@ -71,7 +71,7 @@ impl Default for Terms {
 pub(super) fn may_be_stored(policy: &Policy, terms: &Terms, status: &str) -> bool {
     // A range is treated like its first status.
     match StatusCode::from_bytes(status.replace('X', "0").as_bytes()) {
-        Ok(status) => policy.replay(&terms.defaults).keeps(status),
+        Ok(status) => policy.keeps(policy.replay(&terms.defaults), status),
         Err(_) => true,
     }
 }

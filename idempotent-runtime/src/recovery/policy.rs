@@ -16,4 +16,5 @@ pub(super) static POLICY: Policy = Policy {
     abandoned: None,
     transaction: false,
     headers: &[],
+    not_stored: &[],
 };

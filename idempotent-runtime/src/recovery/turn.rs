@@ -18,6 +18,7 @@ use crate::{
 const SHORTEST: Duration = Duration::from_millis(20);
 
 /// Answer to a node that would walk.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(super) enum Turn {
     /// It walks.
     Ours(OurTurn),

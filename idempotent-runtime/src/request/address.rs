@@ -204,20 +204,23 @@ pub(crate) fn turn(namespace: &str) -> Address {
 
 /// Target of a request.
 pub(crate) struct Target<'a> {
-    request: &'a HttpRequest,
     method: &'a Method,
     path: NormalPath<'a>,
     pattern: Option<NormalPath<'static>>,
 }
 
 impl<'a> Target<'a> {
-    /// Takes the method and path of `request`, and its route's pattern where `scope` asks for it.
-    pub(crate) fn new(request: &'a HttpRequest, scope: Scope) -> Self {
+    /// Takes the method and path of `request`, and its route's `pattern` where `scope` asks for it.
+    pub(crate) fn new(
+        request: &'a HttpRequest,
+        scope: Scope,
+        pattern: impl FnOnce() -> Option<String>,
+    ) -> Self {
         let pattern = match scope {
-            Scope::Endpoint => request.match_pattern().map(NormalPath::of_pattern),
+            Scope::Endpoint => pattern().map(NormalPath::of_pattern),
             Scope::Resource | Scope::Global | Scope::Group(_) => None,
         };
-        Target { request, method: request.method(), path: NormalPath::of(request.path()), pattern }
+        Target { method: request.method(), path: NormalPath::of(request.path()), pattern }
     }
 
     /// Extent in which the key of this request is unique. A handler without a pattern, a default
@@ -232,11 +235,16 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Endpoint by name. A pattern that `new` has left out is read here.
-    pub(crate) fn endpoint(&self, namespace: &str, scope: Scope) -> Endpoint {
+    /// Endpoint by name. A pattern that `new` has left out is taken here.
+    pub(crate) fn endpoint(
+        &self,
+        namespace: &str,
+        scope: Scope,
+        pattern: impl FnOnce() -> Option<String>,
+    ) -> Endpoint {
         match scope {
             Scope::Endpoint => Endpoint::of(namespace, self.method, self.pattern.as_deref()),
-            _ => Endpoint::of(namespace, self.method, self.request.match_pattern().as_deref()),
+            _ => Endpoint::of(namespace, self.method, pattern().as_deref()),
         }
     }
 

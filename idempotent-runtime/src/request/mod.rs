@@ -29,7 +29,7 @@ pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, KeyRules};
 pub(crate) use key_source::{key_in_body, key_in_head};
 use path::NormalPath;
-pub(crate) use principal_fn::AppPrincipal;
+pub(crate) use principal_fn::{AppPrincipal, extracting};
 pub use {
     address::{Address, AddressError},
     credential::Credential,

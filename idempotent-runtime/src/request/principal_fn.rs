@@ -4,7 +4,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 
-use crate::principal::{Principal, PrincipalFuture};
+use crate::principal::{Extracting, ExtractingPrincipal, Principal, PrincipalFuture};
 
 /// An async function that tells who calls, with up to twelve extractors as its arguments.
 ///
@@ -73,18 +73,14 @@ type Plain = dyn Fn(&HttpRequest) -> Result<Principal, Error> + Send + Sync;
 pub(crate) enum AppPrincipal {
     /// Needs only the head of the request, and has nothing to wait for.
     Plain(Arc<Plain>),
-    Extracting(Arc<dyn Extracting>),
+    Extracting(ExtractingPrincipal),
 }
 
-impl AppPrincipal {
-    pub(crate) fn extracting<Args: 'static>(function: impl PrincipalFn<Args> + Send + Sync) -> Self {
-        AppPrincipal::Extracting(Arc::new(Extractor { function, args: PhantomData }))
-    }
-}
-
-/// Function with extractors of any types.
-pub(crate) trait Extracting: Send + Sync {
-    fn principal<'a>(&'a self, request: &'a HttpRequest) -> PrincipalFuture<'a>;
+/// `function`, without the types of its extractors.
+pub(crate) fn extracting<Args: 'static>(
+    function: impl PrincipalFn<Args> + Send + Sync,
+) -> ExtractingPrincipal {
+    ExtractingPrincipal(Arc::new(Extractor { function, args: PhantomData }))
 }
 
 struct Extractor<Function, Args> {

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::policy::Replay;
+use crate::policy::{Policy, Replay};
 
 /// Statuses that say of themselves that the request was not applied (RFC 9110, 8470 and 6585).
 const NEVER_STORED: [u16; 6] = [401, 407, 408, 421, 425, 429];
@@ -16,5 +16,12 @@ impl Replay {
                 Replay::Final => !status.is_server_error(),
                 Replay::Success => status.is_success() || status.is_redirection(),
             }
+    }
+}
+
+impl Policy {
+    /// True if a response with this status is stored, where `replay` is in force.
+    pub(crate) fn keeps(&self, replay: Replay, status: StatusCode) -> bool {
+        replay.keeps(status) && !self.not_stored.contains(&status.as_u16())
     }
 }

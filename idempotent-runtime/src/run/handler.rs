@@ -1,39 +1,50 @@
-//! Runs the extractors, the handler and its response's body, and catches what panics.
+//! A handler as what answers a request: its extractors, the handler, and its response's body.
 
-use std::{cell::Cell, panic::AssertUnwindSafe, pin::pin};
+use std::{cell::Cell, marker::PhantomData};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, http::StatusCode};
-use futures_util::FutureExt;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload};
 
-use super::endpoint::Endpoint;
-use crate::{
-    execution::message,
-    policy_ref::PolicyRef,
-    response::capture::{Captured, capture},
-};
+use super::callee::{Callee, Handled};
+use crate::response::capture::capture;
 
-/// Result of running a handler.
-pub(super) enum Handled {
-    /// An extractor failed, so the handler did not run. Holds the extractor's answer.
-    NeverBegan(HttpResponse),
-    /// The handler ran.
-    Answered(Captured),
-    /// The handler ran, and panicked. Holds the response for that.
-    Panicked(Captured),
+/// A handler with extractors `Args`, and its request.
+pub(super) struct HandlerCallee<H, Args> {
+    request: HttpRequest,
+    handler: H,
+    args: PhantomData<fn(Args)>,
 }
 
-/// Runs `handler` on `request`, as actix does, and reads its response's body up to `limit` bytes.
-#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
-pub(super) fn handle<H: Endpoint<Args>, Args: FromRequest>(
-    handler: H,
-    request: HttpRequest,
-    mut payload: Payload,
-    limit: usize,
-    policy: PolicyRef,
-) -> impl Future<Output = Handled> {
-    async move {
-        let began = Cell::new(false);
-        let run = pin!(async {
+impl<H, Args> HandlerCallee<H, Args> {
+    pub(super) fn new(request: HttpRequest, handler: H) -> Self {
+        HandlerCallee { request, handler, args: PhantomData }
+    }
+}
+
+impl<H, Args> Callee for HandlerCallee<H, Args>
+where
+    H: Handler<Args, Output: Responder>,
+    Args: FromRequest + 'static,
+{
+    fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
+    fn pattern(&self) -> Option<String> {
+        self.request.match_pattern()
+    }
+
+    async fn pass_through(self, mut payload: Payload) -> HttpResponse {
+        let HandlerCallee { request, handler, .. } = self;
+        match Args::from_request(&request, &mut payload).await {
+            Ok(args) => handler.call(args).await.respond_to(&request).map_into_boxed_body(),
+            Err(error) => HttpResponse::from_error(error),
+        }
+    }
+
+    #[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+    fn answer(self, mut payload: Payload, limit: usize, began: &Cell<bool>) -> impl Future<Output = Handled> {
+        async move {
+            let HandlerCallee { request, handler, .. } = self;
             let args = match Args::from_request(&request, &mut payload).await {
                 Ok(args) => args,
                 Err(error) => return Handled::NeverBegan(HttpResponse::from_error(error)),
@@ -41,19 +52,6 @@ pub(super) fn handle<H: Endpoint<Args>, Args: FromRequest>(
             began.set(true);
             let response = handler.call(args).await.respond_to(&request).map_into_boxed_body();
             Handled::Answered(capture(response, limit).await)
-        });
-        let panicked = match AssertUnwindSafe(run).catch_unwind().await {
-            Ok(handled) => return handled,
-            Err(panicked) => panicked,
-        };
-        tracing::error!(handler = policy.handler, panic = message(&*panicked), "the handler panicked");
-        match began.get() {
-            true => Handled::Panicked(Captured::Whole(internal_error(), Some("".into()))),
-            false => Handled::NeverBegan(internal_error().set_body("").map_into_boxed_body()),
         }
     }
-}
-
-fn internal_error() -> HttpResponse<()> {
-    HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR).drop_body()
 }

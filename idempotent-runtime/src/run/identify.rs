@@ -3,11 +3,12 @@
 use actix_web::{HttpRequest, dev::Payload};
 use bytes::Bytes;
 
-use super::cookies::warn_of_cookies;
+use super::{callee::Callee, cookies::warn_of_cookies};
 use crate::{
     engine::{Idempotency, Settings},
     observe::{EventGuard, Outcome},
     policy::{Policy, PrincipalSource},
+    policy_ref::PolicyRef,
     reason::{Detail, Reason, RefusalCode},
     request::{self, AppPrincipal, Caller, CallerId, Identity, Key, Principal, Target, body},
 };
@@ -31,6 +32,13 @@ const CROWDED: Reason = Reason {
 pub(super) struct Arrived<'a> {
     caller: Caller<'a>,
     pub(super) body: Bytes,
+}
+
+impl Arrived<'_> {
+    /// The body alone.
+    pub(super) fn into_body(self) -> Bytes {
+        self.body
+    }
 }
 
 /// A request whose identity is known.
@@ -59,13 +67,14 @@ pub(super) async fn arrive<'a>(
 
 /// Finds out which entry is the request's and what the request asks for.
 pub(super) fn identify<'a>(
-    policy: &Policy,
+    policy: &PolicyRef,
     settings: &Settings,
-    request: &'a HttpRequest,
+    callee: &'a impl Callee,
     key: &Key,
     Arrived { caller, body }: Arrived<'a>,
 ) -> Identified<'a> {
-    let target = Target::new(request, policy.scope);
+    let request = callee.request();
+    let target = Target::new(request, policy.scope, || callee.pattern());
     warn_of_cookies(policy, &settings.credentials, &caller);
     let scope_parts = target.fingerprinted(policy.scope);
     let address =
@@ -81,11 +90,12 @@ async fn principal_of(
     settings: &Settings,
     request: &HttpRequest,
 ) -> Result<Option<Principal>, actix_web::Error> {
-    match (policy.principal, &settings.principal) {
+    match (&policy.principal, &settings.principal) {
         (PrincipalSource::Function(function), _) => function(request).await.map(Some),
+        (PrincipalSource::Middleware(function), _) => function.of(request).await.map(Some),
         (PrincipalSource::Application, Some(AppPrincipal::Plain(function))) => function(request).map(Some),
         (PrincipalSource::Application, Some(AppPrincipal::Extracting(function))) => {
-            function.principal(request).await.map(Some)
+            function.of(request).await.map(Some)
         }
         (PrincipalSource::Application, None) => Ok(None),
     }

@@ -9,8 +9,9 @@
 //!
 //! This is where HTTP begins: below it a response is a record, and a refusal is a reason.
 
+mod callee;
 mod cookies;
-mod endpoint;
+mod covered;
 mod handler;
 mod identify;
 mod replay;
@@ -24,11 +25,15 @@ use actix_web::{
 };
 use tracing::{Instrument, instrument::Instrumented};
 
+pub(crate) use self::{
+    callee::{Callee, Handled},
+    covered::Covered,
+};
 use self::{
-    endpoint::Endpoint,
+    handler::HandlerCallee,
     identify::{Identified, Rejection, arrive, identify},
     replay::replay,
-    work::HandlerCall,
+    work::Call,
 };
 use crate::{
     engine::Idempotency,
@@ -55,49 +60,69 @@ where
     Args: FromRequest + 'static,
     H::Output: Responder,
 {
-    let mut payload = payload.into_inner();
-    if request.method().is_safe() {
-        return Box::pin(pass_through(&request, &mut payload, &handler)).await;
+    let payload = payload.into_inner();
+    let callee = HandlerCallee::new(request, handler);
+    if callee.request().method().is_safe() {
+        return Box::pin(callee.pass_through(payload)).await;
     }
-    let app = Idempotency::of(&request).clone();
-    let settings = &app.0.settings;
-    let mut event =
-        EventGuard::open(settings.listener.as_ref(), &PolicyRef::Handler(policy), || subject(&request));
-    #[cfg(feature = "admin")]
-    if let Some(route) = event.counted_route() {
-        app.0.endpoints.note(&PolicyRef::Handler(policy), route, settings);
+    if let Some(covered) = Covered::of(callee.request()) {
+        return match covered.refusal(policy) {
+            None => Box::pin(callee.pass_through(payload)).await,
+            Some(refusal) => refusal,
+        };
     }
-    let in_head = request::key_in_head(policy.key, &request, &settings.header_name, settings.key_rules());
-    // A key in the body is found once the body has arrived.
-    let mut key = match in_head.transpose() {
-        Ok(key) => key,
-        Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
-            event.ends(Outcome::Unprotected);
-            let passing = pass_through(&request, &mut payload, &handler).instrument(event.span());
-            return Box::pin(passing).await;
+    protected(PolicyRef::Handler(policy), payload, callee).await
+}
+
+/// Answers the request of `callee`, which has no safe method: runs it if it is the first of its
+/// key, and replays the response if it is not.
+#[allow(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+pub(crate) fn protected<C: Callee>(
+    policy: PolicyRef,
+    mut payload: Payload,
+    callee: C,
+) -> impl Future<Output = HttpResponse> {
+    async move {
+        let app = Idempotency::of(callee.request()).clone();
+        let settings = &app.0.settings;
+        let mut event = EventGuard::open(settings.listener.as_ref(), &policy, || subject(&callee));
+        #[cfg(feature = "admin")]
+        if let Some(route) = event.counted_route() {
+            app.0.endpoints.note(&policy, route, settings);
         }
-        Err(error) => {
-            let (reason, key) = refused(error);
-            event.refused(reason.code);
-            return unread::instead_of(payload, app.0.refusals.respond(reason, policy, key.as_ref()));
-        }
-    };
-    let once = |event| once(policy, &app, request, &mut key, &mut payload, handler, event);
-    let answered = if event.has_span() { in_span(event, once).await } else { once(event).await };
-    let refusal = match answered {
-        Ok(response) => return response,
-        Err(Rejection::Refused(reason)) => {
-            let reason = if settings.name_callers(policy) { reason } else { reason.by_credentials() };
-            app.0.refusals.respond(reason, policy, key.as_ref())
-        }
-        Err(Rejection::Failed(error)) => HttpResponse::from_error(error),
-    };
-    unread::instead_of(payload, refusal)
+        let request = callee.request();
+        let in_head = request::key_in_head(policy.key, request, &settings.header_name, settings.key_rules());
+        // A key in the body is found once the body has arrived.
+        let mut key = match in_head.transpose() {
+            Ok(key) => key,
+            Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
+                event.ends(Outcome::Unprotected);
+                return Box::pin(callee.pass_through(payload).instrument(event.span())).await;
+            }
+            Err(error) => {
+                let (reason, key) = refused(error);
+                event.refused(reason.code);
+                let refusal = app.0.refusals.respond(reason, &policy, key.as_ref());
+                return unread::instead_of(payload, refusal);
+            }
+        };
+        let once = |event| once(&policy, &app, callee, &mut key, &mut payload, event);
+        let answered = if event.has_span() { in_span(event, once).await } else { once(event).await };
+        let refusal = match answered {
+            Ok(response) => return response,
+            Err(Rejection::Refused(reason)) => {
+                let reason = if settings.name_callers(&policy) { reason } else { reason.by_credentials() };
+                app.0.refusals.respond(reason, &policy, key.as_ref())
+            }
+            Err(Rejection::Failed(error)) => HttpResponse::from_error(error),
+        };
+        unread::instead_of(payload, refusal)
+    }
 }
 
 /// Subject of the request's event.
-fn subject(request: &HttpRequest) -> Subject {
-    Subject { method: Some(request.method().clone()), route: request.match_pattern() }
+fn subject(callee: &impl Callee) -> Subject {
+    Subject { method: Some(callee.request().method().clone()), route: callee.pattern() }
 }
 
 /// Does `work` in a span that somebody looks at.
@@ -106,66 +131,59 @@ fn in_span<F: Future>(event: EventGuard, work: impl FnOnce(EventGuard) -> F) -> 
     Box::pin(work(event).instrument(span))
 }
 
-async fn pass_through<H: Endpoint<Args>, Args: FromRequest>(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    handler: &H,
-) -> HttpResponse {
-    match Args::from_request(request, payload).await {
-        Ok(args) => handler.call(args).await.respond_to(request).map_into_boxed_body(),
-        Err(error) => HttpResponse::from_error(error),
-    }
-}
-
 /// Runs the request of `key`, or replays its response: from memory, if it is there, without asking
 /// the store. A key that is not known yet is in the body.
-async fn once<H: Endpoint<Args>, Args: FromRequest + 'static>(
-    policy: &'static Policy,
+async fn once<C: Callee>(
+    policy: &PolicyRef,
     app: &Idempotency,
-    request: HttpRequest,
+    callee: C,
     key: &mut Option<Key>,
     payload: &mut Payload,
-    handler: H,
     mut event: EventGuard,
 ) -> Result<HttpResponse, Rejection> {
     if policy.transaction && app.0.store.transactions().is_none() {
         event.ends(Outcome::Rejected);
         return Err(without_transactions(policy));
     }
-    let arrived = arrive(policy, app, &request, payload).await;
+    let arrived = arrive(policy, app, callee.request(), payload).await;
     let arrived = arrived.inspect_err(|rejection| rejection.write(&mut event))?;
     let settings = &app.0.settings;
     let key = match key {
         Some(key) => key,
-        None => match request::key_in_body(policy.key, &request, &arrived.body, settings.key_rules()) {
-            Ok(found) => key.insert(found),
-            Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
-                event.ends(Outcome::Unprotected);
-                return Ok(Box::pin(pass_through(&request, &mut body::again(arrived.body), &handler)).await);
+        None => {
+            let rules = settings.key_rules();
+            match request::key_in_body(policy.key, callee.request(), &arrived.body, rules) {
+                Ok(found) => key.insert(found),
+                Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
+                    event.ends(Outcome::Unprotected);
+                    let body = arrived.into_body();
+                    return Ok(Box::pin(callee.pass_through(body::again(body))).await);
+                }
+                Err(error) => {
+                    let (reason, read) = refused(error);
+                    *key = read;
+                    event.refused(reason.code);
+                    return Err(reason.into());
+                }
             }
-            Err(error) => {
-                let (reason, read) = refused(error);
-                *key = read;
-                event.refused(reason.code);
-                return Err(reason.into());
-            }
-        },
+        }
     };
-    let Identified { identity, caller, target, body } = identify(policy, settings, &request, key, arrived);
+    let Identified { identity, caller, target, body } = identify(policy, settings, &callee, key, arrived);
     event.is_at(identity.address);
     let address = identity.address;
+    let endpoint = || target.endpoint(&settings.namespace, policy.scope, || callee.pattern());
     if let Some(record) = app.0.store.recall(address, identity.fingerprint) {
         let answer = replay(&record);
         event.answered(&answer);
-        let endpoint = || target.endpoint(&settings.namespace, policy.scope).as_str();
+        let endpoint = || endpoint().as_str();
         return Ok(
             answer.inspect_err(|reason| warnings::refused(policy.handler, endpoint, address, reason.code))?
         );
     }
-    let (endpoint, name) = (target.endpoint(&settings.namespace, policy.scope), policy.handler);
+    let (endpoint, name) = (endpoint(), policy.handler);
     let origin = Origin::new(endpoint, caller);
-    let (policy, app, key) = (PolicyRef::Handler(policy), app.clone(), Some(key.clone()));
-    let work = HandlerCall::new(request, body, handler);
+    let (policy, app, key) = (policy.clone(), app.clone(), Some(key.clone()));
+    let work = Call { callee, body };
     let answer = answer(Job { policy, app, key, identity, origin, event, work }).await;
     Ok(answer.inspect_err(|reason| warnings::refused(name, || endpoint.as_str(), address, reason.code))?)
 }

@@ -1,16 +1,12 @@
-//! A handler as the work of one request, and its response as what is recorded.
+//! A handler, or the service below a middleware, as the work of one request, and its response as
+//! what is recorded.
 
-use std::marker::PhantomData;
-
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{HttpResponse, http::StatusCode};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::{
-    endpoint::Endpoint,
-    handler::{Handled, handle},
+    callee::{Callee, Handled, caught},
     replay::replay,
 };
 use crate::{
@@ -38,21 +34,13 @@ use crate::{
     transaction::{Failure, TransactionError, TransactionFailure},
 };
 
-/// A call of a handler, for a request whose body has been read.
-pub(super) struct HandlerCall<H, Args> {
-    request: HttpRequest,
-    body: Bytes,
-    handler: H,
-    args: PhantomData<fn(Args)>,
+/// A call for a request whose body has been read.
+pub(super) struct Call<C> {
+    pub(super) callee: C,
+    pub(super) body: Bytes,
 }
 
-impl<H, Args> HandlerCall<H, Args> {
-    pub(super) fn new(request: HttpRequest, body: Bytes, handler: H) -> Self {
-        HandlerCall { request, body, handler, args: PhantomData }
-    }
-}
-
-impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Args> {
+impl<C: Callee> Work for Call<C> {
     type Output = HttpResponse;
 
     fn finish(pending: Pending<Self>) -> impl Future<Output = Result<OutcomeOf<Self>, Panicked>> {
@@ -64,11 +52,11 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
         policy: &PolicyRef,
         replay: Replay,
         engine: &Engine,
-    ) -> impl Future<Output = Ran<HttpResponse>> + use<H, Args> {
+    ) -> impl Future<Output = Ran<HttpResponse>> + use<C> {
         let Settings { max_response_body, replay_set_cookie, .. } = engine.settings;
-        let HandlerCall { request, body, handler, .. } = self;
-        let handled = handle(handler, request, body::again(body), max_response_body, policy.clone());
-        handled.map(move |handled| ran(handled, replay, replay_set_cookie))
+        let (Call { callee, body }, policy) = (self, policy.clone());
+        let handled = caught(callee, body::again(body), max_response_body, policy.clone());
+        handled.map(move |handled| ran(handled, |status| policy.keeps(replay, status), replay_set_cookie))
     }
 
     fn read(record: &Record) -> Result<HttpResponse, Reason> {
@@ -90,8 +78,8 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
     async fn decide(&self, attempt: &Attempt, app: &Idempotency) -> Option<Decision<HttpResponse>> {
         let Settings { reconcile, max_response_body, replay_set_cookie, .. } = &app.0.settings;
         let (handler, key) = (attempt.policy.handler, attempt.key.clone());
-        let request =
-            AbandonedRequest { handler, key, request: self.request.clone(), body: self.body.clone() };
+        let (request, body) = (self.callee.request().clone(), self.body.clone());
+        let request = AbandonedRequest { handler, key, request, body };
         let abandoned = AbandonedExecution {
             address: attempt.hold.address,
             endpoint: attempt.origin.endpoint().into(),
@@ -127,7 +115,7 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> Work for HandlerCall<H, Arg
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-impl<H: Endpoint<Args>, Args: FromRequest + 'static> WorkWithRows for HandlerCall<H, Args> {
+impl<C: Callee> WorkWithRows for Call<C> {
     fn keeps_rows(response: &HttpResponse) -> bool {
         response.status().is_success() || response.status().is_redirection()
     }
@@ -147,7 +135,7 @@ impl<H: Endpoint<Args>, Args: FromRequest + 'static> WorkWithRows for HandlerCal
 }
 
 /// Outcome of the handler, and what follows from it.
-fn ran(handled: Handled, replay: Replay, set_cookie: bool) -> Ran<HttpResponse> {
+fn ran(handled: Handled, keeps: impl Fn(StatusCode) -> bool, set_cookie: bool) -> Ran<HttpResponse> {
     let (outcome, captured) = match handled {
         Handled::NeverBegan(response) => {
             return Ran { outcome: Outcome::NeverBegan, fate: Fate::Released(response) };
@@ -160,7 +148,7 @@ fn ran(handled: Handled, replay: Replay, set_cookie: bool) -> Ran<HttpResponse> 
         Some(OwnAnswer::Lost) => return Ran { outcome, fate: Fate::Lost(captured.into_response()) },
         None => {}
     }
-    if !replay.keeps(captured.status()) {
+    if !keeps(captured.status()) {
         return Ran { outcome, fate: Fate::Released(captured.into_response()) };
     }
     let outcome = match captured {

@@ -1,0 +1,114 @@
+//! The middleware around one service.
+
+use std::{
+    future::{Ready, ready},
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix_web::{
+    Error,
+    body::{EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    below::Below,
+    pattern::pattern_of,
+    rules::{Idempotent, Rules},
+};
+use crate::{
+    engine::Idempotency,
+    policy_ref::PolicyRef,
+    request::Endpoint,
+    run::{Covered, protected},
+};
+
+/// A service whose POST and PATCH requests an [`Idempotent`] covers.
+#[derive(Debug)]
+pub struct Covering<S> {
+    service: Rc<S>,
+    rules: Arc<Rules>,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Idempotent
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = Covering<S>;
+    type InitError = ();
+    type Future = Ready<Result<Covering<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Covering { service: Rc::new(service), rules: Arc::clone(&self.0) }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for Covering<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        match self.covers(&request) {
+            Some(pattern) => self.protect(request, pattern),
+            None => {
+                let passing = self.service.call(request);
+                Box::pin(async { Ok(passing.await?.map_into_left_body()) })
+            }
+        }
+    }
+}
+
+impl<S> Covering<S> {
+    /// Pattern of the request's route, if the request is covered and no other middleware has
+    /// claimed it.
+    fn covers(&self, request: &ServiceRequest) -> Option<Option<Arc<str>>> {
+        let request = request.request();
+        if request.method().is_safe() {
+            return None;
+        }
+        let pattern = pattern_of(request);
+        if !self.rules.cover(request, pattern.as_deref()) {
+            return None;
+        }
+        match Covered::of(request) {
+            Some(covered) => {
+                covered.tell("another `Idempotent`");
+                None
+            }
+            None => Some(pattern.map(Into::into)),
+        }
+    }
+
+    /// Answers `request` by the service, once per key.
+    fn protect<B>(
+        &self,
+        request: ServiceRequest,
+        pattern: Option<Arc<str>>,
+    ) -> LocalBoxFuture<'static, Result<ServiceResponse<EitherBody<B>>, Error>>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let (request, payload) = request.into_parts();
+        let namespace = &Idempotency::of(&request).0.settings.namespace;
+        let endpoint = Endpoint::of(namespace, request.method(), pattern.as_deref()).as_str();
+        let policy = PolicyRef::Middleware(Arc::clone(&self.rules.policy), endpoint);
+        let (below, returned) = Below::new(request, pattern, Rc::clone(&self.service));
+        Box::pin(async move {
+            let response = protected(policy, payload, below).await;
+            returned.answer(response)
+        })
+    }
+}

@@ -28,6 +28,8 @@ mod release;
 mod respond;
 mod running;
 mod sampling;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod taken_back;
 mod takeover;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transactional;

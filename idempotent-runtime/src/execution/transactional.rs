@@ -10,17 +10,16 @@ use super::{
     completion::{self, CompletionOutcome},
     job::Won,
     respond, running,
+    taken_back::{committed_itself, rolled_back_before, take_back},
     unanswered_claim::release_unknown,
     unfinished::Unfinished,
-    unknown_outcome::complete_as_unknown,
     work::{Fate, Ran, WorkWithRows},
 };
 use crate::{
     backoff::Backoff,
     flight::Ending,
-    observe::Outcome,
     reason::{Detail, Reason, RefusalCode},
-    store::{Claim, Completion, Origin, Record, transactional::TransactionState},
+    store::{Claim, Completion, Origin, Record},
     transaction::{AtClose, End, Failure, Open, Slot, TransactionFailure},
 };
 
@@ -37,7 +36,8 @@ pub(crate) fn keeps_the_store_from_writing() -> bool {
 //           ─ something it has left behind still has the transaction
 //               ├ and cannot commit any more ─▶ as if it were rolled back
 //               └ and may commit ─────────────▶ completed: outcome unknown
-//           ─ is dropped ─▶ the connection is closed ─▶ released
+//           ─ is dropped, or a step panics ─▶ what its transaction has come to decides, as above:
+//                                             outcome unknown, or taken back and released
 //           ─ never began, panics, answers 5xx or what is never stored
 //             (401, 407, 408, 421, 425, 429) ─▶ rolled back ─▶ released: the next attempt runs
 //           ─ answers another 4xx ─▶ rolled back ─▶ its response is stored by itself
@@ -84,37 +84,19 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
             rolled_back(claimed).await
         }
         (Fate::Released(output), Ok(End::RolledBackBefore)) if W::has_failed(&output) => {
-            rolled_back_before(claimed, output).await
+            Ok(rolled_back_before(claimed, output).await)
         }
         (_, Ok(End::RolledBackBefore)) => {
-            rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await
+            Ok(rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await)
         }
         (Fate::Released(output), _) => claimed.release(Ok(output)).await,
         (Fate::Recorded(record, output), _) => Ok(respond::stored::<W>(claimed, record, output).await),
     }
 }
 
-/// Ends a request whose transaction was rolled back while the handler had it.
-async fn rolled_back_before<T>(claimed: Claimed, output: T) -> Result<T, Reason> {
-    tracing::error!(
-        handler = claimed.policy.name(),
-        "the handler's transaction was rolled back before the handler had ended, by a ROLLBACK or by an error on which \
-         the database rolls back: nothing is kept, and the key is free"
-    );
-    claimed.release(Ok(output)).await
-}
-
-/// Ends a request whose handler has committed its transaction, or may have done so, or may yet do
-/// so in what it has left behind: what it did may stand.
-async fn committed_before<W: WorkWithRows>(mut claimed: Claimed) -> Result<W::Output, Reason> {
-    tracing::error!(
-        handler = claimed.policy.name(),
-        "the handler has committed its transaction itself, or may do so yet, and without its response: what it did \
-         may stand, and the outcome of the key is unknown"
-    );
-    let mut event = claimed.event.take();
-    event.ends(Outcome::Abandoned);
-    complete_as_unknown(claimed).await;
+/// Ends a request whose handler has committed its transaction itself, or may do so yet.
+async fn committed_before<W: WorkWithRows>(claimed: Claimed) -> Result<W::Output, Reason> {
+    committed_itself(claimed).await;
     Ok(W::failed(TransactionFailure::Committed))
 }
 
@@ -136,29 +118,6 @@ const NOT_KNOWN_YET: Reason = Reason {
     )),
     ..Reason::new(RefusalCode::StoreUnavailable)
 };
-
-/// Takes back what the handler has done.
-async fn take_back(left: AtClose) -> Result<End, sqlx::Error> {
-    let end = match left {
-        AtClose::Nothing => Ok(End::TakenBack),
-        AtClose::Borrowed(state) => Ok(left_behind(state)),
-        AtClose::Returned(mut open) => open.take_back().await,
-    };
-    if let Err(error) = &end {
-        tracing::warn!(%error, "a transaction could not be rolled back: its connection is closed");
-    }
-    end
-}
-
-/// End of a transaction that the handler has left behind and something still has. The transaction
-/// is closed when that is done with it.
-fn left_behind(state: TransactionState) -> End {
-    match state {
-        TransactionState::Stands => End::TakenBack,
-        TransactionState::RolledBack => End::RolledBackBefore,
-        TransactionState::Committed | TransactionState::Unknown => End::CommittedBefore,
-    }
-}
 
 async fn end_with_rows<W: WorkWithRows>(
     claimed: Claimed,
@@ -228,7 +187,7 @@ async fn ended_without<W: WorkWithRows>(
     match end {
         Ok(End::TakenBack) => claimed.release(Ok(W::failed(TransactionFailure::LeftOpen))).await,
         Ok(End::RolledBackBefore) => {
-            rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await
+            Ok(rolled_back_before(claimed, W::failed(TransactionFailure::RolledBack)).await)
         }
         Ok(End::CommittedBefore) => committed_before::<W>(claimed).await,
         Err(_) => rolled_back(claimed).await,

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::claimed::Claimed;
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::{claimed::Claimed, taken_back::end_unfinished};
 use crate::transaction::Slot;
 
 /// A claim whose work runs in a transaction. Dropped, because the caller leaves or the work panics,
-/// it frees its key: the transaction is closed, and nothing of it can be committed any more.
+/// it takes the transaction back in the background, and what has become of that decides about the
+/// key. A runtime that ends has no time for it: the key is left to its lease then.
 pub(super) struct Unfinished {
     claimed: Option<Claimed>,
     slot: Arc<Slot>,
@@ -27,8 +31,10 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(claimed) = self.claimed.take() {
             // What the work has left behind commits nothing, where the database can prevent it.
-            drop(self.slot.close());
-            claimed.release_later();
+            let left = self.slot.close();
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(end_unfinished(claimed, left).in_current_span());
+            }
         }
     }
 }

@@ -159,6 +159,7 @@ impl OnceBuilder {
     /// | --- | --- | --- |
     /// | returns `Ok` | kept | its value is recorded, in the same commit |
     /// | returns `Err`, panics, or is dropped half-way | taken back | free |
+    /// | commits the transaction itself, however it ends then | kept | its outcome is unknown |
     /// | dies with its process or database | taken back | free when the claim's lease is over |
     ///
     /// Nothing is left of an execution that died, so it is always run again, whatever

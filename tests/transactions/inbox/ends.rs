@@ -1,7 +1,8 @@
 //! Steps whose transaction has ended before they have, and calls that do not come to their end.
 
-use std::{future::pending, time::Duration};
+use std::{fmt::Debug, future::pending, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
 use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, TransactionFailure};
 use tokio::{sync::oneshot, time::timeout};
 
@@ -14,6 +15,8 @@ on_both! {
     a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free,
     a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free,
     a_step_that_panics_leaves_nothing_and_its_key_is_free,
+    a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome,
+    a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome,
 }
 
 fn failure(told: Settled) -> TransactionFailure {
@@ -59,14 +62,28 @@ async fn a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free<P: Exec
     assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(2), 1));
 }
 
-/// Settles a message with a step that adds its row and then never ends; tells when it waits.
-async fn never_ends<P: Executes>(it: &Inbox<P>, began: oneshot::Sender<()>) -> Settled {
+/// Settles a message with a step that adds its row, runs these statements and then never ends;
+/// tells when it waits.
+async fn never_ends<P: Executes>(it: &Inbox<P>, then: &[&str], began: oneshot::Sender<()>) -> Settled {
     let step = async |_, mut tx: IdempotentTx<P::Database>| {
-        it.add("k", &mut tx).await.unwrap();
+        it.add_and_run("k", then, &mut tx).await?;
         began.send(()).unwrap();
         pending().await
     };
     it.idempotency.once("settle", "k").run_in(step).await
+}
+
+/// Drops a call as soon as it is told that its step waits.
+async fn dropped<T: Debug>(call: impl Future<Output = T>, began: oneshot::Receiver<()>) {
+    tokio::select! {
+        told = call => panic!("{told:?}"),
+        told = within(began) => told.unwrap(),
+    }
+}
+
+/// Polls a call whose step panics.
+async fn panics<T: Debug>(call: impl Future<Output = T>) {
+    within(AssertUnwindSafe(call).catch_unwind()).await.unwrap_err();
 }
 
 async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: Executes>(fixture: &P) {
@@ -75,10 +92,7 @@ async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: E
     let it = Inbox::with(fixture, pool, Idempotency::builder().store(store));
     for run in 1..=3 {
         let (begin, began) = oneshot::channel();
-        tokio::select! {
-            told = never_ends(&it, begin) => panic!("{told:?}"),
-            told = within(began) => told.unwrap(),
-        }
+        dropped(never_ends(&it, &[], begin), began).await;
         assert_eq!((it.runs(), fixture.count().await), (run, 0));
     }
     // The pool's only connection is of use, and nobody waits for a lease.
@@ -94,6 +108,34 @@ async fn a_step_that_panics_leaves_nothing_and_its_key_is_free<P: Executes>(fixt
     assert!(panicked.is_panic());
     let told = timeout(Duration::from_secs(10), it.settle("k", &[])).await.expect("the key is free");
     assert_eq!((told.unwrap(), fixture.count().await), (Once::Ran(1), 1));
+}
+
+/// A message whose step has committed its row is never settled again, here or by another node.
+async fn is_unknown_and_has_one_row<P: Executes>(it: &Inbox<P>, fixture: &P) {
+    let other = Inbox::new(fixture).await;
+    for node in [it, &other, it] {
+        assert_eq!(node.settle("k", &[]).await.unwrap(), Once::OutcomeUnknown);
+    }
+    assert_eq!((it.runs() + other.runs(), fixture.count().await), (1, 1));
+}
+
+async fn a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome<P: Executes>(
+    fixture: &P,
+) {
+    let it = Inbox::new(fixture).await;
+    let (begin, began) = oneshot::channel();
+    dropped(never_ends(&it, &["COMMIT"], begin), began).await;
+    is_unknown_and_has_one_row(&it, fixture).await;
+}
+
+async fn a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome<P: Executes>(fixture: &P) {
+    let it = Inbox::new(fixture).await;
+    let step = async |_, mut tx: IdempotentTx<P::Database>| -> sqlx::Result<u32> {
+        it.add_and_run("k", &["COMMIT"], &mut tx).await?;
+        panic!("a mistake")
+    };
+    panics(it.idempotency.once("settle", "k").run_in(step)).await;
+    is_unknown_and_has_one_row(&it, fixture).await;
 }
 
 /// Leaves the transaction of a message's step to a task, which runs `last` when it is told to, and
@@ -164,10 +206,7 @@ async fn a_transaction_that_a_dropped_call_has_left_behind_on_sqlite_cannot_be_c
         begin.send(()).unwrap();
         pending::<sqlx::Result<u32>>().await
     };
-    tokio::select! {
-        told = it.idempotency.once("settle", "k").run_in(step) => panic!("{told:?}"),
-        told = within(began) => told.unwrap(),
-    }
+    dropped(it.idempotency.once("settle", "k").run_in(step), began).await;
     go_on().await;
     assert_eq!(fixture.count().await, 0);
     assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(2), 1));
@@ -185,5 +224,43 @@ async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome
         assert_eq!(it.settle(last, &[]).await.unwrap(), Once::OutcomeUnknown, "{last}");
         assert_eq!(fixture.count().await - before, rows, "{last}");
     }
+    fixture.clean().await;
+}
+
+/// The way in which a call does not come to its end.
+#[derive(Clone, Copy, Debug)]
+enum Unfinished {
+    Dropped,
+    Panics,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_an_unfinished_call_has_left_behind_on_postgres_leaves_an_unknown_outcome() {
+    let fixture = OnPostgres::new().await;
+    let it = Inbox::new(&fixture).await;
+    for (key, how) in [("k", Unfinished::Dropped), ("l", Unfinished::Panics)] {
+        let before = fixture.count().await;
+        let (left, go_on) = LeftBehind::new("COMMIT");
+        let (begin, began) = oneshot::channel();
+        let step = async |_, tx: IdempotentTx<sqlx::Postgres>| {
+            left.step(&it, key, tx).await?;
+            begin.send(()).unwrap();
+            match how {
+                Unfinished::Dropped => pending::<sqlx::Result<u32>>().await,
+                Unfinished::Panics => panic!("a mistake"),
+            }
+        };
+        let call = it.idempotency.once("settle", key).run_in(step);
+        match how {
+            Unfinished::Dropped => dropped(call, began).await,
+            Unfinished::Panics => panics(call).await,
+        }
+        // Before the task commits, and after.
+        assert_eq!(it.settle(key, &[]).await.unwrap(), Once::OutcomeUnknown, "{how:?}");
+        go_on().await;
+        assert_eq!(it.settle(key, &[]).await.unwrap(), Once::OutcomeUnknown, "{how:?}");
+        assert_eq!(fixture.count().await - before, 1, "{how:?}");
+    }
+    assert_eq!(it.runs(), 2);
     fixture.clean().await;
 }

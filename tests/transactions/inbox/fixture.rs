@@ -75,15 +75,23 @@ impl<P: Executes> Inbox<P> {
         Ok(run)
     }
 
-    /// Settles the message `key`: adds its row, and then runs these statements.
+    /// Adds the row of `key`, and then runs these statements.
+    pub(super) async fn add_and_run(
+        &self,
+        key: &str,
+        then: &[&str],
+        tx: &mut IdempotentTx<P::Database>,
+    ) -> sqlx::Result<u32> {
+        let run = self.add(key, tx).await?;
+        for statement in then {
+            P::execute(tx, (*statement).to_owned()).await?;
+        }
+        Ok(run)
+    }
+
+    /// Settles the message `key` with a step that does that.
     pub(super) async fn settle(&self, key: &str, then: &[&str]) -> Settled {
-        let step = async |_, mut tx: IdempotentTx<P::Database>| {
-            let run = self.add(key, &mut tx).await?;
-            for statement in then {
-                P::execute(&mut tx, (*statement).to_owned()).await?;
-            }
-            Ok(run)
-        };
+        let step = async |_, mut tx: IdempotentTx<P::Database>| self.add_and_run(key, then, &mut tx).await;
         within(self.idempotency.once("settle", key).run_in(step)).await
     }
 }

@@ -11,7 +11,7 @@ use idempotent_tests::{
 };
 use tokio::sync::Semaphore;
 
-use crate::gate::{Gate, keyed, within};
+use crate::gate::{Gate, keyed, keyed_by, within};
 
 /// Number of requests that one caller may let wait in a process. The one that leads the flight
 /// waits too, for the other node.
@@ -39,7 +39,7 @@ async fn crowd(server: &TestServer, request: &[u8]) -> Vec<Http1> {
 async fn all_who_wait_at_another_node_cost_it_a_claim_and_one_read_after_waking() {
     let gate = Gate::shut();
     let (owning, waiting, store) = nodes(&gate);
-    let request = keyed("/patient", "k", "same");
+    let request = keyed_by("waits-elsewhere", "/patient", "k", "same");
     let mut first = Http1::begin(owning.address(), &request).await;
     gate.began().await;
     let duplicates = crowd(&waiting, &request).await;

@@ -14,10 +14,11 @@ use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Payload, Service, ServiceRequest, ServiceResponse},
-    error::InternalError,
 };
 
+use super::error::AnsweredError;
 use crate::{
+    policy::Policy,
     response::capture::capture,
     run::{Callee, Covered, Handled},
 };
@@ -26,6 +27,7 @@ use crate::{
 pub(super) struct Below<S> {
     request: HttpRequest,
     pattern: Option<Arc<str>>,
+    policy: Arc<Policy>,
     service: Rc<S>,
     returned: Returned,
 }
@@ -45,9 +47,14 @@ enum Lent {
 }
 
 impl<S> Below<S> {
-    pub(super) fn new(request: HttpRequest, pattern: Option<Arc<str>>, service: Rc<S>) -> (Self, Returned) {
+    pub(super) fn new(
+        request: HttpRequest,
+        pattern: Option<Arc<str>>,
+        policy: Arc<Policy>,
+        service: Rc<S>,
+    ) -> (Self, Returned) {
         let returned = Returned(Rc::new(RefCell::new(Lent::Back(request.clone()))));
-        (Below { request, pattern, service, returned: returned.clone() }, returned)
+        (Below { request, pattern, policy, service, returned: returned.clone() }, returned)
     }
 }
 
@@ -96,8 +103,8 @@ where
     }
 
     async fn answer(self, payload: Payload, limit: usize, began: &Cell<bool>) -> Handled {
-        let Below { request, pattern, service, returned } = self;
-        Covered(pattern).mark(&request);
+        let Below { request, pattern, policy, service, returned } = self;
+        Covered { pattern, policy }.mark(&request);
         began.set(true);
         let response = Self::respond(request, payload, &service, &returned).await;
         let response = response.unwrap_or_else(HttpResponse::from_error);
@@ -112,10 +119,7 @@ impl Returned {
         match self.0.replace(Lent::Out) {
             Lent::Back(request) => Ok(ServiceResponse::new(request, response.map_into_right_body())),
             Lent::Failed(error) => Err(error),
-            Lent::Out => {
-                let cause = response.error().map(ToString::to_string).unwrap_or_default();
-                Err(InternalError::from_response(cause, response).into())
-            }
+            Lent::Out => Err(AnsweredError::new(response)),
         }
     }
 }

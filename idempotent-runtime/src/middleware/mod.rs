@@ -10,6 +10,7 @@
 mod below;
 mod builder;
 mod checks;
+mod error;
 mod names;
 mod pattern;
 mod rules;

@@ -39,7 +39,8 @@ use crate::policy::Policy;
 ///
 /// 1. Its claim stands, whoever answers. An annotated handler below it runs as if it had no
 ///    attribute; the log tells of it once, with the pattern to
-///    [`except`](IdempotentBuilder::except). One with `transaction` is a 500 that says so.
+///    [`except`](IdempotentBuilder::except). One with `transaction`, with `principal`, or with
+///    `headers` that the middleware does not compare is a 500 that says so.
 /// 2. Nobody can tell whose a 400 is: the handler's, or that of an extractor before it. So 400,
 ///    404, 405, 413 and 415 are never stored.
 /// 3. A key counts for method and pattern, as with the attribute. The pattern is found by the
@@ -82,10 +83,18 @@ impl Idempotent {
 impl Rules {
     /// True where a request for the route with this pattern is covered.
     pub(super) fn cover(&self, request: &HttpRequest, pattern: Option<&str>) -> bool {
-        METHODS.contains(request.method()) && !pattern.is_some_and(|pattern| self.excepts(pattern))
+        METHODS.contains(request.method())
+            && !pattern.is_some_and(|pattern| self.excepts(pattern))
+            && !self.excepts_path(request.match_info().as_str())
     }
 
     fn excepts(&self, pattern: &str) -> bool {
         !self.excepted.is_empty() && self.excepted.contains(&nameless(pattern))
+    }
+
+    /// True where a pattern without parameters is excepted, and this is its path. The pattern that
+    /// was found may be that of a route for another method.
+    fn excepts_path(&self, path: &str) -> bool {
+        self.excepted.contains(path)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    Error,
+    Error, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
 };
@@ -61,8 +61,11 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         match self.covers(&request) {
-            Some(pattern) => self.protect(request, pattern),
-            None => {
+            Cover::Claims(pattern) => self.protect(request, pattern),
+            Cover::Refuses(refusal) => {
+                Box::pin(ready(Ok(request.into_response(refusal).map_into_right_body())))
+            }
+            Cover::Passes => {
                 let passing = self.service.call(request);
                 Box::pin(async { Ok(passing.await?.map_into_left_body()) })
             }
@@ -70,24 +73,32 @@ where
     }
 }
 
+/// Decision of a middleware about a request.
+enum Cover {
+    /// It is claimed. Holds the pattern of its route, if that is known.
+    Claims(Option<Arc<str>>),
+    /// It is the service's alone: nothing covers it, or another middleware has claimed it.
+    Passes,
+    /// Another middleware has claimed it, and may not have.
+    Refuses(HttpResponse),
+}
+
 impl<S> Covering<S> {
-    /// Pattern of the request's route, if the request is covered and no other middleware has
-    /// claimed it.
-    fn covers(&self, request: &ServiceRequest) -> Option<Option<Arc<str>>> {
+    /// Decision about `request`.
+    fn covers(&self, request: &ServiceRequest) -> Cover {
         let request = request.request();
         if request.method().is_safe() {
-            return None;
+            return Cover::Passes;
         }
         let pattern = pattern_of(request);
         if !self.rules.cover(request, pattern.as_deref()) {
-            return None;
+            return Cover::Passes;
         }
         match Covered::of(request) {
-            Some(covered) => {
-                covered.tell("another `Idempotent`");
-                None
-            }
-            None => Some(pattern.map(Into::into)),
+            Some(covered) => covered
+                .refusal("another `Idempotent`", &self.rules.policy)
+                .map_or(Cover::Passes, Cover::Refuses),
+            None => Cover::Claims(pattern.map(Into::into)),
         }
     }
 
@@ -105,7 +116,8 @@ impl<S> Covering<S> {
         let namespace = &Idempotency::of(&request).0.settings.namespace;
         let endpoint = Endpoint::of(namespace, request.method(), pattern.as_deref()).as_str();
         let policy = PolicyRef::Middleware(Arc::clone(&self.rules.policy), endpoint);
-        let (below, returned) = Below::new(request, pattern, Rc::clone(&self.service));
+        let (below, returned) =
+            Below::new(request, pattern, Arc::clone(&self.rules.policy), Rc::clone(&self.service));
         Box::pin(async move {
             let response = protected(policy, payload, below).await;
             returned.answer(response)

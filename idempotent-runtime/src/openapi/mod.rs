@@ -77,7 +77,7 @@ use crate::{
     engine::Idempotency,
     middleware::Idempotent,
     policy::{Defaults, Policy},
-    run::Covered,
+    run::tell_of,
 };
 use matching::{Found, Operations};
 use terms::Terms;
@@ -180,7 +180,7 @@ impl Documentation {
         for Found { path, method, entry } in &clear {
             match self.covering(method, path) {
                 Some(policy) => {
-                    Covered(Some(path.as_str().into())).tell(entry.policy.handler);
+                    tell_of(entry.policy.handler, Some(path));
                     self.describe(openapi, path, method, policy);
                 }
                 None => self.describe(openapi, path, method, &entry.policy),

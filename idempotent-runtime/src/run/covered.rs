@@ -7,17 +7,36 @@ use std::{
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode};
 
-use crate::{policy::Policy, response::OwnAnswer};
+use crate::{
+    policy::{Policy, PrincipalSource},
+    response::OwnAnswer,
+};
 
-/// Mark of a request that a middleware has claimed. Holds the pattern by which the middleware knows
-/// the route.
+/// Mark of a request that a middleware has claimed.
 #[derive(Clone)]
-pub(crate) struct Covered(pub(crate) Option<Arc<str>>);
+pub(crate) struct Covered {
+    /// Pattern by which the middleware knows the route.
+    pub(crate) pattern: Option<Arc<str>>,
+    /// Policy under which the middleware has claimed the request.
+    pub(crate) policy: Arc<Policy>,
+}
 
 /// Handlers and middlewares that have been told of.
 static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-const WITHOUT_TRANSACTION: &str = "this endpoint's `transaction` is below the middleware `Idempotent`, which has claimed the request before";
+/// Tells, once, that what `name` asks for does nothing on the route of this pattern.
+pub(crate) fn tell_of(name: &str, pattern: Option<&str>) {
+    let pattern = pattern.unwrap_or_default();
+    let told = format!("{name} {pattern}");
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(told) {
+        tracing::warn!(
+            handler = name,
+            pattern,
+            "below the middleware `Idempotent`, whose claim stands, this does nothing: to leave the request to it, except the pattern, \
+             as in `Idempotent::builder().except({pattern:?})`"
+        );
+    }
+}
 
 impl Covered {
     /// Marks `request`.
@@ -30,34 +49,38 @@ impl Covered {
         request.extensions().get().cloned()
     }
 
-    /// Tells, once, that what `name` asks for does nothing.
-    pub(crate) fn tell(&self, name: &str) {
-        let pattern = self.0.as_deref().unwrap_or_default();
-        let told = format!("{name} {pattern}");
-        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(told) {
-            tracing::warn!(
-                handler = name,
-                pattern,
-                "below the middleware `Idempotent`, whose claim stands, this does nothing: to leave the request to it, except the pattern, \
-                 as in `Idempotent::builder().except({pattern:?})`"
-            );
-        }
+    /// Refusal to run what has this policy, called `name`, as if it had none: some arguments cannot
+    /// be left out. Anything else runs, and is told of.
+    pub(crate) fn refusal(&self, name: &str, policy: &Policy) -> Option<HttpResponse> {
+        let pattern = self.pattern.as_deref();
+        let Some(argument) = self.missed(policy) else {
+            tell_of(name, pattern);
+            return None;
+        };
+        let pattern = pattern.unwrap_or_default();
+        tracing::error!(
+            handler = name,
+            pattern,
+            "a handler with `{argument}` is below the middleware `Idempotent`, which has claimed the request without it: except its \
+             pattern, as in `Idempotent::builder().except({pattern:?})`"
+        );
+        let text = format!(
+            "this endpoint's `{argument}` is below the middleware `Idempotent`, which has claimed the request before"
+        );
+        Some(OwnAnswer::Failed.respond(StatusCode::INTERNAL_SERVER_ERROR, &text))
     }
 
-    /// Refusal to run a handler with this policy as if it had none: its transaction cannot be left
-    /// out. Any other runs, and is told of.
-    pub(super) fn refusal(&self, policy: &Policy) -> Option<HttpResponse> {
-        if !policy.transaction {
-            self.tell(policy.handler);
-            return None;
+    /// Argument of `policy` that the middleware's claim cannot do without: rows would not commit
+    /// with the record, or somebody would be given another's response.
+    fn missed(&self, policy: &Policy) -> Option<&'static str> {
+        let compares = |name| self.policy.headers.contains(name);
+        match policy {
+            Policy { transaction: true, .. } => Some("transaction"),
+            Policy { principal: PrincipalSource::Function(_) | PrincipalSource::Middleware(_), .. } => {
+                Some("principal")
+            }
+            Policy { headers, .. } if !headers.iter().all(compares) => Some("headers"),
+            _ => None,
         }
-        let pattern = self.0.as_deref().unwrap_or_default();
-        tracing::error!(
-            handler = policy.handler,
-            pattern,
-            "a handler with `transaction` is below the middleware `Idempotent`: except its pattern, as in \
-             `Idempotent::builder().except({pattern:?})`"
-        );
-        Some(OwnAnswer::Failed.respond(StatusCode::INTERNAL_SERVER_ERROR, &WITHOUT_TRANSACTION))
     }
 }

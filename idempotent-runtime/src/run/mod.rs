@@ -25,6 +25,8 @@ use actix_web::{
 };
 use tracing::{Instrument, instrument::Instrumented};
 
+#[cfg(feature = "openapi")]
+pub(crate) use self::covered::tell_of;
 pub(crate) use self::{
     callee::{Callee, Handled},
     covered::Covered,
@@ -66,7 +68,7 @@ where
         return Box::pin(callee.pass_through(payload)).await;
     }
     if let Some(covered) = Covered::of(callee.request()) {
-        return match covered.refusal(policy) {
+        return match covered.refusal(policy.handler, policy) {
             None => Box::pin(callee.pass_through(payload)).await,
             Some(refusal) => refusal,
         };

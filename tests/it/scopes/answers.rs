@@ -117,3 +117,21 @@ fn a_middleware_outside_hears_the_errors_from_below_and_runs_on_replays() {
     assert_eq!(fails.each_ref().map(|reply| (reply.status, reply.text())), [(403, "not below here"); 2]);
     assert_eq!(fails.each_ref().map(|reply| reply.header("x-heard")), [None, Some("response")]);
 }
+
+#[test]
+fn an_error_from_below_keeps_its_response_however_often_it_is_looked_at() {
+    let server = serve(&fresh().build().unwrap(), |app| {
+        let looks = from_fn(async |request: ServiceRequest, next: Next<_>| {
+            let answer: Result<ServiceResponse<_>, Error> = next.call(request).await;
+            answer.inspect_err(|error| {
+                let looked_at = [(); 2].map(|()| error.error_response().status());
+                assert_eq!(looked_at, [error.as_response_error().status_code(); 2]);
+            })
+        });
+        let scope = web::scope("/v1").wrap(Idempotent::default()).configure(failing);
+        app.service(web::scope("").wrap(looks).service(scope));
+    });
+    let fails = [(); 2].map(|()| server.post("/v1/failing/fails", &[KEY], b""));
+    assert_eq!(fails.each_ref().map(|reply| (reply.status, reply.text())), [(403, "not below here"); 2]);
+    assert_eq!(server.effects(), 1);
+}

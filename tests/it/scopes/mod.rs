@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod patterns;
+mod told_apart;
 mod twenty;
 
 use std::sync::atomic::Ordering::SeqCst;

@@ -80,3 +80,16 @@ fn an_endpoint_keeps_its_keys_when_its_attribute_gives_way_to_a_middleware() {
 async fn plain(effects: Effects) -> impl Responder {
     create(effects).await
 }
+
+/// As actix's macros register them: the guard is the resource's.
+fn shadowed(app: &mut ServiceConfig) {
+    let read = web::resource("/hooks/{id}").guard(guard::Get()).to(async || "read");
+    app.service(read).route("/hooks/stripe", web::post().to(create));
+}
+
+#[test]
+fn an_exact_path_is_excepted_although_a_wider_pattern_comes_before_it() {
+    let server = covered(Idempotent::builder().except("/v1/hooks/stripe"), shadowed);
+    let replies = [(); 2].map(|()| server.post("/v1/hooks/stripe", &[], b""));
+    assert_eq!(replies.each_ref().map(Reply::text), ["effect 1", "effect 2"]);
+}

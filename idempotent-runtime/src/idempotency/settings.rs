@@ -15,8 +15,8 @@ use crate::{
 
 impl<Base> IdempotencyBuilder<Base> {
     /// Sets the function that is asked about every execution that died without an outcome, when a
-    /// retry finds it, or a [walk](Idempotency::reconcile_stuck) over what is stuck: did it have
-    /// its effect, and what is its response? Default: nobody is asked, and the endpoint's
+    /// retry finds it, or a [walk](crate::Idempotency::reconcile_stuck) over what is stuck: did it
+    /// have its effect, and what is its response? Default: nobody is asked, and the endpoint's
     /// `abandoned` decides.
     ///
     /// ```
@@ -44,7 +44,7 @@ impl<Base> IdempotencyBuilder<Base> {
     /// panics, or takes longer than 30 seconds, nothing is decided: the request is
     /// `outcome_unknown`, and the next takeover, after the lease, asks again.
     ///
-    /// It is asked about calls of [`once`](Idempotency::once) too, whose value a
+    /// It is asked about calls of [`once`](crate::Idempotency::once) too, whose value a
     /// [`Resolution::Value`] is.
     ///
     /// Retries do not ask under `transaction`, where an execution that died has left nothing, nor

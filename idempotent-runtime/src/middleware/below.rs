@@ -119,7 +119,7 @@ impl Returned {
         match self.0.replace(Lent::Out) {
             Lent::Back(request) => Ok(ServiceResponse::new(request, response.map_into_right_body())),
             Lent::Failed(error) => Err(error),
-            Lent::Out => Err(AnsweredError::new(response)),
+            Lent::Out => Err(AnsweredError::of(response)),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct AnsweredError {
 
 impl AnsweredError {
     /// The error that has this response. A body that is still to come can be had only once.
-    pub(super) fn new(response: HttpResponse) -> Error {
+    pub(super) fn of(response: HttpResponse) -> Error {
         let cause = response.error().map(ToString::to_string).unwrap_or_default();
         let (status, own) = (response.status(), OwnAnswer::of(&response));
         let (head, body) = response.into_parts();

@@ -39,13 +39,13 @@ use crate::policy::Policy;
 ///
 /// 1. Its claim stands, whoever answers. An annotated handler below it runs as if it had no
 ///    attribute; the log tells of it once, with the pattern to
-///    [`except`](IdempotentBuilder::except). One with `transaction`, with `principal`, or with
-///    `headers` that the middleware does not compare is a 500 that says so.
+///    [`except`](crate::IdempotentBuilder::except). One with `transaction`, with `principal`, or
+///    with `headers` that the middleware does not compare is a 500 that says so.
 /// 2. Nobody can tell whose a 400 is: the handler's, or that of an extractor before it. So 400,
 ///    404, 405, 413 and 415 are never stored.
 /// 3. A key counts for method and pattern, as with the attribute. The pattern is found by the
 ///    path, before any guard: handlers that guards tell apart share it. Name what the guards look
-///    at with [`headers`](IdempotentBuilder::headers).
+///    at with [`headers`](crate::IdempotentBuilder::headers).
 /// 4. The whole body has arrived before anything below runs, up to `max_request_body`. Except what
 ///    takes longer ones.
 ///

@@ -12,8 +12,8 @@ use tokio::time::{sleep, timeout};
 use super::{HOUR, WON, claim, hold};
 
 /// Rows of requests that have run, as many as several pages look at.
-const COMPLETED: &str = "INSERT INTO {}.keys (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, record) \
-    SELECT at, at, at, 1, 'd', '\\x01', '\\x02', sha256(number::text::bytea), '\\x03' \
+const COMPLETED: &str = "INSERT INTO {}.keys (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, label, record) \
+    SELECT at, at, at, 1, 'd', '\\x01', '\\x02', sha256(number::text::bytea), '', '\\x03' \
     FROM (SELECT number, now() + interval '1 hour' + number * interval '1 ms' AS at FROM generate_series(1, 10000) AS number) AS rows";
 
 /// All that is stuck, and how many pages that took.

@@ -111,9 +111,9 @@ async fn nodes_that_sweep_at_once_sweep_each_row_once() {
 /// Forgotten rows.
 fn rows(count: usize) -> String {
     format!(
-        "INSERT INTO {{}}.keys (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, record)
+        "INSERT INTO {{}}.keys (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, label, record)
          SELECT now() - interval '1 day', now() - interval '1 day', now() - interval '1 day', 1, 'd', '', '',
-             sha256(key::text::bytea), 'old' FROM generate_series(1, {count}) AS key"
+             sha256(key::text::bytea), '', 'old' FROM generate_series(1, {count}) AS key"
     )
 }
 

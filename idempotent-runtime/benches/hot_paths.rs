@@ -163,7 +163,7 @@ fn once(criterion: &mut Criterion) {
                     for _ in 0..iterations {
                         number += u64::from(fresh);
                         let key = if fresh { format!("{number:036}") } else { format!("{:036}", 0) };
-                        black_box(settle(key).await);
+                        let _ = black_box(settle(key).await);
                     }
                     started.elapsed()
                 })

@@ -10,7 +10,7 @@ use super::{
     completion::{self, CompletionOutcome},
     job::Won,
     respond, running,
-    taken_back::{committed_itself, rolled_back_before, take_back},
+    taken_back::{TakenBack, Writing, committed_itself, rolled_back_before, take_back},
     unanswered_claim::release_unknown,
     unfinished::Unfinished,
     work::{Fate, Ran, WorkWithRows},
@@ -61,7 +61,7 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
     let unfinished = Unfinished::new(claimed, Arc::clone(&slot));
     let ran = work.run(&policy, policy.replay(&app.0.settings.defaults), &app.0);
     let Ran { outcome, fate } = slot.known_to(running::known_to(attempt, app.clone(), ran)).await;
-    let Some(mut claimed) = unfinished.ends() else { return Err(RefusalCode::InProgress.into()) };
+    let Some(mut claimed) = unfinished.ends() else { return Err(LOST_SIGHT) };
     let left = slot.close();
     if matches!(left, AtClose::Borrowed(_)) {
         tracing::error!(
@@ -76,7 +76,8 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
         }
         fate => fate,
     };
-    let end = take_back(left).await;
+    let taken = TakenBack::of(claimed, left).await;
+    let Some((claimed, end)) = taken else { return Err(LOST_SIGHT) };
     match (fate, end) {
         (_, Ok(End::CommittedBefore)) => committed_before::<W>(claimed).await,
         (Fate::Lost(output), _) => Ok(respond::lost::<W>(claimed, output).await),
@@ -93,6 +94,9 @@ pub(crate) async fn execute_in_transaction<W: WorkWithRows>(won: Won<W>) -> Resu
         (Fate::Recorded(record, output), _) => Ok(respond::stored::<W>(claimed, record, output).await),
     }
 }
+
+/// Reason for an execution of which nothing is known any more: its key is left to its lease.
+const LOST_SIGHT: Reason = Reason::new(RefusalCode::InProgress);
 
 /// Ends a request whose handler has committed its transaction itself, or may do so yet.
 async fn committed_before<W: WorkWithRows>(claimed: Claimed) -> Result<W::Output, Reason> {
@@ -134,13 +138,15 @@ async fn end_with_rows<W: WorkWithRows>(
 
 async fn commit<W: WorkWithRows>(
     mut claimed: Claimed,
-    mut open: Box<dyn Open>,
+    open: Box<dyn Open>,
     record: Record,
     output: W::Output,
 ) -> Result<W::Output, Reason> {
     claimed.event.asks();
     claimed.leader.finishing(claimed.hold);
-    match open.write(&claimed.hold, &record, claimed.retention).await {
+    let written = Writing::new(claimed, open).write(&record).await;
+    let Some((claimed, mut open, written)) = written else { return Err(LOST_SIGHT) };
+    match written {
         Ok(Some(Completion::Stored)) => {}
         Ok(Some(Completion::Fenced(winner))) => {
             let _ = take_back(AtClose::Returned(open)).await;
@@ -151,10 +157,12 @@ async fn commit<W: WorkWithRows>(
                 handler = claimed.policy.name(),
                 "the handler's transaction does not stand any more, or has a savepoint open: nothing is committed"
             );
-            return ended_without::<W>(claimed, take_back(AtClose::Returned(open)).await).await;
+            return taken_back::<W>(claimed, open).await;
         }
         Err(error) => {
-            return match take_back(AtClose::Returned(open)).await {
+            let taken = TakenBack::of(claimed, AtClose::Returned(open)).await;
+            let Some((claimed, end)) = taken else { return Err(LOST_SIGHT) };
+            return match end {
                 Ok(End::TakenBack) | Err(_) => refused::<W>(claimed, error).await,
                 end => ended_without::<W>(claimed, end).await,
             };
@@ -176,6 +184,14 @@ async fn commit<W: WorkWithRows>(
             drop(open);
             in_doubt::<W>(claimed, record, output).await
         }
+    }
+}
+
+/// Takes the transaction back, and ends the request whose rows could not be kept.
+async fn taken_back<W: WorkWithRows>(claimed: Claimed, open: Box<dyn Open>) -> Result<W::Output, Reason> {
+    match TakenBack::of(claimed, AtClose::Returned(open)).await {
+        Some((claimed, end)) => ended_without::<W>(claimed, end).await,
+        None => Err(LOST_SIGHT),
     }
 }
 

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tracing::Instrument;
-
 use super::{claimed::Claimed, taken_back::end_unfinished};
 use crate::transaction::Slot;
 
 /// A claim whose work runs in a transaction. Dropped, because the caller leaves or the work panics,
 /// it takes the transaction back in the background, and what has become of that decides about the
-/// key. A runtime that ends has no time for it: the key is left to its lease then.
+/// key.
 pub(super) struct Unfinished {
     claimed: Option<Claimed>,
     slot: Arc<Slot>,
@@ -31,10 +28,7 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(claimed) = self.claimed.take() {
             // What the work has left behind commits nothing, where the database can prevent it.
-            let left = self.slot.close();
-            if let Ok(runtime) = Handle::try_current() {
-                runtime.spawn(end_unfinished(claimed, left).in_current_span());
-            }
+            end_unfinished(claimed, self.slot.close());
         }
     }
 }

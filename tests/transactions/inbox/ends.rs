@@ -1,6 +1,12 @@
 //! Steps whose transaction has ended before they have, and calls that do not come to their end.
 
-use std::{fmt::Debug, future::pending, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    fmt::Debug,
+    future::{pending, poll_fn},
+    panic::AssertUnwindSafe,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, TransactionFailure};
@@ -16,6 +22,7 @@ on_both! {
     a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free,
     a_step_that_panics_leaves_nothing_and_its_key_is_free,
     a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome,
+    a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_outcome,
     a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome,
 }
 
@@ -126,6 +133,31 @@ async fn a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_o
     let (begin, began) = oneshot::channel();
     dropped(never_ends(&it, &["COMMIT"], begin), began).await;
     is_unknown_and_has_one_row(&it, fixture).await;
+}
+
+/// The step has returned, and the library is at the transaction.
+async fn a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_outcome<P: Executes>(
+    fixture: &P,
+) {
+    for (key, last) in [("k", Ok(0)), ("l", Err(sqlx::Error::RowNotFound))] {
+        let (it, before) = (Inbox::new(fixture).await, fixture.count().await);
+        let (end, mut ended) = oneshot::channel();
+        let step = async |_, mut tx: IdempotentTx<P::Database>| {
+            it.add_and_run(key, &["COMMIT"], &mut tx).await?;
+            end.send(()).unwrap();
+            last
+        };
+        let mut call = Box::pin(it.idempotency.once("settle", key).run_in(step));
+        within(poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(told) => panic!("its end was known at once: {told:?}"),
+            Poll::Pending if ended.try_recv().is_ok() => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }))
+        .await;
+        drop(call);
+        assert_eq!(it.settle(key, &[]).await.unwrap(), Once::OutcomeUnknown);
+        assert_eq!((it.runs(), fixture.count().await - before), (1, 1));
+    }
 }
 
 async fn a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome<P: Executes>(fixture: &P) {

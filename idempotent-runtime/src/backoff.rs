@@ -19,7 +19,21 @@ impl Backoff {
     /// Delay before the next try.
     pub(crate) fn next_delay(&mut self) -> Duration {
         let pause = self.next;
-        self.next = (pause * 2).min(self.longest);
-        pause.mul_f64(0.75 + fastrand::f64() / 2.0)
+        self.next = pause.saturating_mul(2).min(self.longest);
+        let seconds = pause.as_secs_f64() * (0.75 + fastrand::f64() / 2.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_pause_that_there_is_stays_one() {
+        let mut pace = Backoff::new(Duration::MAX, Duration::MAX);
+        for _ in 0..100 {
+            assert!(pace.next_delay() > Duration::MAX / 2);
+        }
     }
 }

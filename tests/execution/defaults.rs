@@ -90,10 +90,7 @@ async fn an_execution_that_died_runs_again_where_the_application_says_so() {
     let request = keyed("/plain", "k", "");
     let dying = Gate::shut();
     let server = serve(cluster.builder(), &dying);
-    let _connection = Http1::begin(server.address(), &request).await;
-    dying.began().await;
-    drop(server);
-    dying.ended().await;
+    dying.dies_over(server, &request).await;
     cluster.lease_runs_out();
     let gate = Gate::open();
     let server = serve(cluster.builder().abandoned(Abandoned::Rerun), &gate);

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{HttpResponse, Responder, post, web};
 use idempotent_runtime::{Idempotency, idempotent};
-use idempotent_tests::{TestServer, post};
+use idempotent_tests::{Http1, TestServer, post};
 use tokio::sync::Semaphore;
 
 /// Counts the effects of a handler, and holds it up.
@@ -57,6 +57,14 @@ impl Gate {
     /// Waits until one more handler has ended or was dropped.
     pub(crate) async fn ended(&self) {
         within(self.0.ended.acquire()).await.unwrap().forget();
+    }
+
+    /// Ends `server` while a handler of this gate answers `request`: its process dies over it.
+    pub(crate) async fn dies_over(&self, server: TestServer, request: &[u8]) {
+        let _connection = Http1::begin(server.address(), request).await;
+        self.began().await;
+        drop(server);
+        self.ended().await;
     }
 
     /// Number of handlers that have begun.

@@ -149,10 +149,7 @@ async fn an_execution_that_died_below_is_asked_about_or_run_again() {
         let request = keyed(ORDER, key, "");
         let dying = Gate::shut();
         let server = serve(1, &cluster.builder().build().unwrap(), &dying, &idempotent);
-        let _connection = Http1::begin(server.address(), &request).await;
-        dying.began().await;
-        drop(server);
-        dying.ended().await;
+        dying.dies_over(server, &request).await;
         cluster.lease_runs_out();
         let gate = Gate::open();
         let server = serve(1, &builder.build().unwrap(), &gate, &idempotent);

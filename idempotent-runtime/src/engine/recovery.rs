@@ -25,10 +25,10 @@ impl Drop for OwnedTask {
 pub(crate) struct Recovery(Mutex<Option<OwnedTask>>);
 
 impl Recovery {
-    /// Starts the task, unless there is one. True where it was started.
+    /// Starts the task, unless there is one that runs. True where it was started.
     pub(crate) fn start(&self, task: impl FnOnce() -> OwnedTask) -> bool {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_free = place.is_none();
+        let is_free = place.as_ref().is_none_or(|OwnedTask(task)| task.is_finished());
         if is_free {
             *place = Some(task());
         }

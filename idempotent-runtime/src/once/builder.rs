@@ -249,7 +249,8 @@ impl OnceBuilder {
                 answer
             }
             None => {
-                let origin = Origin::new(operation, CallerId::of_principal(&self.principal));
+                let caller = CallerId::of_principal(&self.principal);
+                let origin = Origin::new(operation, caller).in_transaction(policy.transaction);
                 let (app, work) = (self.app, StepCall::new(step));
                 answer(Job { policy, app, key: None, identity, origin, event, work }).await
             }

@@ -115,7 +115,9 @@ impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> Work for StepCall<T, E, 
     ) -> impl Future<Output = Option<Decision<Self::Output>>> {
         let dead = Dead {
             address: attempt.hold.address,
-            endpoint: attempt.origin.endpoint().into(),
+            // Its own name, even where it is one of those that are not told apart.
+            endpoint: attempt.policy.name().to_owned().into(),
+            is_operation: true,
             attempt: attempt.number - 1,
             age: None,
         };
@@ -125,9 +127,9 @@ impl<T: Serialize + DeserializeOwned, E, S: Step<T, E>> Work for StepCall<T, E, 
                 Verdict::Rerun => Decision::Run,
                 Verdict::Refuse => Decision::Refuse,
                 Verdict::Record(record) => match Self::read(&record) {
-                    Ok(output) => Decision::Answer(record, output),
-                    Err(_) => {
-                        tracing::error!(%address, "`Resolution::Complete` is no value of an operation: nothing was decided");
+                    Ok(Ok(output)) => Decision::Answer(record, Ok(output)),
+                    Ok(Err(_)) | Err(_) => {
+                        tracing::error!(%address, "`Resolution::Value` is no value of this operation's type: nothing was decided");
                         return None;
                     }
                 },

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    engine::Idempotency,
+    engine::{Idempotency, Settings},
     execution::{RECONCILE_TIMEOUT, message},
     reconcile::{AbandonedExecution, Resolution},
     request::Address,
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Dead {
     pub(crate) address: Address,
     pub(crate) endpoint: Cow<'static, str>,
+    /// True for an operation: its outcome is a value, and a request's is a response.
+    pub(crate) is_operation: bool,
     /// Number of attempts that were made.
     pub(crate) attempt: u32,
     pub(crate) age: Option<Duration>,
@@ -61,18 +63,28 @@ pub(crate) async fn ask(app: &Idempotency, dead: Dead) -> Option<Verdict> {
 async fn decided(app: &Idempotency, dead: Dead) -> Result<Verdict, String> {
     let settings = &app.0.settings;
     let reconcile = settings.reconcile.as_deref().ok_or("there is nobody to ask")?;
-    let Dead { address, endpoint, attempt, age } = dead;
+    let Dead { address, endpoint, is_operation, attempt, age } = dead;
     let abandoned = AbandonedExecution { address, endpoint, attempt, age, request: None };
-    let decided = AssertUnwindSafe(reconcile.ask(&abandoned)).catch_unwind();
-    let resolution = match timeout(RECONCILE_TIMEOUT, decided).await {
-        Ok(Ok(resolution)) => resolution,
-        Ok(Err(panicked)) => return Err(message(&*panicked).to_owned()),
-        Err(_) => return Err(format!("no answer in {RECONCILE_TIMEOUT:?}")),
-    };
+    // The body of a response is the application's too, and may stand still.
+    let told = async { verdict(reconcile.ask(&abandoned).await, is_operation, settings).await };
+    match timeout(RECONCILE_TIMEOUT, AssertUnwindSafe(told).catch_unwind()).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(panicked)) => Err(message(&*panicked).to_owned()),
+        Err(_) => Err(format!("no answer in {RECONCILE_TIMEOUT:?}")),
+    }
+}
+
+async fn verdict(resolution: Resolution, is_operation: bool, settings: &Settings) -> Result<Verdict, String> {
     match resolution {
         Resolution::Rerun => Ok(Verdict::Rerun),
         Resolution::Refuse => Ok(Verdict::Refuse),
         Resolution::Later => Err("the application cannot tell now".to_owned()),
+        Resolution::Complete(_) if is_operation => {
+            Err("`Resolution::Complete` is no value of an operation".to_owned())
+        }
+        Resolution::Value(_) if !is_operation => {
+            Err("`Resolution::Value` is no response to a request".to_owned())
+        }
         outcome => match outcome.record(settings).await {
             Ok(Some(record)) => Ok(Verdict::Record(record)),
             Ok(None) => Ok(Verdict::Rerun),

@@ -15,7 +15,7 @@ use crate::{
     record,
     request::{CallerId, label},
     store::{
-        CallError, Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Origin, Record, Renewal,
+        CallError, Claim, ClaimRequest, Hold, Inspection, OnAbandoned, Origin, Record, Renewal, Resolve,
         ResolveRequest, Retention, Standing, StoreError,
     },
 };
@@ -84,8 +84,8 @@ async fn take_over(
         hold,
         lease: app.0.settings.lease,
         on_abandoned: OnAbandoned::Rerun,
-        // Remembered for no longer than it would have been.
-        retention: found.kept_for,
+        // Remembered for no longer than it would have been: this counts from the end of the lease.
+        retention: found.kept_for.saturating_sub(app.0.settings.lease),
         // It is of the endpoint that it was of.
         origin: Origin::default(),
     };
@@ -98,7 +98,7 @@ async fn take_over(
             let claimed = Claimed::begin(policy, app.clone(), hold, leader, event, executing);
             let remember = app.0.settings.remember_expired;
             let claimed = Claimed { retention: Retention { replay: found.kept_for, remember }, ..claimed };
-            if attempt == 1 {
+            if attempt <= 1 {
                 claimed.release(()).await;
                 return Ok(Taken::Nothing);
             }
@@ -172,8 +172,8 @@ async fn end(app: &Idempotency, found: &Inspection, outcome: Option<Record>) -> 
     }
     let token = store.token().map_err(CallError::into_error)?;
     let request = ResolveRequest { address: found.address, token, instead_of: None, outcome };
-    store.resolve(request).await.map_err(CallError::into_error)?;
-    Ok(true)
+    let resolved = store.resolve(request).await.map_err(CallError::into_error)?;
+    Ok(resolved == Resolve::Done)
 }
 
 fn dead(found: &Inspection, attempt: u32) -> Dead {
@@ -182,5 +182,6 @@ fn dead(found: &Inspection, attempt: u32) -> Dead {
         _ => None,
     };
     let endpoint = label::endpoint_of(&found.label).to_owned().into();
-    Dead { address: found.address, endpoint, attempt, age }
+    let is_operation = label::is_of_operation(&found.label);
+    Dead { address: found.address, endpoint, is_operation, attempt, age }
 }

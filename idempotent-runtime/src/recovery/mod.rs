@@ -43,7 +43,8 @@ impl Idempotency {
     ///             Ok(None) => Resolution::Rerun,
     ///             Err(_) => Resolution::Later,
     ///         },
-    ///         _ => Resolution::Refuse,
+    ///         // An endpoint of a newer release, perhaps, whose nodes know what to say.
+    ///         _ => Resolution::Later,
     ///     }
     /// }
     ///
@@ -77,7 +78,17 @@ impl Idempotency {
     /// - Keys that were seen dead while nobody was to be asked, and are `outcome_unknown` since,
     ///   are asked about too. A key whose record says that nothing is known is not: somebody has
     ///   refused it.
-    /// - Executions under `transaction` left nothing: say `Rerun` of them.
+    /// - Executions under `transaction` and `run_in` left nothing, so nobody is asked about them:
+    ///   their keys are free when their leases are over.
+    /// - A `Value` for a request and a `Complete` for an operation decide nothing: this is logged,
+    ///   and the next walk asks again.
+    /// - Of an endpoint that the function does not know say `Later`: it may be one of a newer
+    ///   release, which runs beside this one while it is deployed. `Refuse` would settle the key.
+    /// - Nobody is asked about the operations that a process does not tell apart, whose endpoint is
+    ///   `*`.
+    /// - Applications that share a store need
+    ///   [namespaces](crate::IdempotencyBuilder::namespace), or one is asked about what is
+    ///   another's.
     /// - Entries of other namespaces are left alone, and so are those of a store of the
     ///   application's own that keeps no [label](crate::store::Origin::label).
     /// - Few executions are asked about at a time, with pauses in between, so that claims find the

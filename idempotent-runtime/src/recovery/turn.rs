@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::{policy::POLICY, walk::WalkEnd};
 use crate::{
     engine::Idempotency,
-    execution::{Claimed, complete, keep_leases, release_unknown},
+    execution::{Claimed, Sent, complete, keep_leases, release_unknown, renewed_in_time},
     flight::{Ending, Entry},
     observe::EventGuard,
     policy_ref::PolicyRef,
     record,
     request::{self, CallerId, RequestFingerprint},
-    store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Retention},
+    store::{Claim, ClaimRequest, Hold, OnAbandoned, Origin, Renewal, Retention},
 };
 
 /// Shortest time after which a turn is asked for again.
@@ -51,10 +51,18 @@ pub(super) async fn take(app: &Idempotency, every: Duration) -> Turn {
         retention: Duration::ZERO,
         origin: Origin::default(),
     };
+    let sent = Sent::now();
     let left = match app.0.store.claim(request).await {
         Ok(Claim::Won { .. }) => {
             let (policy, event) = (PolicyRef::Handler(&POLICY), EventGuard::default());
-            return Turn::Ours(OurTurn(Claimed::begin(policy, app.clone(), hold, leader, event, executing)));
+            let claimed = Claimed::begin(policy, app.clone(), hold, leader, event, executing);
+            let is_held = !sent.is_late(app.0.settings.lease)
+                || matches!(renewed_in_time(app, hold).await, Ok(Renewal::Renewed));
+            if is_held {
+                return Turn::Ours(OurTurn(claimed));
+            }
+            claimed.release(()).await;
+            return Turn::NotNow(every);
         }
         Ok(Claim::Replay { left, .. } | Claim::InFlight { lease_left: left }) => left.min(every),
         Ok(Claim::Reused | Claim::Expired | Claim::Abandoned) => every,

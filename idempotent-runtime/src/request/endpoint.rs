@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
-    sync::{LazyLock, PoisonError, RwLock},
+    sync::{LazyLock, OnceLock, PoisonError, RwLock},
 };
 
 use actix_web::http::Method;
@@ -26,10 +26,12 @@ struct Name {
     number: u16,
     method: &'static str,
     label: &'static str,
+    /// The same endpoint, for claims for a transaction.
+    in_transaction: OnceLock<Endpoint>,
 }
 
 /// Name of an endpoint that is not known.
-static UNKNOWN: Name = Name { number: 0, method: "", label: "" };
+static UNKNOWN: Name = Name { number: 0, method: "", label: "", in_transaction: OnceLock::new() };
 
 /// Stands for a method of a client's own invention, for the pattern of a handler that has no route,
 /// and for the operations that are not told apart.
@@ -73,6 +75,20 @@ impl Endpoint {
         known.unwrap_or_else(|| {
             NAMES.write().unwrap_or_else(PoisonError::into_inner).enter_operation(namespace, name)
         })
+    }
+
+    /// The same endpoint, whose label tells that a claim is for a transaction.
+    pub(crate) fn in_transaction(self) -> Self {
+        let enter = || {
+            let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+            names.number(self.0.method, label::in_transaction(self.label())).unwrap_or_default()
+        };
+        if self == Self::default() { self } else { *self.0.in_transaction.get_or_init(enter) }
+    }
+
+    /// True for the operations that are not told apart, and for an endpoint that is not known.
+    pub(crate) fn is_collective(name: &str) -> bool {
+        name.is_empty() || name == ANY
     }
 
     /// Endpoint that has this number in this process.
@@ -122,9 +138,8 @@ impl Names {
         if let Some(known) = self.find(namespace, method, pattern) {
             return known;
         }
-        let Some(endpoint) = self.number(namespace, method, &format!("{method} {pattern}")) else {
-            return Endpoint::default();
-        };
+        let label = label::label(namespace, &format!("{method} {pattern}"));
+        let Some(endpoint) = self.number(method, label) else { return Endpoint::default() };
         self.names_of(namespace).by_pattern.entry(pattern.into()).or_default().push(endpoint);
         endpoint
     }
@@ -137,7 +152,8 @@ impl Names {
         }
         let is_one_of_many = self.operations == MOST_OPERATIONS;
         let text = if is_one_of_many { ANY.into() } else { String::from_utf8_lossy(name) };
-        let Some(operation) = self.number(namespace, "", &text) else { return Endpoint::default() };
+        let label = label::of_operation(namespace, &text);
+        let Some(operation) = self.number("", label) else { return Endpoint::default() };
         let names = self.names_of(namespace);
         if is_one_of_many {
             names.other_operations = Some(operation);
@@ -153,10 +169,11 @@ impl Names {
     }
 
     /// A name with a number of its own. If there are no more numbers the endpoint stays unknown.
-    fn number(&mut self, namespace: &str, method: &'static str, endpoint: &str) -> Option<Endpoint> {
+    fn number(&mut self, method: &'static str, label: String) -> Option<Endpoint> {
         let number = u16::try_from(self.all.len() + 1).ok()?;
-        let label = &*Box::leak(label::label(namespace, endpoint).into_boxed_str());
-        let endpoint = Endpoint(Box::leak(Box::new(Name { number, method, label })));
+        let label = &*Box::leak(label.into_boxed_str());
+        let name = Name { number, method, label, in_transaction: OnceLock::new() };
+        let endpoint = Endpoint(Box::leak(Box::new(name)));
         self.all.push(endpoint);
         Some(endpoint)
     }
@@ -211,6 +228,18 @@ mod tests {
         assert_eq!((one.as_str(), other.as_str()), ("POST /spaced", "POST /spaced"));
         assert_ne!(one.label(), other.label());
         assert_eq!(Endpoint::of_number(other.number()), other);
+    }
+
+    #[test]
+    fn an_endpoint_in_a_transaction_is_another_one_of_the_same_name() {
+        let usual = Endpoint::of("shop", &Method::POST, Some("/transacted"));
+        let other = usual.in_transaction();
+        assert_eq!((other.as_str(), other), (usual.as_str(), usual.in_transaction()));
+        assert_ne!(other, usual);
+        assert_eq!(Endpoint::of_number(other.number()), other);
+        let told = [usual, other].map(|endpoint| label::is_in_transaction(endpoint.label()));
+        assert_eq!(told, [false, true]);
+        assert_eq!(Endpoint::default().in_transaction(), Endpoint::default());
     }
 
     #[test]

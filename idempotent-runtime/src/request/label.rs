@@ -1,7 +1,8 @@
 //! Label of an entry: the text by which a store knows what an entry is of.
 //!
 //! It is the endpoint, and, where the application has a namespace, that namespace and a character
-//! before it that neither of them can hold.
+//! before it that neither of them can hold. Marks at its head, which nobody is shown, tell what
+//! kind of work the claim is for.
 
 use std::{borrow::Cow, char::REPLACEMENT_CHARACTER};
 
@@ -17,27 +18,61 @@ const BEGINNING: usize = 48;
 /// Stands between namespace and endpoint: the unit separator of ASCII.
 const SEPARATOR: char = '\u{1f}';
 
+/// Mark of an operation: the group separator of ASCII.
+const OPERATION: char = '\u{1d}';
+/// Mark of a claim for a transaction: the record separator of ASCII.
+const TRANSACTION: char = '\u{1e}';
+
 /// Domain of the hashes of namespaces.
 const DOMAIN: u8 = 33;
 
 /// Label of an endpoint of this namespace.
 pub(super) fn label(namespace: &str, endpoint: &str) -> String {
     let endpoint = on_one_line(endpoint);
-    let mut label = match shown(namespace) {
+    cut(match shown(namespace) {
         namespace if namespace.is_empty() => endpoint,
         namespace => format!("{namespace}{SEPARATOR}{endpoint}"),
-    };
+    })
+}
+
+/// Label of an operation of this namespace.
+pub(super) fn of_operation(namespace: &str, name: &str) -> String {
+    cut(format!("{OPERATION}{}", label(namespace, name)))
+}
+
+/// The same label, of a claim for a transaction.
+pub(super) fn in_transaction(label: &str) -> String {
+    cut(format!("{TRANSACTION}{label}"))
+}
+
+/// True for the label of an operation.
+pub(crate) fn is_of_operation(label: &str) -> bool {
+    marks_and_rest(label).0.contains(OPERATION)
+}
+
+/// True for the label of a claim for a transaction.
+pub(crate) fn is_in_transaction(label: &str) -> bool {
+    marks_and_rest(label).0.contains(TRANSACTION)
+}
+
+fn marks_and_rest(label: &str) -> (&str, &str) {
+    label.split_at(label.len() - label.trim_start_matches([OPERATION, TRANSACTION]).len())
+}
+
+fn cut(mut label: String) -> String {
     label.truncate(beginning(&label, LONGEST).len());
     label
 }
 
 /// The endpoint that a label tells.
 pub(crate) fn endpoint_of(label: &str) -> &str {
+    let (_, label) = marks_and_rest(label);
     label.split_once(SEPARATOR).map_or(label, |(_, endpoint)| endpoint)
 }
 
 /// The namespace that a label tells, as it is [shown](shown).
 pub(crate) fn namespace_of(label: &str) -> &str {
+    let (_, label) = marks_and_rest(label);
     label.split_once(SEPARATOR).map_or("", |(namespace, _)| namespace)
 }
 
@@ -96,6 +131,27 @@ mod tests {
             }
         }
         assert!(!is_of("", ""), "it tells nothing");
+    }
+
+    #[test]
+    fn marks_tell_the_kind_of_work_and_are_shown_to_nobody() {
+        for namespace in ["", "shop"] {
+            let (request, operation) = (label(namespace, "settle"), of_operation(namespace, "settle"));
+            for (label, is_operation, has_transaction) in [
+                (in_transaction(&request), false, true),
+                (in_transaction(&operation), true, true),
+                (request, false, false),
+                (operation, true, false),
+            ] {
+                assert_eq!((namespace_of(&label), endpoint_of(&label)), (namespace, "settle"));
+                assert!(is_of(&label, namespace));
+                let told = (is_of_operation(&label), is_in_transaction(&label));
+                assert_eq!(told, (is_operation, has_transaction), "{label:?}");
+            }
+        }
+        let invented = label("\u{1d}", "\u{1e}\u{1d}");
+        assert!(!is_of_operation(&invented) && !is_in_transaction(&invented), "a name makes no mark");
+        assert_eq!(in_transaction(&of_operation("", &"x".repeat(300))).len(), LONGEST);
     }
 
     #[test]

@@ -183,7 +183,7 @@ async fn once<C: Callee>(
         );
     }
     let (endpoint, name) = (endpoint(), policy.handler);
-    let origin = Origin::new(endpoint, caller);
+    let origin = Origin::new(endpoint, caller).in_transaction(policy.transaction);
     let (policy, app, key) = (policy.clone(), app.clone(), Some(key.clone()));
     let work = Call { callee, body };
     let answer = answer(Job { policy, app, key, identity, origin, event, work }).await;

@@ -108,7 +108,8 @@ pub struct StuckRequest {
     /// The record that says that nothing is known. An entry that is completed with it waits for an
     /// operator too.
     pub unknown: Record,
-    /// Endpoint whose entries are wanted. `None`: those of all endpoints.
+    /// Endpoint whose entries are wanted. `None`: those of all endpoints. A label is more than its
+    /// endpoint: [`wants`](Self::wants) reads it.
     pub endpoint: Option<String>,
 }
 

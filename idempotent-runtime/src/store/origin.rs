@@ -25,6 +25,12 @@ impl Origin {
         Origin { endpoint, caller: Some(caller) }
     }
 
+    /// The same origin, of a claim for a transaction if `is_in_transaction`.
+    pub(crate) fn in_transaction(self, is_in_transaction: bool) -> Self {
+        let endpoint = if is_in_transaction { self.endpoint.in_transaction() } else { self.endpoint };
+        Origin { endpoint, ..self }
+    }
+
     /// The endpoint's method and route pattern, such as `POST /orders/{id}`, or the name of the
     /// operation of [`once`](crate::Idempotency::once). Empty where it is not known.
     ///
@@ -36,7 +42,8 @@ impl Origin {
 
     /// Text that a store keeps with the entry and gives back as
     /// [`Inspection::label`](super::Inspection::label): the endpoint, and before it the
-    /// application's namespace, if that is not empty. It has 255 bytes at most, in UTF-8.
+    /// application's namespace, if that is not empty. Control characters at its head tell what kind
+    /// of work the claim is for. It has 255 bytes at most, in UTF-8.
     pub fn label(&self) -> &'static str {
         self.endpoint.label()
     }

@@ -110,10 +110,7 @@ async fn while_an_application_is_asked_the_lease_is_kept_and_duplicates_wait() {
     let request = keyed("/patient", "k", "");
     let dying = Gate::shut();
     let (server, _) = process(&dying, None);
-    let _connection = Http1::begin(server.address(), &request).await;
-    dying.began().await;
-    drop(server);
-    dying.ended().await;
+    dying.dies_over(server, &request).await;
     let (gate, fixture) = (Gate::open(), Fixture::says_later(|_| Resolution::Rerun));
     let ((server, store), (another, anothers)) =
         (process(&gate, Some(&fixture)), process(&gate, Some(&fixture)));

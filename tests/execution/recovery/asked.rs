@@ -2,14 +2,25 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use idempotent_runtime::{EntryName, EntryState, Resolution};
+use idempotent_runtime::{EntryName, EntryState, Idempotency, Resolution};
 use idempotent_tests::scripted::{Fault, Verb};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::fixture::{Application, Cluster, EVERY, LEASE, next, order, paid, retry, settled};
+use super::fixture::{Application, Asked, Cluster, EVERY, LEASE, next, order, paid, retry, settled};
 use crate::gate::{Gate, keyed, within};
 
 fn name(key: &str) -> EntryName {
     EntryName::endpoint(actix_web::http::Method::POST, "/impatient", key)
+}
+
+/// A node that walks, and what it asks of an application that says this. An execution has died.
+async fn walks_after_a_death(say: fn() -> Resolution) -> (Cluster, Idempotency, UnboundedReceiver<Asked>) {
+    let (cluster, (application, asked)) = (Cluster::new(), Application::says(say));
+    cluster.dies_over(cluster.builder(), "k").await;
+    cluster.lease_runs_out();
+    let node = cluster.node(&application);
+    node.reconcile_stuck(EVERY).unwrap();
+    (cluster, node, asked)
 }
 
 #[tokio::test]
@@ -34,11 +45,7 @@ async fn what_died_is_completed_without_a_retry_and_replayed_to_whoever_asks_lat
 
 #[tokio::test]
 async fn what_is_refused_is_left_to_people_and_nobody_is_asked_again() {
-    let (cluster, (application, mut asked)) = (Cluster::new(), Application::says(|| Resolution::Refuse));
-    cluster.dies_over(cluster.builder(), "k").await;
-    cluster.lease_runs_out();
-    let node = cluster.node(&application);
-    node.reconcile_stuck(EVERY).unwrap();
+    let (cluster, node, mut asked) = walks_after_a_death(|| Resolution::Refuse).await;
     next(&mut asked).await;
     settled(&node).await;
     let (reply, effects) = retry(&node, "k").await;
@@ -51,11 +58,7 @@ async fn what_is_refused_is_left_to_people_and_nobody_is_asked_again() {
 
 #[tokio::test]
 async fn what_had_no_effect_is_free_and_the_next_request_runs_as_the_first() {
-    let (cluster, (application, mut asked)) = (Cluster::new(), Application::says(|| Resolution::Rerun));
-    cluster.dies_over(cluster.builder(), "k").await;
-    cluster.lease_runs_out();
-    let node = cluster.node(&application);
-    node.reconcile_stuck(EVERY).unwrap();
+    let (_cluster, node, mut asked) = walks_after_a_death(|| Resolution::Rerun).await;
     next(&mut asked).await;
     settled(&node).await;
     assert_eq!(node.inspect(&name("k")).await.unwrap(), None);
@@ -128,10 +131,7 @@ async fn a_retry_that_comes_while_the_application_is_asked_waits_for_what_it_say
     let dying = Gate::shut();
     let server = dying.server(&cluster.builder().build().unwrap());
     let request = keyed("/patient", "k", "tea");
-    let _connection = idempotent_tests::Http1::begin(server.address(), &request).await;
-    dying.began().await;
-    drop(server);
-    dying.ended().await;
+    dying.dies_over(server, &request).await;
     cluster.lease_runs_out();
     let (node, other) = (cluster.node(&application), cluster.node(&application));
     node.reconcile_stuck(EVERY).unwrap();
@@ -150,7 +150,11 @@ async fn a_retry_that_comes_while_the_application_is_asked_waits_for_what_it_say
 
 #[tokio::test]
 async fn an_application_that_cannot_tell_or_panics_is_asked_again_about_the_next_attempt() {
-    for say in [(|| Resolution::Later) as fn() -> Resolution, || panic!("a mistake of the application's")] {
+    for say in [
+        (|| Resolution::Later) as fn() -> Resolution,
+        || panic!("a mistake of the application's"),
+        || Resolution::Value(serde_json::json!("no response")),
+    ] {
         let (cluster, (application, mut asked)) = (Cluster::new(), Application::says(say));
         cluster.dies_over(cluster.builder(), "k").await;
         cluster.lease_runs_out();
@@ -161,6 +165,9 @@ async fn an_application_that_cannot_tell_or_panics_is_asked_again_about_the_next
             settled(&node).await;
             cluster.walks(1).await;
             assert!(asked.try_recv().is_err(), "its lease runs");
+            // However often it is asked about, it is remembered no longer than it would have been.
+            let kept_for = node.inspect(&name("k")).await.unwrap().unwrap().kept_for;
+            assert!(kept_for <= Duration::from_secs(24 * 3600), "{kept_for:?}");
             cluster.lease_runs_out();
         }
     }

@@ -71,6 +71,21 @@ async fn the_walks_end_when_a_drain_begins() {
 }
 
 #[tokio::test]
+async fn a_node_may_walk_once_whatever_the_interval_is() {
+    let (cluster, (application, mut asked)) = (Cluster::new(), Application::says(paid));
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    cluster.dies_over(cluster.builder(), "k").await;
+    cluster.lease_runs_out();
+    let node = cluster.node(&application);
+    node.reconcile_stuck(Duration::MAX).unwrap();
+    next(&mut asked).await;
+    settled(&node).await;
+    assert_eq!(node.clone().reconcile_stuck(EVERY), Err(ReconcileStuckError::Running), "it waits");
+    drop(node);
+    no_more_tasks_than(tasks).await;
+}
+
+#[tokio::test]
 async fn a_drain_waits_for_the_question_that_is_asked_and_lets_no_other_be_asked() {
     let (cluster, (application, gate, mut asked)) =
         (Cluster::new(), Application::says_later(|| Resolution::Refuse));

@@ -102,10 +102,7 @@ impl Cluster {
     pub(super) async fn dies_over(&self, builder: IdempotencyBuilder, key: &str) {
         let gate = Gate::shut();
         let server = gate.server(&builder.build().unwrap());
-        let _connection = Http1::begin(server.address(), &order(key)).await;
-        gate.began().await;
-        drop(server);
-        gate.ended().await;
+        gate.dies_over(server, &order(key)).await;
     }
 
     pub(super) fn lease_runs_out(&self) {

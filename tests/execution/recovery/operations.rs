@@ -82,6 +82,31 @@ async fn a_response_is_no_value_of_an_operation_and_decides_nothing() {
 }
 
 #[tokio::test]
+async fn a_value_of_another_type_decides_nothing() {
+    let text = || Resolution::Value(json!("seven"));
+    let (cluster, (application, mut asked)) = (after_a_death(), Application::says(text));
+    let node = cluster.node(&application);
+    assert_eq!(again(&node).await.unwrap(), Once::OutcomeUnknown);
+    next(&mut asked).await;
+    cluster.lease_runs_out();
+    let (other, _told) = Application::says(settled_before);
+    assert_eq!(again(&cluster.node(&other)).await.unwrap(), Once::Replayed(7), "the next call asks again");
+}
+
+#[tokio::test]
+async fn a_walk_is_told_nothing_by_a_response_for_an_operation_and_asks_again() {
+    let (cluster, (application, mut asked)) = (after_a_death(), Application::says(paid));
+    let node = cluster.node(&application);
+    node.reconcile_stuck(EVERY).unwrap();
+    for attempt in 1..=2 {
+        assert_eq!(next(&mut asked).await.attempt, attempt);
+        settled(&node).await;
+        cluster.walks(1).await;
+        cluster.lease_runs_out();
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_asks_can_be_spawned_whatever_the_application_s_future_is() {
     let (cluster, (application, _asked)) = (after_a_death(), Application::says(settled_before));
     let node = cluster.node(&application);

@@ -170,7 +170,9 @@ impl Store for WrongStore {
             State::Completed(record, until) => now < *until && *record == request.unknown,
         };
         let is_wanted = |entry: &Entry| match &request.endpoint {
-            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => entry.label == endpoint,
+            Some(endpoint) if self.0.mistake != Mistake::ListsEveryEndpoint => {
+                entry.label.trim_start_matches(char::is_control) == endpoint
+            }
             _ => true,
         };
         let is_listed = |entry: &Entry| now < entry.forgotten_at && is_stuck(entry) && is_wanted(entry);

@@ -84,9 +84,9 @@ pub(super) async fn an_entry_tells_an_endpoint_of_any_characters_and_of_none<S: 
         for bytes in [&b""[..], &[7; 100_000]] {
             let owner = hold()?;
             is(claim(&harness, endpoint, owner).await?, WON, "the claim")?;
-            tells(&harness, owner, name, "runs").await?;
+            tells(&harness, owner, endpoint.label(), "runs").await?;
             is(harness.complete(owner, &record(bytes)).await?, Completion::Stored, "its completion")?;
-            tells(&harness, owner, name, "is completed").await?;
+            tells(&harness, owner, endpoint.label(), "is completed").await?;
         }
     }
     Ok(())
@@ -152,7 +152,7 @@ pub(super) async fn what_is_stuck_is_listed_for_one_endpoint<S: Store>(harness: 
     }
     harness.pass(1.5).await;
     let mut listed: Vec<_> = harness.stuck_at(Some(&ours), &record(UNKNOWN), 3).await?;
-    if let Some(other) = listed.iter().find(|entry| entry.label != ours) {
+    if let Some(other) = listed.iter().find(|entry| entry.label != at_ours.label()) {
         return Err(format!("{other:?} was listed for another endpoint"));
     }
     let of_no_endpoint = harness.stuck_at(Some("nobody's"), &record(UNKNOWN), 3).await?;

@@ -29,7 +29,7 @@ COMMENT ON COLUMN {schema}.{table}.forget_at IS 'from when on the address is vac
 COMMENT ON COLUMN {schema}.{table}.sweep_at IS 'when the sweep looks at the row; written rarely, since it is indexed';
 COMMENT ON COLUMN {schema}.{table}.waited IS 'somebody waits on another connection: a change is notified';
 COMMENT ON COLUMN {schema}.{table}.label IS
-    'endpoint of the claim, or namespace, chr(31) and endpoint; UTF-8 whatever the database is encoded in: convert_from(label, ''UTF8'')';
+    'endpoint of the claim, or namespace, chr(31) and endpoint; chr(29) before an operation, chr(30) before a transaction; UTF-8 whatever the database is encoded in: convert_from(label, ''UTF8'')';
 COMMENT ON COLUMN {schema}.{table}.address IS 'SHA-256 of namespace, scope, principal and key';
 
 CREATE INDEX {table}_sweep_at ON {schema}.{table} (sweep_at);

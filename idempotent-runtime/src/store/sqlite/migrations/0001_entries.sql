@@ -12,7 +12,7 @@ CREATE TABLE "{table}" (
     until       INTEGER NOT NULL,   -- 0 and 1: the lease's end; 2 and 3: the replay's end
     retention   INTEGER NOT NULL,   -- claimed: for how long it is remembered after its lease
     forget_at   INTEGER NOT NULL,   -- from then on the address is vacant, and the row may go
-    label       TEXT    NOT NULL,   -- of the claim: endpoint, or namespace, char(31) and endpoint
+    label       TEXT    NOT NULL,   -- of the claim: endpoint, or namespace, char(31) and endpoint; char(29) before an operation, char(30) before a transaction
     record      BLOB                -- completed: what is replayed
 ) STRICT;
 

@@ -1,6 +1,6 @@
 //! The operator's token: asked for, wrong, expired, and forgotten.
 
-use actix_web::guard::fn_guard;
+use actix_web::{HttpResponse, guard::fn_guard, web};
 use idempotent_runtime::admin::{admin_scope, console};
 use idempotent_tests::TestServer;
 
@@ -69,6 +69,7 @@ fn a_page_that_is_locked_shows_nothing_that_was_read() {
         page.until("!document.getElementById('unlock').open").await;
         let shown = page.text("main").await;
         assert!(!shown.contains("Abandoned") && !shown.contains("executed"), "{shown}");
+        assert_eq!(page.js("document.querySelectorAll('datalist:not(#methods) option').length").await, 0);
         page.click("#unlock-again").await;
         page.give(TOKEN).await;
         page.until_stuck(1).await;
@@ -106,5 +107,27 @@ fn a_server_that_has_gone_is_told_and_what_was_read_stays() {
         page.click("#forget [data-act]").await;
         page.until("document.querySelector('#forget [data-trouble]').textContent.includes('It may have been done or not')")
             .await;
+    });
+}
+
+/// To whoever is not admitted, the application answers in the words that the scope has too.
+#[test]
+fn an_application_whose_own_404_looks_like_the_scopes_admits_nobody() {
+    browse(async |page| {
+        let nowhere = async || {
+            let problem = r#"{"code":"not_found","detail":"Nothing is here."}"#;
+            HttpResponse::NotFound().content_type("application/problem+json").body(problem)
+        };
+        let server = TestServer::start(1, move |app| {
+            let nobody = admin_scope(fn_guard(|_| false));
+            app.service(nobody).service(console()).default_service(web::to(nowhere));
+        });
+        page.open(&format!("http://{}/idempotency/console", server.address())).await;
+        page.give("secret-guess").await;
+        page.until(
+            "document.querySelector('#unlock-trouble').textContent.startsWith('This token is not accepted')",
+        )
+        .await;
+        assert_eq!(page.js("document.getElementById('unlock').open").await, true);
     });
 }

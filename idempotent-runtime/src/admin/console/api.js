@@ -52,25 +52,31 @@ async function send(path, body, credentials) {
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT),
       }),
+      body !== undefined,
     );
   } catch {
     return { is: "failed", detail: NO_ANSWER + (body ? MAYBE_DONE : "") };
   }
 }
 
-async function read(response) {
+async function read(response, isPost) {
+  const { status } = response;
   const type = response.headers.get("content-type") ?? "";
-  if (response.status === 200 && type.startsWith("application/json")) {
+  if (status === 200 && type.startsWith("application/json")) {
     return { is: "done", data: await response.json() };
   }
   if (type.startsWith("application/problem+json")) {
     const { code, detail, entry } = await response.json();
-    if (CODES.has(code)) return { is: "refused", code, detail, entry };
+    // What is read by GET is always there: that it is not found is the application's own answer.
+    if (CODES.has(code) && (isPost || status !== 404)) return { is: "refused", code, detail, entry };
   }
   // To whoever is not admitted there is no scope: the answer is the application's own.
-  if (response.status < 500 && response.status !== 429) return { is: "locked" };
-  return { is: "failed", detail: `The server answered with status ${response.status}.` };
+  if (status < 400 || NOT_ADMITTED.has(status)) return { is: "locked" };
+  return { is: "failed", detail: `The server answered with status ${status}.` };
 }
+
+/** Statuses by which applications keep somebody out. */
+const NOT_ADMITTED = new Set([401, 403, 404, 405]);
 
 /** The codes of the scope's refusals. */
 const CODES = new Set(

@@ -111,6 +111,7 @@ export function clear() {
   moved = new Map();
   last = [];
   isWhole = false;
+  offer([]);
   [byId("tiles"), list].forEach((shown) => shown.replaceChildren());
   [more, byId("counters-note"), byId("counters-empty"), byId("memory")].forEach((shown) => show(shown, false));
   show(byId("counters-loading"));

@@ -30,6 +30,14 @@ export function tell(where, text) {
   where.hidden = !text;
 }
 
+/** Lets a field's list offer these values. It stays as it is where it does so already. */
+export function offerIn(list, values) {
+  const offered = [...list.children].map((option) => option.value);
+  if (offered.join("\n") !== values.join("\n")) {
+    list.replaceChildren(...values.map((value) => element("option", { value })));
+  }
+}
+
 /**
  * Makes the children of `list` those of `items`. A child whose key stays is kept, with the focus
  * that may be in it. `make(item)` gives a child, `update(child, item)` brings it up to date.

@@ -52,7 +52,7 @@ const state = (entry) => STATES[entry.state] ?? OTHER;
 
 export const stateName = (entry) => state(entry).name;
 export const meaning = (entry) => state(entry).meaning;
-export const can = (entry, action) => state(entry).can.includes(action);
+const can = (entry, action) => state(entry).can.includes(action);
 
 /** The entry in a few words. */
 export const words = (entry) => `key ${digits(entry)}`;

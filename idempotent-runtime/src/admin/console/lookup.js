@@ -2,7 +2,7 @@
 // the entry is found.
 
 import { ask } from "./api.js";
-import { byId, element, show } from "./dom.js";
+import { byId, element, offerIn, show } from "./dom.js";
 import { buttons, description, digits, meaning, seen, stateName, words } from "./entry.js";
 import { forget } from "./forget.js";
 import { resolve } from "./resolve.js";
@@ -94,12 +94,7 @@ export async function changed() {
 }
 
 /** Routes and operations that were called so far, to choose from. */
-export function offer(routes) {
-  const known = byId("routes");
-  if (known.childElementCount !== routes.length) {
-    known.replaceChildren(...routes.map((route) => element("option", { value: route })));
-  }
-}
+export const offer = (routes) => offerIn(byId("routes"), routes);
 
 function forgetTyped() {
   ["key", "principal", "address"].forEach((id) => (byId(id).value = ""));

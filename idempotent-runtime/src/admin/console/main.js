@@ -32,18 +32,24 @@ function connected(is, text) {
 async function read() {
   if (isReading || unlock.locked() || document.hidden) return;
   isReading = true;
-  for (const watched of WATCHED.filter(({ due }) => due <= Date.now())) {
-    const answer = await watched.part.refresh();
-    if (unlock.locked()) {
-      connected("locked", "Locked");
-      break;
+  try {
+    for (const watched of WATCHED.filter(({ due }) => due <= Date.now())) {
+      const answer = await watched.part.refresh();
+      if (unlock.locked()) {
+        connected("locked", "Locked");
+        break;
+      }
+      if (answer.is === "dropped") continue;
+      watched.failures = answer.is === "done" ? 0 : watched.failures + 1;
+      watched.due = Date.now() + Math.min(watched.pause * 2 ** watched.failures, LONGEST_PAUSE);
+      told(answer);
     }
-    if (answer.is === "dropped") continue;
-    watched.failures = answer.is === "done" ? 0 : watched.failures + 1;
-    watched.due = Date.now() + Math.min(watched.pause * 2 ** watched.failures, LONGEST_PAUSE);
-    told(answer);
+  } catch (error) {
+    connected("trouble", "Trouble");
+    console.error(error);
+  } finally {
+    isReading = false;
   }
-  isReading = false;
 }
 
 function told(answer) {
@@ -57,7 +63,6 @@ function readAll() {
   WATCHED.forEach((watched) => Object.assign(watched, { due: 0, failures: 0 }));
   return read();
 }
-
 
 function tick() {
   age();

@@ -1,7 +1,7 @@
 // The list of stuck keys, page by page, and kept up to date.
 
 import { ask } from "./api.js";
-import { byId, element, reconcile, show, tell } from "./dom.js";
+import { byId, element, offerIn, reconcile, show, tell } from "./dom.js";
 import { buttons, description, seen } from "./entry.js";
 import { forget } from "./forget.js";
 import { plural } from "./format.js";
@@ -36,10 +36,16 @@ async function ofChosen(parameters) {
 
 /** Reads anew what is shown. */
 export async function refresh() {
-  // More than one answer can hold is not read anew by itself: the end of the list would go.
-  if (wanted > MOST) return { is: "done" };
-  const answer = await ofChosen({ limit: wanted });
-  if (answer.is === "done") entries = answer.data.entries.map(seen);
+  const all = new Map();
+  let answer, after;
+  do {
+    const limit = Math.min(wanted - all.size, MOST);
+    answer = await ofChosen(after ? { limit, after } : { limit });
+    if (answer.is !== "done") return told(answer);
+    answer.data.entries.map(seen).forEach((entry) => all.set(entry.address, entry));
+    after = answer.data.next;
+  } while (after && wanted > MOST && all.size < wanted);
+  entries = [...all.values()];
   return told(answer);
 }
 
@@ -94,10 +100,7 @@ function draw() {
 function offer() {
   entries.forEach(({ endpoint }) => endpoint && endpoints.add(endpoint));
   show(byId("stuck-filter"), endpoints.size > 0);
-  const known = byId("stuck-endpoints");
-  if (known.childElementCount !== endpoints.size) {
-    known.replaceChildren(...[...endpoints].toSorted().map((value) => element("option", { value })));
-  }
+  offerIn(byId("stuck-endpoints"), [...endpoints].sort());
 }
 
 function drawEmpty(isEmpty) {
@@ -136,6 +139,7 @@ export function clear() {
   next = null;
   wanted = PAGE;
   endpoints.clear();
+  offerIn(byId("stuck-endpoints"), []);
   filter.value = "";
   show(byId("stuck-filter"), false);
   list.replaceChildren();

@@ -16,7 +16,7 @@ export const whenUnlocked = (call) => {
 };
 
 /** The page is admitted. */
-export function admitted() {
+function admitted() {
   isLocked = false;
   show(byId("locked"), false);
   document.body.classList.remove("locked");
@@ -56,7 +56,7 @@ async function enter(event) {
   const answer = await api.tryToken(given);
   button.removeAttribute("aria-busy");
   if (answer.is === "locked") return wrong(WRONG);
-  if (answer.is === "failed") return wrong(answer.detail);
+  if (answer.is !== "done") return wrong(answer.detail);
   api.setToken(given);
   admitted();
   dialog.close();

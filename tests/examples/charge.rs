@@ -18,7 +18,7 @@ use idempotent_tests::{
     scratch::Scratch,
 };
 
-use crate::rekeying::rekeying;
+use crate::gateway::rekeying;
 
 /// Time in which a shop stands still between the charge and the order. It is so long that a kill in
 /// the meantime hits the shop there.
@@ -87,7 +87,7 @@ pub(crate) fn order(cents: usize) -> Vec<u8> {
 
 /// Answer of the shop at `address` to an order. The order is sent again while the shop says so.
 /// `None` where the shop dies meanwhile.
-fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
+pub(crate) fn told(address: SocketAddr, cents: usize) -> Option<Reply> {
     loop {
         let mut shop = Connection::try_open(address)?;
         shop.stream().write_all(&order(cents)).ok()?;

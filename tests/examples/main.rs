@@ -10,10 +10,10 @@
 mod charge;
 mod configured;
 mod consumer;
+mod gateway;
 mod ledger;
 mod orders;
 mod payments;
 mod recovered;
-mod rekeying;
 mod timer;
 mod webhooks;

@@ -4,19 +4,24 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     io::Write,
-    time::{Duration, Instant},
+    net::SocketAddr,
+    sync::{Arc, Condvar, Mutex},
+    time::Instant,
 };
 
 use idempotent_tests::{Connection, program::Program, scratch::Scratch};
 
-use crate::charge::{FOR_EVER, count, order, service, until};
+use crate::{
+    charge::{FOR_EVER, count, order, service, told, until},
+    gateway::gateway,
+};
 
 /// Number of kills, unless `CHARGE_KILLS` says another.
 const KILLS: usize = 20;
 
 /// One of two shops on one file, which look after what has died.
-fn start(provider: &Program, store: &str) -> Program {
-    let provider = format!("http://{}", provider.address());
+fn start(provider: SocketAddr, store: &str) -> Program {
+    let provider = format!("http://{provider}");
     let settings = [
         ("PROVIDER", &*provider),
         ("STORE", store),
@@ -36,14 +41,14 @@ fn orders_of_killed_shops_stand_and_are_charged_once_although_nobody_retries() {
     let kills = env::var("CHARGE_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let (provider, folder) = (service("provider", &[]), Scratch::new());
     let store = format!("sqlite:{}", folder.file("shop.db").display());
-    let mut shops = [start(&provider, &store), start(&provider, &store)];
+    let mut shops = [start(provider.address(), &store), start(provider.address(), &store)];
     for cents in 1..=kills {
         let shop = &mut shops[cents % 2];
         let client = Connection::try_open(shop.address()).unwrap();
         client.stream().write_all(&order(cents)).unwrap();
         until(|| count(&provider, "/charges", cents) == 1);
         // The old one is killed when it is replaced.
-        *shop = start(&provider, &store);
+        *shop = start(provider.address(), &store);
         drop(client);
     }
     let killed = Instant::now();
@@ -56,8 +61,11 @@ fn orders_of_killed_shops_stand_and_are_charged_once_although_nobody_retries() {
             "{cents}"
         );
     }
-    // A lease of a second, an interval, and some time for whoever is at it.
-    std::thread::sleep(Duration::from_secs(2));
+    // Whoever asks later is told, and so nothing is left to be asked about.
+    for cents in 1..=kills {
+        let reply = told(shops[1].address(), cents).expect("the shop lives");
+        assert!(reply.is_replay(), "{reply:?}");
+    }
     let asked: Vec<(String, u64)> = serde_json::from_value(list(&shops[0], "/reconciled")).unwrap();
     let each: BTreeSet<_> = asked.iter().collect();
     assert_eq!(each.len(), asked.len(), "one attempt was asked about twice");
@@ -69,4 +77,52 @@ fn orders_of_killed_shops_stand_and_are_charged_once_although_nobody_retries() {
     // A shop that is killed while it asks has decided nothing: the next attempt is asked about.
     let again = attempts.values().filter(|attempts| attempts.len() > 1).count();
     println!("{again} were asked about again, since the shop that asked was killed over it");
+}
+
+/// Holds charges that are under way.
+#[derive(Default)]
+struct Held {
+    /// Number of charges that have come, and whether they may go on.
+    charges: Mutex<(usize, bool)>,
+    opened: Condvar,
+}
+
+impl Held {
+    fn hold(&self, message: &[u8]) {
+        if !message.starts_with(b"POST") {
+            return;
+        }
+        let mut charges = self.charges.lock().unwrap();
+        charges.0 += 1;
+        drop(self.opened.wait_while(charges, |(_, are_open)| !*are_open).unwrap());
+    }
+
+    fn count(&self) -> usize {
+        self.charges.lock().unwrap().0
+    }
+
+    fn let_go(&self) {
+        self.charges.lock().unwrap().1 = true;
+        self.opened.notify_all();
+    }
+}
+
+#[test]
+fn an_order_whose_charge_is_under_way_when_its_shop_dies_stands_too() {
+    let (provider, folder, held) = (service("provider", &[]), Scratch::new(), Arc::new(Held::default()));
+    let slow = held.clone();
+    let gateway = gateway(provider.address(), move |message| slow.hold(message));
+    let store = format!("sqlite:{}", folder.file("shop.db").display());
+    let shop = start(gateway, &store);
+    let client = Connection::try_open(shop.address()).unwrap();
+    client.stream().write_all(&order(450)).unwrap();
+    until(|| held.count() == 1);
+    drop(shop);
+    let shop = start(gateway, &store);
+    // The payment service knows nothing of it yet, and the shop asks again.
+    until(|| list(&shop, "/reconciled").as_array().unwrap().len() >= 2);
+    assert_eq!((count(&provider, "/charges", 450), count(&shop, "/orders", 450)), (0, 0));
+    held.let_go();
+    until(|| count(&shop, "/orders", 450) == 1);
+    assert_eq!(count(&provider, "/charges", 450), 1);
 }

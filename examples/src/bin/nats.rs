@@ -1,4 +1,4 @@
-//! The same as `consumer`, on NATS JetStream:
+//! A consumer that settles each payment once, as `consumer` does, of messages of NATS JetStream:
 //! `cargo run -p idempotent-examples --features nats --bin nats`.
 //!
 //! JetStream delivers a message again when it was not acknowledged in time. Its own window against
@@ -27,6 +27,11 @@ use sqlx::{Executor, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
 const ID: &str = "Nats-Msg-Id";
 /// Time after which an unacknowledged message is delivered again.
 const ACK_WAIT: Duration = Duration::from_secs(5);
+/// Time for which the stream keeps a message.
+const SIX_DAYS: Duration = Duration::from_secs(6 * 24 * 3600);
+/// Time for which a key is remembered. It is longer than a message is kept, so none comes again
+/// after it.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// It has no unique index, so what is in it is what has happened.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS payments (message_id text NOT NULL, cents integer NOT NULL)";
 
@@ -35,19 +40,30 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let url = env::var("NATS_URL").unwrap_or("127.0.0.1:4222".to_owned());
     let name = env::var("STREAM").unwrap_or("PAYMENTS".to_owned());
     let jetstream = jetstream::new(async_nats::connect(url).await?);
-    let subjects = vec![name.to_lowercase()];
-    let config = stream::Config { name: name.clone(), subjects, ..stream::Config::default() };
-    let stream = jetstream.get_or_create_stream(config).await?;
+    let subject = name.to_lowercase();
+    let kept = |name, subject| stream::Config {
+        name,
+        subjects: vec![subject],
+        max_age: SIX_DAYS,
+        ..stream::Config::default()
+    };
+    let stream = jetstream.get_or_create_stream(kept(name.clone(), subject.clone())).await?;
+    // What no consumer can settle is put there, where somebody looks at it.
+    let aside = (format!("{name}-ASIDE"), format!("{subject}.aside"));
+    let for_ever = stream::Config { max_age: Duration::ZERO, ..kept(aside.0.clone(), aside.1.clone()) };
+    jetstream.get_or_create_stream(for_ever).await?;
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
             let durable_name = Some("settle".to_owned());
             let config = pull::Config { durable_name, ack_wait: ACK_WAIT, ..pull::Config::default() };
-            consume(stream.get_or_create_consumer("settle", config).await?).await
+            let consumer = stream.get_or_create_consumer("settle", config).await?;
+            consume(consumer, &jetstream, &aside.1).await
         }
-        ["publish", count] => publish(&jetstream, &name.to_lowercase(), count.parse()?).await,
+        ["publish", count] => publish(&jetstream, &subject, count.parse()?).await,
         ["delete"] => {
             jetstream.delete_stream(&name).await?;
+            jetstream.delete_stream(&aside.0).await?;
             Ok(())
         }
         _ => give_up("the commands are `nats`, `nats publish COUNT` and `nats delete`"),
@@ -64,7 +80,7 @@ async fn publish(jetstream: &Context, subject: &str, count: u32) -> Result<(), N
     Ok(())
 }
 
-async fn consume(consumer: PullConsumer) -> Result<(), NatsError> {
+async fn consume(consumer: PullConsumer, jetstream: &Context, aside: &str) -> Result<(), NatsError> {
     let path = env::var("STORE")
         .unwrap_or_else(|_| format!("sqlite:{}", env::temp_dir().join("idempotent-nats.db").display()));
     let options: SqliteConnectOptions = path.parse()?;
@@ -79,13 +95,21 @@ async fn consume(consumer: PullConsumer) -> Result<(), NatsError> {
         let message = message?;
         let verdict = settle(&idempotency, &message).await;
         println!("{:?}: {verdict:?}", message.headers.as_ref().and_then(|headers| headers.get(ID)));
-        // The second acknowledgement says that the broker has heard of the first.
         match verdict {
+            // The second acknowledgement says that the broker has heard of the first.
             AckKind::Ack => message.double_ack().await?,
-            other => message.ack_with(other).await?,
+            AckKind::Term => put_aside(jetstream, aside, &message).await?,
+            again => message.ack_with(again).await?,
         }
     }
     Ok(())
+}
+
+/// Puts a message into the stream beside, and then says that it is not to be delivered again.
+async fn put_aside(jetstream: &Context, aside: &str, message: &Message) -> Result<(), NatsError> {
+    let headers = message.headers.clone().unwrap_or_default();
+    jetstream.publish_with_headers(aside.to_owned(), headers, message.payload.clone()).await?.await?;
+    message.ack_with(AckKind::Term).await
 }
 
 /// Settles the payment of a message, if it is the first of its id, and says what becomes of the
@@ -94,7 +118,7 @@ async fn settle(idempotency: &Idempotency, message: &Message) -> AckKind {
     let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
     let cents = str::from_utf8(&message.payload).ok().and_then(|text| text.parse::<i64>().ok());
     let (Some(id), Some(cents)) = (id, cents) else { return AckKind::Term };
-    let call = idempotency.once("settle", id.as_str()).fingerprint(&message.payload);
+    let call = idempotency.once("settle", id.as_str()).fingerprint(&message.payload).ttl(WEEK);
     let settled = call
         .run_in(async |_, mut tx: IdempotentTx<Sqlite>| {
             let insert = "INSERT INTO payments (message_id, cents) VALUES ($1, $2)";

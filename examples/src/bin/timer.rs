@@ -6,7 +6,8 @@
 //!
 //! `STORE` is the file in which the nodes keep their keys (`sqlite:PATH`, by default a file in the
 //! temporary directory). `PERIOD_SECONDS` is the time between two runs (60), and `RUNS` is their
-//! number, after which the program ends.
+//! number, after which the program ends. `FIRST` is the first run, in seconds since 1970 (by default
+//! the next one on the clock): a node that starts late makes up for those that it has missed.
 
 use std::{
     env,
@@ -16,14 +17,19 @@ use std::{
 };
 
 use idempotent_examples::{give_up, number};
-use idempotent_runtime::{Idempotency, Once, SqliteStore};
+use idempotent_runtime::{Idempotency, Once, OnceError, SqliteStore};
 use tokio::time::sleep;
 
 /// Time for which a node may be late. After it the key is forgotten, and the job would run again.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// Pause after the job has failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Failed = Box<dyn Error + Send + Sync>;
+
 /// The job. Its value is recorded, and the other node gets it.
-async fn report(scheduled: u64) -> Result<String, Box<dyn Error + Send + Sync>> {
+async fn report(scheduled: u64) -> Result<String, Failed> {
     Ok(format!("report of {scheduled}, by process {}", process::id()))
 }
 
@@ -35,26 +41,44 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let idempotency = Idempotency::builder().store(store).namespace("reports").build()?;
     let (period, runs) = (number("PERIOD_SECONDS", 60).max(1), number("RUNS", u64::MAX));
 
-    let mut scheduled = (seconds_now() / period + 1) * period;
+    let mut scheduled = number("FIRST", (seconds_now() / period + 1) * period);
     println!("Every {period} seconds, on the clock. Start it in another terminal too");
     for _ in 0..runs {
         sleep(until(scheduled)).await;
-        match idempotency
-            .once("report", scheduled.to_string())
-            .ttl(DAY)
-            .run(async |_| report(scheduled).await)
-            .await
-        {
+        match run(&idempotency, scheduled, scheduled + period).await {
             Ok(Once::Ran(report)) => println!("{scheduled}: ran here: {report}"),
             Ok(Once::Replayed(report)) => println!("{scheduled}: ran elsewhere: {report}"),
             // A node that died in the job, for one: somebody has to look.
             Ok(other) => eprintln!("{scheduled}: {other:?}"),
-            // The key is free, so the job may be tried again, at this node or at another.
             Err(error) => eprintln!("{scheduled}: {error}"),
         }
         scheduled += period;
     }
     Ok(())
+}
+
+/// Runs the job of that time, or gets what another node has made of it. Tries again until the next
+/// run is due: while another node is at it, while the store is down, and when the job has failed.
+async fn run(
+    idempotency: &Idempotency,
+    scheduled: u64,
+    next: u64,
+) -> Result<Once<String>, OnceError<Failed>> {
+    loop {
+        let job = idempotency.once("report", scheduled.to_string()).ttl(DAY);
+        let result = job.run(async |_| report(scheduled).await).await;
+        let pause = match &result {
+            Ok(Once::InProgress { retry_after }) | Err(OnceError::Unavailable { retry_after }) => {
+                *retry_after
+            }
+            Err(OnceError::Step(_)) => PAUSE,
+            _ => return result,
+        };
+        if pause >= until(next) {
+            return result;
+        }
+        sleep(pause).await;
+    }
 }
 
 fn seconds_now() -> u64 {

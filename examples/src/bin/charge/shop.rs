@@ -68,15 +68,18 @@ async fn create_order(
 /// Finds out what became of an order whose shop has died, with no request at hand: the derived keys
 /// are the same, so the payment service knows its charge.
 ///
-/// A charge that was made is an order to be saved. Where there is none the shop died before it, and
-/// the key is free. While the payment service or the database does not answer nothing is decided.
+/// A charge that was made is an order to be saved. Where there is none, it may be under way still:
+/// the shop dies sooner than its request does. Only after `LONGEST_CHARGE` there is none to come,
+/// and the key is free. While the payment service or the database does not answer nothing is
+/// decided.
 async fn reconcile(shop: &Shop, provider: &str, abandoned: &AbandonedExecution) -> Resolution {
     let id = abandoned.derive_key("order");
-    if shop.note(&id, abandoned.attempt()).await.is_err() {
+    let Ok(looked_after_for) = shop.note(&id, abandoned.attempt()).await else {
         return Resolution::Later;
-    }
+    };
     match Payments::at(provider).find(&id).await {
-        Ok(None) => Resolution::Rerun,
+        Ok(None) if looked_after_for > LONGEST_CHARGE => Resolution::Rerun,
+        Ok(None) => Resolution::Later,
         Ok(Some(Charge { id: charge, item, cents, .. })) => {
             let order = Order { id, item, cents, charge };
             match shop.save(&order).await {
@@ -117,14 +120,16 @@ impl Shop {
         Ok(())
     }
 
-    /// Notes that the shop looks after an order.
-    async fn note(&self, id: &str, attempt: u32) -> sqlx::Result<()> {
-        let insert = "INSERT INTO reconciled (id, attempt) VALUES ($1, $2)";
-        sqlx::query(insert).bind(id).bind(attempt).execute(&self.orders).await.map(drop)
+    /// Notes that the shop looks after an order. Gives the time since it first did.
+    async fn note(&self, id: &str, attempt: u32) -> sqlx::Result<Duration> {
+        let insert = "INSERT INTO looked_after (id, attempt) VALUES ($1, $2)";
+        sqlx::query(insert).bind(id).bind(attempt).execute(&self.orders).await?;
+        let since = "SELECT max(0, unixepoch() - min(at)) FROM looked_after WHERE id = $1";
+        sqlx::query_scalar(since).bind(id).fetch_one(&self.orders).await.map(Duration::from_secs)
     }
 
     async fn noted(&self) -> sqlx::Result<Vec<(String, u32)>> {
-        sqlx::query_as("SELECT id, attempt FROM reconciled ORDER BY rowid").fetch_all(&self.orders).await
+        sqlx::query_as("SELECT id, attempt FROM looked_after ORDER BY rowid").fetch_all(&self.orders).await
     }
 
     async fn all(&self) -> sqlx::Result<Vec<Order>> {
@@ -136,7 +141,12 @@ impl Shop {
 
 const TABLES: &str = "CREATE TABLE IF NOT EXISTS orders \
      (id text PRIMARY KEY, item text NOT NULL, cents integer NOT NULL, charge text NOT NULL); \
-     CREATE TABLE IF NOT EXISTS reconciled (id text NOT NULL, attempt integer NOT NULL)";
+     CREATE TABLE IF NOT EXISTS looked_after \
+     (id text NOT NULL, attempt integer NOT NULL, at integer NOT NULL DEFAULT (unixepoch()))";
+
+/// Longest time that a charge can be under way after the shop that asked for it has died. It is
+/// what the payment service promises; some take more than a minute.
+const LONGEST_CHARGE: Duration = Duration::from_secs(10);
 
 /// Longest time that a retry waits after a crash. It is short, so that nobody who tries this has to
 /// wait.

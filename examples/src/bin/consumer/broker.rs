@@ -1,9 +1,9 @@
 //! RabbitMQ, as the consumer sees it: a queue, and one beside it for what no consumer can settle.
 
-use std::env;
+use std::{env, error::Error};
 
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, Result,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Result,
     message::Delivery,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
@@ -14,6 +14,10 @@ use lapin::{
 
 /// Number of messages that a consumer may have at once without having acknowledged them.
 const PREFETCH: u16 = 16;
+
+/// Time for which a message may wait, in milliseconds: six days. What is older is put aside. It is
+/// less than the time for which a key is remembered, so no message outlives the record of its key.
+const LONGEST_WAIT: i32 = 6 * 24 * 3600 * 1000;
 
 /// A message that the broker keeps on its disk.
 const PERSISTENT: u8 = 2;
@@ -36,6 +40,7 @@ impl Broker {
         let mut aside = FieldTable::default();
         aside.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
         aside.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(broker.aside().into()));
+        aside.insert("x-message-ttl".into(), AMQPValue::LongInt(LONGEST_WAIT));
         broker.declare(&broker.queue, aside).await?;
         Ok(broker)
     }
@@ -58,9 +63,11 @@ impl Broker {
     }
 
     /// Publishes payments of so many cents with the ids `payment-1`, `payment-2` and so on, so many
-    /// of them, and waits until the broker has them.
-    pub(crate) async fn publish(&self, count: u32, cents: u32) -> Result<()> {
+    /// of them, and waits until the broker has them. An error says that it may not have them all:
+    /// publish them again, with the same ids.
+    pub(crate) async fn publish(&self, count: u32, cents: u32) -> std::result::Result<(), Box<dyn Error>> {
         self.channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let mut confirmations = Vec::new();
         for number in 1..=count {
             let properties = BasicProperties::default()
                 .with_message_id(format!("payment-{number}").into())
@@ -68,9 +75,15 @@ impl Broker {
             let body = format!(r#"{{"cents":{cents}}}"#);
             let publish = BasicPublishOptions::default();
             let exchange = ShortString::default();
-            self.channel.basic_publish(exchange, self.name(), publish, body.as_bytes(), properties).await?;
+            let published =
+                self.channel.basic_publish(exchange, self.name(), publish, body.as_bytes(), properties);
+            confirmations.push(published.await?);
         }
-        self.channel.wait_for_confirms().await?;
+        for confirmation in confirmations {
+            if !matches!(confirmation.await?, Confirmation::Ack(_)) {
+                return Err("the broker has not taken every payment: publish them again".into());
+            }
+        }
         Ok(())
     }
 

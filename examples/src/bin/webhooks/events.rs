@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use crate::signature::{of_github, of_stripe};
 
+/// Largest body that either service sends, in bytes: GitHub's may be so long. It is read before
+/// anybody knows who has sent it, so take less where your events are smaller.
+pub(crate) const LARGEST: usize = 25 << 20;
+
 /// Events that have taken effect, in the memory of the process.
 #[derive(Default)]
 pub(crate) struct Events(Mutex<Vec<String>>);
@@ -33,7 +37,7 @@ async fn from_github(push: web::Json<Value>, events: web::Data<Events>) -> impl 
 /// The id alone says which event it is: the rest may differ between two tries, as
 /// `pending_webhooks` does.
 #[post("/stripe", wrap = "from_fn(of_stripe)")]
-#[idempotent(key = "json:/id", ttl = "7d", replay = "final", fingerprint = "by_id")]
+#[idempotent(key = "json:/id", ttl = "31d", replay = "final", fingerprint = "by_id")]
 async fn from_stripe(event: web::Json<Value>, events: web::Data<Events>) -> impl Responder {
     events.happen(format!("{} of {}", event["type"], event["data"]["object"]["id"]));
     HttpResponse::NoContent()
@@ -49,5 +53,6 @@ async fn list(events: web::Data<Events>) -> impl Responder {
 }
 
 pub(crate) fn routes(app: &mut web::ServiceConfig) {
+    app.app_data(web::PayloadConfig::new(LARGEST)).app_data(web::JsonConfig::default().limit(LARGEST));
     app.service((from_github, from_stripe, list));
 }

@@ -1,9 +1,9 @@
 //! Webhooks that name their event themselves: `cargo run -p idempotent-examples --bin webhooks`.
 //!
-//! GitHub and Stripe know nothing of `Idempotency-Key`. Both give each event an id and send it
-//! again, with the same id, until they have an answer. `key = …` says where the id is. Before
-//! anything else the signature is checked (`signature.rs`): an id is worth nothing from somebody
-//! who may send what they like.
+//! GitHub and Stripe know nothing of `Idempotency-Key`. Both give each event an id. Stripe sends it
+//! again, with the same id, until it has an answer; GitHub does when somebody asks for it.
+//! `key = …` says where the id is. Before anything else the signature is checked
+//! (`signature.rs`): an id is worth nothing from somebody who may send what they like.
 //!
 //! `GITHUB_SECRET` and `STRIPE_SECRET` are the secrets of the two endpoints. The lines that the
 //! program prints are signed with them, as the two services would sign.
@@ -19,8 +19,9 @@ use std::{
 
 use actix_web::{App, HttpServer, web};
 use idempotent_examples::{listen, url};
+use idempotent_runtime::Idempotency;
 
-use events::Events;
+use events::{Events, LARGEST};
 use signature::{Secrets, hex};
 
 #[actix_web::main]
@@ -32,8 +33,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let listener = listen();
     println!("{}", what_to_try(&url(&listener), &secrets));
+    let idempotency = Idempotency::builder().max_request_body(LARGEST).build()?;
     let (events, secrets) = (web::Data::new(Events::default()), web::Data::new(secrets));
-    let app = move || App::new().app_data(events.clone()).app_data(secrets.clone()).configure(events::routes);
+    let app = move || {
+        let app = App::new().app_data(idempotency.clone()).app_data(events.clone());
+        app.app_data(secrets.clone()).configure(events::routes)
+    };
     HttpServer::new(app).listen(listener)?.run().await?;
     Ok(())
 }

@@ -24,7 +24,8 @@ type Header = String;
 /// whether it is a replay, and what has taken effect.
 async fn told(requests: &[(&str, Vec<Header>, &str)]) -> (Vec<(StatusCode, bool)>, Vec<String>) {
     // A store of this test's own.
-    let idempotency = Idempotency::builder().clock(idempotent_runtime::SystemClock).build().unwrap();
+    let idempotency = Idempotency::builder().clock(idempotent_runtime::SystemClock);
+    let idempotency = idempotency.max_request_body(LARGEST).build().unwrap();
     let app = test::init_service(
         App::new()
             .app_data(idempotency)
@@ -59,6 +60,14 @@ async fn a_redelivery_of_githubs_takes_effect_once() {
     let (answers, events) = told(&[("/github", signed(), PUSH), ("/github", signed(), PUSH)]).await;
     assert_eq!(answers, [(StatusCode::NO_CONTENT, false), (StatusCode::NO_CONTENT, true)]);
     assert_eq!(events, [r#"push of "6113728f27ae""#]);
+}
+
+#[actix_web::test]
+async fn a_push_of_many_commits_takes_effect_too() {
+    let long = PUSH.replacen('{', &format!(r#"{{"commits":"{}","#, "x".repeat(3 << 20)), 1);
+    let request = ("/github", vec![delivery("72d3162e"), signed_by_github(&secrets(), &long)], &*long);
+    let (answers, events) = told(&[request]).await;
+    assert_eq!((answers, events.len()), (vec![(StatusCode::NO_CONTENT, false)], 1));
 }
 
 #[actix_web::test]

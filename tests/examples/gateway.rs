@@ -1,4 +1,4 @@
-//! Gateways between a caller and a service that give every call an idempotency key of their own.
+//! Gateways between a caller and a service, which change or hold what the caller sends.
 
 use std::{
     io::{Read, Write},
@@ -12,21 +12,32 @@ const HEADER: &[u8] = b"idempotency-key: ";
 const KEY_LENGTH: usize = 36;
 
 /// Passes connections on to `service`, for as long as the test's process lives, and returns where.
+/// Every call has an idempotency key of its own.
 pub(crate) fn rekeying(service: SocketAddr) -> SocketAddr {
+    gateway(service, replace_key)
+}
+
+/// Passes connections on to `service`, for as long as the test's process lives, and returns where.
+/// Each part of what a caller sends goes through `change` first.
+pub(crate) fn gateway(
+    service: SocketAddr,
+    change: impl Fn(&mut [u8]) + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for caller in listener.incoming().map_while(Result::ok) {
             let service = TcpStream::connect(service).unwrap();
             let (from, to) = (caller.try_clone().unwrap(), service.try_clone().unwrap());
-            thread::spawn(move || pass(from, to, replace_key));
+            let change = change.clone();
+            thread::spawn(move || pass(from, to, change));
             thread::spawn(move || pass(service, caller, |_| ()));
         }
     });
     address
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, change: fn(&mut [u8])) {
+fn pass(mut from: TcpStream, mut to: TcpStream, change: impl Fn(&mut [u8])) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut chunk) {
         change(&mut chunk[..read]);

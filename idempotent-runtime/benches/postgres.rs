@@ -55,9 +55,9 @@ impl Bench {
         const LEASE: i64 = 30_000_000;
         const HOUR: i64 = 3_600_000_000;
         let (address, token, fingerprint) = (random(), random(), random());
-        let record = &self.record.as_bytes()[..];
-        for (verb, first, second, record, expected) in
-            [("claim", LEASE, HOUR, None, "won"), ("complete", HOUR, 0, Some(record), "stored")]
+        let (label, record) = (&b"POST /orders"[..], &self.record.as_bytes()[..]);
+        for (verb, first, second, bytes, expected) in
+            [("claim", LEASE, HOUR, label, "won"), ("complete", HOUR, 0, record, "stored")]
         {
             let call =
                 "SELECT (idempotent_bench.keys_alone($1, $2, $3, $4, $5, $6, false, $7, true)).said::text";
@@ -66,8 +66,7 @@ impl Bench {
                 .bind(&address[..])
                 .bind(&token[..16])
                 .bind(&fingerprint[..]);
-            let said: String =
-                call.bind(first).bind(second).bind(record).fetch_one(&self.pool).await.unwrap();
+            let said: String = call.bind(first).bind(second).bind(bytes).fetch_one(&self.pool).await.unwrap();
             assert_eq!(said, expected);
         }
     }
@@ -101,9 +100,9 @@ async fn filled(pool: &PgPool, table: &str, keys: usize) -> PostgresStore {
     };
     let store = builder.build().await.unwrap();
     let fill = format!(
-        "INSERT INTO {SCHEMA}.{table} (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, record)
+        "INSERT INTO {SCHEMA}.{table} (until, forget_at, sweep_at, attempt, state, token, fingerprint, address, label, record)
          SELECT now() + interval '1 day', now() + interval '1 day', now() + interval '1 day', 1, 'd',
-             substr(sha256(key::text::bytea), 1, 16), sha256(key::text::bytea), sha256(key::text::bytea), repeat('x', 200)::bytea
+             substr(sha256(key::text::bytea), 1, 16), sha256(key::text::bytea), sha256(key::text::bytea), '', repeat('x', 200)::bytea
          FROM generate_series(1, {keys}) AS key"
     );
     run(pool, &fill).await;

@@ -39,8 +39,8 @@ fn record() -> Record {
 async fn raw(pool: &SqlitePool, table: &str) {
     let (address, token) = (random(), random());
     let insert = format!(
-        "INSERT INTO {table} (address, fingerprint, token, state, attempt, until, retention, forget_at) \
-         VALUES (?, ?, ?, 0, 1, ?, ?, ?)"
+        "INSERT INTO {table} (address, fingerprint, token, state, attempt, until, retention, forget_at, label) \
+         VALUES (?, ?, ?, 0, 1, ?, ?, ?, '')"
     );
     let query = sqlx::query(AssertSqlSafe(insert)).bind(address.as_slice()).bind([7_u8; 32].as_slice());
     let query = query.bind(&token[..16]).bind(1_i64 << 41).bind(3_600_000_i64).bind(1_i64 << 41);
@@ -99,9 +99,9 @@ impl Contender {
         let store = SqliteStore::new(ten.clone()).await.unwrap();
         for table in ["floor", "idempotency_keys"] {
             let fill = format!(
-                "INSERT INTO {table} (address, fingerprint, token, state, attempt, until, retention, forget_at, record) \
+                "INSERT INTO {table} (address, fingerprint, token, state, attempt, until, retention, forget_at, label, record) \
                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {keys}) \
-                 SELECT randomblob(32), randomblob(32), randomblob(16), 2, 1, {0}, 0, {0} + i, randomblob(300) FROM n",
+                 SELECT randomblob(32), randomblob(32), randomblob(16), 2, 1, {0}, 0, {0} + i, '', randomblob(300) FROM n",
                 1_i64 << 41
             );
             sqlx::query(AssertSqlSafe(fill)).execute(&ten).await.unwrap();

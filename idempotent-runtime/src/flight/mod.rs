@@ -10,7 +10,8 @@
 //! fourth  ─ enter ─▶ leads: the flight has left the table, and the store has a record by now
 //! ```
 //!
-//! - `table.rs` finds the flight at an address, and has the places of those who wait.
+//! - `table.rs` finds the flight at an address, and takes a place for who waits.
+//! - `follower.rs` is the waiting; how long a request waits is decided in `execution/wait.rs`.
 //! - `phase.rs` is the state machine of one flight. Its picture stands above the type.
 //!
 //! The end comes in this order: the store has acknowledged, the flight leaves the table, its last
@@ -20,8 +21,10 @@
 //! A leader that is dropped without an end (its client has gone before a claim was sent, or it has
 //! panicked) leaves a lost flight. Its followers ask the store anew, and one of them leads.
 
+mod follower;
 mod phase;
 mod table;
 
+pub(crate) use follower::Follower;
 pub(crate) use phase::{ClaimStage, Ending, KeptClaim, Phase};
-pub(crate) use table::{Entry, Flights, Follower, Leader};
+pub(crate) use table::{Entry, Flights, Leader};

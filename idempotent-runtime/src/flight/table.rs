@@ -2,14 +2,14 @@
 
 use std::collections::hash_map;
 
-use super::{Ending, KeptClaim, Phase};
+use super::{Ending, Follower, KeptClaim, Phase};
 use crate::{
     places::{Place, Places},
     request::{Address, CallerId, RequestFingerprint},
     shards::{AddressMap, Shards},
     store::Hold,
     sync::{Arc, AtomicUsize, Ordering},
-    watch::{Subscriber, Watch},
+    watch::Watch,
 };
 
 /// Greatest number of requests that may wait for one flight.
@@ -137,35 +137,12 @@ impl Flights {
     fn follow(&self, flight: &Arc<Watch<Phase>>, caller: CallerId) -> Option<Follower> {
         let place = self.place(caller)?;
         let subscriber = flight.join(FOLLOWERS_PER_FLIGHT)?;
-        Some(Follower { subscriber, _place: place })
+        Some(Follower::new(subscriber, place))
     }
 
     /// A place among those who wait in this process, if there is one for `caller`.
     pub(crate) fn place(&self, caller: CallerId) -> Option<Place> {
         self.table.waiters.take(caller)
-    }
-}
-
-/// A request that waits for a flight.
-#[derive(Debug)]
-pub(crate) struct Follower {
-    subscriber: Subscriber<Phase>,
-    _place: Place,
-}
-
-impl Follower {
-    /// Waits until the store has answered the leader's claim.
-    pub(crate) async fn claimed(&mut self) -> Phase {
-        self.subscriber.until(|phase| (!matches!(phase, Phase::Claiming(_))).then(|| phase.clone())).await
-    }
-
-    /// Waits until the flight has ended.
-    pub(crate) async fn ended(&mut self) -> Ending {
-        let ending = |phase: &Phase| match phase {
-            Phase::Ended(ending) => Some(ending.clone()),
-            _ => None,
-        };
-        self.subscriber.until(ending).await
     }
 }
 

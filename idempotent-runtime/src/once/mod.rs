@@ -6,13 +6,13 @@
 //! ```
 
 mod builder;
-mod outcome;
+mod result;
 mod step;
 mod work;
 
 pub use self::{
     builder::OnceBuilder,
-    outcome::{Once, OnceError},
+    result::{Once, OnceError},
 };
 use crate::engine::Idempotency;
 

@@ -8,7 +8,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    outcome::{Once, OnceError, refused},
+    result::{Once, OnceError, refused},
     step::{Called, Step},
 };
 use crate::{

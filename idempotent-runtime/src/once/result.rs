@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::reason::{Reason, RefusalCode};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::transaction::TransactionFailure;
+use crate::{
+    reason::{Reason, RefusalCode},
+    request::LENGTHS,
+};
 
 /// Result of [`once`](crate::Idempotency::once).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum OnceError<E> {
     #[error(transparent)]
     Step(E),
     /// An operation or a key of another length. The step did not run.
-    #[error("an operation and its key have 1 to 255 bytes each")]
+    #[error("{LENGTHS}")]
     Key,
     /// The value cannot be written as JSON, or what is recorded cannot be read as one of its type.
     /// The step has run, and will not be run again.

@@ -39,8 +39,9 @@ free_port() {
 
 answers() { "$@" >/dev/null 2>&1; }
 
+# Waits up to ten seconds, or `seconds`.
 wait_for() {
-    for _ in $(seq 200); do
+    for _ in $(seq $((${seconds:-10} * 20))); do
         if answers "$@"; then return; fi
         sleep 0.05
     done
@@ -92,8 +93,7 @@ find_rabbitmq() {
         RABBITMQ_MNESIA_BASE=$data/mnesia RABBITMQ_LOG_BASE=$data RABBITMQ_ENABLED_PLUGINS_FILE=$data/plugins \
         RABBITMQ_PID_FILE=$data/pid "$(rabbitmq_program rabbitmq-server)" >/dev/null 2>&1 &
     AMQP_URL=amqp://guest:guest@127.0.0.1:$port
-    # It takes its time.
-    wait_for amqp_answers 2>/dev/null || wait_for amqp_answers 2>/dev/null || wait_for amqp_answers
+    seconds=60 wait_for amqp_answers
 }
 
 stop_services() {
@@ -103,7 +103,7 @@ stop_services() {
     fi
     if [ -d "$services/rabbitmq" ]; then
         local broker
-        broker=$(cat "$services/rabbitmq/pid")
+        broker=$(cat "$services/rabbitmq/pid" || true)
         kill "$broker" || true
         for _ in $(seq 100); do kill -0 "$broker" 2>/dev/null || break; sleep 0.1; done
         ERL_EPMD_PORT=$(cat "$services/rabbitmq/epmd-port") epmd -kill >/dev/null 2>&1 || true

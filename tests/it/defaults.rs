@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use actix_web::{HttpResponse, Responder, http::StatusCode, web};
 use idempotent_runtime::{BuildError, Idempotency, ManualClock, MemoryStore, Once, Replay, idempotent};
-use idempotent_tests::{Scratch, fresh};
+use idempotent_tests::fresh;
 
 use crate::fixture::{Effects, Served, assert_replayed, serve, serve_bare};
 
@@ -163,18 +163,4 @@ async fn a_call_of_once_takes_the_ttl_that_it_does_not_name() {
     assert_eq!(run(2).await, Once::Replayed(1));
     clock.advance(TICK);
     assert_eq!(run(3).await, Once::Ran(3));
-}
-
-#[test]
-fn a_ttl_that_a_file_names_is_what_retries_get_until_it_is_changed_and_read_again() {
-    let scratch = Scratch::new();
-    let file = scratch.file("ttl");
-    let clock = ManualClock::new();
-    for hours in [1, 3] {
-        std::fs::write(&file, hours.to_string()).unwrap();
-        let read: u32 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
-        let idempotency = Idempotency::builder().clock(clock.clone()).ttl(HOUR * read).build().unwrap();
-        let server = serve(&idempotency, routes);
-        is_replayed_for(HOUR * hours, &server, &clock, "/left/201");
-    }
 }

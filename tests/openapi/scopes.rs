@@ -102,3 +102,31 @@ fn an_annotated_handler_that_is_covered_is_told_of_with_its_pattern() {
         "{told:?}"
     );
 }
+
+handler!(tells_tenants_apart, post, "/v1/tenants", idempotent(headers = "X-Tenant"));
+
+#[derive(OpenApi)]
+#[openapi(paths(covered_order, tells_tenants_apart))]
+struct WithTenants;
+
+#[test]
+fn a_handler_that_a_middleware_cannot_cover_is_not_described_and_told_of_with_its_argument() {
+    const TEST: &str =
+        "scopes::a_handler_that_a_middleware_cannot_cover_is_not_described_and_told_of_with_its_argument";
+    let Some(said) = alone(TEST) else {
+        hear_every_thread();
+        tracing_subscriber::fmt().with_ansi(false).init();
+        let (idempotency, mut document) = (fresh().build().unwrap(), WithTenants::openapi());
+        let covering = Documentation::of(&idempotency).covered_by(&Idempotent::default());
+        for _ in 0..2 {
+            covering.add_to(&mut document).unwrap();
+        }
+        assert!(operation(&document, "/v1/orders", "post")["x-idempotency"].is_object());
+        assert_eq!(operation(&document, "/v1/tenants", "post")["x-idempotency"], Value::Null);
+        return;
+    };
+    let told: Vec<_> = said.lines().filter(|line| line.contains("each is a 500")).collect();
+    assert_eq!(told.len(), 1, "{said}");
+    let parts = ["ERROR", "`headers`", "tells_tenants_apart", r#"except("/v1/tenants")"#];
+    assert!(parts.iter().all(|part| told[0].contains(part)), "{told:?}");
+}

@@ -2,14 +2,22 @@
 //!
 //! An attribute does not say under which handle its handler is served. The first request shows it.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use foldhash::fast::RandomState;
 
 use super::Settings;
 use crate::{policy::Defaults, policy_ref::PolicyRef};
 
-/// Endpoints of all handles on one store.
+/// Endpoints of all handles on one store: of each handler or middleware those of its routes. None
+/// depends on what clients send.
 #[derive(Default)]
-pub(crate) struct Endpoints(RwLock<Vec<ServedEndpoint>>);
+pub(crate) struct Endpoints(RwLock<Routes>);
+
+type Routes = HashMap<&'static str, HashMap<Box<str>, ServedEndpoint, RandomState>, RandomState>;
 
 /// An endpoint that has had a request.
 #[derive(Clone)]
@@ -24,17 +32,13 @@ pub(crate) struct ServedEndpoint {
 impl Endpoints {
     /// Notes that `settings` hold for the endpoint of a request.
     pub(crate) fn note(&self, policy: &PolicyRef, route: Option<&str>, settings: &Settings) {
-        let is_it = |known: &ServedEndpoint| {
-            known.policy.handler == policy.handler && known.route.as_deref() == route
-        };
-        let is_known = self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(is_it);
-        if is_known {
-            return;
-        }
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have been here in between.
-        if !all.iter().any(is_it) {
-            all.push(ServedEndpoint {
+        let (handler, key) = (policy.handler, route.unwrap_or_default());
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let is_known = known.get(handler).is_some_and(|routes| routes.contains_key(key));
+        drop(known);
+        if !is_known {
+            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            all.entry(handler).or_default().entry(key.into()).or_insert_with(|| ServedEndpoint {
                 policy: policy.clone(),
                 route: route.map(Into::into),
                 defaults: settings.defaults,
@@ -43,8 +47,13 @@ impl Endpoints {
         }
     }
 
-    /// Endpoints so far.
+    /// Endpoints so far, in order.
     pub(crate) fn so_far(&self) -> Vec<ServedEndpoint> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut served: Vec<_> = all.values().flat_map(HashMap::values).cloned().collect();
+        served.sort_by(|one, other| {
+            (one.policy.handler, &one.route).cmp(&(other.policy.handler, &other.route))
+        });
+        served
     }
 }

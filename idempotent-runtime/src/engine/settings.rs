@@ -57,6 +57,19 @@ impl Settings {
     pub(crate) fn name_callers(&self, policy: &Policy) -> bool {
         self.principal.is_some() || !matches!(policy.principal, PrincipalSource::Application)
     }
+
+    /// Name of a setting by which `other` tells keys apart that are one key by these settings.
+    pub(crate) fn missed_of(&self, other: &Settings) -> Option<&'static str> {
+        if self.namespace != other.namespace {
+            return Some("namespace");
+        }
+        match (&self.principal, &other.principal) {
+            (Some(own), Some(its)) => (!own.is(its)).then_some("principal"),
+            (None, Some(_)) => Some("principal"),
+            (Some(_), None) => None,
+            (None, None) => (self.credentials != other.credentials).then_some("credentials"),
+        }
+    }
 }
 
 /// Lease of claims where none is set.

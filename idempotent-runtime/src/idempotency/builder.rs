@@ -22,8 +22,9 @@ use crate::{
 
 /// Settings of an [`Idempotency`].
 ///
-/// Those of a new handle end with [`build`](Self::build). [`Idempotency::with`] gives some whose
-/// `Base` is [`SameStore`](crate::SameStore): they have no method for what has to stay.
+/// [`Idempotency::builder`] begins the settings of a new handle, and [`build`](Self::build) ends
+/// them. [`Idempotency::with`] lends settings whose `Base` is [`SameStore`](crate::SameStore): they
+/// have no method for what the handles share.
 #[must_use = "nothing is set up before `build`"]
 pub struct IdempotencyBuilder<Base = NewHandle> {
     pub(super) base: Base,

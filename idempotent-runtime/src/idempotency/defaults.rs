@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::builder::IdempotencyBuilder;
 use crate::policy::{Abandoned, Replay};
 
-/// Defaults for what attributes, and calls of [`once`](crate::Idempotency::once), leave out: a
-/// value of a configuration file, for one. What an attribute writes always wins.
+/// Defaults for arguments that an attribute, a middleware or a call of
+/// [`once`](crate::Idempotency::once) leaves out. They can come from a configuration file. What is
+/// written there wins over them.
 impl<Base> IdempotencyBuilder<Base> {
     /// Sets the time for which a stored response is replayed, where an attribute has no `ttl`.
     /// Default: 24 hours.

@@ -77,8 +77,10 @@ impl<Base> IdempotencyBuilder<Base> {
     /// # Ok(()) }
     /// ```
     ///
-    /// It is told exactly once of every request that reaches an annotated handler, but for those
-    /// with a safe method. A listener that panics hurts no request. See [`Listener`].
+    /// It is told exactly once of every request that reaches an annotated handler, or a middleware
+    /// that covers it, but for those with a safe method; and of every call of
+    /// [`once`](crate::Idempotency::once). A listener that panics hurts no request. See
+    /// [`Listener`].
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.settings.listener = Some(Arc::new(ListenerHandle::new(listener)));
         self

@@ -7,7 +7,6 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
-    sync::Arc,
 };
 
 use actix_web::{
@@ -18,7 +17,6 @@ use actix_web::{
 
 use super::error::AnsweredError;
 use crate::{
-    policy::Policy,
     response::capture::capture,
     run::{Callee, Covered, Handled},
 };
@@ -26,8 +24,7 @@ use crate::{
 /// A request, and the service below that answers it.
 pub(super) struct Below<S> {
     request: HttpRequest,
-    pattern: Option<Arc<str>>,
-    policy: Arc<Policy>,
+    covered: Covered,
     service: Rc<S>,
     returned: Returned,
 }
@@ -47,14 +44,9 @@ enum Lent {
 }
 
 impl<S> Below<S> {
-    pub(super) fn new(
-        request: HttpRequest,
-        pattern: Option<Arc<str>>,
-        policy: Arc<Policy>,
-        service: Rc<S>,
-    ) -> (Self, Returned) {
+    pub(super) fn new(request: HttpRequest, covered: Covered, service: Rc<S>) -> (Self, Returned) {
         let returned = Returned(Rc::new(RefCell::new(Lent::Back(request.clone()))));
-        (Below { request, pattern, policy, service, returned: returned.clone() }, returned)
+        (Below { request, covered, service, returned: returned.clone() }, returned)
     }
 }
 
@@ -88,7 +80,7 @@ where
     }
 
     fn pattern(&self) -> Option<String> {
-        self.pattern.as_deref().map(Into::into)
+        self.covered.pattern.as_deref().map(Into::into)
     }
 
     async fn pass_through(self, payload: Payload) -> HttpResponse {
@@ -103,8 +95,8 @@ where
     }
 
     async fn answer(self, payload: Payload, limit: usize, began: &Cell<bool>) -> Handled {
-        let Below { request, pattern, policy, service, returned } = self;
-        Covered { pattern, policy }.mark(&request);
+        let Below { request, covered, service, returned } = self;
+        covered.mark(&request);
         began.set(true);
         let response = Self::respond(request, payload, &service, &returned).await;
         let response = response.unwrap_or_else(HttpResponse::from_error);

@@ -26,7 +26,7 @@ impl Idempotent {
     }
 }
 
-/// All defaults, and no exception.
+/// Every argument is the application's default, and no pattern is excepted.
 impl Default for Idempotent {
     fn default() -> Self {
         Idempotent(Arc::new(Rules { policy: Arc::new(unset()), excepted: BTreeSet::new() }))

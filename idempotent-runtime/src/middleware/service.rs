@@ -96,7 +96,7 @@ impl<S> Covering<S> {
         }
         match Covered::of(request) {
             Some(covered) => covered
-                .refusal("another `Idempotent`", &self.rules.policy)
+                .refusal("another `Idempotent`", &self.rules.policy, request)
                 .map_or(Cover::Passes, Cover::Refuses),
             None => Cover::Claims(pattern.map(Into::into)),
         }
@@ -113,11 +113,11 @@ impl<S> Covering<S> {
         B: MessageBody + 'static,
     {
         let (request, payload) = request.into_parts();
-        let namespace = &Idempotency::of(&request).0.settings.namespace;
-        let endpoint = Endpoint::of(namespace, request.method(), pattern.as_deref()).as_str();
-        let policy = PolicyRef::Middleware(Arc::clone(&self.rules.policy), endpoint);
-        let (below, returned) =
-            Below::new(request, pattern, Arc::clone(&self.rules.policy), Rc::clone(&self.service));
+        let app = Idempotency::of(&request).clone();
+        let endpoint = Endpoint::of(&app.0.settings.namespace, request.method(), pattern.as_deref());
+        let policy = PolicyRef::Middleware(Arc::clone(&self.rules.policy), endpoint.as_str());
+        let covered = Covered { pattern, policy: Arc::clone(&self.rules.policy), app };
+        let (below, returned) = Below::new(request, covered, Rc::clone(&self.service));
         Box::pin(async move {
             let response = protected(policy, payload, below).await;
             returned.answer(response)

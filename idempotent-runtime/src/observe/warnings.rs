@@ -32,9 +32,9 @@ pub(crate) fn taken_over(handler: &str, endpoint: &str, address: Address, attemp
 }
 
 /// Warns of a key whose requests are refused because nobody knows its outcome.
-pub(crate) fn refused(
+pub(crate) fn refused<'a>(
     handler: &str,
-    endpoint: impl FnOnce() -> &'static str,
+    endpoint: impl FnOnce() -> &'a str,
     address: Address,
     code: RefusalCode,
 ) {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use super::{
-    outcome::{Once, OnceError, refused},
+    result::{Once, OnceError, refused},
     step::{Alone, Step},
     work::StepCall,
 };
@@ -15,7 +15,7 @@ use crate::{
     engine::Idempotency,
     execution::{Job, Work, answer},
     observe::{EventGuard, Subject, warnings},
-    policy::{Abandoned, Fingerprint, KeySource, Policy, PrincipalSource, Scope},
+    policy::{Abandoned, Policy, Scope},
     policy_ref::{Operation, PolicyRef},
     reason::RefusalCode,
     request::{self, CallerId, Endpoint, Identity, Principal, RequestFingerprint, fingerprint::of_operation},
@@ -240,8 +240,7 @@ impl OnceBuilder {
         let identity = self.identity();
         let address = identity.address;
         event.is_at(address);
-        let (name, operation) =
-            (policy.clone(), Endpoint::of_operation(&self.app.0.settings.namespace, &self.operation));
+        let name = policy.clone();
         let answer = match self.app.0.store.recall(address, identity.fingerprint) {
             Some(record) => {
                 let answer = StepCall::<T, E, S>::read(&record);
@@ -249,6 +248,7 @@ impl OnceBuilder {
                 answer
             }
             None => {
+                let operation = Endpoint::of_operation(&self.app.0.settings.namespace, &self.operation);
                 let caller = CallerId::of_principal(&self.principal);
                 let origin = Origin::new(operation, caller).in_transaction(policy.transaction);
                 let (app, work) = (self.app, StepCall::new(step));
@@ -256,7 +256,7 @@ impl OnceBuilder {
             }
         };
         answer.unwrap_or_else(|reason| {
-            warnings::refused(name.name(), || operation.as_str(), address, reason.code);
+            warnings::refused(name.name(), || name.name(), address, reason.code);
             refused(reason)
         })
     }
@@ -271,18 +271,12 @@ impl OnceBuilder {
         let name = String::from_utf8_lossy(&self.operation).into_owned();
         let policy = Policy {
             handler: "once",
-            ttl: self.ttl,
             scope: Scope::Global,
-            required: None,
+            ttl: self.ttl,
             wait: self.wait,
-            replay: None,
-            fingerprint: Fingerprint::Raw,
-            principal: PrincipalSource::Application,
-            key: KeySource::Application,
             abandoned: self.abandoned,
             transaction,
-            headers: &[],
-            not_stored: &[],
+            ..Policy::PLAIN
         };
         PolicyRef::Operation(Arc::new(Operation { name, policy }))
     }

@@ -77,7 +77,7 @@ use crate::{
     engine::Idempotency,
     middleware::Idempotent,
     policy::{Defaults, Policy},
-    run::tell_of,
+    run::{missed, tell_of, tell_of_refusal},
 };
 use matching::{Found, Operations};
 use terms::Terms;
@@ -178,12 +178,17 @@ impl Documentation {
     pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
         let Operations { clear, unclear, uncovered } = self.find(openapi);
         for Found { path, method, entry } in &clear {
-            match self.covering(method, path) {
-                Some(policy) => {
-                    tell_of(entry.policy.handler, Some(path));
-                    self.describe(openapi, path, method, policy);
+            let (handler, own) = (entry.policy.handler, &entry.policy);
+            let Some(covering) = self.covering(method, path) else {
+                self.describe(openapi, path, method, own);
+                continue;
+            };
+            match missed(own, covering) {
+                Some(argument) => tell_of_refusal(handler, Some(path), argument),
+                None => {
+                    tell_of(handler, Some(path));
+                    self.describe(openapi, path, method, covering);
                 }
-                None => self.describe(openapi, path, method, &entry.policy),
             }
         }
         let mut operations = Vec::new();

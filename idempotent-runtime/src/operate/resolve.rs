@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{
-    HttpResponse,
-    body::{BodySize, MessageBody},
-    http::StatusCode,
-};
+use actix_web::http::StatusCode;
 
 use super::EntryRef;
 use crate::{
@@ -16,7 +12,7 @@ use crate::{
     request::Address,
     response::{
         capture::{Captured, capture},
-        content::may_have_content,
+        content::can_be_sent,
         record::{is_final, of_response},
     },
     store::{CallError, Record, Resolve, ResolveRequest, StoreError},
@@ -196,10 +192,4 @@ impl Resolution {
             },
         }
     }
-}
-
-/// True for a response that is an outcome, and that a client reads as it is meant.
-fn can_be_sent(response: &HttpResponse) -> bool {
-    let is_empty = matches!(response.body().size(), BodySize::None | BodySize::Sized(0));
-    !response.status().is_informational() && (is_empty || may_have_content(response.status()))
 }

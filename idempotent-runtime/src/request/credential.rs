@@ -53,7 +53,7 @@ impl Credential {
 }
 
 /// Credentials by which an application tells its callers apart.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// The usual ones: the application has named none.
     #[default]
@@ -133,7 +133,7 @@ impl Presented<'_> {
 }
 
 /// Place in a request where a credential is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Header(HeaderName),
     Cookie(String),

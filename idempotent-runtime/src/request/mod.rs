@@ -28,6 +28,7 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use identity::Identity;
 pub(crate) use key::{Key, KeyError, KeyRules};
 pub(crate) use key_source::{key_in_body, key_in_head};
+pub(crate) use name::LENGTHS;
 use path::NormalPath;
 pub(crate) use principal_fn::{AppPrincipal, extracting};
 pub use {

@@ -119,7 +119,8 @@ impl EntryName {
     }
 }
 
-const LENGTHS: &str = "an operation and its key have 1 to 255 bytes each";
+/// Sentence about an operation or a key of another length.
+pub(crate) const LENGTHS: &str = "an operation and its key have 1 to 255 bytes each";
 
 impl Named {
     fn extent(&self) -> Extent<'_> {

@@ -76,6 +76,17 @@ pub(crate) enum AppPrincipal {
     Extracting(ExtractingPrincipal),
 }
 
+impl AppPrincipal {
+    /// True where both are one function, and not two that do the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (AppPrincipal::Plain(one), AppPrincipal::Plain(other)) => Arc::ptr_eq(one, other),
+            (AppPrincipal::Extracting(one), AppPrincipal::Extracting(other)) => Arc::ptr_eq(&one.0, &other.0),
+            _ => false,
+        }
+    }
+}
+
 /// `function`, without the types of its extractors.
 pub(crate) fn extracting<Args: 'static>(
     function: impl PrincipalFn<Args> + Send + Sync,

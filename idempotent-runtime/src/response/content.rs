@@ -1,6 +1,10 @@
 //! Statuses whose responses have no content.
 
-use actix_web::http::StatusCode;
+use actix_web::{
+    HttpResponse,
+    body::{BodySize, MessageBody},
+    http::StatusCode,
+};
 
 /// True for statuses whose responses may have content. The others are 1xx, 204, 205 and 304 (RFC
 /// 9110, sections 15.2, 15.3.5, 15.3.6 and 15.4.5). A client reads no content after them, and takes
@@ -13,4 +17,10 @@ pub(crate) fn may_have_content(status: StatusCode) -> bool {
 /// Content of a response of this status, out of the body that it was given.
 pub(super) fn content(status: StatusCode, body: &[u8]) -> &[u8] {
     if may_have_content(status) { body } else { &[] }
+}
+
+/// True for a response that is an outcome, and that a client reads as it is meant.
+pub(crate) fn can_be_sent(response: &HttpResponse) -> bool {
+    let is_empty = matches!(response.body().size(), BodySize::None | BodySize::Sized(0));
+    !response.status().is_informational() && (is_empty || may_have_content(response.status()))
 }

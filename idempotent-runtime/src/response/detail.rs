@@ -81,7 +81,27 @@ impl InForce {
             )
             .into(),
             RefusalCode::KeyReused => reused(policy, None),
-            code => always(code).into(),
+            RefusalCode::InProgress => {
+                "The first request with this key is still running. Retry later with the same key.".into()
+            }
+            RefusalCode::OutcomeUnknown => {
+                "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key.".into()
+            }
+            RefusalCode::ResponseNotStored => {
+                "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key.".into()
+            }
+            RefusalCode::KeyExpired => {
+                "The request with this key took effect, and its response has expired. Use a new key for a new operation.".into()
+            }
+            RefusalCode::StoreUnavailable | RefusalCode::StoreFull => {
+                "The request was not executed. Retry later with the same key.".into()
+            }
+            RefusalCode::TooManyKeys => {
+                "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key.".into()
+            }
+            RefusalCode::ShuttingDown => {
+                "The server is shutting down and did not execute the request. Retry with the same key.".into()
+            }
         }
     }
 }
@@ -100,31 +120,6 @@ fn reused(policy: &Policy, credentials: Option<&str>) -> Cow<'static, str> {
          same request{again}."
     )
     .into()
-}
-
-/// Sentence for a code that is the same at every endpoint.
-fn always(code: RefusalCode) -> &'static str {
-    match code {
-        RefusalCode::InProgress => {
-            "The first request with this key is still running. Retry later with the same key."
-        }
-        RefusalCode::OutcomeUnknown => {
-            "An earlier request with this key ended without a known outcome. Find out whether it took effect before using a new key."
-        }
-        RefusalCode::ResponseNotStored => {
-            "The request with this key took effect, but its response was not stored and cannot be replayed. Do not send it again with a new key."
-        }
-        RefusalCode::KeyExpired => {
-            "The request with this key took effect, and its response has expired. Use a new key for a new operation."
-        }
-        RefusalCode::TooManyKeys => {
-            "You have as many keys in use as one caller may. The request was not executed. Retry later with the same key."
-        }
-        RefusalCode::ShuttingDown => {
-            "The server is shutting down and did not execute the request. Retry with the same key."
-        }
-        _ => "The request was not executed. Retry later with the same key.",
-    }
 }
 
 /// A text with a capital at its beginning.

@@ -1,13 +1,12 @@
 //! Mark of a request that a middleware has claimed: an attribute below it does nothing.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode};
 
+use super::warned::Warned;
 use crate::{
+    engine::Idempotency,
     policy::{Policy, PrincipalSource},
     response::OwnAnswer,
 };
@@ -19,22 +18,50 @@ pub(crate) struct Covered {
     pub(crate) pattern: Option<Arc<str>>,
     /// Policy under which the middleware has claimed the request.
     pub(crate) policy: Arc<Policy>,
+    /// Handle with which the middleware has claimed the request.
+    pub(crate) app: Idempotency,
 }
 
 /// Handlers and middlewares that have been told of.
-static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static WARNED: Warned = Warned::nothing();
 
 /// Tells, once, that what `name` asks for does nothing on the route of this pattern.
 pub(crate) fn tell_of(name: &str, pattern: Option<&str>) {
     let pattern = pattern.unwrap_or_default();
-    let told = format!("{name} {pattern}");
-    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(told) {
+    if WARNED.is_first(name, pattern) {
         tracing::warn!(
             handler = name,
             pattern,
             "below the middleware `Idempotent`, whose claim stands, this does nothing: to leave the request to it, except the pattern, \
              as in `Idempotent::builder().except({pattern:?})`"
         );
+    }
+}
+
+/// Tells, once, of what a middleware's claim cannot do without.
+pub(crate) fn tell_of_refusal(name: &str, pattern: Option<&str>, argument: &str) {
+    let pattern = pattern.unwrap_or_default();
+    if WARNED.is_first(name, pattern) {
+        tracing::error!(
+            handler = name,
+            pattern,
+            "a handler with `{argument}` is below the middleware `Idempotent`, which claims the request without it, so each is a 500: \
+             except its pattern, as in `Idempotent::builder().except({pattern:?})`"
+        );
+    }
+}
+
+/// Argument of the policy `own` that a claim under the policy `covering` cannot do without: rows
+/// would not commit with the record, or somebody would be given another's response.
+pub(crate) fn missed(own: &Policy, covering: &Policy) -> Option<&'static str> {
+    let compares = |name| covering.headers.contains(name);
+    match own {
+        Policy { transaction: true, .. } => Some("transaction"),
+        Policy { principal: PrincipalSource::Function(_) | PrincipalSource::Middleware(_), .. } => {
+            Some("principal")
+        }
+        Policy { headers, .. } if !headers.iter().all(compares) => Some("headers"),
+        _ => None,
     }
 }
 
@@ -49,38 +76,20 @@ impl Covered {
         request.extensions().get().cloned()
     }
 
-    /// Refusal to run what has this policy, called `name`, as if it had none: some arguments cannot
-    /// be left out. Anything else runs, and is told of.
-    pub(crate) fn refusal(&self, name: &str, policy: &Policy) -> Option<HttpResponse> {
+    /// Refusal to run what has this policy, called `name`, as if it had none: some arguments, and
+    /// some settings of the handle that `request` finds there, cannot be left out. Anything else
+    /// runs, and is told of.
+    pub(crate) fn refusal(&self, name: &str, policy: &Policy, request: &HttpRequest) -> Option<HttpResponse> {
         let pattern = self.pattern.as_deref();
-        let Some(argument) = self.missed(policy) else {
+        let missed_setting = || self.app.0.settings.missed_of(&Idempotency::of(request).0.settings);
+        let Some(argument) = missed(policy, &self.policy).or_else(missed_setting) else {
             tell_of(name, pattern);
             return None;
         };
-        let pattern = pattern.unwrap_or_default();
-        tracing::error!(
-            handler = name,
-            pattern,
-            "a handler with `{argument}` is below the middleware `Idempotent`, which has claimed the request without it: except its \
-             pattern, as in `Idempotent::builder().except({pattern:?})`"
-        );
+        tell_of_refusal(name, pattern, argument);
         let text = format!(
             "this endpoint's `{argument}` is below the middleware `Idempotent`, which has claimed the request before"
         );
         Some(OwnAnswer::Failed.respond(StatusCode::INTERNAL_SERVER_ERROR, &text))
-    }
-
-    /// Argument of `policy` that the middleware's claim cannot do without: rows would not commit
-    /// with the record, or somebody would be given another's response.
-    fn missed(&self, policy: &Policy) -> Option<&'static str> {
-        let compares = |name| self.policy.headers.contains(name);
-        match policy {
-            Policy { transaction: true, .. } => Some("transaction"),
-            Policy { principal: PrincipalSource::Function(_) | PrincipalSource::Middleware(_), .. } => {
-                Some("principal")
-            }
-            Policy { headers, .. } if !headers.iter().all(compares) => Some("headers"),
-            _ => None,
-        }
     }
 }

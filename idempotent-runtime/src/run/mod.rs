@@ -15,6 +15,7 @@ mod covered;
 mod handler;
 mod identify;
 mod replay;
+mod warned;
 mod work;
 
 use std::pin::Pin;
@@ -26,7 +27,7 @@ use actix_web::{
 use tracing::{Instrument, instrument::Instrumented};
 
 #[cfg(feature = "openapi")]
-pub(crate) use self::covered::tell_of;
+pub(crate) use self::covered::{missed, tell_of, tell_of_refusal};
 pub(crate) use self::{
     callee::{Callee, Handled},
     covered::Covered,
@@ -38,7 +39,7 @@ use self::{
     work::Call,
 };
 use crate::{
-    engine::Idempotency,
+    engine::{Idempotency, Settings},
     execution::{Job, answer},
     observe::{EventGuard, Outcome, Subject, warnings},
     policy::Policy,
@@ -68,7 +69,7 @@ where
         return Box::pin(callee.pass_through(payload)).await;
     }
     if let Some(covered) = Covered::of(callee.request()) {
-        return match covered.refusal(policy.handler, policy) {
+        return match covered.refusal(policy.handler, policy, callee.request()) {
             None => Box::pin(callee.pass_through(payload)).await,
             Some(refusal) => refusal,
         };
@@ -150,25 +151,11 @@ async fn once<C: Callee>(
     let arrived = arrive(policy, app, callee.request(), payload).await;
     let arrived = arrived.inspect_err(|rejection| rejection.write(&mut event))?;
     let settings = &app.0.settings;
-    let key = match key {
-        Some(key) => key,
-        None => {
-            let rules = settings.key_rules();
-            match request::key_in_body(policy.key, callee.request(), &arrived.body, rules) {
-                Ok(found) => key.insert(found),
-                Err(KeyError::Missing) if !policy.required(&settings.defaults) => {
-                    event.ends(Outcome::Unprotected);
-                    let body = arrived.into_body();
-                    return Ok(Box::pin(callee.pass_through(body::again(body))).await);
-                }
-                Err(error) => {
-                    let (reason, read) = refused(error);
-                    *key = read;
-                    event.refused(reason.code);
-                    return Err(reason.into());
-                }
-            }
-        }
+    let found = key_of(policy, settings, callee.request(), &arrived.body, key);
+    let Some(key) = found.inspect_err(|reason| event.refused(reason.code))? else {
+        event.ends(Outcome::Unprotected);
+        let body = arrived.into_body();
+        return Ok(Box::pin(callee.pass_through(body::again(body))).await);
     };
     let Identified { identity, caller, target, body } = identify(policy, settings, &callee, key, arrived);
     event.is_at(identity.address);
@@ -188,6 +175,29 @@ async fn once<C: Callee>(
     let work = Call { callee, body };
     let answer = answer(Job { policy, app, key, identity, origin, event, work }).await;
     Ok(answer.inspect_err(|reason| warnings::refused(name, || endpoint.as_str(), address, reason.code))?)
+}
+
+/// The key of a request whose `body` has arrived, if it has one: `key`, which its head has brought,
+/// else the body's. A key that is refused is left in `key`, for what is said of it.
+fn key_of<'a>(
+    policy: &Policy,
+    settings: &Settings,
+    request: &HttpRequest,
+    body: &[u8],
+    key: &'a mut Option<Key>,
+) -> Result<Option<&'a Key>, Reason> {
+    if key.is_none() {
+        match request::key_in_body(policy.key, request, body, settings.key_rules()) {
+            Ok(found) => *key = Some(found),
+            Err(KeyError::Missing) if !policy.required(&settings.defaults) => {}
+            Err(error) => {
+                let (reason, read) = refused(error);
+                *key = read;
+                return Err(reason);
+            }
+        }
+    }
+    Ok(key.as_ref())
 }
 
 /// Refuses to run a handler that relies on what the store cannot do.

@@ -23,6 +23,7 @@ use crate::{
     response::{
         OwnAnswer,
         capture::{Captured, capture},
+        content::can_be_sent,
         mark_not_stored,
         record::of_response,
     },
@@ -87,6 +88,10 @@ impl<C: Callee> Work for Call<C> {
             age: None,
             request: Some(request),
         };
+        let no_response = |why: &str| {
+            let address = attempt.hold.address;
+            tracing::error!(handler, %address, "{why} is no response to a request: nothing was decided");
+        };
         Some(match reconcile.as_deref()?.ask(&abandoned).await {
             Resolution::Rerun => Decision::Run,
             Resolution::Refuse => Decision::Refuse,
@@ -96,8 +101,11 @@ impl<C: Callee> Work for Call<C> {
                 return None;
             }
             Resolution::Value(_) => {
-                let address = attempt.hold.address;
-                tracing::error!(handler, %address, "`Resolution::Value` is no response to a request: nothing was decided");
+                no_response("`Resolution::Value`");
+                return None;
+            }
+            Resolution::Complete(response) if !can_be_sent(&response) => {
+                no_response(response.status().as_str());
                 return None;
             }
             Resolution::Complete(response) => {

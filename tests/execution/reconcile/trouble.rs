@@ -71,6 +71,28 @@ async fn an_application_that_never_answers_has_half_a_minute() {
     assert_eq!(process.gate.effects(), 0);
 }
 
+#[tokio::test]
+async fn an_answer_that_is_no_response_decides_nothing() {
+    fn no_response(attempt: u32) -> Resolution {
+        match attempt {
+            1 => Resolution::Complete(HttpResponse::Continue().finish()),
+            2 => Resolution::Complete(HttpResponse::NoContent().body("some")),
+            3 => Resolution::Value(serde_json::json!(1)),
+            _ => Resolution::Rerun,
+        }
+    }
+    let (cluster, fixture) = (Cluster::new(), Fixture::says(|abandoned| no_response(abandoned.attempt())));
+    cluster.dies_running(&order("k")).await;
+    let process = cluster.process(&fixture);
+    for asked in 1..=3 {
+        let reply = process.ask(&order("k")).await;
+        assert_eq!((reply.status, reply.code().as_str()), (409, "outcome_unknown"), "{asked}");
+        cluster.clock.advance(LEASE);
+    }
+    assert_eq!(process.ask(&order("k")).await.text(), "effect 1");
+    assert_eq!(fixture.asked(), 4);
+}
+
 fn says(text: &'static str) -> Resolution {
     Resolution::Complete(HttpResponse::Ok().body(text))
 }

@@ -1,15 +1,18 @@
 //! Endpoints below a middleware that tell callers or requests apart otherwise than it does: nobody
 //! gets another's response.
 
+use std::time::Duration;
+
 use actix_web::{
     Error, HttpRequest,
     http::header::HeaderValue,
     web::{self, ServiceConfig},
 };
-use idempotent_runtime::{Idempotent, Principal, idempotent};
+use idempotent_runtime::{Credential, Idempotent, Principal, idempotent};
+use idempotent_tests::fresh;
 
 use super::{KEY, covered, create};
-use crate::fixture::Effects;
+use crate::fixture::{Effects, serve};
 
 async fn partner(request: HttpRequest) -> Result<Principal, Error> {
     Ok(Principal::new(request.headers().get("x-partner").map(HeaderValue::as_bytes).unwrap_or_default()))
@@ -60,4 +63,49 @@ fn what_tells_callers_apart_is_in_force_where_it_is_excepted_or_the_middleware_d
     let of = |version| server.post("/v1/versions", &[KEY, version], b"");
     assert_eq!(of("X-Api-Version: 1").status, 201);
     assert_eq!(of("X-Api-Version: 2").code(), "key_reused");
+}
+
+#[idempotent]
+async fn annotated(effects: Effects) -> impl actix_web::Responder {
+    create(effects).await
+}
+
+#[test]
+fn a_handle_below_that_tells_callers_apart_is_refused_and_says_by_what() {
+    let by_partner = |request: &HttpRequest| {
+        let partner = request.headers().get("x-partner").map(HeaderValue::as_bytes);
+        Ok(Principal::new(partner.unwrap_or_default()))
+    };
+    let app = fresh().build().unwrap();
+    let by_principal = app.with(|settings| settings.principal(by_partner)).unwrap();
+    let elsewhere = fresh().namespace("elsewhere").build().unwrap();
+    let by_cookie = app.with(|settings| settings.credentials([Credential::cookie("id")])).unwrap();
+    let weekly = app.with(|settings| settings.ttl(Duration::from_secs(7 * 24 * 3600))).unwrap();
+    let idempotent = Idempotent::builder().build().unwrap();
+    let handles = [
+        ("principal", Some(by_principal)),
+        ("namespace", Some(elsewhere)),
+        ("credentials", Some(by_cookie)),
+        ("ttl", Some(weekly)),
+        ("none", None),
+    ];
+    let server = serve(&app, move |config| {
+        let mut scope = web::scope("/v1").wrap(idempotent.clone());
+        for (path, handle) in handles.clone() {
+            let resource = web::resource(format!("/{path}")).route(web::post().to(annotated));
+            scope = scope.service(match handle {
+                Some(handle) => resource.app_data(handle),
+                None => resource,
+            });
+        }
+        config.service(scope);
+    });
+    for (path, status) in
+        [("principal", 500), ("namespace", 500), ("credentials", 500), ("ttl", 201), ("none", 201)]
+    {
+        let reply = server.post(&format!("/v1/{path}"), &[KEY, "X-Partner: a"], b"");
+        assert_eq!(reply.status, status, "{reply:?}");
+        assert_eq!(reply.text().contains(&format!("`{path}`")), status == 500, "{reply:?}");
+    }
+    assert_eq!(server.effects(), 2);
 }

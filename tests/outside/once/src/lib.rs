@@ -15,7 +15,8 @@ pub struct Message {
 /// Settles a message in a task of its own, and tells the receipt.
 ///
 /// # Errors
-/// Those of `settle`, and of the library.
+/// [`OnceError::Step`] with the error of `settle`, after which a message may be settled again;
+/// [`OnceError`] has the others.
 pub async fn settle<F>(
     idempotency: Idempotency,
     message: Arc<Message>,

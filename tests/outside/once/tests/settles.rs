@@ -6,13 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
     },
-    thread,
     time::Duration,
 };
 
 use idempotent_runtime::{Drained, Idempotency, Once};
 use once::{Message, settle};
-use tokio::time::sleep;
+use tokio::{sync::oneshot, task::yield_now, time::timeout};
 
 fn message(id: &str) -> Arc<Message> {
     Arc::new(Message { id: id.to_owned(), body: "100 EUR".to_owned() })
@@ -27,9 +26,8 @@ async fn sixteen_tasks_settle_one_message_once() {
             .map(|_| {
                 let runs = Arc::clone(&runs);
                 let step = async move |key: String, message: Arc<Message>| {
-                    sleep(Duration::from_millis(1)).await;
+                    yield_now().await;
                     runs.fetch_add(1, SeqCst);
-                    assert!(thread::current().name().is_some(), "it runs on a worker of the runtime");
                     Ok::<_, io::Error>(format!("{key} for {}", message.body))
                 };
                 tokio::spawn(settle(idempotency.clone(), Arc::clone(&message), step))
@@ -50,12 +48,17 @@ async fn a_step_that_fails_frees_its_key_and_a_drain_waits_for_one_that_runs() {
     let idempotency = Idempotency::builder().build().unwrap();
     let failed = settle(idempotency.clone(), message("k"), async |_, _| Err(io::ErrorKind::TimedOut.into()));
     assert!(failed.await.is_err());
-    let slow = async |_, _| {
-        sleep(Duration::from_millis(100)).await;
+    let ((begins, begun), (ends, ended)) = (oneshot::channel(), oneshot::channel::<()>());
+    let slow = async move |_, _| {
+        begins.send(()).unwrap();
+        ended.await.unwrap();
         Ok("a receipt".to_owned())
     };
     let running = tokio::spawn(settle(idempotency.clone(), message("k"), slow));
-    sleep(Duration::from_millis(20)).await;
-    assert_eq!(idempotency.drain(Duration::from_secs(10)).await, Drained::Complete);
+    begun.await.unwrap();
+    let mut drained = Box::pin(idempotency.drain(Duration::from_secs(10)));
+    assert!(timeout(Duration::ZERO, &mut drained).await.is_err(), "the step runs still");
+    ends.send(()).unwrap();
+    assert_eq!(drained.await, Drained::Complete);
     assert_eq!(running.await.unwrap().unwrap(), Once::Ran("a receipt".to_owned()));
 }

@@ -1,4 +1,4 @@
-# Sourced by ./test. Sets REDIS_URL, DATABASE_URL and AMQP_URL: servers that are named there already, else those on the default
+# Sourced by ./test. Sets REDIS_URL, DATABASE_URL, AMQP_URL and NATS_URL: servers that are named there already, else those on the default
 # local ports, else servers of our own, which end with the script. Their programs are installed where they are missing,
 # since some tests start and crash a server of their own.
 
@@ -21,6 +21,7 @@ install_missing() {
     command -v psql >/dev/null || packages+=(postgresql-client)
     command -v pgbouncer >/dev/null || packages+=(pgbouncer)
     [ -n "$(rabbitmq_program rabbitmq-server)" ] || packages+=(rabbitmq-server)
+    command -v nats-server >/dev/null || packages+=(nats-server)
     command -v chromium >/dev/null || packages+=(chromium)
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
     [ ${#packages[@]} -gt 0 ] || return 0
@@ -74,14 +75,15 @@ find_postgres() {
     wait_for psql -w "$DATABASE_URL" -c 'select 1'
 }
 
-amqp_answers() {
-    local place=${AMQP_URL##*[/@]}
+# True where something listens at the host and port of a URL.
+listens() {
+    local place=${1##*[/@]}
     (exec 3<>"/dev/tcp/${place%:*}/${place#*:}")
 }
 
 find_rabbitmq() {
     export AMQP_URL=${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672}
-    if answers amqp_answers; then return; fi
+    if answers listens "$AMQP_URL"; then return; fi
     local port data=$services/rabbitmq
     port=$(free_port)
     mkdir "$data"
@@ -93,10 +95,21 @@ find_rabbitmq() {
         RABBITMQ_MNESIA_BASE=$data/mnesia RABBITMQ_LOG_BASE=$data RABBITMQ_ENABLED_PLUGINS_FILE=$data/plugins \
         RABBITMQ_PID_FILE=$data/pid "$(rabbitmq_program rabbitmq-server)" >/dev/null 2>&1 &
     AMQP_URL=amqp://guest:guest@127.0.0.1:$port
-    seconds=60 wait_for amqp_answers
+    seconds=60 wait_for listens "$AMQP_URL"
+}
+
+find_nats() {
+    export NATS_URL=${NATS_URL:-127.0.0.1:4222}
+    if answers listens "$NATS_URL"; then return; fi
+    local port
+    port=$(free_port)
+    nats-server -a 127.0.0.1 -p "$port" -js -sd "$services/nats" -l "$services/nats.log" -P "$services/nats.pid" &
+    NATS_URL=127.0.0.1:$port
+    wait_for listens "$NATS_URL"
 }
 
 stop_services() {
+    if [ -f "$services/nats.pid" ]; then kill "$(cat "$services/nats.pid")" || true; fi
     if [ -f "$services/redis.pid" ]; then kill "$(cat "$services/redis.pid")" || true; fi
     if [ -d "$services/postgres" ]; then
         as_postgres "$(postgres_program pg_ctl)" -D "$services/postgres" -m immediate stop >/dev/null || true
@@ -116,3 +129,4 @@ install_missing
 find_redis
 find_postgres
 find_rabbitmq
+find_nats

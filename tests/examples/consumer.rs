@@ -96,6 +96,10 @@ impl Broker {
     /// all is done.
     async fn consumed_under_kills(&self, messages: u32, kills: u32) {
         let mut consumers = [self.consumer(), self.consumer()];
+        // From here on each has payments under way.
+        while self.settled().await == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
         for kill in 0..kills {
             let random = Token::random().unwrap().as_bytes()[0];
             thread::sleep(Duration::from_millis(20 + u64::from(random)));

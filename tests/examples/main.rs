@@ -12,6 +12,7 @@ mod configured;
 mod consumer;
 mod gateway;
 mod ledger;
+mod nats;
 mod orders;
 mod payments;
 mod recovered;

@@ -16,6 +16,7 @@ use idempotent_tests::{
     Http1, Scratch, TestServer, fresh,
     scripted::{Fault, Scripted, Verb},
 };
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::task::yield_now;
 
 use crate::{
@@ -109,7 +110,8 @@ async fn sixteen_at_once_over_two_workers_have_one_effect_for_each_key() {
 async fn a_transaction_below_is_refused_and_nothing_is_stored() {
     let scratch = Scratch::new();
     let file = scratch.file("keys.db");
-    let store = SqliteStore::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let store = SqliteStore::new(SqlitePool::connect_with(options).await.unwrap()).await.unwrap();
     let idempotency = Idempotency::builder().store(store).build().unwrap();
     let gate = Gate::open();
     let request = keyed("/v1/transacted", "k", "");

@@ -103,8 +103,11 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn build(name: &str) -> PathBuf {
+    // A program that has a feature of its own has its name.
+    let features: &[&str] = if name == "nats" { &["--features", name] } else { &[] };
     let built = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["build", "--package", "idempotent-examples", "--bin", name, "--message-format", "json"])
+        .args(features)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .expect("cargo runs");

@@ -8,7 +8,11 @@
 //! `NATS_URL` says where the messages are (`127.0.0.1:4222`), `STREAM` names their stream
 //! (`PAYMENTS`), and `STORE` is the file of payments and keys (`sqlite:PATH`).
 
-use std::{env, error::Error, time::Duration};
+use std::{
+    env,
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use async_nats::{
     Error as NatsError, HeaderMap,
@@ -27,10 +31,10 @@ use sqlx::{Executor, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
 const ID: &str = "Nats-Msg-Id";
 /// Time after which an unacknowledged message is delivered again.
 const ACK_WAIT: Duration = Duration::from_secs(5);
-/// Time for which the stream keeps a message.
+/// Time after which a message is put aside instead of settled.
 const SIX_DAYS: Duration = Duration::from_secs(6 * 24 * 3600);
-/// Time for which a key is remembered. It is longer than a message is kept, so none comes again
-/// after it.
+/// Time for which a key is remembered. It is longer than a message may wait, so no delivery of it
+/// comes after that. A publisher must not publish it again after a day.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// It has no unique index, so what is in it is what has happened.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS payments (message_id text NOT NULL, cents integer NOT NULL)";
@@ -41,17 +45,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let name = env::var("STREAM").unwrap_or("PAYMENTS".to_owned());
     let jetstream = jetstream::new(async_nats::connect(url).await?);
     let subject = name.to_lowercase();
-    let kept = |name, subject| stream::Config {
-        name,
-        subjects: vec![subject],
-        max_age: SIX_DAYS,
-        ..stream::Config::default()
-    };
+    // No `max_age`: it would delete what nobody has settled.
+    let kept = |name, subject| stream::Config { name, subjects: vec![subject], ..stream::Config::default() };
     let stream = jetstream.get_or_create_stream(kept(name.clone(), subject.clone())).await?;
     // What no consumer can settle is put there, where somebody looks at it.
     let aside = (format!("{name}-ASIDE"), format!("{subject}.aside"));
-    let for_ever = stream::Config { max_age: Duration::ZERO, ..kept(aside.0.clone(), aside.1.clone()) };
-    jetstream.get_or_create_stream(for_ever).await?;
+    jetstream.get_or_create_stream(kept(aside.0.clone(), aside.1.clone())).await?;
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
@@ -107,7 +106,9 @@ async fn consume(consumer: PullConsumer, jetstream: &Context, aside: &str) -> Re
 
 /// Puts a message into the stream beside, and then says that it is not to be delivered again.
 async fn put_aside(jetstream: &Context, aside: &str, message: &Message) -> Result<(), NatsError> {
-    let headers = message.headers.clone().unwrap_or_default();
+    // Its own id may be another message's too, which the stream would take for the same one.
+    let mut headers = HeaderMap::new();
+    headers.insert(ID, format!("{} of {}", message.info()?.stream_sequence, message.subject));
     jetstream.publish_with_headers(aside.to_owned(), headers, message.payload.clone()).await?.await?;
     message.ack_with(AckKind::Term).await
 }
@@ -118,6 +119,10 @@ async fn settle(idempotency: &Idempotency, message: &Message) -> AckKind {
     let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
     let cents = str::from_utf8(&message.payload).ok().and_then(|text| text.parse::<i64>().ok());
     let (Some(id), Some(cents)) = (id, cents) else { return AckKind::Term };
+    let waited = message.info().map(|info| SystemTime::from(info.published).elapsed().unwrap_or_default());
+    if !waited.is_ok_and(|waited| waited < SIX_DAYS) {
+        return AckKind::Term;
+    }
     let call = idempotency.once("settle", id.as_str()).fingerprint(&message.payload).ttl(WEEK);
     let settled = call
         .run_in(async |_, mut tx: IdempotentTx<Sqlite>| {

@@ -6,21 +6,24 @@
 //!
 //! `STORE` is the file in which the nodes keep their keys (`sqlite:PATH`, by default a file in the
 //! temporary directory). `PERIOD_SECONDS` is the time between two runs (60), and `RUNS` is their
-//! number, after which the program ends. `FIRST` is the first run, in seconds since 1970 (by default
-//! the next one on the clock): a node that starts late makes up for those that it has missed.
+//! number, after which the program ends. `FIRST` is the first run, in seconds since 1970 (by
+//! default the next one on the clock): a node that starts late makes up for those that it has
+//! missed, of the last day. `REPORTS` is a folder into which the reports are written.
 
 use std::{
     env,
     error::Error,
+    path::Path,
     process,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use idempotent_examples::{give_up, number};
 use idempotent_runtime::{Idempotency, Once, OnceError, SqliteStore};
 use tokio::time::sleep;
 
-/// Time for which a node may be late. After it the key is forgotten, and the job would run again.
+/// Time for which a node may be late. After it the key is forgotten, and the job would run again,
+/// so it is skipped.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Pause after the job has failed.
@@ -28,9 +31,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// The job. Its value is recorded, and the other node gets it.
+/// The job. Its value is recorded, and the other node gets it. With `REPORTS` it is also a file.
 async fn report(scheduled: u64) -> Result<String, Failed> {
-    Ok(format!("report of {scheduled}, by process {}", process::id()))
+    let report = format!("report of {scheduled}, by process {}", process::id());
+    if let Some(folder) = env::var_os("REPORTS") {
+        tokio::fs::write(Path::new(&folder).join(scheduled.to_string()), &report).await?;
+    }
+    Ok(report)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -40,30 +47,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = SqliteStore::open(&store).await.unwrap_or_else(|error| give_up(error));
     let idempotency = Idempotency::builder().store(store).namespace("reports").build()?;
     let (period, runs) = (number("PERIOD_SECONDS", 60).max(1), number("RUNS", u64::MAX));
+    let first = number("FIRST", (seconds_now() / period + 1) * period);
 
-    let mut scheduled = number("FIRST", (seconds_now() / period + 1) * period);
     println!("Every {period} seconds, on the clock. Start it in another terminal too");
-    for _ in 0..runs {
+    for scheduled in (0..runs).map(|run| first + run * period) {
         sleep(until(scheduled)).await;
-        match run(&idempotency, scheduled, scheduled + period).await {
+        if scheduled + DAY.as_secs() <= seconds_now() {
+            eprintln!("{scheduled}: skipped, since nobody remembers whether it has run");
+            continue;
+        }
+        match run(&idempotency, scheduled, Duration::from_secs(period)).await {
             Ok(Once::Ran(report)) => println!("{scheduled}: ran here: {report}"),
             Ok(Once::Replayed(report)) => println!("{scheduled}: ran elsewhere: {report}"),
             // A node that died in the job, for one: somebody has to look.
             Ok(other) => eprintln!("{scheduled}: {other:?}"),
             Err(error) => eprintln!("{scheduled}: {error}"),
         }
-        scheduled += period;
     }
     Ok(())
 }
 
-/// Runs the job of that time, or gets what another node has made of it. Tries again until the next
-/// run is due: while another node is at it, while the store is down, and when the job has failed.
+/// Runs the job of that time, or gets what another node has made of it. Tries again for so long:
+/// while another node is at it, while the store is down, and when the job has failed.
 async fn run(
     idempotency: &Idempotency,
     scheduled: u64,
-    next: u64,
+    so_long: Duration,
 ) -> Result<Once<String>, OnceError<Failed>> {
+    let began = Instant::now();
     loop {
         let job = idempotency.once("report", scheduled.to_string()).ttl(DAY);
         let result = job.run(async |_| report(scheduled).await).await;
@@ -71,10 +82,13 @@ async fn run(
             Ok(Once::InProgress { retry_after }) | Err(OnceError::Unavailable { retry_after }) => {
                 *retry_after
             }
-            Err(OnceError::Step(_)) => PAUSE,
+            Err(OnceError::Step(error)) => {
+                eprintln!("{scheduled}: failed: {error}");
+                PAUSE
+            }
             _ => return result,
         };
-        if pause >= until(next) {
+        if began.elapsed() + pause >= so_long {
             return result;
         }
         sleep(pause).await;

@@ -99,6 +99,14 @@ impl Engine {
         }
     }
 
+    /// Name of what makes a key of this engine another one of `other`'s: its store, or a setting.
+    pub(crate) fn difference_of_keys(&self, other: &Engine) -> Option<&'static str> {
+        if !self.flights.are_of_one_store(&other.flights) {
+            return Some("store");
+        }
+        self.settings.difference_of_keys(&other.settings)
+    }
+
     /// Engine with other settings over the same store, flights, counts and bounds. It keeps the
     /// leases of what it claims itself.
     pub(crate) fn with(&self, settings: Settings, refusals: RefusalSettings) -> Self {

@@ -58,17 +58,18 @@ impl Settings {
         self.principal.is_some() || !matches!(policy.principal, PrincipalSource::Application)
     }
 
-    /// Name of a setting by which `other` tells keys apart that are one key by these settings.
-    pub(crate) fn missed_of(&self, other: &Settings) -> Option<&'static str> {
-        if self.namespace != other.namespace {
-            return Some("namespace");
-        }
-        match (&self.principal, &other.principal) {
-            (Some(own), Some(its)) => (!own.is(its)).then_some("principal"),
-            (None, Some(_)) => Some("principal"),
-            (Some(_), None) => None,
-            (None, None) => (self.credentials != other.credentials).then_some("credentials"),
-        }
+    /// Name of the first setting in which these and `other` tell keys apart otherwise.
+    pub(super) fn difference_of_keys(&self, other: &Settings) -> Option<&'static str> {
+        let is_one_principal = match (&self.principal, &other.principal) {
+            (Some(one), Some(other)) => one.is(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let names = [
+            (self.namespace == other.namespace, "namespace"),
+            (is_one_principal, "principal"),
+            (self.credentials == other.credentials, "credentials"),
+        ];
+        names.into_iter().find_map(|(is_one, name)| (!is_one).then_some(name))
     }
 }
 

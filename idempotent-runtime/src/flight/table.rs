@@ -93,6 +93,11 @@ impl Flights {
         Flights::at(Arc::clone(&self.table))
     }
 
+    /// True where both are of handles on one store.
+    pub(crate) fn are_of_one_store(&self, other: &Flights) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
+    }
+
     fn at(table: Arc<Table>) -> Self {
         let handle = table.handles.fetch_add(1, Ordering::Relaxed);
         Flights { table, handle }

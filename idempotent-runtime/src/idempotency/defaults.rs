@@ -6,8 +6,8 @@ use super::builder::IdempotencyBuilder;
 use crate::policy::{Abandoned, Replay};
 
 /// Defaults for arguments that an attribute, a middleware or a call of
-/// [`once`](crate::Idempotency::once) leaves out. They can come from a configuration file. What is
-/// written there wins over them.
+/// [`once`](crate::Idempotency::once) leaves out. They can come from a configuration file. An
+/// argument that is not left out wins over its default.
 impl<Base> IdempotencyBuilder<Base> {
     /// Sets the time for which a stored response is replayed, where an attribute has no `ttl`.
     /// Default: 24 hours.

@@ -38,6 +38,9 @@ impl<Base> IdempotencyBuilder<Base> {
     /// # Ok(()) }
     /// ```
     ///
+    /// `Ok(None)` has to mean that there is no charge and none will come, or that the handler,
+    /// which is run again, makes it by the same derived key.
+    ///
     /// The function is asked once per takeover of a claim, in the execution of the request that
     /// found it, for each value of `abandoned`. Meanwhile the claim is kept and duplicates wait. A
     /// request that is to be run again is run only if the claim still stands then. If the function

@@ -39,8 +39,9 @@ use crate::policy::Policy;
 ///
 /// 1. Its claim stands, whoever answers. An annotated handler below it runs as if it had no
 ///    attribute; the log tells of it once, with the pattern to
-///    [`except`](crate::IdempotentBuilder::except). One with `transaction`, with `principal`, or
-///    with `headers` that the middleware does not compare is a 500 that says so.
+///    [`except`](crate::IdempotentBuilder::except). One with `transaction`, with `principal`, with
+///    `headers` that the middleware does not compare, or under a handle that tells keys apart
+///    otherwise, is a 500 that says so.
 /// 2. Nobody can tell whose a 400 is: the handler's, or that of an extractor before it. So 400,
 ///    404, 405, 413 and 415 are never stored.
 /// 3. A key counts for method and pattern, as with the attribute. The pattern is found by the

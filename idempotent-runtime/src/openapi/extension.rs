@@ -17,6 +17,29 @@ pub(super) fn describe(operation: &mut Operation, policy: &Policy, terms: &Terms
     operation.extensions.get_or_insert_default().insert(NAME.to_owned(), value(policy, terms));
 }
 
+/// Notes in an operation that each request is refused, so that nobody describes it as protected.
+pub(super) fn refuse(operation: &mut Operation) {
+    operation.extensions.get_or_insert_default().insert(NAME.to_owned(), Value::Bool(false));
+}
+
+/// Description of an operation so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Described {
+    Not,
+    AsProtected,
+    AsRefused,
+}
+
+impl Described {
+    pub(super) fn of(operation: &Operation) -> Self {
+        match operation.extensions.as_ref().and_then(|extensions| extensions.get(NAME)) {
+            None => Described::Not,
+            Some(Value::Bool(false)) => Described::AsRefused,
+            Some(_) => Described::AsProtected,
+        }
+    }
+}
+
 fn value(policy: &Policy, terms: &Terms) -> Value {
     let (kind, name) = policy.key.parts();
     let header = (kind == "header").then(|| match policy.key {

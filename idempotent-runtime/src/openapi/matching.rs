@@ -33,6 +33,7 @@ pub(super) struct Operations {
     pub(super) clear: Vec<Found>,
     pub(super) unclear: Vec<Unprotected>,
     pub(super) uncovered: Vec<Unprotected>,
+    pub(super) refused: Vec<Unprotected>,
 }
 
 /// Methods that a policy is for.
@@ -61,16 +62,25 @@ impl Operations {
         let handlers = handlers(within);
         let mut found = Operations::default();
         let mut pairs = Vec::new();
-        let mut uncovered = BTreeSet::new();
+        let (mut uncovered, mut refused) = (BTreeSet::new(), Vec::new());
         for (path, method, operation) in operations(openapi) {
-            if !is_described(operation) && under.is_none_or(|prefix| starts_with(path, prefix, '/')) {
-                uncovered.insert((path.as_str(), method));
-                pairs.extend(handlers.iter().filter_map(|handler| pair(path, method, operation, handler)));
+            let described = extension::Described::of(operation);
+            if described == extension::Described::AsProtected
+                || under.is_some_and(|prefix| !starts_with(path, prefix, '/'))
+            {
+                continue;
             }
+            if described == extension::Described::AsRefused {
+                refused.push(unprotected((path.as_str(), method), []));
+                continue;
+            }
+            uncovered.insert((path.as_str(), method));
+            pairs.extend(handlers.iter().filter_map(|handler| pair(path, method, operation, handler)));
         }
         for pair in &pairs {
             uncovered.remove(&(pair.path, pair.method));
         }
+        found.refused = refused;
         found.uncovered = uncovered.into_iter().map(|operation| unprotected(operation, [])).collect();
         found.decide(pairs, defaults);
         found
@@ -171,10 +181,6 @@ fn operation<'a>(item: &'a PathItem, method: &str) -> Option<&'a Operation> {
         "PATCH" => item.patch.as_ref(),
         _ => item.delete.as_ref(),
     }
-}
-
-fn is_described(operation: &Operation) -> bool {
-    operation.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(extension::NAME))
 }
 
 fn pair<'a>(

@@ -36,7 +36,8 @@
 //!    schema, and an example for each code, as the server sends it;
 //! 3. the headers `Idempotent-Replayed` and `Idempotency-Stored`, on the responses that are stored;
 //! 4. the extension `x-idempotency`: what clients may rely on. Above all it has the time for which
-//!    keys are kept, which section 2.3 of the IETF draft asks a resource to publish.
+//!    keys are kept, which section 2.3 of the IETF draft asks a resource to publish. It is `false`
+//!    where a middleware refuses every request, since it cannot do what the handler asks for.
 //!
 //! An argument that an attribute leaves out is told as it is in force: by the defaults of the
 //! handle that the document is made with. A scope with [settings of its own](Idempotency::with) is
@@ -163,7 +164,9 @@ impl Documentation {
     /// ```
     ///
     /// An annotated handler that the middleware does not except is described as the middleware
-    /// treats it, and the log tells of it with the pattern to except.
+    /// treats it, and the log tells of it with the pattern to except. One with arguments that the
+    /// middleware cannot do without, such as `transaction`, is described as refused:
+    /// [`unprotected`] lists it.
     pub fn covered_by(mut self, idempotent: &Idempotent) -> Self {
         self.covered_by = Some(idempotent.clone());
         self
@@ -176,7 +179,7 @@ impl Documentation {
     /// Operations that cannot be told apart. They are left as they are, and all others are
     /// described.
     pub fn add_to(&self, openapi: &mut OpenApi) -> Result<(), Ambiguous> {
-        let Operations { clear, unclear, uncovered } = self.find(openapi);
+        let Operations { clear, unclear, uncovered, .. } = self.find(openapi);
         for Found { path, method, entry } in &clear {
             let (handler, own) = (entry.policy.handler, &entry.policy);
             let Some(covering) = self.covering(method, path) else {
@@ -184,7 +187,10 @@ impl Documentation {
                 continue;
             };
             match missed(own, covering) {
-                Some(argument) => tell_of_refusal(handler, Some(path), argument),
+                Some(argument) => {
+                    tell_of_refusal(handler, Some(path), argument);
+                    Operations::get_mut(openapi, path, method).map(extension::refuse);
+                }
                 None => {
                     tell_of(handler, Some(path));
                     self.describe(openapi, path, method, covering);
@@ -257,6 +263,7 @@ impl Modify for Documentation {
 pub fn unprotected(openapi: &OpenApi) -> Vec<Unprotected> {
     let mut found = Operations::find(openapi, None, None, &Defaults::UNSET);
     found.uncovered.append(&mut found.unclear);
+    found.uncovered.append(&mut found.refused);
     found.uncovered.retain(|operation| matches!(operation.method, "POST" | "PATCH"));
     found.uncovered.sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));
     found.uncovered

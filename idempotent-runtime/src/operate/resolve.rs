@@ -12,7 +12,7 @@ use crate::{
     request::Address,
     response::{
         capture::{Captured, capture},
-        content::can_be_sent,
+        content::is_recordable,
         record::{is_final, of_response},
     },
     store::{CallError, Record, Resolve, ResolveRequest, StoreError},
@@ -180,7 +180,7 @@ impl Resolution {
                 let fits = json.len() <= settings.max_response_body;
                 fits.then(|| Some(record::of_value(json.as_bytes()))).ok_or(ResolveError::Response)
             }
-            Resolution::Complete(response) if !can_be_sent(&response) => {
+            Resolution::Complete(response) if !is_recordable(&response) => {
                 Err(ResolveError::Status(response.status()))
             }
             Resolution::Complete(response) => match capture(response, settings.max_response_body).await {

@@ -40,6 +40,7 @@ impl Idempotency {
     ///             Ok(Some(order)) => {
     ///                 Resolution::Complete(actix_web::HttpResponse::Created().body(order))
     ///             }
+    ///             // It is a row of the dead one's own transaction, so it cannot come any more.
     ///             Ok(None) => Resolution::Rerun,
     ///             Err(_) => Resolution::Later,
     ///         },
@@ -67,7 +68,8 @@ impl Idempotency {
     ///   leaves the key to people: it is `outcome_unknown`, stays in the list of
     ///   [stuck](Self::stuck) keys, and nobody is asked about it again.
     ///   [`Rerun`](crate::Resolution::Rerun) frees the key: it runs nothing, since there is no
-    ///   request to run.
+    ///   request to run. So no effect may come after it: a call of another service may still be
+    ///   under way when its caller has died.
     /// - Of all nodes that share store and namespace one walks at a time, and a walk is due when
     ///   the interval has passed since the last one ended, whichever node that was on. A node that
     ///   dies in the midst of a walk is followed by another one after a lease.

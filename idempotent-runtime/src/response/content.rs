@@ -1,4 +1,4 @@
-//! Statuses whose responses have no content.
+//! Statuses whose responses have no content, or are no outcome.
 
 use actix_web::{
     HttpResponse,
@@ -19,8 +19,8 @@ pub(super) fn content(status: StatusCode, body: &[u8]) -> &[u8] {
     if may_have_content(status) { body } else { &[] }
 }
 
-/// True for a response that is an outcome, and that a client reads as it is meant.
-pub(crate) fn can_be_sent(response: &HttpResponse) -> bool {
+/// True for a response that is an outcome, and whose record is replayed as it is meant.
+pub(crate) fn is_recordable(response: &HttpResponse) -> bool {
     let is_empty = matches!(response.body().size(), BodySize::None | BodySize::Sized(0));
     !response.status().is_informational() && (is_empty || may_have_content(response.status()))
 }

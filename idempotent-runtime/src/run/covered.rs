@@ -22,13 +22,14 @@ pub(crate) struct Covered {
     pub(crate) app: Idempotency,
 }
 
-/// Handlers and middlewares that have been told of.
-static WARNED: Warned = Warned::nothing();
+/// Handlers and middlewares of which it was told that they do nothing, and that they are refused.
+static IDLE: Warned = Warned::nothing();
+static REFUSED: Warned = Warned::nothing();
 
 /// Tells, once, that what `name` asks for does nothing on the route of this pattern.
 pub(crate) fn tell_of(name: &str, pattern: Option<&str>) {
     let pattern = pattern.unwrap_or_default();
-    if WARNED.is_first(name, pattern) {
+    if IDLE.is_first(name, pattern) {
         tracing::warn!(
             handler = name,
             pattern,
@@ -41,12 +42,12 @@ pub(crate) fn tell_of(name: &str, pattern: Option<&str>) {
 /// Tells, once, of what a middleware's claim cannot do without.
 pub(crate) fn tell_of_refusal(name: &str, pattern: Option<&str>, argument: &str) {
     let pattern = pattern.unwrap_or_default();
-    if WARNED.is_first(name, pattern) {
+    if REFUSED.is_first(name, pattern) {
         tracing::error!(
             handler = name,
             pattern,
-            "a handler with `{argument}` is below the middleware `Idempotent`, which claims the request without it, so each is a 500: \
-             except its pattern, as in `Idempotent::builder().except({pattern:?})`"
+            "every request is a 500: the middleware `Idempotent` above claims it, and does not know the `{argument}` that holds here. Except the \
+             pattern, as in `Idempotent::builder().except({pattern:?})`"
         );
     }
 }
@@ -81,14 +82,14 @@ impl Covered {
     /// runs, and is told of.
     pub(crate) fn refusal(&self, name: &str, policy: &Policy, request: &HttpRequest) -> Option<HttpResponse> {
         let pattern = self.pattern.as_deref();
-        let missed_setting = || self.app.0.settings.missed_of(&Idempotency::of(request).0.settings);
-        let Some(argument) = missed(policy, &self.policy).or_else(missed_setting) else {
+        let of_handle = || self.app.0.difference_of_keys(&Idempotency::of(request).0);
+        let Some(argument) = missed(policy, &self.policy).or_else(of_handle) else {
             tell_of(name, pattern);
             return None;
         };
         tell_of_refusal(name, pattern, argument);
         let text = format!(
-            "this endpoint's `{argument}` is below the middleware `Idempotent`, which has claimed the request before"
+            "the middleware `Idempotent` above this endpoint has claimed the request, and does not know the endpoint's `{argument}`"
         );
         Some(OwnAnswer::Failed.respond(StatusCode::INTERNAL_SERVER_ERROR, &text))
     }

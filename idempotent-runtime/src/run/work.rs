@@ -1,6 +1,8 @@
 //! A handler, or the service below a middleware, as the work of one request, and its response as
 //! what is recorded.
 
+use std::fmt::Display;
+
 use actix_web::{HttpResponse, http::StatusCode};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -14,6 +16,7 @@ use crate::{
     engine::{Engine, Idempotency, OnStoreError, Settings},
     execution::{Decision, Fate, OutcomeOf, Panicked, Pending, Ran, Work, finish_detached},
     observe::Outcome,
+    operate::ResolveError,
     policy::Replay,
     policy_ref::PolicyRef,
     reason::Reason,
@@ -23,7 +26,7 @@ use crate::{
     response::{
         OwnAnswer,
         capture::{Captured, capture},
-        content::can_be_sent,
+        content::is_recordable,
         mark_not_stored,
         record::of_response,
     },
@@ -88,9 +91,9 @@ impl<C: Callee> Work for Call<C> {
             age: None,
             request: Some(request),
         };
-        let no_response = |why: &str| {
+        let no_response = |why: &dyn Display| {
             let address = attempt.hold.address;
-            tracing::error!(handler, %address, "{why} is no response to a request: nothing was decided");
+            tracing::error!(handler, %address, "{why}: nothing was decided");
         };
         Some(match reconcile.as_deref()?.ask(&abandoned).await {
             Resolution::Rerun => Decision::Run,
@@ -101,11 +104,11 @@ impl<C: Callee> Work for Call<C> {
                 return None;
             }
             Resolution::Value(_) => {
-                no_response("`Resolution::Value`");
+                no_response(&"`Resolution::Value` is no response to a request");
                 return None;
             }
-            Resolution::Complete(response) if !can_be_sent(&response) => {
-                no_response(response.status().as_str());
+            Resolution::Complete(response) if !is_recordable(&response) => {
+                no_response(&ResolveError::Status(response.status()));
                 return None;
             }
             Resolution::Complete(response) => {

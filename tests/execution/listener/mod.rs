@@ -2,6 +2,7 @@
 
 mod durations;
 mod fixture;
+mod operations;
 mod recorder;
 mod samples;
 mod script;

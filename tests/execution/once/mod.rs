@@ -3,6 +3,7 @@
 mod crashes;
 mod fixture;
 mod known;
+mod leases;
 mod lost_replies;
 mod results;
 mod runtimes;

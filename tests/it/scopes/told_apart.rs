@@ -8,8 +8,7 @@ use actix_web::{
     http::header::HeaderValue,
     web::{self, ServiceConfig},
 };
-use idempotent_runtime::{Credential, Idempotent, Principal, idempotent};
-use idempotent_tests::fresh;
+use idempotent_runtime::{Credential, Idempotency, Idempotent, MemoryStore, Principal, idempotent};
 
 use super::{KEY, covered, create};
 use crate::fixture::{Effects, serve};
@@ -76,15 +75,18 @@ fn a_handle_below_that_tells_callers_apart_is_refused_and_says_by_what() {
         let partner = request.headers().get("x-partner").map(HeaderValue::as_bytes);
         Ok(Principal::new(partner.unwrap_or_default()))
     };
-    let app = fresh().build().unwrap();
+    // Handles that name no store have one in common.
+    let app = Idempotency::builder().namespace("told apart").build().unwrap();
     let by_principal = app.with(|settings| settings.principal(by_partner)).unwrap();
-    let elsewhere = fresh().namespace("elsewhere").build().unwrap();
+    let elsewhere = Idempotency::builder().namespace("elsewhere").build().unwrap();
+    let stored = Idempotency::builder().store(MemoryStore::new()).build().unwrap();
     let by_cookie = app.with(|settings| settings.credentials([Credential::cookie("id")])).unwrap();
     let weekly = app.with(|settings| settings.ttl(Duration::from_secs(7 * 24 * 3600))).unwrap();
     let idempotent = Idempotent::builder().build().unwrap();
     let handles = [
         ("principal", Some(by_principal)),
         ("namespace", Some(elsewhere)),
+        ("store", Some(stored)),
         ("credentials", Some(by_cookie)),
         ("ttl", Some(weekly)),
         ("none", None),
@@ -100,12 +102,33 @@ fn a_handle_below_that_tells_callers_apart_is_refused_and_says_by_what() {
         }
         config.service(scope);
     });
-    for (path, status) in
-        [("principal", 500), ("namespace", 500), ("credentials", 500), ("ttl", 201), ("none", 201)]
-    {
+    for (path, status) in [
+        ("principal", 500),
+        ("namespace", 500),
+        ("store", 500),
+        ("credentials", 500),
+        ("ttl", 201),
+        ("none", 201),
+    ] {
         let reply = server.post(&format!("/v1/{path}"), &[KEY, "X-Partner: a"], b"");
         assert_eq!(reply.status, status, "{reply:?}");
         assert_eq!(reply.text().contains(&format!("`{path}`")), status == 500, "{reply:?}");
     }
     assert_eq!(server.effects(), 2);
+}
+
+#[test]
+fn a_handle_below_without_the_principal_of_the_scope_is_refused() {
+    let of_tenant = |_: &HttpRequest| Ok(Principal::new("one for all"));
+    let user = Idempotency::builder().namespace("told apart").build().unwrap();
+    let tenant = user.with(|settings| settings.principal(of_tenant)).unwrap();
+    let idempotent = Idempotent::builder().build().unwrap();
+    let server = serve(&tenant, move |config| {
+        let resource = web::resource("/orders").app_data(user.clone()).route(web::post().to(annotated));
+        config.service(web::scope("/v1").wrap(idempotent.clone()).service(resource));
+    });
+    for user in ["Authorization: alice", "Authorization: bob"] {
+        let reply = server.post("/v1/orders", &[KEY, user], b"");
+        assert!(reply.status == 500 && reply.text().contains("`principal`"), "{reply:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::{Error, error::ErrorBadGateway, http::StatusCode};
+use actix_web::http::StatusCode;
 use awc::Client;
 use serde::{Deserialize, Serialize};
 
@@ -30,37 +30,50 @@ pub(crate) struct Payments {
     charges: String,
 }
 
+/// Nobody knows whether there is a charge: the payment service has not answered, or not clearly.
+#[derive(Debug)]
+pub(crate) struct Unclear(String);
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "no answer from the payment service: {}", self.0)
+    }
+}
+
 impl Payments {
     /// A client of the service at `url`.
     pub(crate) fn at(url: &str) -> Payments {
         Payments { http: Client::default(), charges: format!("{url}/charges") }
     }
 
-    /// Charges a customer. With a `key` that the service knows, it charges nobody, and returns the
-    /// charge that it has made.
+    /// Charges a customer; `None` where the service refuses to. With a `key` that the service
+    /// knows, it charges nobody, and returns the charge that it has made.
     ///
-    /// Any failure is a 502, which leaves open whether the customer has been charged: try again,
-    /// with the same key.
-    pub(crate) async fn charge(&self, key: &str, new: &NewCharge) -> Result<Charge, Error> {
+    /// Where it is unclear whether the customer has been charged, try again, with the same key.
+    pub(crate) async fn charge(&self, key: &str, new: &NewCharge) -> Result<Option<Charge>, Unclear> {
         let request = self.http.post(&self.charges).insert_header(("Idempotency-Key", key));
-        let mut response = request.send_json(new).await.map_err(failed)?;
-        if !response.status().is_success() {
-            return Err(failed(response.status()));
+        let mut response = request.send_json(new).await.map_err(unclear)?;
+        match response.status() {
+            status if status.is_success() => response.json().await.map(Some).map_err(unclear),
+            // The first try of this charge is still under way there, or there are too many.
+            status @ (StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) => Err(unclear(status)),
+            status if status.is_client_error() => Ok(None),
+            status => Err(unclear(status)),
         }
-        response.json().await.map_err(failed)
     }
 
     /// The charge for an order, if there is one.
-    pub(crate) async fn find(&self, order: &str) -> Result<Option<Charge>, Error> {
-        let mut response = self.http.get(format!("{}/{order}", self.charges)).send().await.map_err(failed)?;
+    pub(crate) async fn find(&self, order: &str) -> Result<Option<Charge>, Unclear> {
+        let request = self.http.get(format!("{}/{order}", self.charges));
+        let mut response = request.send().await.map_err(unclear)?;
         match response.status() {
-            StatusCode::OK => response.json().await.map(Some).map_err(failed),
+            StatusCode::OK => response.json().await.map(Some).map_err(unclear),
             StatusCode::NOT_FOUND => Ok(None),
-            other => Err(failed(other)),
+            other => Err(unclear(other)),
         }
     }
 }
 
-fn failed(why: impl fmt::Display) -> Error {
-    ErrorBadGateway(format!("no charge from the payment service: {why}"))
+fn unclear(why: impl fmt::Display) -> Unclear {
+    Unclear(why.to_string())
 }

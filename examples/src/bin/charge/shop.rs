@@ -2,14 +2,16 @@
 //!
 //! `PROVIDER` is the address of the payment service (`http://127.0.0.1:8081`). `STORE` says where
 //! orders and idempotency keys are (`sqlite:PATH`, by default a file in the temporary directory).
-//! `SAVING_TAKES_MS` is the time that the shop takes between its two effects. With
-//! `RECONCILE_EVERY_MS` the shop looks every so often after orders whose shop has died, and nobody
-//! has to try again.
+//! `SAVING_TAKES_MS` is the time that the shop takes between its two effects.
+//!
+//! With `RECONCILE_EVERY_MS` the shop looks every so often after orders whose shop has died, and
+//! nobody has to try again. `LONGEST_CHARGE_SECONDS` (60) is the longest time that a charge can be
+//! under way when its shop has died: ask your payment service for it.
 
-use std::{env, error::Error, process, time::Duration};
+use std::{env, error::Error, fmt::Display, process, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, error::ErrorServiceUnavailable, get, post, web};
-use idempotent_examples::{give_up, listen, millis, url};
+use idempotent_examples::{give_up, listen, millis, number, url};
 use idempotent_runtime::{
     AbandonedExecution, Idempotency, IdempotencyContext, Resolution, SqliteStore, idempotent, serve,
 };
@@ -39,56 +41,74 @@ struct Order {
 
 /// Charges the customer, then saves the order.
 ///
-/// If the process dies on the way, a retry runs all of this again (`abandoned = "rerun"`), and a
-/// 5xx is tried again too (`replay = "final"`). That is harmless because both effects have a key
-/// that is the same on every attempt: the payment service returns the charge that it has made, and
-/// a row that is there already stays the only one.
+/// If the process dies on the way, all of this runs again (`abandoned = "rerun"`), or `reconcile`
+/// ends it. That is harmless because both effects have a key that is the same on every attempt: the
+/// payment service returns the charge that it has made, and a row that is there already stays the
+/// only one.
+///
+/// Between the two effects there is no error to answer: who has been charged gets an order. So what
+/// fails is tried again until it is done, and a client that does not wait finds it done later.
 #[post("/orders")]
-#[idempotent(ttl = "24h", scope = "endpoint", abandoned = "rerun", replay = "final")]
+#[idempotent(ttl = "24h", scope = "endpoint", abandoned = "rerun")]
 async fn create_order(
     new: web::Json<NewOrder>,
     context: IdempotencyContext,
     payments: web::Data<Payments>,
     shop: web::Data<Shop>,
-) -> actix_web::Result<impl Responder> {
+) -> impl Responder {
     let NewOrder { item, cents } = new.into_inner();
     let id = context.derive_key("order");
 
-    let charge = NewCharge { order: id.clone(), item: item.clone(), cents };
-    let charge = payments.charge(&context.derive_key("charge"), &charge).await?;
+    let (key, charge) =
+        (context.derive_key("charge"), NewCharge { order: id.clone(), item: item.clone(), cents });
+    let Some(charge) = at_last(async || payments.charge(&key, &charge).await).await else {
+        return HttpResponse::PaymentRequired().finish();
+    };
 
     // A shop that dies here has charged a customer, and knows of no order.
     sleep(shop.saving_takes).await;
 
     let order = Order { id, item, cents, charge: charge.id };
-    shop.save(&order).await.map_err(no_database)?;
-    Ok(HttpResponse::Created().json(order))
+    at_last(async || shop.save(&order).await).await;
+    HttpResponse::Created().json(order)
 }
 
-/// Finds out what became of an order whose shop has died, with no request at hand: the derived keys
-/// are the same, so the payment service knows its charge.
+/// Does `work` until it does not fail.
+async fn at_last<T, E: Display>(work: impl AsyncFn() -> Result<T, E>) -> T {
+    loop {
+        match work().await {
+            Ok(done) => return done,
+            Err(error) => tracing::warn!(%error, "an order is under way: trying again"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Finds out what became of an order whose shop has died. The derived keys are the same as the
+/// handler's, so the payment service knows its charge.
 ///
-/// A charge that was made is an order to be saved. Where there is none, it may be under way still:
-/// the shop dies sooner than its request does. Only after `LONGEST_CHARGE` there is none to come,
-/// and the key is free. While the payment service or the database does not answer nothing is
-/// decided.
+/// A charge that was made is an order to be saved. Where there is none, a retry runs the handler
+/// again. With no retry at hand nobody would, and the charge may still be under way: the shop dies
+/// sooner than its request does. Only after `longest_charge` there is none to come, and the key is
+/// free. While the payment service or the database does not answer nothing is decided.
 async fn reconcile(shop: &Shop, provider: &str, abandoned: &AbandonedExecution) -> Resolution {
     let id = abandoned.derive_key("order");
     let Ok(looked_after_for) = shop.note(&id, abandoned.attempt()).await else {
         return Resolution::Later;
     };
-    match Payments::at(provider).find(&id).await {
-        Ok(None) if looked_after_for > LONGEST_CHARGE => Resolution::Rerun,
-        Ok(None) => Resolution::Later,
+    let is_settled = match Payments::at(provider).find(&id).await {
         Ok(Some(Charge { id: charge, item, cents, .. })) => {
             let order = Order { id, item, cents, charge };
-            match shop.save(&order).await {
+            return match shop.save(&order).await {
                 Ok(()) => Resolution::Complete(HttpResponse::Created().json(order)),
                 Err(_) => Resolution::Later,
-            }
+            };
         }
-        Err(_) => Resolution::Later,
-    }
+        Ok(None) => abandoned.request().is_some() || looked_after_for > shop.longest_charge,
+        Err(_) => false,
+    };
+    // Whoever comes with this key later begins anew.
+    if is_settled && shop.forget(&id).await.is_ok() { Resolution::Rerun } else { Resolution::Later }
 }
 
 #[get("/orders")]
@@ -110,6 +130,7 @@ fn no_database(_: sqlx::Error) -> actix_web::Error {
 struct Shop {
     orders: SqlitePool,
     saving_takes: Duration,
+    longest_charge: Duration,
 }
 
 impl Shop {
@@ -128,6 +149,11 @@ impl Shop {
         sqlx::query_scalar(since).bind(id).fetch_one(&self.orders).await.map(Duration::from_secs)
     }
 
+    /// Forgets that the shop has looked after an order.
+    async fn forget(&self, id: &str) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM looked_after WHERE id = $1").bind(id).execute(&self.orders).await.map(drop)
+    }
+
     async fn noted(&self) -> sqlx::Result<Vec<(String, u32)>> {
         sqlx::query_as("SELECT id, attempt FROM looked_after ORDER BY rowid").fetch_all(&self.orders).await
     }
@@ -144,9 +170,8 @@ const TABLES: &str = "CREATE TABLE IF NOT EXISTS orders \
      CREATE TABLE IF NOT EXISTS looked_after \
      (id text NOT NULL, attempt integer NOT NULL, at integer NOT NULL DEFAULT (unixepoch()))";
 
-/// Longest time that a charge can be under way after the shop that asked for it has died. It is
-/// what the payment service promises; some take more than a minute.
-const LONGEST_CHARGE: Duration = Duration::from_secs(10);
+/// Pause before something is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Longest time that a retry waits after a crash. It is short, so that nobody who tries this has to
 /// wait.
@@ -156,7 +181,11 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let orders = open().await.unwrap_or_else(|error| give_up(error));
     let store = SqliteStore::new(orders.clone()).await?;
     let provider = env::var("PROVIDER").unwrap_or("http://127.0.0.1:8081".to_owned());
-    let shop = web::Data::new(Shop { orders, saving_takes: millis("SAVING_TAKES_MS") });
+    let shop = web::Data::new(Shop {
+        orders,
+        saving_takes: millis("SAVING_TAKES_MS"),
+        longest_charge: Duration::from_secs(number("LONGEST_CHARGE_SECONDS", 60)),
+    });
     let (builder, every) = (Idempotency::builder().store(store).lease(LEASE), millis("RECONCILE_EVERY_MS"));
     let idempotency = if every.is_zero() {
         builder.build()?

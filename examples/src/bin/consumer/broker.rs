@@ -16,7 +16,7 @@ use lapin::{
 const PREFETCH: u16 = 16;
 
 /// Time for which a message may wait, in milliseconds: six days. What is older is put aside. It is
-/// less than the time for which a key is remembered, so no message outlives the record of its key.
+/// less than the time for which a key is remembered, so no delivery of a message comes after it.
 const LONGEST_WAIT: i32 = 6 * 24 * 3600 * 1000;
 
 /// A message that the broker keeps on its disk.
@@ -73,14 +73,15 @@ impl Broker {
                 .with_message_id(format!("payment-{number}").into())
                 .with_delivery_mode(PERSISTENT);
             let body = format!(r#"{{"cents":{cents}}}"#);
-            let publish = BasicPublishOptions::default();
+            // A message that no queue takes is no message that the broker has.
+            let publish = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let exchange = ShortString::default();
             let published =
                 self.channel.basic_publish(exchange, self.name(), publish, body.as_bytes(), properties);
             confirmations.push(published.await?);
         }
         for confirmation in confirmations {
-            if !matches!(confirmation.await?, Confirmation::Ack(_)) {
+            if !matches!(confirmation.await?, Confirmation::Ack(None)) {
                 return Err("the broker has not taken every payment: publish them again".into());
             }
         }

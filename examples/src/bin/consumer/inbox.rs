@@ -12,8 +12,8 @@ use tokio::time::sleep;
 /// Longest time that the message of a consumer that was killed waits. It is short, so that nobody
 /// who tries this has to wait.
 const LEASE: Duration = Duration::from_secs(1);
-/// Time for which a key is remembered. It is longer than a message may wait, so none comes again
-/// after it.
+/// Time for which a key is remembered. It is longer than a message may wait, so no delivery of it
+/// comes after that. A publisher must not publish it again after a day.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Pause after an error of the database's.
 const PAUSE: Duration = Duration::from_secs(1);

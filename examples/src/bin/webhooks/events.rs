@@ -3,14 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, get, middleware::from_fn, post, web};
-use idempotent_runtime::idempotent;
+use idempotent_runtime::{Idempotency, IdempotencyBuilder, idempotent};
 use serde_json::Value;
 
 use crate::signature::{of_github, of_stripe};
 
 /// Largest body that either service sends, in bytes: GitHub's may be so long. It is read before
 /// anybody knows who has sent it, so take less where your events are smaller.
-pub(crate) const LARGEST: usize = 25 << 20;
+const LARGEST: usize = 25 << 20;
 
 /// Events that have taken effect, in the memory of the process.
 #[derive(Default)]
@@ -50,6 +50,11 @@ fn by_id(_: &HttpRequest, _: &[u8]) -> Vec<u8> {
 #[get("/events")]
 async fn list(events: web::Data<Events>) -> impl Responder {
     web::Json(events.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// Settings of the endpoints. A store is the caller's to add.
+pub(crate) fn settings() -> IdempotencyBuilder {
+    Idempotency::builder().max_request_body(LARGEST)
 }
 
 pub(crate) fn routes(app: &mut web::ServiceConfig) {

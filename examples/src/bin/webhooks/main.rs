@@ -19,9 +19,8 @@ use std::{
 
 use actix_web::{App, HttpServer, web};
 use idempotent_examples::{listen, url};
-use idempotent_runtime::Idempotency;
 
-use events::{Events, LARGEST};
+use events::Events;
 use signature::{Secrets, hex};
 
 #[actix_web::main]
@@ -33,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let listener = listen();
     println!("{}", what_to_try(&url(&listener), &secrets));
-    let idempotency = Idempotency::builder().max_request_body(LARGEST).build()?;
+    let idempotency = events::settings().build()?;
     let (events, secrets) = (web::Data::new(Events::default()), web::Data::new(secrets));
     let app = move || {
         let app = App::new().app_data(idempotency.clone()).app_data(events.clone());

@@ -6,7 +6,6 @@ use actix_web::{
     test::{self, TestRequest},
     web,
 };
-use idempotent_runtime::Idempotency;
 
 use super::{signature::TOLERANCE, *};
 
@@ -24,8 +23,7 @@ type Header = String;
 /// whether it is a replay, and what has taken effect.
 async fn told(requests: &[(&str, Vec<Header>, &str)]) -> (Vec<(StatusCode, bool)>, Vec<String>) {
     // A store of this test's own.
-    let idempotency = Idempotency::builder().clock(idempotent_runtime::SystemClock);
-    let idempotency = idempotency.max_request_body(LARGEST).build().unwrap();
+    let idempotency = events::settings().clock(idempotent_runtime::SystemClock).build().unwrap();
     let app = test::init_service(
         App::new()
             .app_data(idempotency)

@@ -20,6 +20,9 @@ pub struct Cut {
     pub how: How,
 }
 
+/// First byte of a notification of PostgreSQL.
+const NOTIFICATION: u8 = b'A';
+
 /// Way in which a connection is cut.
 #[derive(Clone, Copy, Debug)]
 pub enum How {
@@ -38,6 +41,7 @@ pub struct Proxy {
     behind: Arc<AtomicU16>,
     messages: Arc<AtomicUsize>,
     swallowed: Arc<AtomicUsize>,
+    is_mute: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<Cut>>>,
     accepting: JoinHandle<()>,
 }
@@ -48,15 +52,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let (behind, messages, swallowed) = (Arc::new(AtomicU16::new(port)), Arc::default(), Arc::default());
-        let cut = Arc::default();
+        let (is_mute, cut) = (Arc::default(), Arc::default());
         let accepting = tokio::spawn(accept(
             listener,
             Arc::clone(&behind),
             Arc::clone(&messages),
             Arc::clone(&swallowed),
+            Arc::clone(&is_mute),
             Arc::clone(&cut),
         ));
-        Proxy { port: own, behind, messages, swallowed, cut, accepting }
+        Proxy { port: own, behind, messages, swallowed, is_mute, cut, accepting }
     }
 
     /// Its own port.
@@ -81,6 +86,11 @@ impl Proxy {
         self.swallowed.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Loses notifications of PostgreSQL from now on.
+    pub fn lose_notifications(&self) {
+        self.is_mute.store(true, Ordering::SeqCst);
+    }
+
     /// Cuts the connection that `cut` tells of, once.
     pub fn cut(&self, cut: Cut) {
         *self.cut.lock().unwrap() = Some(cut);
@@ -98,6 +108,7 @@ async fn accept(
     behind: Arc<AtomicU16>,
     messages: Arc<AtomicUsize>,
     swallowed: Arc<AtomicUsize>,
+    is_mute: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<Cut>>>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
@@ -129,8 +140,10 @@ async fn accept(
                 }
             }
         };
-        let from_server_to_client = move |_: &[u8]| {
-            if is_cut.load(Ordering::SeqCst) { Fate::End } else { Fate::of(passes()) }
+        let is_mute = Arc::clone(&is_mute);
+        let from_server_to_client = move |message: &[u8]| {
+            let is_lost = message[0] == NOTIFICATION && is_mute.load(Ordering::SeqCst);
+            if is_cut.load(Ordering::SeqCst) { Fate::End } else { Fate::of(passes() && !is_lost) }
         };
         tokio::spawn(pass(from_client, to_server, from_client_to_server));
         tokio::spawn(pass(from_server, to_client, from_server_to_client));

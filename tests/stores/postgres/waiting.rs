@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use idempotent_runtime::{PostgresStore, Store};
-use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer};
+use idempotent_tests::{postgres::Schema, postgres_server::PostgresServer, proxy::Proxy};
 use sqlx::postgres::PgPoolOptions;
 use tokio::{
     task::JoinSet,
@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{HOUR, claim, complete, hold, is_replay, retry};
 use crate::{
+    log::Log,
     times::{WAKE_UP, is_within, looked, looks_each_half_second},
     waiters::{median_wake_up, response},
 };
@@ -132,4 +133,35 @@ async fn waiters_poll_at_a_bounded_rate_while_notifications_are_cut() {
     schema.execute("ALTER ROLE app CONNECTION LIMIT -1").await;
     until(&schema, 1, LISTENING).await;
     is_within(WAKE_UP, "notifications are back", async || median_wake_up(&owning, &waiting, 11).await).await;
+}
+
+/// A pooler that is not recognised, and is said to be none, lets none through.
+#[tokio::test]
+async fn where_a_notification_of_its_own_is_not_heard_the_store_says_so_once_and_looks() {
+    let schema = Schema::new().await;
+    let proxy = Proxy::to(schema.options().get_port()).await;
+    proxy.lose_notifications();
+    let options = schema.options().host("127.0.0.1").port(proxy.port()).application_name(&schema.name);
+    let builder =
+        PostgresStore::builder(PgPoolOptions::new().connect_lazy_with(options)).schema(&schema.name);
+    let (log, guard) = Log::listen();
+    let (owning, waiting) = (schema.store().await, builder.build().await.unwrap());
+    let said = "notifications cannot be heard; polling";
+    let tells = async {
+        while !log.text().contains(said) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), tells).await.expect("it is told");
+    is_within(Duration::from_millis(60), "wake-up by looks", async || {
+        median_wake_up(&owning, &waiting, 11).await
+    })
+    .await;
+    drop(guard);
+    assert_eq!(log.text().matches(said).count(), 1, "{}", log.text());
+    assert!(log.text().contains("say so with `pool_mode`"), "{}", log.text());
+    let listening =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%LISTEN%' AND application_name = '{}'";
+    until(&schema, 0, listening).await;
+    schema.drop().await;
 }

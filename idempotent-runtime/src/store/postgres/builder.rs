@@ -172,7 +172,7 @@ async fn start(
     let looking = calls.clone();
     let look = move |address| still_claimed(looking.clone(), address);
     let wakeups = match connections.mode() {
-        PoolMode::Session => Wakeups::start(NAME, Notifications { connections, names }, look).await,
+        PoolMode::Session => Wakeups::start(NAME, Notifications::new(connections, names), look).await,
         PoolMode::Transaction => {
             tracing::info!(
                 store = NAME,

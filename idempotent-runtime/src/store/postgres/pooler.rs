@@ -1,6 +1,6 @@
 //! Recognition of a pooler between the store and the server, which leaves nothing behind.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use sqlx::{Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
 use tokio::time::timeout;
@@ -35,15 +35,15 @@ const SESSION: &str = "SELECT pg_backend_pid(), \
 /// The pool mode at `options`, and a connection on which nothing has been set.
 pub(super) async fn recognise(options: &PgConnectOptions) -> Result<(PgConnection, PoolMode), SetupError> {
     let mut first = open(options).await.map_err(refused)?;
-    let before = Session::of(&mut first).await?;
+    let before = Session::of(&mut first).await.map_err(unanswered)?;
     let mut second = open(options).await.map_err(refused)?;
-    let opened = Session::of(&mut second).await?;
+    let opened = Session::of(&mut second).await.map_err(not_lent)?;
     let is_older = opened.began.is_some_and(|began| began < before.now);
     let mut is_shared = is_older || opened.process == before.process;
     if !is_shared {
-        is_shared = Session::of(&mut second).await?.process != opened.process
-            || Session::of(&mut first).await?.process != before.process
-            || Session::of(&mut second).await?.process != opened.process;
+        is_shared = Session::of(&mut second).await.map_err(unanswered)?.process != opened.process
+            || Session::of(&mut first).await.map_err(unanswered)?.process != before.process
+            || Session::of(&mut second).await.map_err(unanswered)?.process != opened.process;
     }
     let _ = second.close().await;
     if !is_shared {
@@ -62,11 +62,10 @@ struct Session {
 
 impl Session {
     /// The session that the connection is in now.
-    async fn of(connection: &mut PgConnection) -> Result<Self, SetupError> {
+    async fn of(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let row = timeout(CALL_TIMEOUT, connection.fetch_one(SESSION)).await;
-        let row = row.unwrap_or_else(|_| Err(timed_out("recognising a pooler"))).map_err(failure::refused)?;
-        let read = || Ok(Session { process: row.try_get(0)?, began: row.try_get(1)?, now: row.try_get(2)? });
-        read().map_err(failure::refused)
+        let row = row.unwrap_or_else(|_| Err(timed_out("recognising a pooler")))?;
+        Ok(Session { process: row.try_get(0)?, began: row.try_get(1)?, now: row.try_get(2)? })
     }
 }
 
@@ -89,18 +88,42 @@ async fn keeps_transactions_together(connection: &mut PgConnection) -> Result<()
     }
 }
 
+/// Reason why a second connection waits for a session.
+const NOT_LENT: &str = "a second connection is given no session while the first has one, as by a pooler in session \
+     mode that has lent all it has: set its `pool_mode` to `transaction`, or its `default_pool_size` to all the \
+     connections that stores and pools make";
+
+/// Refusals of poolers, by their words, and the remedies.
+const REMEDIES: [(&str, &str); 3] = [
+    ("startup parameter", "name it in the pooler's `ignore_startup_parameters`, or leave it out"),
+    ("PQexec", "set the pooler's `disable_pqexec` to 0, or connect to PostgreSQL itself"),
+    ("no more connections allowed", "raise the pooler's `max_client_conn`, or lower `connections`"),
+];
+
 /// Error for a refused connection. A pooler that refuses one says so, and the error names the
 /// remedy.
 pub(super) fn refused(error: sqlx::Error) -> SetupError {
-    let message = error.as_database_error().map(|refusal| refusal.message().to_owned());
-    match message.filter(|message| message.contains("startup parameter")) {
-        Some(message) => SetupError::setting(
-            NAME,
-            format!(
-                "the pooler refuses what the options of the pool ask for ({message}): name it in the pooler's \
-                 `ignore_startup_parameters`, or leave it out"
-            ),
-        ),
-        None => unreachable(error),
+    remedy(&error).unwrap_or_else(|| unreachable(error))
+}
+
+/// Error for a first statement that brought no answer.
+fn unanswered(error: sqlx::Error) -> SetupError {
+    remedy(&error).unwrap_or_else(|| failure::refused(error))
+}
+
+/// Error for a second connection whose first statement brought no answer, while the first
+/// connection's did.
+fn not_lent(error: sqlx::Error) -> SetupError {
+    match &error {
+        sqlx::Error::Io(why) if why.kind() == ErrorKind::TimedOut => SetupError::setting(NAME, NOT_LENT),
+        _ => unanswered(error),
     }
+}
+
+/// Error that names the remedy, if a pooler has refused something and it is known why.
+fn remedy(error: &sqlx::Error) -> Option<SetupError> {
+    let message = error.as_database_error()?.message();
+    let (_, remedy) = REMEDIES.iter().find(|(words, _)| message.contains(words))?;
+    let why = format!("the pooler refuses what the store asks for ({message}): {remedy}");
+    Some(SetupError::setting(NAME, why))
 }

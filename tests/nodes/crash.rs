@@ -187,7 +187,8 @@ pub(crate) async fn no_step_runs_twice(store: &str) {
     nothing_runs_twice_at(store, "/once/refuse", KILLS_OF_MESSAGES).await;
 }
 
-async fn nothing_runs_twice_at(store: &str, path: &'static str, kills: usize) {
+/// The same for requests to `path`, with so many kills.
+pub(crate) async fn nothing_runs_twice_at(store: &str, path: &'static str, kills: usize) {
     let (ended, effects) = killed(store, path, kills).await;
     for Ended { key, reply, .. } in &ended {
         let effects = effects.get(key).copied().unwrap_or(0);
@@ -214,7 +215,8 @@ pub(crate) async fn every_step_ends(store: &str) {
     every_request_is_answered_at(store, "/once/rerun", KILLS_OF_MESSAGES).await;
 }
 
-async fn every_request_is_answered_at(store: &str, path: &'static str, kills: usize) {
+/// The same for requests to `path`, with so many kills.
+pub(crate) async fn every_request_is_answered_at(store: &str, path: &'static str, kills: usize) {
     let (ended, effects) = killed(store, path, kills).await;
     for request in &ended {
         let Ended { key, reply, refusals, .. } = request;

@@ -6,6 +6,7 @@ mod blocked;
 mod by_hand;
 mod crash;
 mod flood;
+mod pooled;
 mod service;
 
 use idempotent_tests::stores::{database_url, redis_url};

@@ -12,6 +12,7 @@ pub mod client;
 pub mod fresh;
 pub mod http;
 pub mod pgbouncer;
+pub mod pooled;
 pub mod postgres;
 pub mod postgres_server;
 pub mod program;

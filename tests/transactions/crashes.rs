@@ -3,16 +3,13 @@
 use std::{collections::HashMap, env, net::SocketAddr, process::Stdio, sync::Mutex};
 
 use futures_util::future::join_all;
-use idempotent_tests::{
-    Http1, Reply, Scratch, pgbouncer::PgBouncer, post, postgres::Schema, postgres_server::PostgresServer,
-};
-use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
+use idempotent_tests::{Http1, Reply, post};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
 };
 
-use crate::fixture::within;
+use crate::{bank::Bank, fixture::within};
 
 const KILLS: usize = 50;
 /// The same for messages, whose step goes the way of a handler.
@@ -23,13 +20,6 @@ const KILLS_OF_MESSAGES: usize = 8;
 const POINTS: [&str; 7] = ["arrived", "claimed", "began", "written", "committing", "committed", "replaying"];
 /// The same for a message. Nothing of the application's runs between its claim and its step.
 const POINTS_OF_MESSAGES: [&str; 6] = ["arrived", "began", "written", "committing", "committed", "replaying"];
-const TRANSFERS: i64 = (KILLS * POINTS.len()) as i64;
-
-const TABLES: &str = "CREATE TABLE accounts (name text NOT NULL, balance bigint NOT NULL); \
-     CREATE TABLE transfers (key text NOT NULL); INSERT INTO accounts VALUES ('a', 1000), ('b', 0)";
-/// Both balances, transfers, and keys that have one: in one number a row.
-const TOTALS: &str = "SELECT balance FROM accounts WHERE name = 'a' UNION ALL SELECT balance FROM accounts WHERE name = 'b' \
-     UNION ALL SELECT count(*) FROM transfers UNION ALL SELECT count(DISTINCT key) FROM transfers";
 
 /// A process that serves transfers.
 struct Teller {
@@ -101,18 +91,19 @@ fn is_to_be_sent_again(reply: &Reply) -> bool {
 
 /// Kills a process at every point of a transfer, again and again, and retries everything to its
 /// end.
-async fn every_transfer_happens_once(arguments: &[String]) {
+async fn every_transfer_happens_once(bank: Bank) {
     for point in POINTS {
-        happens_once("/transfers", arguments, point, KILLS).await;
+        happens_once("/transfers", &bank.arguments, point, KILLS).await;
     }
+    bank.has_made((KILLS * POINTS.len()) as i64).await;
 }
 
-/// The same for the transfers of messages. Gives the totals that there are in the end.
-async fn every_message_is_settled_once(arguments: &[String]) -> [i64; 4] {
+/// The same for the transfers of messages.
+async fn every_message_is_settled_once(bank: Bank) {
     for point in POINTS_OF_MESSAGES {
-        happens_once("/messages", arguments, point, KILLS_OF_MESSAGES).await;
+        happens_once("/messages", &bank.arguments, point, KILLS_OF_MESSAGES).await;
     }
-    totals((KILLS_OF_MESSAGES * POINTS_OF_MESSAGES.len()) as i64)
+    bank.has_made((KILLS_OF_MESSAGES * POINTS_OF_MESSAGES.len()) as i64).await;
 }
 
 async fn happens_once(path: &'static str, arguments: &[String], point: &str, kills: usize) {
@@ -138,70 +129,34 @@ async fn happens_once(path: &'static str, arguments: &[String], point: &str, kil
     }
 }
 
-const EXPECTED: [i64; 4] = [1000 - TRANSFERS, TRANSFERS, TRANSFERS, TRANSFERS];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_at_any_point_on_postgres_leaves_everything_or_nothing() {
-    let schema = Schema::new().await;
-    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
-    let url = idempotent_tests::stores::database_url();
-    every_transfer_happens_once(&["postgres".into(), url, schema.name.clone()]).await;
-    let pool =
-        sqlx::PgPool::connect_with(schema.options().options([("search_path", &schema.name)])).await.unwrap();
-    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(totals, EXPECTED);
-    pool.close().await;
-    schema.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_whose_process_is_killed_at_any_point_on_postgres_leaves_everything_or_nothing() {
-    let schema = Schema::new().await;
-    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
-    let url = idempotent_tests::stores::database_url();
-    let expected = every_message_is_settled_once(&["postgres".into(), url, schema.name.clone()]).await;
-    let options = schema.options().options([("search_path", &schema.name)]);
-    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(found, expected);
-    pool.close().await;
-    schema.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_whose_process_is_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() {
-    let scratch = Scratch::new();
-    let file = scratch.file("bank.db");
-    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
-    let expected = every_message_is_settled_once(&["sqlite".into(), file.to_str().unwrap().into()]).await;
-    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(found, expected);
+    every_transfer_happens_once(Bank::on_postgres().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_at_any_point_behind_a_pooler_leaves_everything_or_nothing() {
-    let server = PostgresServer::start(&[]).await;
-    let pooler = PgBouncer::in_transaction_mode(server.options(), 5).await;
-    let schema = Schema::on(server.options()).await;
-    let fixture = "CREATE SCHEMA {}; ALTER DATABASE postgres SET search_path = {}; SET search_path = {}";
-    schema.execute(&format!("{fixture}; {TABLES}")).await;
-    every_transfer_happens_once(&["pooler".into(), pooler.url(), schema.name.clone()]).await;
-    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&schema.pool(1)).await.unwrap();
-    assert_eq!(totals, EXPECTED);
+    every_transfer_happens_once(Bank::behind_a_pooler().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() {
-    let scratch = Scratch::new();
-    let file = scratch.file("bank.db");
-    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
-    every_transfer_happens_once(&["sqlite".into(), file.to_str().unwrap().into()]).await;
-    let totals: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(totals, EXPECTED);
+    every_transfer_happens_once(Bank::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_process_is_killed_at_any_point_on_postgres_leaves_everything_or_nothing() {
+    every_message_is_settled_once(Bank::on_postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_process_is_killed_at_any_point_behind_a_pooler_leaves_everything_or_nothing() {
+    every_message_is_settled_once(Bank::behind_a_pooler().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_process_is_killed_at_any_point_on_sqlite_leaves_everything_or_nothing() {
+    every_message_is_settled_once(Bank::on_sqlite().await).await;
 }
 
 /// Number of times that a process is killed on each way out: `WAYS_OUT=50 cargo test` for more than
@@ -252,22 +207,13 @@ async fn every_commit_of_a_handlers_own_stands_once(arguments: &[String], ways: 
     transfers
 }
 
-fn totals(transfers: i64) -> [i64; 4] {
-    [1000 - transfers, transfers, transfers, transfers]
-}
-
 /// Statement of a handler that has not noticed that its transaction has ended.
 const AND_ON: &str = "INSERT INTO transfers VALUES ('{key}')";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_on_every_way_out_on_sqlite_leaves_everything_or_nothing() {
-    let scratch = Scratch::new();
-    let file = scratch.file("bank.db");
-    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
-    sqlx::raw_sql(ENDING_TABLES).execute(&pool).await.unwrap();
-    let arguments = ["sqlite".into(), file.to_str().unwrap().into()];
+    let bank = Bank::on_sqlite().await;
+    bank.execute(ENDING_TABLES).await;
     let ways = [
         "ROLLBACK",
         "INSERT INTO once VALUES ('taken')",
@@ -276,11 +222,11 @@ async fn a_process_killed_on_every_way_out_on_sqlite_leaves_everything_or_nothin
         "PRAGMA max_page_count = 1;INSERT INTO once VALUES (hex(zeroblob(1000000)));PRAGMA max_page_count = 100000",
     ];
     let ways = ways.map(|way| format!("{way};{AND_ON};BEGIN;{AND_ON};COMMIT"));
-    let mut transfers = every_way_out_transfers_once(&arguments, &ways.each_ref().map(String::as_str)).await;
+    let ways = ways.each_ref().map(String::as_str);
+    let mut transfers = every_way_out_transfers_once(&bank.arguments, &ways).await;
     let commits = [format!("COMMIT;{AND_ON};BEGIN;{AND_ON};COMMIT")];
-    transfers += every_commit_of_a_handlers_own_stands_once(&arguments, &[&commits[0]]).await;
-    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(found, totals(transfers));
+    transfers += every_commit_of_a_handlers_own_stands_once(&bank.arguments, &[&commits[0]]).await;
+    bank.has_made(transfers).await;
 }
 
 /// Tables on which SQLite ends transactions.
@@ -292,19 +238,12 @@ const ENDING_TABLES: &str = "CREATE TABLE once (key text PRIMARY KEY ON CONFLICT
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_on_every_way_out_on_postgres_leaves_everything_or_nothing() {
-    let schema = Schema::new().await;
-    schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
-    let url = idempotent_tests::stores::database_url();
-    let arguments = ["postgres".into(), url, schema.name.clone()];
+    let bank = Bank::on_postgres().await;
     let begun = format!("ROLLBACK;BEGIN;{AND_ON}");
     let ways = ["ROLLBACK", "ROLLBACK AND CHAIN", "SELECT 1/0;ROLLBACK", begun.as_str()];
-    let mut transfers = every_way_out_transfers_once(&arguments, &ways).await;
+    let mut transfers = every_way_out_transfers_once(&bank.arguments, &ways).await;
     let commits = ["COMMIT".to_owned(), format!("COMMIT;BEGIN;{AND_ON}")];
-    transfers += every_commit_of_a_handlers_own_stands_once(&arguments, &[&commits[0], &commits[1]]).await;
-    let options = schema.options().options([("search_path", &schema.name)]);
-    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let found: Vec<i64> = sqlx::query_scalar(TOTALS).fetch_all(&pool).await.unwrap();
-    assert_eq!(found, totals(transfers));
-    pool.close().await;
-    schema.drop().await;
+    let commits = commits.each_ref().map(String::as_str);
+    transfers += every_commit_of_a_handlers_own_stands_once(&bank.arguments, &commits).await;
+    bank.has_made(transfers).await;
 }

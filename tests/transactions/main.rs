@@ -24,6 +24,7 @@ macro_rules! on_both {
     };
 }
 
+mod bank;
 mod checkpoints;
 mod claims;
 mod costs;

@@ -1,10 +1,12 @@
 //! The PostgreSQL store: it conforms, and what is special to it.
 
 mod conforms;
+mod connections;
 mod costs;
 mod crash;
 mod failover;
 mod full;
+mod guest;
 mod locks;
 mod pooler;
 mod refused;

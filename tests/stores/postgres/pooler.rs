@@ -1,7 +1,6 @@
 //! Behind a pooler that lends a session of the server's for one transaction at a time.
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -10,143 +9,21 @@ use std::{
 };
 
 use idempotent_runtime::{
-    PoolMode, PostgresStore, PostgresStoreBuilder, SetupError, Store,
-    conformance::{Subject, check},
+    PoolMode, PostgresStore, SetupError, Store,
     store::{Claim, Record},
 };
 use idempotent_tests::{
     pgbouncer::{PgBouncer, TAKES_SQLX},
+    pooled::{Pooled, through},
     postgres::Schema,
     postgres_server::PostgresServer,
     requests::KEPT,
 };
-use sqlx::{
-    Connection, Executor, PgConnection, Row,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
-};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
-use super::{HOUR, WON, claim, complete, hold, is_replay, retry};
+use super::{WON, claim, complete, hold, is_replay, retry};
 use crate::{log::Log, times::is_within, waiters::median_wake_up};
-
-/// A server, a pooler before it with five sessions, and a schema.
-struct Pooled {
-    schema: Schema,
-    pooler: PgBouncer,
-    _server: PostgresServer,
-}
-
-impl Pooled {
-    async fn new() -> Self {
-        let server = PostgresServer::start(&[]).await;
-        let pooler = PgBouncer::in_transaction_mode(server.options(), 5).await;
-        Pooled { schema: Schema::on(server.options()).await, pooler, _server: server }
-    }
-
-    fn builder(&self) -> PostgresStoreBuilder {
-        through(self.pooler.options(), &self.schema)
-    }
-
-    async fn store(&self) -> PostgresStore {
-        self.builder().build().await.unwrap()
-    }
-}
-
-fn through(pooler: PgConnectOptions, schema: &Schema) -> PostgresStoreBuilder {
-    PostgresStore::builder(PgPoolOptions::new().connect_lazy_with(pooler)).schema(&schema.name)
-}
-
-/// State of the session that the pooler has just lent, beside what the pooler sets for each
-/// client: settings, channels, prepared statements, locks, and temporary tables.
-const LOOK: &str = "SELECT pg_backend_pid(), concat_ws('; ',
-    (SELECT string_agg(name || ' = ' || setting, ', ') FROM pg_settings WHERE source = 'session' AND name NOT IN
-        ('application_name', 'client_encoding', 'DateStyle', 'IntervalStyle', 'TimeZone', 'standard_conforming_strings')),
-    (SELECT string_agg(channel, ', ') FROM pg_listening_channels() AS channels (channel)),
-    (SELECT string_agg(statement, ', ') FROM pg_prepared_statements),
-    (SELECT string_agg(locktype, ', ') FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'),
-    (SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()))";
-
-/// Another client of the pooler's, and what it has seen.
-struct Looker {
-    connection: PgConnection,
-    sessions: BTreeSet<i32>,
-    looks: usize,
-}
-
-impl Looker {
-    async fn new(pooler: &PgBouncer) -> Self {
-        let connection = PgConnection::connect_with(&pooler.options()).await.unwrap();
-        Looker { connection, sessions: BTreeSet::new(), looks: 0 }
-    }
-
-    async fn look(&mut self) {
-        let row: PgRow = self.connection.fetch_one(LOOK).await.unwrap();
-        self.looks += 1;
-        self.sessions.insert(row.get(0));
-        assert_eq!(row.get::<&str, _>(1), "", "left behind, after {} looks", self.looks);
-    }
-}
-
-/// Number of looks of the other client.
-fn looks() -> usize {
-    std::env::var("POOLER_LOOKS").map_or(500, |looks| looks.parse().unwrap())
-}
-
-const CALLERS: usize = 64;
-
-/// An execution, its duplicate on another node, and its replay.
-async fn request(owning: &PostgresStore, other: &PostgresStore) {
-    let owner = hold();
-    assert_eq!(claim(owning, owner).await.unwrap(), WON);
-    let duplicate = retry(owner);
-    claim(other, duplicate).await.unwrap();
-    owning.renew(owner, HOUR).await.unwrap();
-    let waiting = async {
-        other.changed(duplicate.address).await;
-        is_replay(&claim(other, duplicate).await.unwrap(), owner);
-    };
-    let completing = async { complete(owning, owner).await.unwrap() };
-    futures_util::join!(waiting, completing);
-    let released = hold();
-    assert_eq!(claim(other, released).await.unwrap(), WON);
-    other.release(released).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn another_client_of_a_pooler_sees_nothing_of_the_stores() {
-    let pooled = Pooled::new().await;
-    let mut looker = Looker::new(&pooled.pooler).await;
-    looker.look().await;
-    let nodes = [pooled.store().await, pooled.store().await];
-    let ends = Arc::new(AtomicBool::new(false));
-    let mut load = JoinSet::new();
-    for caller in 0..CALLERS {
-        let ([one, other], ends) = (nodes.clone(), Arc::clone(&ends));
-        load.spawn(async move {
-            let mut requests = 0;
-            while !ends.load(SeqCst) {
-                if caller % 2 == 0 {
-                    request(&one, &other).await
-                } else {
-                    request(&other, &one).await
-                }
-                requests += 1;
-            }
-            requests
-        });
-    }
-    while looker.looks < looks() {
-        looker.look().await;
-        if looker.looks % 100 == 0 {
-            nodes[0].sweep().await.unwrap();
-            nodes[1].inspect(hold().address).await.unwrap();
-        }
-    }
-    ends.store(true, SeqCst);
-    let requests: usize = load.join_all().await.iter().sum();
-    println!("{requests} requests, {} looks at {} sessions", looker.looks, looker.sessions.len());
-    assert!(looker.sessions.len() > 1, "{:?}", looker.sessions);
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn behind_a_pooler_in_session_mode_that_is_said_to_be_one_notifications_are_heard() {
@@ -186,6 +63,34 @@ async fn a_pooler_that_refuses_what_the_pool_asks_for_is_an_error_with_the_remed
     // What sqlx asks for by itself, and PgBouncer refuses by default, the store leaves out.
     through(pooler.options(), &schema).build().await.unwrap();
     PostgresStore::connect(&pooler.url()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pooler_that_takes_no_simple_queries_is_an_error_with_the_remedy() {
+    let server = PostgresServer::start(&[]).await;
+    let settings = ["pool_mode = transaction", "disable_pqexec = 1", TAKES_SQLX];
+    let pooler = PgBouncer::start(server.options(), &settings).await;
+    let error = through(pooler.options(), &Schema::on(server.options()).await).build().await.unwrap_err();
+    assert!(error.to_string().contains("set the pooler's `disable_pqexec` to 0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pooler_in_session_mode_without_a_second_session_is_an_error_with_the_remedy() {
+    let server = PostgresServer::start(&[]).await;
+    let settings = ["pool_mode = session", "default_pool_size = 1", TAKES_SQLX];
+    let pooler = PgBouncer::start(server.options(), &settings).await;
+    let error = through(pooler.options(), &Schema::on(server.options()).await).build().await.unwrap_err();
+    assert!(matches!(error, SetupError::Setting { .. }), "{error}");
+    assert!(error.to_string().contains("set its `pool_mode` to `transaction`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pooler_that_takes_no_more_clients_is_an_error_with_the_remedy() {
+    let server = PostgresServer::start(&[]).await;
+    let settings = ["pool_mode = transaction", "max_client_conn = 1", TAKES_SQLX];
+    let pooler = PgBouncer::start(server.options(), &settings).await;
+    let error = through(pooler.options(), &Schema::on(server.options()).await).build().await.unwrap_err();
+    assert!(error.to_string().contains("raise the pooler's `max_client_conn`"), "{error}");
 }
 
 #[tokio::test]
@@ -243,23 +148,6 @@ async fn a_duplicate_on_another_node_behind_a_pooler_has_the_response_soon() {
     let (owning, waiting) = (pooled.store().await, pooled.store().await);
     let wake_up = async || median_wake_up(&owning, &waiting, 11).await;
     is_within(Duration::from_millis(60), "median wake-up by looks", wake_up).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_postgres_store_conforms_behind_a_pooler() {
-    let pooled = Pooled::new().await;
-    let builder = pooled.builder();
-    builder.clone().build().await.unwrap();
-    let schema = Arc::new(pooled.schema);
-    let shift = move |time| {
-        let schema = Arc::clone(&schema);
-        async move { schema.shift(time).await }
-    };
-    let open = move || {
-        let builder = builder.clone();
-        async move { builder.build().await.unwrap() }
-    };
-    check(Subject::new(open).shift(shift).keys(20).calls(10_000).resolves().inspects()).await.assert();
 }
 
 /// Bytes that look like SQL, and as many as a response may have by default.

@@ -76,12 +76,12 @@ use crate::request::Address;
 ///
 /// # Connections
 ///
-/// The store makes connections of its own, with the options of the pool it is given: one for
-/// notifications, up to 4 for calls ([`connections`](PostgresStoreBuilder::connections)), one
-/// for rows that others have locked, one for the claims of transactions, one while it sweeps, and
-/// two for operators who look at keys. It takes none out of the pool: handlers that hold all of the
-/// pool's connections must not keep their own leases from being renewed. A pool's `after_connect`
-/// hooks are not run on the store's connections.
+/// The store makes connections of its own, with the options of the pool it is given, 10 at most by
+/// default: 4 for calls ([`connections`](PostgresStoreBuilder::connections)), one for
+/// notifications, one for rows that others have locked, one for the claims of transactions, one
+/// while it sweeps, and two for operators who look at keys. It takes none out of the pool: handlers
+/// that hold all of the pool's connections must not keep their own leases from being renewed. A
+/// pool's `after_connect` hooks are not run on the store's connections.
 ///
 /// Connections are encrypted only if sqlx is built with TLS, which is a feature of the
 /// application's own sqlx dependency (`tls-rustls` or `tls-native-tls`).
@@ -95,8 +95,13 @@ use crate::request::Address;
 /// statements then shows the records in them, in hexadecimal. There are no notifications.
 ///
 /// A pooler in session mode may be taken for one in transaction mode:
-/// [`pool_mode`](PostgresStoreBuilder::pool_mode) says what it is. One in statement mode allows no
-/// transactions, and is an error.
+/// [`pool_mode`](PostgresStoreBuilder::pool_mode) says what it is. A pooler that the store cannot
+/// work with is an error that names the remedy: one in statement mode, which allows no
+/// transactions, one that takes no simple queries, and one in session mode that has no session to
+/// spare.
+///
+/// Where the store listens for notifications, it tests at start that one of its own arrives. If it
+/// does not, the log says so once, and duplicates on other nodes look for their response.
 ///
 /// Statements that handlers send on the application's pool are their own. By default sqlx names its
 /// statements, and a PgBouncer before 1.21 does not know them: use `.persistent(false)` within the

@@ -20,6 +20,7 @@ install_missing() {
     [ -n "$(postgres_program initdb)" ] || packages+=(postgresql)
     command -v psql >/dev/null || packages+=(postgresql-client)
     command -v pgbouncer >/dev/null || packages+=(pgbouncer)
+    command -v sqlite3 >/dev/null || packages+=(sqlite3)
     [ -n "$(rabbitmq_program rabbitmq-server)" ] || packages+=(rabbitmq-server)
     command -v nats-server >/dev/null || packages+=(nats-server)
     command -v chromium >/dev/null || packages+=(chromium)

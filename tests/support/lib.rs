@@ -10,6 +10,7 @@
 pub mod alone;
 pub mod client;
 pub mod fresh;
+pub mod granted;
 pub mod http;
 pub mod pgbouncer;
 pub mod pooled;

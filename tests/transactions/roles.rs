@@ -1,5 +1,9 @@
 //! Handlers that act in a role of the database that has rights on their rows only.
 
+use idempotent_runtime::{Idempotency, PostgresStore};
+use idempotent_tests::granted::{Granted, documented};
+use sqlx::postgres::PgPoolOptions;
+
 use crate::fixture::{Fixture, OnPostgres, Setup};
 
 /// Allows a role of this test's own to insert rows, and nothing else; gives its name.
@@ -55,4 +59,24 @@ async fn a_role_without_rights_on_the_stores_table_that_is_kept_commits_nothing(
     assert_eq!(fixture.count().await, 0);
     drop(setup);
     clean(fixture).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_documented_rights_and_those_on_its_own_rows_runs_a_transaction() {
+    let granted = Granted::with(&documented()).await;
+    let (options, user) = (granted.options(), granted.user.clone());
+    let rows = format!("CREATE TABLE {{}}.rows (key text NOT NULL); GRANT INSERT ON {{}}.rows TO {user}");
+    granted.schema.execute(&rows).await;
+    let fixture = OnPostgres(granted.schema);
+    let pool = PgPoolOptions::new().connect_lazy_with(options);
+    let store = PostgresStore::builder(pool.clone()).schema(&fixture.0.name).build().await.unwrap();
+    let setup = Setup::with(&fixture, pool, Idempotency::builder().store(store)).await;
+    for (key, status, rows) in [("1", 201, 1), ("2", 422, 1), ("3", 503, 1), ("4", 201, 2)] {
+        let reply = setup.ask(key, &format!("insert {status}")).await;
+        assert_eq!((reply.status, fixture.count().await), (status, rows), "{reply:?}");
+    }
+    assert!(setup.ask("1", "insert 201").await.is_replay());
+    drop(setup);
+    fixture.0.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}")).await;
+    fixture.clean().await;
 }

@@ -90,6 +90,14 @@ pub mod browsers_and_bodies {}
 pub mod databases {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("postgres.md")]
+pub mod postgres {}
+
+#[doc = include_str!("definitions.md")]
+#[doc = include_str!("sqlite.md")]
+pub mod sqlite {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 

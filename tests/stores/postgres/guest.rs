@@ -119,7 +119,7 @@ async fn node(pooled: &Pooled, orders: &web::Data<Orders>) -> (TestServer, Postg
     (server, store)
 }
 
-/// What the clients of the service were told.
+/// Answers that the clients of the service were given.
 #[derive(Debug, Default)]
 struct Told {
     requests: usize,

@@ -8,6 +8,7 @@ mod failover;
 mod full;
 mod guest;
 mod locks;
+mod migrations;
 mod pooler;
 mod refused;
 mod rights;

@@ -6,67 +6,27 @@ use idempotent_runtime::{
     PostgresStore, PostgresStoreBuilder, SetupError,
     conformance::{Subject, check},
 };
-use idempotent_tests::postgres::{Schema, url};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use idempotent_tests::{
+    granted::{Granted, documented},
+    postgres::Schema,
+};
+use sqlx::postgres::PgPoolOptions;
 
 use super::{WON, claim, hold};
 
-/// The rights that the documentation names, each a statement.
-fn documented() -> Vec<&'static str> {
-    const DOCUMENTATION: &str = include_str!("../../../idempotent-runtime/src/store/postgres/mod.rs");
-    let lines = DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("/// GRANT "));
-    let rights: Vec<_> = lines.filter_map(|line| line.split(';').next()).collect();
-    assert_eq!(rights.len(), 4, "{rights:?}");
-    rights
-}
-
-/// A schema that somebody else has migrated, and a user with rights in it that he has been granted
-/// and nobody else has.
-struct Granted {
-    schema: Schema,
-    user: String,
-}
-
-impl Granted {
-    async fn with(rights: &[&str]) -> Self {
-        let schema = Schema::new().await;
-        schema.builder().migrate().await.unwrap();
-        let user = format!("{}_app", schema.name);
-        schema.execute(&format!("DROP ROLE IF EXISTS {user}; CREATE ROLE {user} LOGIN")).await;
-        schema.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").await;
-        for right in rights {
-            let right = right.replace("SCHEMA idempotent", "SCHEMA {}").replace("idempotent.", "{}.");
-            schema.execute(&format!("GRANT {}", right.replace("TO app", &format!("TO {user}")))).await;
+/// Rights that are said to be missing.
+async fn missing(granted: &Granted) -> String {
+    match granted.builder().build().await {
+        Err(SetupError::Rights { store: "postgres", user, missing }) => {
+            assert_eq!(user, granted.user);
+            missing.replace(&granted.schema.name, "{}")
         }
-        Granted { schema, user }
-    }
-
-    fn builder(&self) -> PostgresStoreBuilder {
-        builder_for(&self.schema, &self.user)
-    }
-
-    /// Rights that are said to be missing.
-    async fn missing(&self) -> String {
-        match self.builder().build().await {
-            Err(SetupError::Rights { store: "postgres", user, missing }) => {
-                assert_eq!(user, self.user);
-                missing.replace(&self.schema.name, "{}")
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn drop(self) {
-        let user = self.user;
-        self.schema
-            .execute(&format!("DROP SCHEMA IF EXISTS {{}} CASCADE; DROP OWNED BY {user}; DROP ROLE {user}"))
-            .await;
+        other => panic!("{other:?}"),
     }
 }
 
 fn builder_for(schema: &Schema, user: &str) -> PostgresStoreBuilder {
-    let options: PgConnectOptions = url().parse().unwrap();
-    let pool = PgPoolOptions::new().connect_lazy_with(options.username(user));
+    let pool = PgPoolOptions::new().connect_lazy_with(schema.options().username(user));
     PostgresStore::builder(pool).schema(&schema.name)
 }
 
@@ -102,7 +62,7 @@ async fn a_right_that_is_missing_is_named_when_the_store_is_built() {
     for (left_out, expected) in cases {
         let rights: Vec<_> = documented().into_iter().filter(|right| !right.starts_with(left_out)).collect();
         let granted = Granted::with(&rights).await;
-        assert_eq!(granted.missing().await, expected);
+        assert_eq!(missing(&granted).await, expected);
         granted.drop().await;
     }
     let granted = Granted::with(&documented()).await;
@@ -117,7 +77,7 @@ async fn a_right_that_is_missing_is_named_when_the_store_is_built() {
         granted.user
     );
     granted.schema.execute(&revoked).await;
-    assert_eq!(granted.missing().await, "DELETE on table {}.keys, EXECUTE on function {}.keys_stuck");
+    assert_eq!(missing(&granted).await, "DELETE on table {}.keys, EXECUTE on function {}.keys_stuck");
     granted.drop().await;
 }
 

@@ -4,6 +4,7 @@ mod conforms;
 mod crashes;
 mod line;
 mod log;
+mod migrations;
 mod restarts;
 mod setup;
 mod stuck;

@@ -140,25 +140,6 @@ async fn a_schema_of_a_newer_release_is_refused() {
 }
 
 #[tokio::test]
-async fn the_migrations_applied_by_hand_are_what_the_store_wants() {
-    let scratch = Scratch::new();
-    let pool = pool(&scratch.file("keys.db")).await;
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../idempotent-runtime/src/store/sqlite/migrations/0001_entries.sql"
-    );
-    let migration = std::fs::read_to_string(file).unwrap().replace("{table}", "by_hand");
-    let by_hand = format!(
-        "{migration} CREATE TABLE by_hand_schema (version INTEGER NOT NULL) STRICT; \
-         INSERT INTO by_hand_schema VALUES (1)"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(by_hand)).execute(&pool).await.unwrap();
-    let builder = SqliteStore::builder(pool).table("by_hand").migrate_at_start(false);
-    let store = builder.build().await.unwrap();
-    assert_eq!(store.claim(claim(hold())).await.unwrap(), Claim::Won { attempt: 1 });
-}
-
-#[tokio::test]
 async fn a_name_that_cannot_be_a_table_is_refused() {
     let scratch = Scratch::new();
     let pool = pool(&scratch.file("keys.db")).await;

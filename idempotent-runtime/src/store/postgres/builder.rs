@@ -14,7 +14,7 @@ use super::{
     lanes::Lanes,
     listen::Notifications,
     migrate,
-    names::Names,
+    names::{self, Names},
     pooler, rights,
     statements::Statements,
     sweep::Sweeper,
@@ -49,8 +49,8 @@ impl PostgresStoreBuilder {
         let connections = CONNECTIONS.min(pool.options().get_max_connections() as usize).max(1);
         PostgresStoreBuilder {
             pool,
-            schema: "idempotent".to_owned(),
-            table: "keys".to_owned(),
+            schema: names::SCHEMA.to_owned(),
+            table: names::TABLE.to_owned(),
             migrate_at_start: true,
             connections,
             sweep_every: Duration::from_secs(60),
@@ -81,7 +81,8 @@ impl PostgresStoreBuilder {
 
     /// Number of connections of the store's own for calls, and so of statements that may be under
     /// way at a time. 4 if not set, or as many as the pool may have if that is fewer. Calls that
-    /// arrive while all are in use share the next statement.
+    /// arrive while all are in use share the next statement. A store makes six connections more at
+    /// most, which its own page counts.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
@@ -117,6 +118,14 @@ impl PostgresStoreBuilder {
         migrate::migrate(&mut connection, &names).await?;
         let _ = connection.close().await;
         Ok(())
+    }
+
+    /// The schema as text, with the names that are set. See [`PostgresStore::migration_sql`].
+    ///
+    /// # Errors
+    /// A name that cannot be one.
+    pub fn migration_sql(&self) -> Result<String, SetupError> {
+        Ok(migrate::text(&Names::new(&self.schema, &self.table)?, 0))
     }
 
     /// The store. Its tasks run on the present runtime until the last clone is dropped.

@@ -1,5 +1,7 @@
 //! The schema, brought up to what this release works with.
 
+use std::cmp::Ordering;
+
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::{
@@ -22,16 +24,19 @@ pub(super) const MIGRATIONS: [&str; 1] = [concat!(
 #[allow(clippy::cast_possible_truncation, reason = "a handful")]
 const WANTED: u32 = MIGRATIONS.len() as u32;
 
-/// Lock under any number that nobody else is likely to lock.
+/// Lock under a number that nobody else is likely to lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1768189039, 0)";
 
-const SCHEMA_EXISTS: &str = "SELECT count(*) FROM pg_namespace WHERE nspname = '{schema_name}'";
 const TABLE_EXISTS: &str =
     "SELECT count(*) FROM pg_tables WHERE schemaname = '{schema_name}' AND tablename = '{table}_versions'";
 const READ_VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM {schema}.{table}_versions";
-const CREATE_VERSIONS: &str = "CREATE TABLE {schema}.{table}_versions (
-    version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
-const WRITE_VERSION: &str = "INSERT INTO {schema}.{table}_versions (version) VALUES ({version})";
+
+/// The script before the first: the schema, and the table of versions.
+const BEGINNING: &str = include_str!("migrations/0000_versions.sql");
+/// End of the script of a version.
+const WRITE_VERSION: &str = "
+INSERT INTO {schema}.{table}_versions (version) VALUES ({version});
+";
 
 /// Beginning of a transaction in which statements see others' transactions once they have
 /// committed, whatever the database is set to.
@@ -79,29 +84,32 @@ async fn version(connection: &mut PgConnection, names: &Names) -> Result<u32, Se
 }
 
 async fn run(connection: &mut PgConnection, names: &Names, found: u32) -> Result<(), SetupError> {
-    if found > WANTED {
-        return Err(wrong(found));
+    match found.cmp(&WANTED) {
+        Ordering::Less => execute(connection, text(names, found)).await?,
+        // Another node has been quicker.
+        Ordering::Equal => return Ok(()),
+        Ordering::Greater => return Err(wrong(found)),
     }
-    if found == 0 {
-        create_schema(connection, names).await?;
-        execute(connection, names.fill(CREATE_VERSIONS)).await?;
-    }
-    for (script, version) in MIGRATIONS.iter().zip(1..).skip(found as usize) {
-        execute(connection, names.fill(script)).await?;
-        let version: u32 = version;
-        execute(connection, names.fill(WRITE_VERSION).replace("{version}", &version.to_string())).await?;
-        tracing::info!(schema = names.schema, table = names.table, version, "migrated the idempotency keys");
-    }
+    tracing::info!(
+        schema = names.schema,
+        table = names.table,
+        version = WANTED,
+        "migrated the idempotency keys"
+    );
     Ok(())
 }
 
-/// Creates the schema, if it is not there. That is asked for first: `IF NOT EXISTS` wants the
-/// privilege to create even where there is nothing to create.
-async fn create_schema(connection: &mut PgConnection, names: &Names) -> Result<(), SetupError> {
-    match number(connection, names.fill(SCHEMA_EXISTS)).await? {
-        0 => execute(connection, names.fill("CREATE SCHEMA {schema}")).await,
-        _ => Ok(()),
+/// Statements that lead from the version `found` to the one this release works with.
+pub(super) fn text(names: &Names, found: u32) -> String {
+    let mut text = String::new();
+    if found == 0 {
+        text.push_str(&names.fill(BEGINNING));
     }
+    for (script, version) in MIGRATIONS.iter().zip(1_u32..).skip(found as usize) {
+        text.push_str(&names.fill(script));
+        text.push_str(&names.fill(WRITE_VERSION).replace("{version}", &version.to_string()));
+    }
+    text
 }
 
 // Statements without parameters leave nothing on the connection, which a pooler may lend to others.

@@ -31,6 +31,7 @@ use self::{
     failure::{NAME, unreachable},
     inspect::Inspector,
     lanes::Lanes,
+    names::Names,
     sweep::Sweeper,
     transaction::Transactions,
 };
@@ -140,9 +141,10 @@ use crate::request::Address;
 ///
 /// [`new`](Self::new) and [`build`](PostgresStoreBuilder::build) migrate, unless told otherwise.
 /// Where nothing is to be done they need no right to create anything.
-/// [`PostgresStoreBuilder::migrate`] does so as a step of its own. The SQL is in
-/// `src/store/postgres/migrations`. A user other than the one who has migrated needs these rights,
-/// and no more. A missing right is an error that names it when the store is built.
+/// [`PostgresStoreBuilder::migrate`] does so as a step of its own, and
+/// [`migration_sql`](Self::migration_sql) is the text for another tool. A user other than the one
+/// who has migrated needs these rights, and no more. A missing right is an error that names it when
+/// the store is built.
 ///
 /// ```sql
 /// GRANT USAGE ON SCHEMA idempotent TO app;
@@ -189,6 +191,27 @@ impl PostgresStore {
     /// A store with other settings.
     pub fn builder(pool: PgPool) -> PostgresStoreBuilder {
         PostgresStoreBuilder::new(pool)
+    }
+
+    /// The schema as text, for tools that migrate a database: sqlx-cli, refinery, Flyway, psql. The
+    /// schema is `idempotent` and the table `keys`; for other names see
+    /// [`PostgresStoreBuilder::migration_sql`].
+    ///
+    /// The text is versioned: it is made for an empty place, and a second application is an error
+    /// that changes nothing. It has no `BEGIN` and no `COMMIT`, since those tools make a
+    /// transaction of each file; `psql` does so with `--single-transaction`. A release never
+    /// changes what an earlier one gave. A later version of the schema is a part that comes behind
+    /// it, which begins with `-- Version`, and is a file of its own for a database that has the
+    /// parts before.
+    ///
+    /// ```no_run
+    /// use idempotent_runtime::PostgresStore;
+    ///
+    /// std::fs::write("migrations/20260301120000_idempotent.sql", PostgresStore::migration_sql())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn migration_sql() -> String {
+        migrate::text(&Names::default(), 0)
     }
 
     /// Deletes the rows of forgotten keys and drops expired records now. Gives their number; 0

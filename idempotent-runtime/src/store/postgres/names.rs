@@ -14,6 +14,17 @@ pub(super) struct Names {
     pub(super) channel: String,
 }
 
+/// The schema and the table of a store that is told no other names.
+pub(super) const SCHEMA: &str = "idempotent";
+pub(super) const TABLE: &str = "keys";
+
+impl Default for Names {
+    fn default() -> Self {
+        let (schema, table) = (SCHEMA.to_owned(), TABLE.to_owned());
+        Names { channel: channel(SCHEMA, TABLE), schema, table }
+    }
+}
+
 impl Names {
     pub(super) fn new(schema: &str, table: &str) -> Result<Self, SetupError> {
         let (schema, table) = (checked("schema", schema)?, checked("table", table)?);

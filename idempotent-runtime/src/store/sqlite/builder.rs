@@ -46,7 +46,7 @@ impl SqliteStoreBuilder {
         SqliteStoreBuilder {
             options,
             pool: None,
-            table: "idempotency_keys".to_owned(),
+            table: schema::TABLE.to_owned(),
             migrate: true,
             sweep_every: Duration::from_secs(60),
             clock: Arc::new(WallClock),
@@ -111,6 +111,14 @@ impl SqliteStoreBuilder {
         let table = checked("table", self.table)?;
         let mut open = Connector::new(self.options).first().await?;
         schema::migrate(&mut open.connection, &table).await
+    }
+
+    /// The schema as text, with the name that is set. See [`SqliteStore::migration_sql`].
+    ///
+    /// # Errors
+    /// A name is not allowed.
+    pub fn migration_sql(&self) -> Result<String, SetupError> {
+        Ok(schema::text(&checked("table", self.table.as_str())?, 0))
     }
 
     /// Opens the file, checks it, and starts the store on the present tokio runtime.

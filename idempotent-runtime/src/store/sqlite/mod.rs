@@ -153,6 +153,25 @@ impl SqliteStore {
         SqliteStoreBuilder::with_location(location.as_ref())
     }
 
+    /// The schema as text, for tools that migrate a database: sqlx-cli, refinery, `sqlite3`. The
+    /// table is `idempotency_keys`; for another name see [`SqliteStoreBuilder::migration_sql`].
+    ///
+    /// The text is versioned: it is made for an empty place, and a second application is an error.
+    /// It has no `BEGIN` and no `COMMIT`, since those tools make a transaction of each file; for
+    /// `sqlite3 -bail` write them around it. A release never changes what an earlier one gave. A
+    /// later version of the schema is a part that comes behind it, which begins with `-- Version`,
+    /// and is a file of its own for a database that has the parts before.
+    ///
+    /// ```no_run
+    /// use idempotent_runtime::SqliteStore;
+    ///
+    /// std::fs::write("migrations/20260301120000_idempotent.sql", SqliteStore::migration_sql())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn migration_sql() -> String {
+        schema::text(schema::TABLE, 0)
+    }
+
     /// Deletes the rows whose time has ended, and the records of keys that are remembered as
     /// expired. Gives the number of both together. The store also does this by itself every so
     /// often.

@@ -10,9 +10,19 @@ use super::{
 };
 use crate::store::SetupError;
 
+/// The table of a store that is told no other name.
+pub(super) const TABLE: &str = "idempotency_keys";
+
 /// The migrations in order. The first leads from version 0 to version 1. One that has been released
 /// is never edited.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_entries.sql")];
+
+/// The script before the first: the table of versions.
+const BEGINNING: &str = include_str!("migrations/0000_versions.sql");
+/// End of the script of a version.
+const WRITE_VERSION: &str = "
+UPDATE \"{table}_schema\" SET version = {version};
+";
 
 /// The version that this release works with.
 const WANTED: u32 = 1;
@@ -21,7 +31,7 @@ const WANTED: u32 = 1;
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 const NEWER: &str = "a newer release has migrated it, and only that one can use it";
-const OLDER: &str = "call `migrate`, or apply the files in the store's migrations folder";
+const OLDER: &str = "call `migrate`, or apply what `migration_sql` gives";
 
 fn schema(found: u32, hint: &'static str) -> SetupError {
     SetupError::Schema { store: NAME, found, wanted: WANTED, hint }
@@ -51,15 +61,22 @@ async fn apply(connection: &mut SqliteConnection, table: &str) -> Result<u32, sq
         write_nothing(&mut transaction, table).await?;
         return transaction.rollback().await.map(|()| found);
     }
-    for migration in MIGRATIONS.iter().skip(found as usize) {
-        transaction.execute(AssertSqlSafe(migration.replace("{table}", table))).await?;
-    }
-    let stamp = format!(
-        "CREATE TABLE IF NOT EXISTS \"{table}_schema\" (version INTEGER NOT NULL) STRICT; \
-         DELETE FROM \"{table}_schema\"; INSERT INTO \"{table}_schema\" VALUES ({WANTED})"
-    );
-    transaction.execute(AssertSqlSafe(stamp)).await?;
+    transaction.execute(AssertSqlSafe(text(table, found))).await?;
     transaction.commit().await.map(|()| found)
+}
+
+/// Statements that lead from the version `found` to the one that this release works with.
+pub(super) fn text(table: &str, found: u32) -> String {
+    let mut text = String::new();
+    if found == 0 {
+        text.push_str(&BEGINNING.replace("{table}", table));
+    }
+    for (migration, version) in MIGRATIONS.iter().zip(1_u32..).skip(found as usize) {
+        text.push_str(&migration.replace("{table}", table));
+        let version = version.to_string();
+        text.push_str(&WRITE_VERSION.replace("{table}", table).replace("{version}", &version));
+    }
+    text
 }
 
 /// Checks that the schema is the one that this release works with, and that the file can be

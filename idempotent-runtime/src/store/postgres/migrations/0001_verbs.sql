@@ -1,10 +1,7 @@
--- Version 1 of the keys of `idempotent`: the table, and what each call does. How calls go together
--- is in 0001_batches.sql.
+-- Version 1: the table, and what each call does. How calls go together comes after it.
 --
--- {schema}, {table} and {channel} stand for the names that the store was set up with; by default
--- schema `idempotent` and table `keys`. Runs in one transaction, in a schema that exists. Whoever
--- uses the store needs USAGE of the schema, SELECT, INSERT, UPDATE and DELETE on both tables, and
--- EXECUTE of the functions (PUBLIC has it unless it was revoked).
+-- Whoever uses the store needs USAGE of the schema, SELECT, INSERT, UPDATE and DELETE on the table,
+-- SELECT on the table of versions, and EXECUTE of the functions (PUBLIC has it unless it was revoked).
 
 -- The fixed columns first, so that nothing is lost to alignment. Half of each page is left free:
 -- the row that a completion writes then fits beside the claim's, and no index is touched.

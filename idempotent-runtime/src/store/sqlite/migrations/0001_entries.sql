@@ -1,4 +1,4 @@
--- One row a key. Times are milliseconds since the Unix epoch, lengths of time milliseconds.
+-- Version 1: one row a key. Times are milliseconds since the Unix epoch, lengths of time milliseconds.
 --
 -- The address is random, so the rows are kept in the order of their arrival and found by an index:
 -- a response is then written beside its neighbours in time, not to a random page.

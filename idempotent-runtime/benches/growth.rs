@@ -70,7 +70,7 @@ async fn memory(size: usize, keys: usize) {
 
 async fn redis(size: usize, keys: usize) {
     let server = Server::start().await;
-    let mut raw = redis::Client::open(server.url.as_str()).unwrap().get_connection_manager().await.unwrap();
+    let mut raw = server.raw().await;
     let store = RedisStore::new(&server.url).await.unwrap();
     let before = used_memory(&mut raw).await;
     fill(&store, size, keys).await;

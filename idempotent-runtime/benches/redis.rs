@@ -24,7 +24,7 @@ mod turns;
 use calls::{execute, random, replay, win};
 use idempotent_runtime::{Address, RedisStore, store::Record};
 use measured::setting;
-use redis::{Client, aio::ConnectionManager};
+use redis::aio::ConnectionManager;
 use redis_server::Server;
 use turns::compare;
 
@@ -42,9 +42,9 @@ struct Contender {
 }
 
 impl Contender {
-    async fn new(url: &str) -> Self {
-        let store = RedisStore::new(url).await.unwrap();
-        let mut raw = Client::open(url).unwrap().get_connection_manager().await.unwrap();
+    async fn new(server: &Server) -> Self {
+        let store = RedisStore::new(&server.url).await.unwrap();
+        let mut raw = server.raw().await;
         let completed = execute(&store, record()).await.address;
         redis::cmd("SET").arg("raw").arg(&RESPONSE).exec_async(&mut raw).await.unwrap();
         Contender { store, raw, completed }
@@ -94,7 +94,7 @@ async fn fill(contender: &Contender, keys: u64) {
 #[tokio::main]
 async fn main() {
     let (few, many) = (Server::start().await, Server::start().await);
-    let contender = Contender::new(&few.url).await;
+    let contender = Contender::new(&few).await;
     for in_flight in [1, 64] {
         let (store, raw) = (contender.clone(), contender.clone());
         let (ours, floor) = (move || store.clone().execute(), move || raw.clone().set_twice());
@@ -104,7 +104,7 @@ async fn main() {
         compare("replay / GET", in_flight, ours, floor).await;
     }
     let keys = setting("BENCH_KEYS", 1_000_000);
-    let crowded = Contender::new(&many.url).await;
+    let crowded = Contender::new(&many).await;
     fill(&crowded, keys).await;
     redis::cmd("FLUSHALL").exec_async(&mut contender.raw.clone()).await.unwrap();
     fill(&contender, 1_000).await;

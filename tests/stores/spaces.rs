@@ -1,6 +1,7 @@
 //! The tests leave nothing behind on the servers they share.
 
 use idempotent_tests::{
+    redis_server::connection,
     space::Space,
     stores::{database_url, redis_url},
 };
@@ -32,8 +33,7 @@ async fn a_schema_of_a_test_ends_with_it_and_that_of_a_killed_one_an_hour_later(
 
 #[tokio::test]
 async fn the_keys_of_a_test_end_with_it_and_those_of_a_killed_one_an_hour_later() {
-    let client = redis::Client::open(redis_url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = connection(&redis_url()).await.unwrap();
     let space = Space::at(&redis_url());
     let (stale, own) = (format!("{STALE}:key"), format!("{}:key", space.name()));
     connection.mset::<_, _, ()>(&[(&stale, 1), (&own, 1)]).await.unwrap();

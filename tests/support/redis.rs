@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use idempotent_runtime::{Address, ManualClock, RedisStore};
 
-use crate::{redis_cluster::RedisCluster, redis_server::RedisServer, space::Space, stores::redis_url};
+use crate::{
+    redis_cluster::RedisCluster,
+    redis_server::{RedisServer, connection},
+    space::Space,
+    stores::redis_url,
+};
 
 /// Place in which a test keeps its keys.
 #[derive(Debug)]
@@ -72,8 +77,7 @@ impl Keys {
     pub async fn damage(&self, address: Address) {
         let mut damaged = 0;
         for server in &self.servers {
-            let client = redis::Client::open(server.as_str()).unwrap();
-            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut connection = connection(server).await.unwrap();
             let mut set = redis::cmd("SETRANGE");
             set.arg(format!("{}:{address}", self.space.name())).arg(0).arg("X");
             // The other nodes of a cluster refuse.
@@ -86,8 +90,7 @@ impl Keys {
     pub async fn shift(&self, time: Duration) {
         self.clock.advance(time);
         for server in &self.servers {
-            let client = redis::Client::open(server.as_str()).unwrap();
-            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut connection = connection(server).await.unwrap();
             let mut shift = redis::cmd("EVAL");
             shift.arg(SHIFT).arg(0).arg(format!("{}:*", self.space.name())).arg(time.as_millis().to_string());
             shift.exec_async(&mut connection).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{Client, FromRedisValue, RedisResult, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisResult, aio::MultiplexedConnection};
 use tokio::time::sleep;
 
 use crate::Scratch;
@@ -24,6 +24,13 @@ pub struct RedisServer {
 /// A port that nobody listens on.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A connection of a test's own to the server at `url`, which waits for each reply however long it
+/// takes.
+pub async fn connection(url: &str) -> RedisResult<MultiplexedConnection> {
+    let patient = AsyncConnectionConfig::new().set_response_timeout(None);
+    Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
 }
 
 impl RedisServer {
@@ -134,7 +141,7 @@ impl RedisServer {
 
     /// A connection of the test's own.
     pub async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        Client::open(self.url())?.get_multiplexed_async_connection().await
+        connection(&self.url()).await
     }
 
     /// Answer of the server to a command whose words are parted by spaces.

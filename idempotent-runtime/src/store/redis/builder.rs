@@ -191,7 +191,7 @@ impl Server {
             Server::Cluster(_, nodes) => nodes.first(),
             Server::Url(_) => None,
         };
-        let user = client.and_then(|client| client.get_connection_info().redis.username.clone());
+        let user = client.and_then(|client| client.get_connection_info().redis_settings().username().map(str::to_owned));
         user.unwrap_or_else(|| "default".to_owned())
     }
 
@@ -225,7 +225,7 @@ fn connection(url: &str) -> Result<ConnectionInfo, SetupError> {
     url.into_connection_info().map_err(|error| match error.kind() {
         ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => SetupError::setting(
             NAME,
-            "TLS is a feature of the redis crate: add `redis = { version = \"0.32\", features = [\"tokio-rustls-comp\", \
+            "TLS is a feature of the redis crate: add `redis = { version = \"1\", features = [\"tokio-rustls-comp\", \
              \"tls-rustls-webpki-roots\"] }` to the application's dependencies",
         ),
         _ => SetupError::setting(NAME, "its URL has to be of the form redis://user:password@host:port/database"),

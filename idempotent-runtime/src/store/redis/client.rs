@@ -15,7 +15,6 @@ use redis::{
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
-    io::tcp::TcpSettings,
 };
 use tokio::time::timeout;
 
@@ -92,9 +91,11 @@ impl Server for Client {
 /// A new connection, driven by the present runtime.
 pub(super) async fn open(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(CONNECT_TIMEOUT)
-        .set_response_timeout(RESPONSE_TIMEOUT)
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(RESPONSE_TIMEOUT));
+    let info = client.get_connection_info();
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    let client = Client::open(info.clone().set_tcp_settings(tcp))?;
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
@@ -191,12 +192,8 @@ async fn send_to_cluster(
         match slot.map(|slot| Route::new(slot, SlotAddr::Master)) {
             None => connection.req_packed_command(command).await,
             Some(route) => {
-                connection
-                    .route_command(
-                        command,
-                        RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route)),
-                    )
-                    .await
+                let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+                connection.route_command(command.clone(), route).await
             }
         }
     };

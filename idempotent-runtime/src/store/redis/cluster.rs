@@ -33,7 +33,7 @@ const PROBES: u8 = 16;
 /// to another node.
 pub(super) async fn is_node(server: &RedisClient, names: &Names) -> bool {
     let reply = server.send(Cmd::new().arg("INFO").arg("cluster")).await;
-    if let Some(info) = reply.ok().and_then(|reply| from_redis_value::<String>(&reply).ok()) {
+    if let Some(info) = reply.ok().and_then(|reply| from_redis_value::<String>(reply).ok()) {
         return info.contains("cluster_enabled:1");
     }
     let keys = (0..PROBES).map(|probe| names.key(Address::from_bytes([probe; 32])));
@@ -48,9 +48,9 @@ pub(super) async fn nodes(cluster: &RedisClient, mut seeds: Vec<Client>) -> Vec<
     let reply = cluster.send(Cmd::new().arg("CLUSTER").arg("SLOTS")).await;
     let Some(like) = seeds.first().map(|seed| seed.get_connection_info().clone()) else { return seeds };
     for (host, port) in reply.map(|reply| addresses(&reply)).unwrap_or_default() {
-        let addr = at(&like.addr, host, port);
-        let known = seeds.iter().any(|seed| seed.get_connection_info().addr == addr);
-        if !known && let Ok(client) = Client::open(ConnectionInfo { addr, ..like.clone() }) {
+        let addr = at(like.addr(), host, port);
+        let known = seeds.iter().any(|seed| *seed.get_connection_info().addr() == addr);
+        if !known && let Ok(client) = Client::open(like.clone().set_addr(addr)) {
             seeds.push(client);
         }
     }

@@ -44,6 +44,6 @@ fn warn_of_sync(appendfsync: Option<&str>) {
 /// A setting of the server, if it shows it.
 async fn setting(client: &RedisClient, name: &str) -> Option<String> {
     let reply = client.send(Cmd::new().arg("CONFIG").arg("GET").arg(name)).await.ok()?;
-    let pairs: Vec<(String, String)> = from_redis_value(&reply).ok()?;
+    let pairs: Vec<(String, String)> = from_redis_value(reply).ok()?;
     pairs.into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
 }

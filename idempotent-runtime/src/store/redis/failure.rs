@@ -31,11 +31,13 @@ pub(super) enum Sent {
     Again,
 }
 
-/// Errors by which no try of a call was carried out. They are about the entry, the user's rights or
-/// the server's room, and no try of ours has changed these. Others, such as `LOADING`,
-/// `CLUSTERDOWN`, `NOSCRIPT` and `NOREPLICAS`, come of a server that has just begun or is about to
-/// end. That is when connections are lost.
-const LASTING: [&str; 5] = ["UNREADABLE", "WRONGTYPE", "NOPERM", "OOM", "MISCONF"];
+/// Errors by which no try of a call was carried out. They are about the entry or the user's rights,
+/// which no try of ours has changed, or about the server's memory: a script that finds its own
+/// claim is not refused for lack of room. Others, such as `LOADING`, `CLUSTERDOWN`, `NOSCRIPT` and
+/// `NOREPLICAS`, come of a server that has just begun or is about to end. That is when connections
+/// are lost. `MISCONF` is one of them: a disk that is full ends servers too, and the replica that
+/// takes over may have the claim and a full disk.
+const LASTING: [&str; 4] = ["UNREADABLE", "WRONGTYPE", "NOPERM", "OOM"];
 
 impl Failure {
     /// The failure of a call that was sent so often, and ended with `error` the last time.
@@ -97,7 +99,7 @@ pub(super) fn says(error: &RedisError, code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use redis::{ErrorKind, make_extension_error};
+    use redis::{ErrorKind, ServerErrorKind, make_extension_error};
 
     use super::*;
 
@@ -106,7 +108,7 @@ mod tests {
     }
 
     fn lost() -> RedisError {
-        (ErrorKind::IoError, "lost").into()
+        (ErrorKind::Io, "lost").into()
     }
 
     fn is_refused(failure: &Failure) -> bool {
@@ -158,17 +160,20 @@ mod tests {
             assert!(is_refused(&Failure::of(answered(code), Sent::OnceOrMore)), "{code}");
         }
         for kind in [
-            ErrorKind::BusyLoadingError,
-            ErrorKind::ClusterDown,
-            ErrorKind::TryAgain,
-            ErrorKind::MasterDown,
-            ErrorKind::Moved,
-            ErrorKind::Ask,
-            ErrorKind::ReadOnly,
-            ErrorKind::ResponseError,
+            ServerErrorKind::BusyLoading,
+            ServerErrorKind::ClusterDown,
+            ServerErrorKind::TryAgain,
+            ServerErrorKind::MasterDown,
+            ServerErrorKind::Moved,
+            ServerErrorKind::Ask,
+            ServerErrorKind::ReadOnly,
+            ServerErrorKind::ResponseError,
         ] {
-            let failure = Failure::of((kind, "answered").into(), Sent::OnceOrMore);
+            let failure = Failure::of((ErrorKind::Server(kind), "answered").into(), Sent::OnceOrMore);
             assert!(!is_refused(&failure), "{kind:?}");
+        }
+        for code in ["MISCONF", "NOREPLICAS"] {
+            assert!(!is_refused(&Failure::of(answered(code), Sent::OnceOrMore)), "{code}");
         }
     }
 }

@@ -55,9 +55,9 @@ impl Subscription for Notifications {
 /// The same server in the older protocol. In that protocol a client can tell whether a subscription
 /// stands.
 fn as_subscriber(server: Client) -> Client {
-    let mut info = server.get_connection_info().clone();
-    info.redis.protocol = ProtocolVersion::RESP2;
-    Client::open(info).unwrap_or(server)
+    let info = server.get_connection_info().clone();
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+    Client::open(info.set_redis_settings(settings)).unwrap_or(server)
 }
 
 async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubSubStream), String> {
@@ -68,7 +68,7 @@ async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubS
         // answer to a ping.
         match subscription.ping().await {
             Ok(Value::SimpleString(_)) => {
-                Err((ErrorKind::ClientError, "the user may not subscribe to the channel").into())
+                Err((ErrorKind::Client, "the user may not subscribe to the channel").into())
             }
             _ => RedisResult::Ok(subscription.split()),
         }

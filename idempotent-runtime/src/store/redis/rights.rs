@@ -95,5 +95,5 @@ fn is_refused(reply: &Result<Value, Failure>) -> bool {
 
 /// Names of commands that a script has answered with.
 fn names_in(reply: Result<Value, Failure>) -> Vec<String> {
-    reply.ok().and_then(|names| from_redis_value(&names).ok()).unwrap_or_default()
+    reply.ok().and_then(|names| from_redis_value(names).ok()).unwrap_or_default()
 }

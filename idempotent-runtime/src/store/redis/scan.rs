@@ -48,7 +48,7 @@ pub(super) async fn step(
     };
     let mut scan = Cmd::new();
     scan.arg("SCAN").arg(place.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count.max(1));
-    let (cursor, keys): (u64, Vec<Vec<u8>>) = from_redis_value(&client.send_to(place.slot, &scan).await?)?;
+    let (cursor, keys): (u64, Vec<Vec<u8>>) = from_redis_value(client.send_to(place.slot, &scan).await?)?;
     let next = match cursor {
         0 => next_primary(client, Some(place.slot)).await?,
         cursor => Some(ScanPosition { cursor, ..place }),

@@ -144,7 +144,7 @@ pub use crate::{
 pub use crate::store::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
 #[doc(inline)]
-pub use crate::store::{RedisStore, RedisStoreBuilder};
+pub use crate::store::{RedisConnection, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use crate::store::{SqliteStore, SqliteStoreBuilder};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use idempotent_runtime::{
-    Address, Store,
+    Address, Store, StoreError,
     store::{Claim, Completion, Hold},
 };
 use idempotent_tests::{
@@ -110,11 +110,14 @@ impl Load {
 async fn execute(store: impl Store, acknowledged: Arc<Mutex<Acknowledged>>, stop: Arc<AtomicBool>) {
     while !stop.load(Ordering::SeqCst) {
         let owner = hold();
-        let Ok(won) = claim(&store, owner).await else {
-            sleep(Duration::from_millis(1)).await;
-            continue;
-        };
-        assert_eq!(won, WON);
+        match claim(&store, owner).await {
+            Ok(won) => assert_eq!(won, WON),
+            Err(StoreError::Unavailable { .. } | StoreError::NotDone { .. }) => {
+                sleep(Duration::from_millis(1)).await;
+                continue;
+            }
+            Err(error) => panic!("a server that ends is {error:?}"),
+        }
         acknowledged.lock().unwrap().claimed.push(owner);
         // A server that has forgotten the claim says that it is fenced: the claim is what is lost
         // then.

@@ -20,6 +20,7 @@ pub mod program;
 pub mod proxy;
 pub mod redis;
 pub mod redis_cluster;
+pub mod redis_sentinel;
 pub mod redis_server;
 pub mod requests;
 pub mod said;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idempotent_runtime::{Address, ManualClock, RedisStore};
+use idempotent_runtime::{Address, ManualClock, RedisConnection, RedisStore, RedisStoreBuilder};
 
 use crate::{
     redis_cluster::RedisCluster,
@@ -44,10 +44,10 @@ impl Keys {
         Keys { is_old: true, ..Self::shared() }
     }
 
-    /// Keys in a cluster of the test's own.
-    pub fn in_cluster(cluster: &RedisCluster) -> Self {
+    /// Keys in a cluster of the test's own, whose nodes `url` names.
+    pub fn in_cluster(cluster: &RedisCluster, url: String) -> Self {
         let servers = cluster.nodes.iter().map(|node| node.url()).collect();
-        Keys { space: Space::alone(), url: cluster.urls(), servers, is_old: false, clock: ManualClock::new() }
+        Keys { space: Space::alone(), url, servers, is_old: false, clock: ManualClock::new() }
     }
 
     /// Keys on a server of the test's own, of the user whom `url` names.
@@ -68,9 +68,18 @@ impl Keys {
 
     /// A store of its own that keeps its keys here.
     pub async fn store(&self) -> RedisStore {
-        let builder = RedisStore::builder(&self.url).prefix(self.space.name()).clock(self.clock.clone());
+        let builder = RedisStore::builder(&self.url);
         let builder = if self.is_old { builder.before_redis_7() } else { builder };
-        builder.build().await.unwrap()
+        self.built(builder).await
+    }
+
+    /// The same, on a connection that leads to where the keys are.
+    pub async fn store_on(&self, connection: RedisConnection) -> RedisStore {
+        self.built(RedisStore::builder_with_connection(connection)).await
+    }
+
+    async fn built(&self, builder: RedisStoreBuilder) -> RedisStore {
+        builder.prefix(self.space.name()).clock(self.clock.clone()).build().await.unwrap()
     }
 
     /// Gives an entry a state that nobody knows.

@@ -1,6 +1,8 @@
 //! A Redis server of a test's own, which it may kill.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
@@ -18,7 +20,22 @@ use crate::Scratch;
 pub struct RedisServer {
     scratch: Scratch,
     port: u16,
+    role: Role,
     process: Option<Child>,
+}
+
+/// Work of the program.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    /// It keeps keys.
+    Server,
+    /// It watches servers that do.
+    Sentinel,
+}
+
+/// The program: Redis, or one that takes its settings and speaks its protocol.
+fn program() -> OsString {
+    env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
 }
 
 /// A port that nobody listens on.
@@ -29,7 +46,7 @@ pub fn free_port() -> u16 {
 /// A connection of a test's own to the server at `url`, which waits for each reply however long it
 /// takes.
 pub async fn connection(url: &str) -> RedisResult<MultiplexedConnection> {
-    let patient = AsyncConnectionConfig::new().set_response_timeout(None);
+    let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
 }
 
@@ -37,9 +54,18 @@ impl RedisServer {
     /// A running server with these settings, each a line of its configuration. Without any it keeps
     /// nothing across a restart.
     pub async fn start(settings: &[&str]) -> Self {
+        Self::start_as(Role::Server, settings).await
+    }
+
+    /// A running sentinel with these settings.
+    pub async fn start_sentinel(settings: &[&str]) -> Self {
+        Self::start_as(Role::Sentinel, settings).await
+    }
+
+    async fn start_as(role: Role, settings: &[&str]) -> Self {
         // Somebody else may take the port before the server does.
         for _ in 0..5 {
-            let mut server = Self::with(free_port(), settings);
+            let mut server = Self::with(free_port(), role, settings);
             if server.runs().await {
                 return server;
             }
@@ -49,12 +75,12 @@ impl RedisServer {
 
     /// Like [`start`](Self::start), on a port that is known.
     pub async fn start_on(port: u16, settings: &[&str]) -> Self {
-        let mut server = Self::with(port, settings);
+        let mut server = Self::with(port, Role::Server, settings);
         server.restart().await;
         server
     }
 
-    fn with(port: u16, settings: &[&str]) -> Self {
+    fn with(port: u16, role: Role, settings: &[&str]) -> Self {
         let scratch = Scratch::new();
         let folder = scratch.file("");
         let own = format!(
@@ -63,7 +89,7 @@ impl RedisServer {
             settings.join("\n")
         );
         fs::write(scratch.file("redis.conf"), own).unwrap();
-        RedisServer { scratch, port, process: None }
+        RedisServer { scratch, port, role, process: None }
     }
 
     /// Its URL.
@@ -84,8 +110,11 @@ impl RedisServer {
     /// Starts the server; true where it could be started.
     async fn runs(&mut self) -> bool {
         assert!(self.process.is_none(), "it runs");
-        let mut server = Command::new("redis-server");
+        let mut server = Command::new(program());
         server.arg(self.scratch.file("redis.conf")).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Role::Sentinel = self.role {
+            server.arg("--sentinel");
+        }
         let mut process = server.spawn().unwrap();
         let began = Instant::now();
         while process.try_wait().unwrap().is_none() && !self.is_up().await {

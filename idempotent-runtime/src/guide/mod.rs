@@ -98,6 +98,10 @@ pub mod postgres {}
 pub mod sqlite {}
 
 #[doc = include_str!("definitions.md")]
+#[doc = include_str!("redis.md")]
+pub mod redis {}
+
+#[doc = include_str!("definitions.md")]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 

@@ -89,7 +89,7 @@ pub(crate) mod verbs;
 mod wait;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisStore, RedisStoreBuilder};
+pub use self::redis::{RedisConnection, RedisStore, RedisStoreBuilder};
 pub(crate) use call::CallError;
 pub(crate) use handle::StoreHandle;
 pub(crate) use memory::{Held, HeldBy, WeakMemoryStore};

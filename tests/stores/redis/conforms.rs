@@ -77,7 +77,7 @@ async fn the_redis_store_conforms_behind_a_local_cache() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_on_a_cluster() {
     let cluster = RedisCluster::start(3).await;
-    conforms(Keys::in_cluster(&cluster), 200, FEW).await;
+    conforms(Keys::in_cluster(&cluster, cluster.urls()), 200, FEW).await;
     for node in &cluster.nodes {
         let claims = node.calls().await["evalsha"];
         assert!(claims > 100, "every node has its share of the keys: {claims}");
@@ -87,5 +87,5 @@ async fn the_redis_store_conforms_on_a_cluster() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms_on_a_cluster_behind_a_local_cache() {
     let cluster = RedisCluster::start(3).await;
-    conforms_behind_a_local_cache(Keys::in_cluster(&cluster), 64, FEW).await;
+    conforms_behind_a_local_cache(Keys::in_cluster(&cluster, cluster.urls()), 64, FEW).await;
 }

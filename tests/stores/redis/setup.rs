@@ -126,9 +126,22 @@ async fn syncing_now_and_then_is_warned_of() {
 
 #[tokio::test]
 async fn a_server_that_hides_its_settings_is_no_obstacle_and_said() {
-    let renamed = RedisServer::start(&["rename-command CONFIG \"\""]).await;
-    assert!(logged(&renamed, &renamed.url()).await.contains("make sure that maxmemory-policy is noeviction"));
-    let denied = RedisServer::start(&["user app on >app ~* &* +@all -config"]).await;
+    let denied = RedisServer::start(&["user app on >app ~* &* +@all -config -info"]).await;
     let url = denied.url().replace("://", "://app:app@");
-    assert!(logged(&denied, &url).await.contains("make sure that maxmemory-policy is noeviction"));
+    let logged = logged(&denied, &url).await;
+    assert_eq!(logged.matches("cannot see whether keys may be forgotten").count(), 1, "{logged}");
+    assert!(logged.contains("make sure that maxmemory-policy is noeviction"), "{logged}");
+    assert!(logged.contains("maxmemory-policy, appendonly, appendfsync"), "{logged}");
+}
+
+#[tokio::test]
+async fn what_a_server_tells_among_its_statistics_is_not_hidden() {
+    let settings = ["rename-command CONFIG \"\"", "appendonly yes", "maxmemory 100mb"];
+    let keeps = RedisServer::start(&[&settings[..], &["maxmemory-policy noeviction"]].concat()).await;
+    let said = logged(&keeps, &keeps.url()).await;
+    assert_eq!(said.matches("cannot see whether keys may be forgotten").count(), 1, "{said}");
+    assert!(said.contains("hidden=\"appendfsync\"") && !said.contains("evicts"), "{said}");
+    let evicts = RedisServer::start(&[&settings[..], &["maxmemory-policy allkeys-lru"]].concat()).await;
+    let said = logged(&evicts, &evicts.url()).await;
+    assert!(said.contains("set maxmemory-policy to noeviction"), "{said}");
 }

@@ -6,13 +6,14 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use redis::{Client, Cmd, Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 
 use super::{
     call::{Call, Verb},
     client::send_all,
     connection::SharedConnection,
     failure::{Failure, NAME, Sent},
+    primary::SingleServer,
     reply::is_unknown,
     scripts::Scripts,
 };
@@ -30,7 +31,10 @@ const MOST_BYTES: usize = 1 << 20;
 pub(super) type Answered = Result<Value, StoreError>;
 
 /// Calls to one server, by the connection that everything shares.
-pub(super) fn calls(server: Arc<SharedConnection<Client>>, scripts: Arc<Scripts>) -> Batches<Call, Answered> {
+pub(super) fn calls(
+    server: Arc<SharedConnection<SingleServer>>,
+    scripts: Arc<Scripts>,
+) -> Batches<Call, Answered> {
     Batches::start_in_turns(NAME, LANES, MOST, move |calls| {
         let (server, scripts) = (Arc::clone(&server), Arc::clone(&scripts));
         async move { send(&server, &scripts, calls).await }
@@ -73,7 +77,7 @@ impl Drop for CountedCall<'_> {
 //    └─ the server does not know a script ─▶ the calls of that script, which have done nothing,
 //                                            are sent again with its text
 async fn send(
-    server: &Arc<SharedConnection<Client>>,
+    server: &Arc<SharedConnection<SingleServer>>,
     scripts: &Scripts,
     calls: Vec<Call>,
 ) -> Result<Vec<Answered>, StoreError> {

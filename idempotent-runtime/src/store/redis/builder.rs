@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisResult, cluster::ClusterClient};
-
 use super::{
     Calls, RedisShared, RedisStore,
     batch::{self, UnderWay},
     client::RedisClient,
-    cluster, durability,
-    failure::{NAME, unreachable},
+    durability,
+    failure::NAME,
     hints::Hints,
     keys::Names,
+    place::Place,
     pubsub::Notifications,
     replicas::{self, Replicas},
     rights,
@@ -32,36 +31,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 #[must_use = "settings make a store when they are built"]
 pub struct RedisStoreBuilder {
-    server: Server,
+    place: Place,
     prefix: String,
     replicas: Option<Replicas>,
     generation: Generation,
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Clone)]
-enum Server {
-    Url(String),
-    Single(Client),
-    Cluster(Box<ClusterClient>, Vec<Client>),
-}
-
 impl RedisStoreBuilder {
-    pub(super) fn url(url: &str) -> Self {
-        Self::of(Server::Url(url.to_owned()))
-    }
-
-    pub(super) fn client(client: Client) -> Self {
-        Self::of(Server::Single(client))
-    }
-
-    pub(super) fn cluster(cluster: ClusterClient, node: Client) -> Self {
-        Self::of(Server::Cluster(Box::new(cluster), vec![node]))
-    }
-
-    fn of(server: Server) -> Self {
+    pub(super) fn at(place: Place) -> Self {
         RedisStoreBuilder {
-            server,
+            place,
             prefix: "idempotent".to_owned(),
             replicas: None,
             generation: Generation::OfServer,
@@ -82,7 +62,8 @@ impl RedisStoreBuilder {
     /// client once storing it has been tried for a while. Replays count only on the same condition.
     ///
     /// This makes it unlikely that a failover forgets a key, but not impossible: a replica that has
-    /// acknowledged need not be the one that is promoted. Not for clusters.
+    /// acknowledged need not be the one that is promoted. Not for clusters, and not on a connection
+    /// of the application's own.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
@@ -112,96 +93,37 @@ impl RedisStoreBuilder {
     /// refuses.
     pub async fn build(self) -> Result<RedisStore, SetupError> {
         let names = Names::new(checked("prefix", self.prefix)?);
-        let server = self.server.resolved()?;
+        let servers = self.place.servers()?;
         let replicas = self.replicas.map(Replicas::checked).transpose()?;
-        let (server, client) = server.connected(&names).await?;
+        let (servers, client) = servers.connected(&names).await?;
         let client = Arc::new(client);
-        rights::check(&client, &names, replicas, &server.user()).await?;
+        rights::check(&client, &names, replicas, &servers.user(&client).await).await?;
         durability::warn(&client).await;
         let scripts = Arc::new(Scripts::new(self.generation));
-        let calls = match (replicas, &server, &*client) {
-            (Some(wanted), Server::Single(client), _) => {
-                Calls::Acknowledged(replicas::calls(client.clone(), Arc::clone(&scripts), wanted))
+        let calls = match (replicas, &*client) {
+            (Some(wanted), _) => {
+                let (primary, channel) = (servers.waited_for()?, names.channel());
+                Calls::Acknowledged(replicas::calls(primary, channel, Arc::clone(&scripts), wanted))
             }
-            (Some(_), ..) => {
-                return Err(SetupError::setting(NAME, "replicas cannot be waited for in a cluster"));
-            }
-            (None, _, RedisClient::Single(single)) => {
+            (None, RedisClient::Single(single)) => {
                 Calls::Together(batch::calls(Arc::clone(single), Arc::clone(&scripts)), UnderWay::default())
             }
-            (None, _, RedisClient::Cluster(_)) => Calls::Each,
+            (None, RedisClient::Cluster(_)) => Calls::Each,
         };
         let look = {
             let (client, names) = (Arc::clone(&client), names.clone());
             move |address| super::is_claimed(Arc::clone(&client), names.key(address))
         };
-        let channel = Notifications::at(server.nodes(&client).await, names.channel());
-        let wakeups = Wakeups::start(NAME, channel, look).await;
-        let hints = if replicas.is_some() { Hints::none() } else { Hints::new(self.clock) };
+        let wakeups = match servers.heard_at(&client).await {
+            none if none.is_empty() => Wakeups::by_looks(look),
+            heard_at => Wakeups::start(NAME, Notifications::at(heard_at, names.channel()), look).await,
+        };
+        let hints = match replicas {
+            None if servers.reads_from_primaries() => Hints::new(self.clock),
+            _ => Hints::none(),
+        };
         let inner = RedisShared { client, scripts, calls, names, hints, wakeups };
         Ok(RedisStore(Arc::new(inner)))
-    }
-}
-
-impl Server {
-    /// The server or cluster that the URLs name: one URL is one server, several are nodes of a
-    /// cluster.
-    fn resolved(self) -> Result<Self, SetupError> {
-        let Server::Url(urls) = self else { return Ok(self) };
-        let nodes = urls.split(',').map(|url| connection(url.trim())).collect::<Result<Vec<_>, _>>()?;
-        let clients = nodes.into_iter().map(|node| Client::open(node).map_err(unreachable));
-        let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
-        match clients.pop_if(|_| !urls.contains(',')) {
-            Some(client) => Ok(Server::Single(client)),
-            None => Server::of_nodes(clients).map_err(unreachable),
-        }
-    }
-
-    fn of_nodes(nodes: Vec<Client>) -> RedisResult<Self> {
-        let cluster = cluster::client(nodes.iter().map(|node| node.get_connection_info().clone()))?;
-        Ok(Server::Cluster(Box::new(cluster), nodes))
-    }
-
-    /// The server and a connection to it: to its whole cluster, if it is a node of one.
-    async fn connected(self, names: &Names) -> Result<(Self, RedisClient), SetupError> {
-        let client = self.client().await?;
-        if let Server::Single(node) = &self
-            && cluster::is_node(&client, names).await
-        {
-            let cluster = Server::of_nodes(vec![node.clone()]).map_err(unreachable)?;
-            let client = cluster.client().await?;
-            return Ok((cluster, client));
-        }
-        Ok((self, client))
-    }
-
-    async fn client(&self) -> Result<RedisClient, SetupError> {
-        match self {
-            Server::Single(client) => RedisClient::single(client.clone()).await,
-            Server::Cluster(client, _) => RedisClient::cluster((**client).clone()).await,
-            Server::Url(_) => return Err(SetupError::setting(NAME, "its URL has not been read")),
-        }
-        .map_err(unreachable)
-    }
-
-    /// The user that connections are made as.
-    fn user(&self) -> String {
-        let client = match self {
-            Server::Single(client) => Some(client),
-            Server::Cluster(_, nodes) => nodes.first(),
-            Server::Url(_) => None,
-        };
-        let user = client.and_then(|client| client.get_connection_info().redis_settings().username().map(str::to_owned));
-        user.unwrap_or_else(|| "default".to_owned())
-    }
-
-    /// Nodes at which notifications can be heard.
-    async fn nodes(&self, client: &RedisClient) -> Vec<Client> {
-        match self {
-            Server::Single(client) => vec![client.clone()],
-            Server::Cluster(_, nodes) => cluster::nodes(client, nodes.clone()).await,
-            Server::Url(_) => Vec::new(),
-        }
     }
 }
 
@@ -217,28 +139,5 @@ impl Replicas {
             ));
         }
         Ok(self)
-    }
-}
-
-/// Address and settings in `url`. The URL may hold a password, so no error repeats it.
-fn connection(url: &str) -> Result<ConnectionInfo, SetupError> {
-    url.into_connection_info().map_err(|error| match error.kind() {
-        ErrorKind::InvalidClientConfig if url.starts_with("rediss:") => SetupError::setting(
-            NAME,
-            "TLS is a feature of the redis crate: add `redis = { version = \"1\", features = [\"tokio-rustls-comp\", \
-             \"tls-rustls-webpki-roots\"] }` to the application's dependencies",
-        ),
-        _ => SetupError::setting(NAME, "its URL has to be of the form redis://user:password@host:port/database"),
-    })
-}
-
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A URL may hold a password.
-        f.write_str(match self {
-            Server::Url(_) => "Server::Url",
-            Server::Single(_) => "Server::Single",
-            Server::Cluster(..) => "Server::Cluster",
-        })
     }
 }

@@ -2,11 +2,11 @@
 
 use futures_util::future::join_all;
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, RedisResult, Value, cluster::ClusterClient,
-    from_redis_value, io::tcp::TcpSettings,
+    Client, Cmd, ConnectionInfo, RedisResult, Value, cluster::ClusterClient, from_redis_value,
+    io::tcp::TcpSettings,
 };
 
-use super::{client::RedisClient, keys::Names, slot::items};
+use super::{address::at, client::RedisClient, keys::Names, slot::items};
 use crate::request::Address;
 
 /// Number of times that a call is tried again, with pauses of 10 to 250 ms. By default the client
@@ -55,16 +55,6 @@ pub(super) async fn nodes(cluster: &RedisClient, mut seeds: Vec<Client>) -> Vec<
         }
     }
     seeds
-}
-
-/// The address of another node, with the other settings that are needed to reach it.
-fn at(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
-    match like {
-        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
-        }
-        _ => ConnectionAddr::Tcp(host, port),
-    }
 }
 
 /// Host and port of each node in an answer to `CLUSTER SLOTS`: ranges of slots, each with its

@@ -1,6 +1,7 @@
 //! A store for many machines: keys in Redis, or in any server that speaks its protocol and runs its
 //! scripts.
 
+mod address;
 mod batch;
 mod builder;
 mod call;
@@ -9,15 +10,19 @@ mod cluster;
 mod connection;
 mod durability;
 mod failure;
+mod given;
 mod hints;
 mod inspect;
 mod keys;
+mod place;
+mod primary;
 mod pubsub;
 mod replicas;
 mod reply;
 mod rights;
 mod scan;
 mod scripts;
+mod sentinel;
 mod slot;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -25,7 +30,6 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use redis::{Client, Cmd, Value, cluster::ClusterClient};
 
-pub use self::builder::RedisStoreBuilder;
 use self::{
     batch::{Answered, UnderWay},
     call::Call,
@@ -33,9 +37,11 @@ use self::{
     failure::NAME,
     hints::{Hint, Hints},
     keys::Names,
+    place::Place,
     reply::{Completed, Decision, ScriptReply},
     scripts::Scripts,
 };
+pub use self::{builder::RedisStoreBuilder, given::RedisConnection};
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
@@ -45,8 +51,8 @@ use crate::request::Address;
 
 /// Keeps claims and records in Redis. Clones share everything.
 ///
-/// For any number of machines: one server with or without replicas, or a cluster. Redis 5 and
-/// later.
+/// For any number of machines: one server with or without replicas, a primary that sentinels watch,
+/// or a cluster. Redis 5 and later.
 ///
 /// # What it guarantees
 ///
@@ -61,7 +67,9 @@ use crate::request::Address;
 /// - **Failover.** Replication is asynchronous. A replica that is promoted may not have the last
 ///   claims and responses, and then retries of them run again.
 ///   [`wait_replicas`](RedisStoreBuilder::wait_replicas) makes that unlikely, but not impossible.
-///   Where it must not happen, use PostgreSQL with synchronous replication.
+///   Where it must not happen, use PostgreSQL with synchronous replication. The store finds the new
+///   primary by itself: by its sentinels, or where the same address leads to it, or in its cluster.
+///   Until then requests are refused with `store_unavailable`.
 /// - **Eviction.** With `maxmemory` and a policy other than `noeviction` Redis drops keys when its
 ///   memory is full. With `noeviction` new keys are refused with `store_full`. Keys that were
 ///   claimed before are renewed and completed as ever: their responses may exceed the limit.
@@ -74,13 +82,16 @@ use crate::request::Address;
 /// The store's user needs the rights of the first line. A missing right is an error that names it
 /// when the store is built. With the rights of the other lines nodes wake each other, stuck keys
 /// can be listed and keys forgotten, replays may go together, and settings that lose keys are seen.
-/// [`wait_replicas`](RedisStoreBuilder::wait_replicas) needs `+wait`.
+/// [`wait_replicas`](RedisStoreBuilder::wait_replicas) needs `+wait`, and `+publish` on the
+/// channel.
 ///
 /// ```text
 /// ACL SETUSER app on >secret ~idempotent:* +evalsha +eval +get +getrange +pttl +set +pexpire +del
 /// ACL SETUSER app &idempotent:changed +publish +subscribe +ping +scan +mget +info +config|get
 /// ACL SETUSER app +cluster|slots
 /// ```
+///
+/// A user of sentinels needs `+sentinel|master`.
 ///
 /// # How it works
 ///
@@ -95,7 +106,8 @@ use crate::request::Address;
 /// costs the server a fraction of a script. If exactly that entry is there, it is replayed.
 /// Everything else is left to the script. Such a claim then costs one more round trip, once. The
 /// last 8,192 such entries are known, in less than a megabyte however long their responses are.
-/// None are known where replicas are waited for or expired keys remembered.
+/// None are known where replicas are waited for or expired keys remembered. Nor are any where the
+/// connection, or a cluster's client, is the application's own: it may read from a replica.
 ///
 /// Redis keeps no order of keys. To list stuck entries, and to find the steps of a key that is
 /// forgotten, the store looks through all of its keys with `SCAN`, some hundreds at a time, on each
@@ -145,20 +157,63 @@ impl RedisStore {
         Self::builder(url).build().await
     }
 
+    /// A store at the primary that sentinels know as `primary`. After a failover the store asks
+    /// them for the new one.
+    ///
+    /// `urls` are those of the sentinels, with their ports: `redis://user:password@host:26379`. All
+    /// of them are asked, and the one that knows of the last failover is believed. `primary` is a
+    /// name, `mymaster`, or a URL with this name as its host, where the primary wants a user, a
+    /// database or TLS: `redis://user:password@mymaster/database`.
+    ///
+    /// # Errors
+    /// A URL that is not one, a primary that no sentinel knows, or one that does not answer or
+    /// refuses.
+    pub async fn sentinel(
+        urls: impl IntoIterator<Item = impl Into<String>>,
+        primary: impl Into<String>,
+    ) -> Result<Self, SetupError> {
+        Self::builder_with_sentinel(urls, primary).build().await
+    }
+
     /// A store with other settings, at `url`, as for [`new`](Self::new).
     pub fn builder(url: impl AsRef<str>) -> RedisStoreBuilder {
-        RedisStoreBuilder::url(url.as_ref())
+        RedisStoreBuilder::at(Place::Url(url.as_ref().to_owned()))
+    }
+
+    /// A store with other settings, at the primary that sentinels know, as for
+    /// [`sentinel`](Self::sentinel).
+    pub fn builder_with_sentinel(
+        urls: impl IntoIterator<Item = impl Into<String>>,
+        primary: impl Into<String>,
+    ) -> RedisStoreBuilder {
+        let urls = urls.into_iter().map(Into::into).collect();
+        RedisStoreBuilder::at(Place::Sentinels(urls, primary.into()))
     }
 
     /// A store with a client of the application's own.
     pub fn builder_with_client(client: Client) -> RedisStoreBuilder {
-        RedisStoreBuilder::client(client)
+        RedisStoreBuilder::at(Place::Single(client))
     }
 
     /// A store with a cluster client of the application's own. Notifications are heard at `node`,
-    /// any node of the cluster.
+    /// any node of the cluster. `cluster` has to send commands at once: build it with
+    /// `tcp_settings(TcpSettings::default().set_nodelay(true))`.
     pub fn builder_with_cluster(cluster: ClusterClient, node: Client) -> RedisStoreBuilder {
-        RedisStoreBuilder::cluster(cluster, node)
+        RedisStoreBuilder::at(Place::Cluster(Box::new(cluster), node))
+    }
+
+    /// A store on a connection of the application's own: a `MultiplexedConnection`, a
+    /// `ConnectionManager`, a `ClusterConnection`, or one that
+    /// [`opened_by`](RedisConnection::opened_by) takes from a pool.
+    ///
+    /// The store shares it with the application, and so does without what would disturb others. It
+    /// subscribes to no notifications: a duplicate of a request that runs on another node looks for
+    /// its response, after 8 ms first and at least each half second. It waits for no replicas.
+    /// Where the connection has a response timeout shorter than two seconds, calls fail so much
+    /// earlier. Blocking commands of others hold up its calls. The runtime that drives the
+    /// connection has to be one that no handler blocks.
+    pub fn builder_with_connection(connection: impl Into<RedisConnection>) -> RedisStoreBuilder {
+        RedisStoreBuilder::at(Place::Connection(connection.into()))
     }
 
     /// Number of looks so far at claims that are waited for: does the claim still stand? Each is

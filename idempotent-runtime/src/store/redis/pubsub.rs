@@ -9,7 +9,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{connection::CONNECT_TIMEOUT, keys::Names};
+use super::{connection::CONNECT_TIMEOUT, keys::Names, primary::Primary};
 use crate::store::remote::{Notifier, Subscription};
 
 /// Silence after which the server is asked whether it is still there: a host that has vanished
@@ -19,14 +19,13 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Messages that nodes publish for each other, heard at one server after the other. A message that
 /// is published at one node of a cluster is heard at all.
 pub(super) struct Notifications {
-    servers: Vec<Client>,
+    servers: Vec<Primary>,
     channel: Vec<u8>,
     next: usize,
 }
 
 impl Notifications {
-    pub(super) fn at(servers: Vec<Client>, channel: &[u8]) -> Self {
-        let servers = servers.into_iter().map(as_subscriber).collect();
+    pub(super) fn at(servers: Vec<Primary>, channel: &[u8]) -> Self {
         Notifications { servers, channel: channel.to_vec(), next: 0 }
     }
 }
@@ -60,8 +59,9 @@ fn as_subscriber(server: Client) -> Client {
     Client::open(info.set_redis_settings(settings)).unwrap_or(server)
 }
 
-async fn subscribed(server: &Client, channel: &[u8]) -> Result<(PubSubSink, PubSubStream), String> {
+async fn subscribed(server: &Primary, channel: &[u8]) -> Result<(PubSubSink, PubSubStream), String> {
     let subscribing = async {
+        let server = as_subscriber(server.client().await?);
         let mut subscription = server.get_async_pubsub().await?;
         subscription.subscribe(channel).await?;
         // The client takes a refusal for a confirmation. Only a subscriber gets an array as the

@@ -2,17 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{
-    Client, Pipeline, RedisError, RedisResult, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
+use redis::{Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::Mutex;
 
 use super::{
     batch::{Answered, Groups, answered},
     call::Call,
-    client::open,
     failure::{Failure, NAME, Sent},
+    primary::{Primary, ToPrimary},
     reply::is_unknown,
     scripts::Scripts,
 };
@@ -35,6 +32,10 @@ pub(super) struct Replicas {
 // one in the midst. A `WAIT` on a new connection, perhaps to a server that has been promoted
 // meanwhile, would count replicas that know nothing of the calls.
 //
+// Before the `WAIT` a message is published that says nothing. It goes to the replicas behind all
+// that the calls have seen. Valkey waits only for what this connection has written, and a script
+// that finds an entry completed writes nothing.
+//
 //   sent ─ enough have acknowledged ─▶ each call is given its answer
 //    ├─ too few, or an error ─▶ calls that the server has refused did nothing; all others fail:
 //    │                          what they have done stands, or is lost with the server
@@ -42,10 +43,21 @@ pub(super) struct Replicas {
 //    └─ the server does not know a script ─▶ all of it is sent again, with the scripts' text;
 //                                            each call can be repeated by its token
 
-/// Calls to the server of `client`, on a connection of their own: `WAIT` holds up everything that
-/// comes after it.
-pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -> Batches<Call, Answered> {
-    let line = Arc::new(Line { client, scripts, replicas, connection: Mutex::default() });
+/// Calls to the `primary`, on a connection of their own: `WAIT` holds up everything that comes
+/// after it.
+pub(super) fn calls(
+    primary: Primary,
+    channel: &[u8],
+    scripts: Arc<Scripts>,
+    replicas: Replicas,
+) -> Batches<Call, Answered> {
+    let line = Arc::new(Line {
+        primary,
+        channel: channel.to_vec(),
+        scripts,
+        replicas,
+        connection: Mutex::default(),
+    });
     Batches::start(NAME, 1, MOST, move |calls| {
         let line = Arc::clone(&line);
         async move { line.send(&calls).await }
@@ -53,10 +65,11 @@ pub(super) fn calls(client: Client, scripts: Arc<Scripts>, replicas: Replicas) -
 }
 
 struct Line {
-    client: Client,
+    primary: Primary,
+    channel: Vec<u8>,
     scripts: Arc<Scripts>,
     replicas: Replicas,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    connection: Mutex<Option<ToPrimary>>,
 }
 
 impl Line {
@@ -69,7 +82,8 @@ impl Line {
             // Calls whose script the server knew have been carried out.
             sent = sent.max(Sent::Again);
         }
-        let waited = self.waited(replies.pop()).await.map_err(Arc::new);
+        let (waited, published) = (replies.pop(), replies.pop());
+        let waited = self.waited(waited, published).await.map_err(Arc::new);
         let acknowledged = |answer| {
             let answer = answered(answer, sent)?;
             waited.as_ref().map(|()| answer).map_err(share)
@@ -77,13 +91,16 @@ impl Line {
         Ok(groups.answers(replies).into_iter().map(acknowledged).collect())
     }
 
-    /// Success where enough replicas have the calls too, by the reply to `WAIT`.
-    async fn waited(&self, reply: Option<Value>) -> Result<(), StoreError> {
-        match reply {
-            Some(Value::Int(number)) if number >= i64::from(self.replicas.count) => Ok(()),
-            Some(Value::ServerError(error)) => {
+    /// Success where enough replicas have the calls too, by the replies to `WAIT` and to the
+    /// message before it.
+    async fn waited(&self, waited: Option<Value>, published: Option<Value>) -> Result<(), StoreError> {
+        match (waited, published) {
+            (Some(Value::Int(number)), Some(Value::Int(_))) if number >= i64::from(self.replicas.count) => {
+                Ok(())
+            }
+            (Some(Value::ServerError(error)), _) | (_, Some(Value::ServerError(error))) => {
                 // A server that has become a replica cannot be waited for. Its name may lead to
-                // another one by now.
+                // another one by now, and sentinels know that one.
                 *self.connection.lock().await = None;
                 Err(StoreError::unavailable(NAME, RedisError::from(error)))
             }
@@ -91,9 +108,10 @@ impl Line {
         }
     }
 
-    /// The replies to all commands, and to `WAIT`.
+    /// The replies to all commands, to the message, and to `WAIT`.
     async fn replies(&self, mut all: Pipeline) -> Result<(Vec<Value>, Sent), Failure> {
         let millis = u64::try_from(self.replicas.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        all.cmd("PUBLISH").arg(&self.channel).arg("");
         all.cmd("WAIT").arg(self.replicas.count).arg(millis);
         let mut connection = self.connection.lock().await;
         let is_old = connection.is_some();
@@ -109,16 +127,12 @@ impl Line {
     }
 
     /// Leaves the connection in its place only if all has been answered.
-    async fn once(
-        &self,
-        place: &mut Option<MultiplexedConnection>,
-        commands: &Pipeline,
-    ) -> RedisResult<Vec<Value>> {
+    async fn once(&self, place: &mut Option<ToPrimary>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut connection = match place.take() {
             Some(connection) => connection,
-            None => open(&self.client).await?,
+            None => self.primary.open().await?,
         };
-        let replies = connection.req_packed_commands(commands, 0, commands.len()).await?;
+        let replies = connection.send_all(commands).await?;
         *place = Some(connection);
         Ok(replies)
     }

@@ -30,8 +30,14 @@ pub(super) async fn check(
     user: &str,
 ) -> Result<(), SetupError> {
     let mut missing = of_scripts(client, names).await;
-    if replicas.is_some() && is_refused(&client.send(&command(&["WAIT", "0", "1"])).await) {
-        missing.push("WAIT".to_owned());
+    if replicas.is_some() {
+        let mut publish = command(&["PUBLISH"]);
+        publish.arg(names.channel()).arg("");
+        for (name, command) in [("WAIT", command(&["WAIT", "0", "1"])), ("PUBLISH", publish)] {
+            if is_refused(&client.send(&command).await) {
+                missing.push(name.to_owned());
+            }
+        }
     }
     if !missing.is_empty() {
         let user = user.to_owned();

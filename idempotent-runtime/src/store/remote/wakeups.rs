@@ -49,7 +49,6 @@ impl Wakeups {
     }
 
     /// Starts to look, and hears nothing: there are no notifications.
-    #[cfg(feature = "postgres")]
     pub(crate) fn by_looks<F>(look: impl Fn(Address) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Option<bool>> + Send + 'static,

@@ -11,10 +11,15 @@ local tries = {
     {'DEL', key},
 }
 
--- A server before Redis 7.2 gives no code of its own to what a script may not do.
+-- A server before Redis 7.2 gives no code of its own to what a script may not do, and neither does
+-- Valkey.
 local function is_refusal(reply)
     local said = type(reply) == 'table' and reply.err
-    return said and (string.find(said, 'NOPERM', 1, true) or string.find(said, "executing the script can't", 1, true))
+    if not said then return false end
+    for _, refusal in ipairs({'NOPERM', "executing the script can't", 'ACL failure in script'}) do
+        if string.find(said, refusal, 1, true) then return true end
+    end
+    return false
 end
 
 for _, try in ipairs(tries) do

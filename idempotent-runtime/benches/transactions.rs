@@ -20,7 +20,7 @@ use idempotent_runtime::{
 use load::Load;
 use measured::{median, setting};
 use sqlx::{
-    Acquire, Encode, Executor, IntoArguments, Pool, Postgres, Sqlite, Type,
+    Acquire, Database, Encode, Executor, IntoArguments, Pool, Postgres, Sqlite, Type,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
@@ -34,11 +34,17 @@ const CLAIM: &str = "INSERT INTO bench_keys (key) VALUES ($1) ON CONFLICT DO NOT
 const RECORD: &str = "UPDATE bench_keys SET response = $1 WHERE key = $2";
 const CONNECTIONS: u32 = 16;
 
+/// A database whose transactions are lent as connections of sqlx.
+trait OnSqlx: TransactionalDatabase<Connection = <Self as Database>::Connection> + Database {}
+
+impl OnSqlx for Postgres {}
+impl OnSqlx for Sqlite {}
+
 #[idempotent(transaction)]
 async fn annotated<DB>(mut tx: IdempotentTx<DB>) -> Result<impl Responder, TransactionError>
 where
-    DB: TransactionalDatabase,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB: OnSqlx,
+    for<'c> &'c mut <DB as Database>::Connection: Executor<'c, Database = DB>,
 {
     (&mut *tx).execute(INSERT).await?;
     Ok(HttpResponse::Created().body("done"))
@@ -46,8 +52,8 @@ where
 
 async fn by_hand<DB>(pool: web::Data<Pool<DB>>) -> Result<impl Responder, TransactionError>
 where
-    DB: TransactionalDatabase,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB: OnSqlx,
+    for<'c> &'c mut <DB as Database>::Connection: Executor<'c, Database = DB>,
 {
     let mut tx = pool.begin().await?;
     (&mut *tx).execute(INSERT).await?;
@@ -63,9 +69,9 @@ async fn keyed_by_hand<DB>(
     pool: web::Data<Pool<DB>>,
 ) -> Result<impl Responder, TransactionError>
 where
-    DB: TransactionalDatabase,
+    DB: OnSqlx,
     DB::Arguments: IntoArguments<DB>,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'c> &'c mut <DB as Database>::Connection: Executor<'c, Database = DB>,
     for<'t> &'t str: Encode<'t, DB> + Type<DB>,
 {
     let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap();
@@ -83,9 +89,9 @@ where
 /// Serves the handlers in a thread of its own.
 fn serve<DB>(store: impl Store + Clone, pool: Pool<DB>) -> SocketAddr
 where
-    DB: TransactionalDatabase,
+    DB: OnSqlx,
     DB::Arguments: IntoArguments<DB>,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'c> &'c mut <DB as Database>::Connection: Executor<'c, Database = DB>,
     for<'t> &'t str: Encode<'t, DB> + Type<DB>,
 {
     let (started, is_started) = mpsc::channel();

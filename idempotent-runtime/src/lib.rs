@@ -42,6 +42,8 @@
 //! | --- | --- |
 //! | `sqlite` | keys in a SQLite file, and transactions that commit with their response |
 //! | `postgres` | keys in a PostgreSQL table, and the same transactions |
+//! | `sea-orm` | the same transactions as SeaORM 2's, with `postgres` |
+//! | `diesel-async` | those of Diesel, through diesel-async 0.9, with `postgres` |
 //! | `redis` | keys in Redis |
 //! | `metrics` | requests, executions and stores, counted for the application's recorder |
 //! | `openapi` | documents of `utoipa` that describe annotated handlers as idempotent |
@@ -139,6 +141,12 @@ pub use crate::{
     store::{MemoryStore, MemoryStoreBuilder, SetupError, Store, StoreError, StuckCursor, WhenFull},
 };
 
+#[cfg(feature = "diesel-async")]
+#[doc(inline)]
+pub use crate::store::DieselPg;
+#[cfg(feature = "sea-orm")]
+#[doc(inline)]
+pub use crate::store::SeaOrm;
 #[cfg(feature = "postgres")]
 #[doc(inline)]
 pub use crate::store::{PoolMode, PostgresStore, PostgresStoreBuilder};
@@ -149,7 +157,9 @@ pub use crate::store::{RedisConnection, RedisStore, RedisStoreBuilder};
 #[doc(inline)]
 pub use crate::store::{SqliteStore, SqliteStoreBuilder};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use crate::transaction::{IdempotentTx, TransactionError, TransactionFailure, TransactionalDatabase};
+pub use crate::transaction::{
+    IdempotentTx, TransactionError, TransactionErrorKind, TransactionFailure, TransactionalDatabase,
+};
 
 #[doc(hidden)]
 pub use crate::private as __private;

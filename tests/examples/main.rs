@@ -17,4 +17,5 @@ mod orders;
 mod payments;
 mod recovered;
 mod timer;
+mod tokio_postgres;
 mod webhooks;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The guide's recipes with the crates that they name: identities, multipart, compression, SeaORM, Diesel, OpenTelemetry.
+# The guide's recipes with the crates that they name: identities, multipart, compression, OpenTelemetry.
 #
 #   tests/outside/recipes.sh      takes the crates from crates.io
 set -euo pipefail

@@ -12,6 +12,7 @@ pub mod client;
 pub mod fresh;
 pub mod granted;
 pub mod http;
+pub mod lent;
 pub mod pgbouncer;
 pub mod pooled;
 pub mod postgres;

@@ -29,11 +29,16 @@ enum Rows {
 impl Bank {
     /// A bank on the server that the tests share.
     pub(crate) async fn on_postgres() -> Self {
+        Self::on_postgres_with("postgres").await
+    }
+
+    /// The same, whose tellers use the library that `kind` names.
+    pub(crate) async fn on_postgres_with(kind: &str) -> Self {
         let schema = Schema::new().await;
         schema.execute(&format!("CREATE SCHEMA {{}}; SET search_path = {{}}; {TABLES}")).await;
         let options = schema.options().options([("search_path", &schema.name)]);
         Bank {
-            arguments: vec!["postgres".into(), database_url(), schema.name.clone()],
+            arguments: vec![kind.into(), database_url(), schema.name.clone()],
             rows: Rows::Postgres(PgPool::connect_with(options).await.unwrap()),
             _place: Box::new(schema),
         }

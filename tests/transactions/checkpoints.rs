@@ -7,11 +7,9 @@ use std::sync::{
 
 use actix_web::{HttpResponse, web};
 use idempotent_runtime::{
-    CheckpointError, Idempotency, IdempotencyContext, IdempotentTx, TransactionError, TransactionalDatabase,
-    idempotent,
+    CheckpointError, Idempotency, IdempotencyContext, IdempotentTx, TransactionError, idempotent,
 };
-use idempotent_tests::{Http1, Reply, TestServer, post};
-use sqlx::{AssertSqlSafe, Executor};
+use idempotent_tests::{Http1, Reply, TestServer, lent::Lent, post};
 
 use crate::fixture::{Fixture, OnPostgres, OnSqlite, within};
 
@@ -24,19 +22,15 @@ struct Shared {
 /// Inserts a row, charges in a checkpoint, and answers 500 where it is to fail. `body` is what it
 /// does first.
 #[idempotent(transaction)]
-async fn charge<DB>(
+async fn charge<DB: Lent>(
     body: String,
     context: IdempotencyContext,
     mut tx: IdempotentTx<DB>,
     shared: web::Data<Shared>,
-) -> Result<HttpResponse, actix_web::Error>
-where
-    DB: TransactionalDatabase,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-{
+) -> Result<HttpResponse, actix_web::Error> {
     let insert = format!("INSERT INTO {} VALUES ('k')", shared.table);
     for statement in [body, insert].into_iter().filter(|statement| !statement.is_empty()) {
-        (&mut *tx).execute(AssertSqlSafe(statement)).await.map_err(TransactionError::from)?;
+        DB::text(&mut tx, statement).await?;
     }
     let step = async { Ok::<_, TransactionError>(shared.charges.fetch_add(1, SeqCst) + 1) };
     let number = context.checkpoint("charge", step).await?;
@@ -53,10 +47,7 @@ async fn without(context: IdempotencyContext) -> Result<HttpResponse, Checkpoint
     Ok(HttpResponse::Created().body(format!("charge {number}")))
 }
 
-async fn server<P: Fixture>(fixture: &P, failures: usize) -> (TestServer, Arc<Shared>)
-where
-    for<'c> &'c mut <P::Database as sqlx::Database>::Connection: Executor<'c, Database = P::Database>,
-{
+async fn server<P: Fixture>(fixture: &P, failures: usize) -> (TestServer, Arc<Shared>) {
     let store = fixture.store(fixture.pool(4)).await;
     let idempotency = Idempotency::builder().store(store).build().unwrap();
     let shared = Shared { table: fixture.rows(), charges: AtomicUsize::new(0), failures: failures.into() };

@@ -135,6 +135,21 @@ async fn a_process_killed_at_any_point_on_postgres_leaves_everything_or_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_with_sea_orm_leaves_everything_or_nothing() {
+    every_transfer_happens_once(Bank::on_postgres_with("sea-orm").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_with_diesel_leaves_everything_or_nothing() {
+    every_transfer_happens_once(Bank::on_postgres_with("diesel").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_point_with_tokio_postgres_leaves_everything_or_nothing() {
+    every_transfer_happens_once(Bank::on_postgres_with("tokio-postgres").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_at_any_point_behind_a_pooler_leaves_everything_or_nothing() {
     every_transfer_happens_once(Bank::behind_a_pooler().await).await;
 }

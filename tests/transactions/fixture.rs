@@ -1,4 +1,4 @@
-//! A handler that does what its request says, in a transaction on either database.
+//! A handler that does what its request says, in a transaction on whichever database.
 
 use std::{
     sync::{
@@ -10,27 +10,33 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use idempotent_runtime::{
-    Idempotency, IdempotencyBuilder, IdempotentTx, PostgresStore, SqliteStore, Store, TransactionError,
-    TransactionalDatabase, idempotent,
+    Idempotency, IdempotencyBuilder, IdempotentTx, PostgresStore, PostgresStoreBuilder, SqliteStore, Store,
+    TransactionError, idempotent,
 };
-use idempotent_tests::{Http1, Reply, Scratch, TestServer, post, postgres::Schema};
-use sqlx::{AssertSqlSafe, Executor, Pool, Postgres, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
+use idempotent_tests::{
+    Http1, Reply, Scratch, TestServer,
+    lent::{Lent, plain_url},
+    post,
+    postgres::Schema,
+};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::{sync::Semaphore, time::timeout};
 
 /// Database of a test's rows and keys, with a store in it.
 pub(crate) trait Fixture: Sized + Sync {
-    type Database: TransactionalDatabase;
+    type Database: Lent;
+    type Pool: Clone + Send + Sync;
 
     async fn new() -> Self;
-    /// A pool of at most so many connections, and the same one at every call with the same number.
-    fn pool(&self, connections: u32) -> Pool<Self::Database>;
-    async fn store(&self, pool: Pool<Self::Database>) -> impl Store + Clone;
+    /// A pool of at most so many connections.
+    fn pool(&self, connections: u32) -> Self::Pool;
+    /// Numbers of the pool's connections: of those that nobody has, and of all.
+    fn connections(pool: &Self::Pool) -> (usize, usize);
+    async fn store(&self, pool: Self::Pool) -> impl Store + Clone;
     /// The table of the handler's rows.
     fn rows(&self) -> String;
     /// Number of rows.
     async fn count(&self) -> i64;
-    /// Registers the handler at `/act`.
-    fn register(app: &mut web::ServiceConfig);
     async fn clean(self);
 }
 
@@ -41,20 +47,41 @@ impl OnPostgres {
         schema.execute("CREATE SCHEMA {}; CREATE TABLE {}.rows (key text NOT NULL)").await;
         OnPostgres(schema)
     }
+
+    /// Settings of a store at the URL of the database.
+    pub(crate) fn at_its_url(&self) -> PostgresStoreBuilder {
+        PostgresStore::at(&plain_url(&self.0.options())).unwrap().schema(&self.0.name)
+    }
+}
+
+/// Fixture in PostgreSQL, whichever library its handlers write with.
+pub(crate) trait InPostgres: Fixture {
+    fn schema(&self) -> &Schema;
+}
+
+impl InPostgres for OnPostgres {
+    fn schema(&self) -> &Schema {
+        &self.0
+    }
 }
 
 impl Fixture for OnPostgres {
     type Database = Postgres;
+    type Pool = PgPool;
 
     async fn new() -> Self {
         Self::on(Schema::new().await).await
     }
 
-    fn pool(&self, connections: u32) -> Pool<Postgres> {
+    fn pool(&self, connections: u32) -> PgPool {
         self.0.pool(connections)
     }
 
-    async fn store(&self, pool: Pool<Postgres>) -> impl Store + Clone {
+    fn connections(pool: &PgPool) -> (usize, usize) {
+        (pool.num_idle(), pool.size() as usize)
+    }
+
+    async fn store(&self, pool: PgPool) -> impl Store + Clone {
         PostgresStore::builder(pool).schema(&self.0.name).build().await.unwrap()
     }
 
@@ -66,10 +93,6 @@ impl Fixture for OnPostgres {
         self.0.number("SELECT count(*) FROM {}.rows").await
     }
 
-    fn register(app: &mut web::ServiceConfig) {
-        app.route("/act", web::post().to(act::<Postgres>));
-    }
-
     async fn clean(self) {
         self.0.drop().await;
     }
@@ -79,6 +102,7 @@ pub(crate) struct OnSqlite(Scratch);
 
 impl Fixture for OnSqlite {
     type Database = Sqlite;
+    type Pool = SqlitePool;
 
     async fn new() -> Self {
         let fixture = OnSqlite(Scratch::new());
@@ -86,9 +110,13 @@ impl Fixture for OnSqlite {
         fixture
     }
 
-    fn pool(&self, connections: u32) -> Pool<Sqlite> {
+    fn pool(&self, connections: u32) -> SqlitePool {
         let options = SqliteConnectOptions::new().filename(self.0.file("shop.db")).create_if_missing(true);
         sqlx::sqlite::SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options)
+    }
+
+    fn connections(pool: &SqlitePool) -> (usize, usize) {
+        (pool.num_idle(), pool.size() as usize)
     }
 
     async fn store(&self, pool: SqlitePool) -> impl Store + Clone {
@@ -101,10 +129,6 @@ impl Fixture for OnSqlite {
 
     async fn count(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM rows").fetch_one(&self.pool(1)).await.unwrap()
-    }
-
-    fn register(app: &mut web::ServiceConfig) {
-        app.route("/act", web::post().to(act::<Sqlite>));
     }
 
     async fn clean(self) {}
@@ -148,21 +172,18 @@ impl Handler {
 
 /// Does what the body says, word by word, and answers with the status that is its last word.
 ///
-/// `insert` adds a row with the key; `wait` waits to be let through; `panic` panics; `linger`
-/// leaves the transaction behind, and `linger:` runs the SQL that follows there before. Any other
-/// word is SQL, with `~` for each space, `{rows}` for the table and `{key}` for the key: where it
-/// fails the handler answers so, or goes on after `swallow:`.
+/// `insert` adds a row with the key; `wait` waits to be let through; `panic` panics; `open` opens a
+/// transaction inside the transaction and leaves it open; `linger` leaves the transaction behind,
+/// and `linger:` runs the SQL that follows there before. Any other word is SQL, with `~` for each
+/// space, `{rows}` for the table and `{key}` for the key: where it fails the handler answers so, or
+/// goes on after `swallow:`.
 #[idempotent(ttl = "24h", scope = "global", wait = "60s", transaction)]
-async fn act<DB>(
+async fn act<DB: Lent>(
     request: HttpRequest,
     body: String,
     mut tx: IdempotentTx<DB>,
     shared: web::Data<Handler>,
-) -> Result<HttpResponse, TransactionError>
-where
-    DB: TransactionalDatabase,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-{
+) -> Result<HttpResponse, TransactionError> {
     let run = shared.0.runs.fetch_add(1, SeqCst) + 1;
     let key = request.headers().get("idempotency-key").unwrap().to_str().unwrap();
     let (deeds, status) = body.rsplit_once(' ').unwrap();
@@ -170,17 +191,18 @@ where
         match deed {
             "insert" => {
                 let insert = format!("INSERT INTO {} VALUES ('{key}')", shared.0.table);
-                (&mut *tx).execute(AssertSqlSafe(insert)).await?;
+                DB::text(&mut tx, insert).await?;
             }
             "wait" => shared.wait().await,
             "panic" => panic!("as it was told"),
+            "open" => DB::open_inner(&mut tx).await?,
             left_behind if left_behind.starts_with("linger") => {
                 let shared = shared.clone();
                 let last = left_behind.strip_prefix("linger:").map(|last| shared.sql(last, key));
                 actix_web::rt::spawn(async move {
                     shared.wait().await;
                     if let Some(last) = last {
-                        let _ = (&mut *tx).execute(AssertSqlSafe(last)).await;
+                        let _ = DB::text(&mut tx, last).await;
                     }
                     drop(tx);
                     shared.wait().await;
@@ -189,7 +211,7 @@ where
             }
             statement => {
                 let sql = shared.sql(statement.trim_start_matches("swallow:"), key);
-                let done = (&mut *tx).execute(AssertSqlSafe(sql)).await;
+                let done = DB::text(&mut tx, sql).await;
                 if !statement.starts_with("swallow:") {
                     done?;
                 }
@@ -201,7 +223,7 @@ where
 
 /// A server whose handler is [`act`], and what is needed to watch it.
 pub(crate) struct Setup<P: Fixture> {
-    pub(crate) pool: Pool<P::Database>,
+    pub(crate) pool: P::Pool,
     pub(crate) handler: Handler,
     pub(crate) server: TestServer,
 }
@@ -212,7 +234,7 @@ impl<P: Fixture> Setup<P> {
         Self::with(fixture, pool.clone(), Idempotency::builder().store(fixture.store(pool).await)).await
     }
 
-    pub(crate) async fn with(fixture: &P, pool: Pool<P::Database>, builder: IdempotencyBuilder) -> Self {
+    pub(crate) async fn with(fixture: &P, pool: P::Pool, builder: IdempotencyBuilder) -> Self {
         let handler = Handler(Arc::new(Shared {
             table: fixture.rows(),
             runs: AtomicUsize::new(0),
@@ -221,9 +243,15 @@ impl<P: Fixture> Setup<P> {
         }));
         let (idempotency, data) = (builder.build().unwrap(), web::Data::new(handler.clone()));
         let server = TestServer::start(2, move |app| {
-            P::register(app.app_data(idempotency.clone()).app_data(data.clone()));
+            let app = app.app_data(idempotency.clone()).app_data(data.clone());
+            app.route("/act", web::post().to(act::<P::Database>));
         });
         Setup { pool, handler, server }
+    }
+
+    /// Numbers of the pool's connections: of those that nobody has, and of all.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        P::connections(&self.pool)
     }
 
     pub(crate) async fn ask(&self, key: &str, body: &str) -> Reply {

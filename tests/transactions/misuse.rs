@@ -69,7 +69,10 @@ async fn a_handler_that_asks_for_the_wrong_transaction_is_not_run_and_its_key_st
     let store = fixture.store(fixture.pool(1)).await;
     let server = server(Idempotency::builder().store(store).local_cache(1 << 20).build().unwrap());
     for (path, why) in [
-        ("/other", "the store keeps its keys in another database than the IdempotentTx is of"),
+        (
+            "/other",
+            "the store keeps its keys in another database than the IdempotentTx is of, or was not given its pool",
+        ),
         ("/twice", "a handler has one IdempotentTx, and it is lent already"),
         ("/bare", "IdempotentTx needs `#[idempotent(…, transaction)]` on the handler, and a key"),
     ] {

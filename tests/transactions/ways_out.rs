@@ -8,9 +8,12 @@ use std::{env, time::Duration};
 use futures_util::future::join_all;
 use idempotent_runtime::{Idempotency, PoolMode, PostgresStore};
 use idempotent_tests::pgbouncer::{PgBouncer, TAKES_SQLX};
-use sqlx::{SqlitePool, postgres::PgPoolOptions};
+use sqlx::{PgPool, SqlitePool, postgres::PgPoolOptions};
 
-use crate::fixture::{Fixture, OnPostgres, OnSqlite, Setup};
+use crate::{
+    fixture::{Fixture, InPostgres, OnPostgres, OnSqlite, Setup},
+    libraries::OnSeaOrm,
+};
 
 /// State that a way out leaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,38 +125,66 @@ async fn what_a_handler_commits_on_sqlite_stands_and_nothing_that_follows_does()
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_handler_rolls_back_on_postgres_keeps_nothing() {
-    let fixture = OnPostgres::new().await;
-    let it = Setup::new(&fixture).await;
+mod on_postgres_only {
+    use super::*;
+
+    on_postgres!(
+        what_a_handler_rolls_back_on_postgres_keeps_nothing,
+        what_a_handler_commits_on_postgres_stands_and_is_not_committed_with_what_follows,
+        a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome,
+    );
+}
+
+async fn what_a_handler_rolls_back_on_postgres_keeps_nothing(fixture: &impl InPostgres) {
+    let it = Setup::new(fixture).await;
     for way in
         ["ROLLBACK", "ABORT", "ROLLBACK~AND~CHAIN", "swallow:SELECT~1/0 ROLLBACK", "SAVEPOINT~a ROLLBACK"]
     {
-        leaves(&it, &fixture, way, "", Leaves::Nothing).await;
-        leaves(&it, &fixture, way, "SELECT~1", Leaves::Nothing).await;
-        leaves(&it, &fixture, way, &format!("BEGIN {TRY}"), Leaves::Nothing).await;
+        leaves(&it, fixture, way, "", Leaves::Nothing).await;
+        leaves(&it, fixture, way, "SELECT~1", Leaves::Nothing).await;
+        leaves(&it, fixture, way, &format!("BEGIN {TRY}"), Leaves::Nothing).await;
     }
-    fixture.clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_handler_commits_on_postgres_stands_and_is_not_committed_with_what_follows() {
-    let fixture = OnPostgres::new().await;
-    let it = Setup::new(&fixture).await;
+async fn what_a_handler_commits_on_postgres_stands_and_is_not_committed_with_what_follows(
+    fixture: &impl InPostgres,
+) {
+    let it = Setup::new(fixture).await;
     for way in ["COMMIT", "END", "COMMIT~AND~CHAIN", "SAVEPOINT~a COMMIT"] {
-        leaves(&it, &fixture, way, "", Leaves::Unknown).await;
-        leaves(&it, &fixture, way, "SELECT~1", Leaves::Unknown).await;
-        leaves(&it, &fixture, way, &format!("swallow:BEGIN {TRY}"), Leaves::Unknown).await;
-        leaves(&it, &fixture, way, "swallow:BEGIN swallow:SELECT~1/0", Leaves::Unknown).await;
-        leaves(&it, &fixture, way, "swallow:BEGIN swallow:ROLLBACK", Leaves::Unknown).await;
+        leaves(&it, fixture, way, "", Leaves::Unknown).await;
+        leaves(&it, fixture, way, "SELECT~1", Leaves::Unknown).await;
+        leaves(&it, fixture, way, &format!("swallow:BEGIN {TRY}"), Leaves::Unknown).await;
+        leaves(&it, fixture, way, "swallow:BEGIN swallow:SELECT~1/0", Leaves::Unknown).await;
+        leaves(&it, fixture, way, "swallow:BEGIN swallow:ROLLBACK", Leaves::Unknown).await;
     }
-    fixture.clean().await;
 }
 
-on_both! {
+on_all! {
     savepoints_of_the_handlers_own_are_within_its_transaction,
     a_key_whose_handler_has_committed_is_told_from_another_request,
     a_duplicate_that_waits_for_a_handler_that_commits_is_told_that_the_outcome_is_unknown,
+}
+
+mod counted {
+    use super::a_transaction_inside_that_is_left_open_keeps_nothing_and_the_key_is_free;
+
+    on_both!(a_transaction_inside_that_is_left_open_keeps_nothing_and_the_key_is_free);
+    on!(
+        on_diesel,
+        crate::libraries::OnDiesel,
+        a_transaction_inside_that_is_left_open_keeps_nothing_and_the_key_is_free,
+    );
+}
+
+mod not_counted {
+    use super::a_transaction_inside_that_is_left_open_commits_with_the_rest;
+
+    on!(on_sea_orm, crate::libraries::OnSeaOrm, a_transaction_inside_that_is_left_open_commits_with_the_rest,);
+    on!(
+        on_tokio_postgres,
+        crate::libraries::OnTokioPostgres,
+        a_transaction_inside_that_is_left_open_commits_with_the_rest,
+    );
 }
 
 async fn savepoints_of_the_handlers_own_are_within_its_transaction(fixture: &impl Fixture) {
@@ -165,6 +196,32 @@ async fn savepoints_of_the_handlers_own_are_within_its_transaction(fixture: &imp
     }
     let left_open = "SAVEPOINT~a insert SAVEPOINT~b insert 201";
     assert_eq!((it.ask("l", left_open).await.status, fixture.count().await), (201, 4));
+}
+
+async fn a_transaction_inside_that_is_left_open_commits_with_the_rest(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
+    for (key, ending, status) in [("a", "422", 422), ("b", "500", 500)] {
+        let reply = it.ask(key, &format!("insert open insert {ending}")).await;
+        assert_eq!((reply.status, fixture.count().await), (status, 0), "{reply:?}");
+    }
+    for replay in [false, true] {
+        let reply = it.ask("c", "insert open insert 201").await;
+        assert_eq!((reply.status, reply.is_replay(), fixture.count().await), (201, replay, 2), "{reply:?}");
+    }
+    is_left_clean(&it, fixture).await;
+}
+
+/// By the library's own means, and not by a text.
+async fn a_transaction_inside_that_is_left_open_keeps_nothing_and_the_key_is_free(fixture: &impl Fixture) {
+    let it = Setup::new(fixture).await;
+    for (key, ending) in [("a", "201"), ("b", "insert 201"), ("c", "422"), ("d", "500")] {
+        let body = format!("insert open {ending}");
+        let expected = if ending == "422" { 422 } else { 500 };
+        for _ in 1..=2 {
+            let reply = it.ask(key, &body).await;
+            assert_eq!((reply.status, fixture.count().await), (expected, 0), "{body}: {reply:?}");
+        }
+    }
 }
 
 async fn a_key_whose_handler_has_committed_is_told_from_another_request(fixture: &impl Fixture) {
@@ -205,10 +262,8 @@ async fn a_transaction_that_is_left_behind_on_sqlite_cannot_be_committed_any_mor
 }
 
 /// Nobody else can keep a session of PostgreSQL's from committing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome() {
-    let fixture = OnPostgres::new().await;
-    let it = Setup::new(&fixture).await;
+async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome(fixture: &impl InPostgres) {
+    let it = Setup::new(fixture).await;
     for (last, rows) in [("", 0), (":COMMIT", 1), (":ROLLBACK", 0)] {
         for ending in ENDINGS {
             let body = format!("insert linger{last} {ending}");
@@ -223,7 +278,6 @@ async fn a_transaction_that_is_left_behind_on_postgres_leaves_an_unknown_outcome
             assert_eq!((it.handler.runs() - runs, fixture.count().await - before), (1, rows), "{body}");
         }
     }
-    fixture.clean().await;
 }
 
 /// Lets what a handler has left behind do its last statement.
@@ -251,16 +305,30 @@ async fn a_rollback_that_another_session_may_have_answered_leaves_an_unknown_out
     fixture.clean().await;
 }
 
-/// The pooler gives each statement outside a transaction another session than the one before.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free() {
+async fn what_a_handler_commits_with_sqlx_behind_a_pooler_stands_and_its_key_is_not_free() {
+    what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free(|on_postgres| on_postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_commits_with_sea_orm_behind_a_pooler_stands_and_its_key_is_not_free() {
+    what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free(OnSeaOrm).await;
+}
+
+/// The pooler gives each statement outside a transaction another session than the one before.
+async fn what_a_handler_commits_behind_a_pooler_stands_and_its_key_is_not_free<
+    P: Fixture<Pool: From<PgPool>>,
+>(
+    library: impl FnOnce(OnPostgres) -> P,
+) {
     let fixture = OnPostgres::new().await;
     let in_turn = ["pool_mode = transaction", "default_pool_size = 5", "server_round_robin = 1", TAKES_SQLX];
     let pooler = PgBouncer::start(fixture.0.options(), &in_turn).await;
     let options = pooler.options().statement_cache_capacity(0);
     let pool = PgPoolOptions::new().max_connections(8).connect_lazy_with(options);
-    let store = PostgresStore::builder(pool.clone()).schema(&fixture.0.name).build().await.unwrap();
-    let it = Setup::with(&fixture, pool.clone(), Idempotency::builder().store(store)).await;
+    let fixture = library(fixture);
+    let store = fixture.store(pool.clone().into()).await;
+    let it = Setup::with(&fixture, pool.clone().into(), Idempotency::builder().store(store)).await;
     // All sessions of the pooler are open.
     join_all((0..5).map(|_| sqlx::raw_sql("SELECT pg_sleep(0.1)").execute(&pool))).await;
     for way in ["COMMIT", "COMMIT BEGIN"] {

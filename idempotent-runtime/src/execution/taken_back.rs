@@ -7,19 +7,22 @@ use super::{claimed::Claimed, detach::carried, unknown_outcome::complete_as_unkn
 use crate::{
     observe::Outcome,
     store::{Completion, Record, transactional::TransactionState},
-    transaction::{AtClose, End, Open},
+    transaction::{AtClose, End, Open, TransactionError},
 };
 
 /// A claim whose transaction has been taken back. Dropped, because nobody waits for it any more, it
 /// ends the execution in the background by what the transaction had come to.
 pub(super) struct TakenBack {
     claimed: Option<Claimed>,
-    end: Option<Result<End, sqlx::Error>>,
+    end: Option<Result<End, TransactionError>>,
 }
 
 impl TakenBack {
     /// Takes back what the work has done. That goes on to its end, whoever waits for it.
-    pub(super) async fn of(claimed: Claimed, left: AtClose) -> Option<(Claimed, Result<End, sqlx::Error>)> {
+    pub(super) async fn of(
+        claimed: Claimed,
+        left: AtClose,
+    ) -> Option<(Claimed, Result<End, TransactionError>)> {
         let taking = async move { TakenBack { claimed: Some(claimed), end: Some(take_back(left).await) } };
         let mut taken = carried(Box::pin(taking)).await.ok()?;
         taken.claimed.take().zip(taken.end.take())
@@ -39,7 +42,7 @@ impl Drop for TakenBack {
 pub(super) struct Writing(Option<(Claimed, Box<dyn Open>)>);
 
 /// A record that the transaction has, or has not, with what it belongs to.
-pub(super) type Written = (Claimed, Box<dyn Open>, Result<Option<Completion>, sqlx::Error>);
+pub(super) type Written = (Claimed, Box<dyn Open>, Result<Option<Completion>, TransactionError>);
 
 impl Writing {
     pub(super) fn new(claimed: Claimed, open: Box<dyn Open>) -> Self {
@@ -77,7 +80,7 @@ pub(super) fn end_unfinished(claimed: Claimed, left: AtClose) {
 }
 
 /// Ends an execution of which nobody hears, by what its transaction had come to.
-async fn ended(claimed: Claimed, end: Result<End, sqlx::Error>) {
+async fn ended(claimed: Claimed, end: Result<End, TransactionError>) {
     match end {
         Ok(End::CommittedBefore) => committed_itself(claimed).await,
         Ok(End::RolledBackBefore) => rolled_back_before(claimed, ()).await,
@@ -86,14 +89,14 @@ async fn ended(claimed: Claimed, end: Result<End, sqlx::Error>) {
 }
 
 /// Takes back what the handler has done.
-pub(super) async fn take_back(left: AtClose) -> Result<End, sqlx::Error> {
+pub(super) async fn take_back(left: AtClose) -> Result<End, TransactionError> {
     let end = match left {
         AtClose::Nothing => Ok(End::TakenBack),
         AtClose::Borrowed(state) => Ok(left_behind(state)),
         AtClose::Returned(mut open) => open.take_back().await,
     };
     if let Err(error) = &end {
-        tracing::warn!(%error, "a transaction could not be rolled back: its connection is closed");
+        tracing::warn!(error = %error.cause(), "a transaction could not be rolled back: its connection is closed");
     }
     end
 }

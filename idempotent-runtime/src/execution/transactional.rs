@@ -20,7 +20,7 @@ use crate::{
     flight::Ending,
     reason::{Detail, Reason, RefusalCode},
     store::{Claim, Completion, Origin, Record},
-    transaction::{AtClose, End, Failure, Open, Slot, TransactionFailure},
+    transaction::{AtClose, End, Open, Slot, TransactionError, TransactionFailure},
 };
 
 /// True where the store cannot write before the transaction of the running execution has ended.
@@ -170,7 +170,7 @@ async fn commit<W: WorkWithRows>(
     }
     match open.commit().await {
         Ok(()) => Ok(committed::<W>(claimed, record, output)),
-        Err(error) if error.as_database_error().is_some() && Failure::of(&error) != Failure::Unavailable => {
+        Err(error) if error.is_answered() => {
             // That the transaction has ended now was done by this commit, so the result tells
             // nothing.
             let _ = open.take_back().await;
@@ -178,7 +178,9 @@ async fn commit<W: WorkWithRows>(
             refused::<W>(claimed, error).await
         }
         Err(error) => {
-            tracing::warn!(%error, handler = claimed.policy.name(), "a commit was not acknowledged: asking the store");
+            tracing::warn!(
+                error = %error.cause(), handler = claimed.policy.name(), "a commit was not acknowledged: asking the store"
+            );
             // The connection is closed: what has not reached the database will not reach it any
             // more.
             drop(open);
@@ -198,7 +200,7 @@ async fn taken_back<W: WorkWithRows>(claimed: Claimed, open: Box<dyn Open>) -> R
 /// Ends a request whose rows could not be kept together with its record.
 async fn ended_without<W: WorkWithRows>(
     claimed: Claimed,
-    end: Result<End, sqlx::Error>,
+    end: Result<End, TransactionError>,
 ) -> Result<W::Output, Reason> {
     match end {
         Ok(End::TakenBack) => claimed.release(Ok(W::failed(TransactionFailure::LeftOpen))).await,
@@ -222,12 +224,14 @@ fn lost_to_another<W: WorkWithRows>(claimed: Claimed, winner: Option<Record>) ->
 }
 
 /// Answers a request whose rows the database has refused to keep.
-async fn refused<W: WorkWithRows>(claimed: Claimed, error: sqlx::Error) -> Result<W::Output, Reason> {
-    tracing::error!(%error, handler = claimed.policy.name(), "a handler's transaction was not committed");
-    match Failure::of(&error) {
-        Failure::Conflict | Failure::Unavailable => rolled_back(claimed).await,
-        Failure::Other => claimed.release(Ok(W::failed(TransactionFailure::Refused(error)))).await,
+async fn refused<W: WorkWithRows>(claimed: Claimed, error: TransactionError) -> Result<W::Output, Reason> {
+    tracing::error!(
+        error = %error.cause(), handler = claimed.policy.name(), "a handler's transaction was not committed"
+    );
+    if error.may_be_tried_again() {
+        return rolled_back(claimed).await;
     }
+    claimed.release(Ok(W::failed(TransactionFailure::Refused(error)))).await
 }
 
 /// Output of an execution whose record has been committed with its rows.

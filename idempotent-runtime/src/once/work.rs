@@ -27,7 +27,7 @@ use crate::{
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::{
     execution::{Won, WorkWithRows, execute_in_transaction},
-    transaction::{Failure, NotBegun, TransactionFailure},
+    transaction::{NotBegun, TransactionFailure},
 };
 
 /// A call of a step that has not run, with a value `T` and an error `E`.
@@ -183,9 +183,9 @@ fn without_transaction<T, E>(why: NotBegun) -> Result<Once<T>, OnceError<E>> {
     tracing::error!(error = %why, "a step has no transaction");
     match why {
         NotBegun::Mistake(_) => Err(OnceError::Transaction(TransactionFailure::NotOffered)),
-        NotBegun::Database(error) if Failure::of(&error) == Failure::Other => {
-            Err(OnceError::Transaction(TransactionFailure::Refused(error)))
+        NotBegun::Database(error) if error.may_be_tried_again() => {
+            refused(RefusalCode::StoreUnavailable.into())
         }
-        NotBegun::Database(_) => refused(RefusalCode::StoreUnavailable.into()),
+        NotBegun::Database(error) => Err(OnceError::Transaction(TransactionFailure::Refused(error))),
     }
 }

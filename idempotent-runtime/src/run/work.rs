@@ -35,7 +35,7 @@ use crate::{
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::{
     execution::{Won, WorkWithRows, execute_in_transaction},
-    transaction::{Failure, TransactionError, TransactionFailure},
+    transaction::{TransactionError, TransactionFailure},
 };
 
 /// A call for a request whose body has been read.
@@ -133,7 +133,7 @@ impl<C: Callee> WorkWithRows for Call<C> {
 
     fn may_succeed_later(response: &HttpResponse, has_lost_database: bool) -> bool {
         let failed = response.error().and_then(|error| error.as_error::<TransactionError>());
-        has_lost_database || failed.is_some_and(|failed| Failure::of(failed.cause()) != Failure::Other)
+        has_lost_database || failed.is_some_and(TransactionError::may_be_tried_again)
     }
 
     fn failed(_: TransactionFailure) -> HttpResponse {

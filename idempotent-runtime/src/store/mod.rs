@@ -94,6 +94,10 @@ pub(crate) use call::CallError;
 pub(crate) use handle::StoreHandle;
 pub(crate) use memory::{Held, HeldBy, WeakMemoryStore};
 pub(crate) use page::NoCursor;
+#[cfg(feature = "diesel-async")]
+pub use postgres::DieselPg;
+#[cfg(feature = "sea-orm")]
+pub use postgres::SeaOrm;
 #[cfg(feature = "postgres")]
 pub use postgres::{PoolMode, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "sqlite")]

@@ -9,13 +9,9 @@ mod extractor;
 mod open_transaction;
 mod slot;
 
+pub use self::{error::TransactionFailure, extractor::IdempotentTx};
 pub(crate) use self::{
-    error::Failure,
     open_transaction::{End, Open},
     slot::{AtClose, NotBegun, Slot, lends},
 };
-pub use self::{
-    error::{TransactionError, TransactionFailure},
-    extractor::IdempotentTx,
-};
-pub use crate::store::transactional::TransactionalDatabase;
+pub use crate::store::transactional::{TransactionError, TransactionErrorKind, TransactionalDatabase};

@@ -1,15 +1,23 @@
 //! A transaction that has begun, and how it ends.
 
-use std::{io, ops::DerefMut, time::Duration};
+use std::{
+    ops::DerefMut,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sqlx::{Error, pool::PoolConnection};
-use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout;
 
 use crate::store::{
-    Completion, Hold, Record, Retention,
-    transactional::{Database, TransactionState},
+    Completion, Hold, Record, Retention, Token,
+    transactional::{
+        Held, Ledger, Offer, Revoke, TransactionError, TransactionErrorKind, TransactionState,
+        TransactionalDatabase, complete, standing,
+    },
 };
 
 /// Time limit for writing the record, and for a rollback.
@@ -19,7 +27,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 // The connection of a transaction:
 //
-//   acquired ─ BEGIN ─▶ lent to the handler ─ it ends ─▶ given back
+//   acquired ─ begun ─▶ lent to the handler ─ it ends ─▶ given back
 //
 //   given back ─ record written ─▶ given back ─ committed ─▶ in the pool again
 //              └ rolled back ─▶ in the pool again
@@ -27,18 +35,12 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 // Any failure, being dropped in between, and a transaction that ends while it is lent, close it:
 // nobody uses it in a state that nobody knows, and the server rolls back what was not committed.
 /// A transaction of the application's database.
-pub(crate) struct OpenTransaction<DB: Database> {
-    connection: PoolConnection<DB>,
-    access: DB::Access,
-    mark: DB::Mark,
-    is_used: bool,
-    ended: bool,
-    turn: Option<DB::Turn>,
+pub(crate) struct OpenTransaction<DB: TransactionalDatabase> {
+    held: Held<DB>,
+    ledger: Arc<dyn Ledger>,
+    mark: Box<str>,
+    is_used: Arc<AtomicBool>,
 }
-
-/// Number of open transactions, one inside the other, where the handler has left only the
-/// execution's own.
-const ONE: usize = 1;
 
 /// Way in which a transaction has come to its end without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,31 +53,32 @@ pub(crate) enum End {
     CommittedBefore,
 }
 
-impl<DB: Database> OpenTransaction<DB> {
-    pub(super) async fn begin(access: DB::Access) -> Result<Self, Error> {
-        let mut connection = DB::acquire(&access).await?;
-        let mark = DB::mark(&mut connection).await?;
-        let mut open = OpenTransaction { connection, access, mark, is_used: false, ended: false, turn: None };
-        open.turn = Some(DB::turn(&open.access).await?);
-        DB::TransactionManager::begin(&mut open.connection, Some(DB::statement(&open.mark))).await?;
-        Ok(open)
+impl<DB: TransactionalDatabase> OpenTransaction<DB> {
+    pub(super) async fn begin(offer: Offer<DB>) -> Result<Self, TransactionError> {
+        let Offer { pool, ledger } = offer;
+        let mark = new_mark()?;
+        let mut held = Held::acquire(&pool).await?;
+        DB::begin(held.get_mut()?, &ledger.first(&mark)).await?;
+        Ok(OpenTransaction { held, ledger, mark, is_used: Arc::default() })
     }
 
-    pub(super) fn connection(&self) -> &DB::Connection {
-        &self.connection
+    /// The connection, for the handler.
+    pub(super) fn lent(&mut self) -> Option<&mut DB::Connection> {
+        Some(DB::connection(self.held.get_mut().ok()?))
     }
 
-    pub(super) fn connection_mut(&mut self) -> &mut DB::Connection {
-        self.is_used = true;
-        &mut self.connection
+    /// Set once the handler has used the connection.
+    pub(super) fn is_used(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_used)
     }
 
-    pub(super) fn mark(&self) -> DB::Mark {
-        self.mark.clone()
+    /// Means to keep it from being committed while the handler has it.
+    pub(super) fn revoke(&self) -> Option<Revoke> {
+        DB::revoke(self.held.get()?)
     }
 
-    fn depth(&self) -> usize {
-        <DB::TransactionManager as TransactionManager>::get_transaction_depth(&self.connection)
+    pub(super) fn writes_alone(&self) -> bool {
+        self.ledger.writes_alone()
     }
 
     async fn write(
@@ -83,25 +86,23 @@ impl<DB: Database> OpenTransaction<DB> {
         hold: &Hold,
         record: &Record,
         retention: Retention,
-    ) -> Result<Option<Completion>, Error> {
-        if self.depth() != ONE {
-            return Ok(None);
-        }
-        let OpenTransaction { connection, access, mark, .. } = self;
-        in_time(WRITE_TIMEOUT, DB::complete(connection, access, mark, hold, record, retention)).await
+    ) -> Result<Option<Completion>, TransactionError> {
+        let OpenTransaction { held, ledger, mark, .. } = self;
+        let connection = held.get_mut()?;
+        in_time(WRITE_TIMEOUT, complete::<DB>(connection, &**ledger, mark, (hold, record, retention))).await
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
-        in_time(COMMIT_TIMEOUT, DB::TransactionManager::commit(&mut self.connection)).await?;
-        self.give_back().await;
+    async fn commit(&mut self) -> Result<(), TransactionError> {
+        in_time(COMMIT_TIMEOUT, DB::commit(self.held.get_mut()?)).await?;
+        self.held.give_back();
         Ok(())
     }
 
-    async fn take_back(&mut self) -> Result<End, Error> {
+    async fn take_back(&mut self) -> Result<End, TransactionError> {
         let found = self.standing().await?;
         // Also what the handler has begun after it: that may hold locks until the connection is
         // closed.
-        let rolled_back = self.rollback().await;
+        let rolled_back = in_time(WRITE_TIMEOUT, DB::rollback(self.held.get_mut()?)).await;
         let end = match found {
             TransactionState::Stands => End::TakenBack,
             TransactionState::RolledBack => End::RolledBackBefore,
@@ -109,42 +110,32 @@ impl<DB: Database> OpenTransaction<DB> {
         };
         if end == End::TakenBack {
             rolled_back?;
-            self.give_back().await;
+            self.held.give_back();
         }
         Ok(end)
     }
 
-    async fn standing(&mut self) -> Result<TransactionState, Error> {
-        if !self.is_used {
+    async fn standing(&mut self) -> Result<TransactionState, TransactionError> {
+        if !self.is_used.load(Ordering::Relaxed) {
             return Ok(TransactionState::Stands);
         }
-        in_time(WRITE_TIMEOUT, DB::standing(&mut self.connection, &self.access, &self.mark)).await
-    }
-
-    async fn rollback(&mut self) -> Result<(), Error> {
-        while self.depth() > 0 {
-            in_time(WRITE_TIMEOUT, DB::TransactionManager::rollback(&mut self.connection)).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives the connection back as it came. Whoever is next need not wait for that.
-    async fn give_back(&mut self) {
-        self.turn = None;
-        self.ended = in_time(WRITE_TIMEOUT, DB::unmark(&mut self.connection)).await.is_ok();
+        let OpenTransaction { held, ledger, mark, .. } = self;
+        let connection = held.get_mut()?;
+        in_time(WRITE_TIMEOUT, standing::<DB>(connection, &**ledger, mark)).await
     }
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(limit, work).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+/// A mark that no other transaction has.
+fn new_mark() -> Result<Box<str>, TransactionError> {
+    let token = Token::random().map_err(|error| TransactionError::new(TransactionErrorKind::Other, error))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(*token.as_bytes())).into())
 }
 
-impl<DB: Database> Drop for OpenTransaction<DB> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.connection.close_on_drop();
-        }
-    }
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, TransactionError>>,
+) -> Result<T, TransactionError> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(TransactionError::timed_out()))
 }
 
 /// A transaction that its handler has given back, of whichever database.
@@ -156,30 +147,30 @@ pub(crate) trait Open: Send {
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> BoxFuture<'a, Result<Option<Completion>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Completion>, TransactionError>>;
 
     /// Commits. Where the failure is not the database's own it is not known whether it has.
-    fn commit(&mut self) -> BoxFuture<'_, Result<(), Error>>;
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), TransactionError>>;
 
     /// Takes everything back that can be taken back, and tells how it came to its end.
-    fn take_back(&mut self) -> BoxFuture<'_, Result<End, Error>>;
+    fn take_back(&mut self) -> BoxFuture<'_, Result<End, TransactionError>>;
 }
 
-impl<DB: Database, B: DerefMut<Target = OpenTransaction<DB>> + Send> Open for B {
+impl<DB: TransactionalDatabase, B: DerefMut<Target = OpenTransaction<DB>> + Send> Open for B {
     fn write<'a>(
         &'a mut self,
         hold: &'a Hold,
         record: &'a Record,
         retention: Retention,
-    ) -> BoxFuture<'a, Result<Option<Completion>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<Completion>, TransactionError>> {
         OpenTransaction::write(self, hold, record, retention).boxed()
     }
 
-    fn commit(&mut self) -> BoxFuture<'_, Result<(), Error>> {
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), TransactionError>> {
         OpenTransaction::commit(self).boxed()
     }
 
-    fn take_back(&mut self) -> BoxFuture<'_, Result<End, Error>> {
+    fn take_back(&mut self) -> BoxFuture<'_, Result<End, TransactionError>> {
         OpenTransaction::take_back(self).boxed()
     }
 }

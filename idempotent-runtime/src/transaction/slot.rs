@@ -8,7 +8,7 @@ use std::{
 use super::open_transaction::{Open, OpenTransaction};
 use crate::store::{
     StoreHandle,
-    transactional::{Database, TransactionState},
+    transactional::{Offer, Offers, Revoke, TransactionError, TransactionState, TransactionalDatabase},
 };
 
 tokio::task_local! {
@@ -46,21 +46,26 @@ trait Borrowed: Send {
     fn writes_alone(&self) -> bool;
 }
 
-/// A transaction behind the lock that its handler has, and its mark.
-struct BorrowedFrom<DB: Database>(Arc<tokio::sync::Mutex<OpenTransaction<DB>>>, DB::Mark);
+/// A transaction behind the lock that its handler has, and what is known of it meanwhile.
+struct BorrowedFrom<DB: TransactionalDatabase> {
+    begun: Arc<tokio::sync::Mutex<OpenTransaction<DB>>>,
+    revoke: Option<Revoke>,
+    writes_alone: bool,
+}
 
-impl<DB: Database> Borrowed for BorrowedFrom<DB> {
+impl<DB: TransactionalDatabase> Borrowed for BorrowedFrom<DB> {
     fn given_back(&self) -> Option<Box<dyn Open>> {
-        let begun = Arc::clone(&self.0).try_lock_owned().ok()?;
+        let begun = Arc::clone(&self.begun).try_lock_owned().ok()?;
         Some(Box::new(begun))
     }
 
+    // Where nobody else can prevent it, the holder of the connection may commit at any time.
     fn revoke(&self) -> TransactionState {
-        DB::revoke(&self.1)
+        self.revoke.as_ref().map_or(TransactionState::Unknown, |revoke| revoke())
     }
 
     fn writes_alone(&self) -> bool {
-        DB::WRITES_ALONE
+        self.writes_alone
     }
 }
 
@@ -81,8 +86,12 @@ pub(crate) enum NoTransaction {
     NotAsked,
     #[error("a handler has one IdempotentTx, and it is lent already")]
     Taken,
-    #[error("the store keeps its keys in another database than the IdempotentTx is of")]
+    #[error(
+        "the store keeps its keys in another database than the IdempotentTx is of, or was not given its pool"
+    )]
     AnotherDatabase,
+    #[error("the transaction has ended before its handler began")]
+    Ended,
 }
 
 /// Reason that a transaction has not begun.
@@ -92,8 +101,8 @@ pub(crate) enum NotBegun {
     #[error(transparent)]
     Mistake(#[from] NoTransaction),
     /// The database has failed.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    #[error("{}", .0.cause())]
+    Database(#[from] TransactionError),
 }
 
 impl Slot {
@@ -111,24 +120,27 @@ impl Slot {
         SLOT.try_with(Arc::clone).map_err(|_| NoTransaction::NotAsked)
     }
 
-    /// Access that the store gives to a transaction of this database, which is about to begin.
-    pub(super) fn beginning<DB: Database>(&self) -> Result<DB::Access, NoTransaction> {
-        let access = access::<DB>(&self.store).ok_or(NoTransaction::AnotherDatabase)?;
+    /// Offer of the store for a transaction of this database, which is about to begin.
+    pub(super) fn beginning<DB: TransactionalDatabase>(&self) -> Result<Offer<DB>, NoTransaction> {
+        let offer = offer::<DB>(&self.store).ok_or(NoTransaction::AnotherDatabase)?;
         let mut progress = self.progress();
         if !matches!(*progress, Progress::NotBegun) {
             return Err(NoTransaction::Taken);
         }
         *progress = Progress::Beginning;
-        Ok(access.clone())
+        Ok(offer.clone())
     }
 
     /// It has begun, and the handler has it.
-    pub(super) fn begun<DB: Database>(
+    pub(super) fn begun<DB: TransactionalDatabase>(
         &self,
-        begun: &Arc<tokio::sync::Mutex<OpenTransaction<DB>>>,
-        mark: DB::Mark,
-    ) {
-        *self.progress() = Progress::Open(Box::new(BorrowedFrom(Arc::clone(begun), mark)));
+        open: OpenTransaction<DB>,
+    ) -> Arc<tokio::sync::Mutex<OpenTransaction<DB>>> {
+        let (revoke, writes_alone) = (open.revoke(), open.writes_alone());
+        let begun = Arc::new(tokio::sync::Mutex::new(open));
+        let borrowed = BorrowedFrom { begun: Arc::clone(&begun), revoke, writes_alone };
+        *self.progress() = Progress::Open(Box::new(borrowed));
+        begun
     }
 
     /// True if the store cannot write before the transaction of the execution that runs has ended.
@@ -153,11 +165,11 @@ impl Slot {
     }
 }
 
-/// True where the store's keys are in a database of this kind, in which it lends transactions.
-pub(crate) fn lends<DB: Database>(store: &StoreHandle) -> bool {
-    access::<DB>(store).is_some()
+/// True where the store lends transactions of this kind.
+pub(crate) fn lends<DB: TransactionalDatabase>(store: &StoreHandle) -> bool {
+    offer::<DB>(store).is_some()
 }
 
-fn access<DB: Database>(store: &StoreHandle) -> Option<&DB::Access> {
-    store.transactions()?.downcast_ref()
+fn offer<DB: TransactionalDatabase>(store: &StoreHandle) -> Option<&Offer<DB>> {
+    store.transactions()?.downcast_ref::<Offers>()?.of()
 }

@@ -89,6 +89,6 @@ fn recipes_that_name_their_crates_are_those_that_are_tried() {
     let blocks = text.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap());
     let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| !line.starts_with("use "));
     let untried: Vec<_> = lines.clone().filter(|line| !tried.contains(line)).collect();
-    assert!(lines.count() > 50);
+    assert!(lines.count() > 5);
     assert_eq!(untried, Vec::<&str>::new());
 }

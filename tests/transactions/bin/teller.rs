@@ -1,9 +1,9 @@
 //! A bank that stands still where it is told, so that it can be killed there.
 //!
-//! `teller sqlite <file>`, `teller postgres <url> <schema>`, or `teller pooler <url> <schema>`:
-//! serves transfers of one from account `a` to account `b`, each in a transaction, and prints its
-//! address. `/transfers` is a handler with the attribute. `/messages` makes the same transfer by
-//! `once`.
+//! `teller sqlite <file>`, or `teller <kind> <url> <schema>` with one of the kinds `postgres`,
+//! `pooler`, `sea-orm`, `diesel` and `tokio-postgres`: serves transfers of one from account `a` to
+//! account `b`, each in a transaction, and prints its address. `/transfers` is a handler with the
+//! attribute. `/messages` makes the same transfer by `once`.
 //!
 //! A request with a header `X-Stop` stands still at that point for ever, and `here` is printed. A
 //! request with a header `X-Way` runs the statements there behind its own, and goes on whatever
@@ -27,14 +27,18 @@ use actix_web::{
     middleware::{Next, from_fn},
     web,
 };
+use diesel_async::{AsyncPgConnection, pooled_connection};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use idempotent_runtime::{
-    Idempotency, IdempotentTx, Once, OnceError, PostgresStore, SqliteStore, Store, TransactionError,
-    TransactionalDatabase, idempotent,
+    DieselPg, Idempotency, IdempotentTx, Once, OnceError, PostgresStore, SeaOrm, SqliteStore, Store,
+    TransactionError, idempotent,
 };
-use idempotent_tests::proxy::{Cut, How, Proxy};
+use idempotent_tests::{
+    lent::{Lent, TokioPostgres, plain_url, tokio_postgres_pool},
+    proxy::{Cut, How, Proxy},
+};
 use sqlx::{
-    AssertSqlSafe, Executor, Postgres, Sqlite,
+    Postgres, Sqlite,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
@@ -76,7 +80,7 @@ impl FromRequest for Claimed {
 }
 
 /// Database on which a commit can be made to stand still.
-trait Bank: TransactionalDatabase {
+trait Bank: Lent {
     type Hold: 'static;
     async fn hold_commit(tx: &mut IdempotentTx<Self>, hold: &Self::Hold);
 }
@@ -94,19 +98,28 @@ impl Bank for Sqlite {
     }
 }
 
-impl Bank for Postgres {
-    type Hold = Proxy;
+/// Holds the message up that commits, whichever library sends it.
+macro_rules! bank_behind_a_proxy {
+    ($($database:ty => $commit:literal),* $(,)?) => {
+        $(impl Bank for $database {
+            type Hold = Proxy;
 
-    async fn hold_commit(_: &mut IdempotentTx<Self>, proxy: &Proxy) {
-        proxy.cut(Cut { text: "COMMIT\0", how: How::Held(say_here) });
-    }
+            async fn hold_commit(_: &mut IdempotentTx<Self>, proxy: &Proxy) {
+                proxy.cut(Cut { text: $commit, how: How::Held(say_here) });
+            }
+        })*
+    };
 }
 
+bank_behind_a_proxy!(
+    Postgres => "COMMIT\0",
+    SeaOrm => "COMMIT AND CHAIN\0",
+    DieselPg => "COMMIT\0",
+    TokioPostgres => "COMMIT\0",
+);
+
 /// Makes the transfer, and goes on with what the request says. Gives the text of the answer.
-async fn make<B: Bank>(request: &HttpRequest, mut tx: IdempotentTx<B>) -> sqlx::Result<String>
-where
-    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
-{
+async fn make<B: Bank>(request: &HttpRequest, mut tx: IdempotentTx<B>) -> Result<String, TransactionError> {
     point(request, "began").await;
     let key = key(request);
     for statement in [
@@ -114,13 +127,13 @@ where
         "UPDATE accounts SET balance = balance + 1 WHERE name = 'b'".to_owned(),
         format!("INSERT INTO transfers VALUES ('{key}')"),
     ] {
-        (&mut *tx).execute(AssertSqlSafe(statement)).await?;
+        B::text(&mut tx, statement).await?;
     }
     point(request, "written").await;
     if let Some(way) = request.headers().get("x-way") {
         for statement in way.to_str().unwrap().replace("{key}", key).split(';') {
             // It tolerates what fails.
-            let _ = (&mut *tx).execute(AssertSqlSafe(statement.to_owned())).await;
+            let _ = B::text(&mut tx, statement.to_owned()).await;
         }
         point(request, "left").await;
     }
@@ -140,18 +153,12 @@ async fn transfer<B: Bank>(
     request: HttpRequest,
     _claimed: Claimed,
     tx: IdempotentTx<B>,
-) -> Result<HttpResponse, TransactionError>
-where
-    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
-{
+) -> Result<HttpResponse, TransactionError> {
     Ok(HttpResponse::Created().body(make(&request, tx).await?))
 }
 
 /// The same for a message, of which the request tells.
-async fn settle<B: Bank>(request: HttpRequest) -> HttpResponse
-where
-    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
-{
+async fn settle<B: Bank>(request: HttpRequest) -> HttpResponse {
     let idempotency = request.app_data::<Idempotency>().unwrap();
     let call = idempotency.once("transfer", key(&request)).wait(WAIT);
     match call.run_in(async |_, tx: IdempotentTx<B>| make(&request, tx).await).await {
@@ -187,7 +194,6 @@ async fn around(
 async fn serve<B: Bank>(store: impl Store, hold: web::Data<B::Hold>) -> std::io::Result<()>
 where
     B::Hold: Send + Sync,
-    for<'c> &'c mut B::Connection: Executor<'c, Database = B>,
 {
     let idempotency = Idempotency::builder().store(store).lease(LEASE).build().unwrap();
     let app = move || {
@@ -212,18 +218,40 @@ async fn main() -> std::io::Result<()> {
             let pool = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
             serve::<Sqlite>(SqliteStore::new(pool).await.unwrap(), web::Data::new(())).await
         }
-        _ => {
-            let options: PgConnectOptions = arguments[1].parse().unwrap();
-            let proxy = Arc::new(Proxy::to(options.get_port()).await);
-            let options = options.port(proxy.port());
-            let options = match arguments[0].as_str() {
-                // A pooler takes no settings of a session's.
-                "pooler" => options,
-                _ => options.options([("search_path", &arguments[2])]),
-            };
-            let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
-            let store = PostgresStore::builder(pool).schema(&arguments[2]).build().await.unwrap();
-            serve::<Postgres>(store, web::Data::from(proxy)).await
+        kind => on_postgres(kind, &arguments[1], &arguments[2]).await,
+    }
+}
+
+/// Serves with the library that `kind` names, behind a proxy.
+async fn on_postgres(kind: &str, url: &str, schema: &str) -> std::io::Result<()> {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let proxy = Arc::new(Proxy::to(options.get_port()).await);
+    let options = options.port(proxy.port());
+    let options = match kind {
+        // A pooler takes no settings of a session's.
+        "pooler" => options,
+        _ => options.options([("search_path", schema)]),
+    };
+    // For libraries that take an URL.
+    let url = format!("{}?options=-c%20search_path%3D{schema}", plain_url(&options));
+    let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
+    let builder = PostgresStore::builder(pool.clone()).schema(schema);
+    let hold = web::Data::from(proxy);
+    match kind {
+        "sea-orm" => {
+            let builder = PostgresStore::from_sea_orm(&pool.into()).unwrap().schema(schema);
+            serve::<SeaOrm>(builder.build().await.unwrap(), hold).await
         }
+        "diesel" => {
+            let manager = pooled_connection::AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+            let pool = pooled_connection::deadpool::Pool::builder(manager).max_size(4).build().unwrap();
+            serve::<DieselPg>(builder.transactions::<DieselPg>(pool).build().await.unwrap(), hold).await
+        }
+        "tokio-postgres" => {
+            let pool = tokio_postgres_pool(&url, 4);
+            serve::<TokioPostgres>(builder.transactions::<TokioPostgres>(pool).build().await.unwrap(), hold)
+                .await
+        }
+        _ => serve::<Postgres>(builder.build().await.unwrap(), hold).await,
     }
 }

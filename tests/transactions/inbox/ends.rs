@@ -9,21 +9,32 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, TransactionFailure};
+use idempotent_runtime::{Idempotency, IdempotentTx, Once, OnceError, TransactionError, TransactionFailure};
+use idempotent_tests::lent::Lent;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::fixture::{Executes, Inbox, Settled};
+use super::fixture::{Inbox, Settled};
 use crate::fixture::{Fixture, OnPostgres, OnSqlite, within};
 
-on_both! {
+on_all! {
     a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free,
     a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown,
-    a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free,
     a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free,
     a_step_that_panics_leaves_nothing_and_its_key_is_free,
     a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome,
     a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_outcome,
     a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome,
+}
+
+mod counted {
+    use super::a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free;
+
+    on_both!(a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free);
+    on!(
+        on_diesel,
+        crate::libraries::OnDiesel,
+        a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free,
+    );
 }
 
 fn failure(told: Settled) -> TransactionFailure {
@@ -33,7 +44,7 @@ fn failure(told: Settled) -> TransactionFailure {
     }
 }
 
-async fn a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free(fixture: &impl Executes) {
+async fn a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free(fixture: &impl Fixture) {
     let it = Inbox::new(fixture).await;
     for run in 1..=2 {
         let failure = failure(it.settle("k", &["ROLLBACK"]).await);
@@ -45,7 +56,7 @@ async fn a_step_that_rolls_back_itself_keeps_nothing_and_its_key_is_free(fixture
     assert_eq!((it.settle("k", &[]).await.unwrap(), fixture.count().await), (Once::Ran(4), 1));
 }
 
-async fn a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown(fixture: &impl Executes) {
+async fn a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown(fixture: &impl Fixture) {
     let it = Inbox::new(fixture).await;
     for (key, then) in [("k", &["COMMIT"][..]), ("l", &["COMMIT", "not a statement"])] {
         let before = fixture.count().await;
@@ -57,11 +68,11 @@ async fn a_step_that_commits_itself_keeps_its_row_and_its_outcome_is_unknown(fix
     assert_eq!(it.runs(), 2);
 }
 
-async fn a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free<P: Executes>(fixture: &P) {
+async fn a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free<P: Fixture>(fixture: &P) {
     let it = Inbox::new(fixture).await;
     let step = async |_, mut tx: IdempotentTx<P::Database>| {
         it.add("k", &mut tx).await?;
-        std::mem::forget(sqlx::Connection::begin(&mut *tx).await?);
+        P::Database::open_inner(&mut tx).await?;
         Ok(0)
     };
     let failure = failure(it.idempotency.once("settle", "k").run_in(step).await);
@@ -71,7 +82,7 @@ async fn a_savepoint_that_is_left_open_keeps_nothing_and_the_key_is_free<P: Exec
 
 /// Settles a message with a step that adds its row, runs these statements and then never ends;
 /// tells when it waits.
-async fn never_ends<P: Executes>(it: &Inbox<P>, then: &[&str], began: oneshot::Sender<()>) -> Settled {
+async fn never_ends<P: Fixture>(it: &Inbox<P>, then: &[&str], began: oneshot::Sender<()>) -> Settled {
     let step = async |_, mut tx: IdempotentTx<P::Database>| {
         it.add_and_run("k", then, &mut tx).await?;
         began.send(()).unwrap();
@@ -93,7 +104,7 @@ async fn panics<T: Debug>(call: impl Future<Output = T>) {
     within(AssertUnwindSafe(call).catch_unwind()).await.unwrap_err();
 }
 
-async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: Executes>(fixture: &P) {
+async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: Fixture>(fixture: &P) {
     let pool = fixture.pool(1);
     let store = fixture.store(pool.clone()).await;
     let it = Inbox::with(fixture, pool, Idempotency::builder().store(store));
@@ -107,10 +118,11 @@ async fn a_call_that_is_dropped_half_way_leaves_nothing_and_its_key_is_free<P: E
     assert_eq!((told.unwrap(), fixture.count().await), (Once::Ran(4), 1));
 }
 
-async fn a_step_that_panics_leaves_nothing_and_its_key_is_free<P: Executes>(fixture: &P) {
+async fn a_step_that_panics_leaves_nothing_and_its_key_is_free<P: Fixture>(fixture: &P) {
     let it = Inbox::new(fixture).await;
     let call = it.idempotency.once("settle", "k");
-    let step = async |_, _: IdempotentTx<P::Database>| -> sqlx::Result<u32> { panic!("a mistake") };
+    let step =
+        async |_, _: IdempotentTx<P::Database>| -> Result<u32, TransactionError> { panic!("a mistake") };
     let panicked = tokio::spawn(call.run_in(step)).await.unwrap_err();
     assert!(panicked.is_panic());
     let told = timeout(Duration::from_secs(10), it.settle("k", &[])).await.expect("the key is free");
@@ -118,7 +130,7 @@ async fn a_step_that_panics_leaves_nothing_and_its_key_is_free<P: Executes>(fixt
 }
 
 /// A message whose step has committed its row is never settled again, here or by another node.
-async fn is_unknown_and_has_one_row<P: Executes>(it: &Inbox<P>, fixture: &P) {
+async fn is_unknown_and_has_one_row<P: Fixture>(it: &Inbox<P>, fixture: &P) {
     let other = Inbox::new(fixture).await;
     for node in [it, &other, it] {
         assert_eq!(node.settle("k", &[]).await.unwrap(), Once::OutcomeUnknown);
@@ -126,7 +138,7 @@ async fn is_unknown_and_has_one_row<P: Executes>(it: &Inbox<P>, fixture: &P) {
     assert_eq!((it.runs() + other.runs(), fixture.count().await), (1, 1));
 }
 
-async fn a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome<P: Executes>(
+async fn a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_outcome<P: Fixture>(
     fixture: &P,
 ) {
     let it = Inbox::new(fixture).await;
@@ -136,10 +148,11 @@ async fn a_call_that_is_dropped_after_its_step_has_committed_leaves_an_unknown_o
 }
 
 /// The step has returned, and the library is at the transaction.
-async fn a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_outcome<P: Executes>(
+async fn a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_outcome<P: Fixture>(
     fixture: &P,
 ) {
-    for (key, last) in [("k", Ok(0)), ("l", Err(sqlx::Error::RowNotFound))] {
+    let declined = TransactionError::from(sqlx::Error::RowNotFound);
+    for (key, last) in [("k", Ok(0)), ("l", Err(declined))] {
         let (it, before) = (Inbox::new(fixture).await, fixture.count().await);
         let (end, mut ended) = oneshot::channel();
         let step = async |_, mut tx: IdempotentTx<P::Database>| {
@@ -160,9 +173,9 @@ async fn a_call_that_is_dropped_while_its_end_is_found_out_leaves_an_unknown_out
     }
 }
 
-async fn a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome<P: Executes>(fixture: &P) {
+async fn a_step_that_panics_after_it_has_committed_leaves_an_unknown_outcome<P: Fixture>(fixture: &P) {
     let it = Inbox::new(fixture).await;
-    let step = async |_, mut tx: IdempotentTx<P::Database>| -> sqlx::Result<u32> {
+    let step = async |_, mut tx: IdempotentTx<P::Database>| -> Result<u32, TransactionError> {
         it.add_and_run("k", &["COMMIT"], &mut tx).await?;
         panic!("a mistake")
     };
@@ -188,17 +201,17 @@ impl LeftBehind {
         (LeftBehind { last, told, done }, go_on)
     }
 
-    async fn step<P: Executes>(
+    async fn step<P: Fixture>(
         self,
         it: &Inbox<P>,
         key: &str,
         mut tx: IdempotentTx<P::Database>,
-    ) -> sqlx::Result<u32> {
+    ) -> Result<u32, TransactionError> {
         let run = it.add(key, &mut tx).await?;
         let LeftBehind { last, told, done } = self;
         tokio::spawn(async move {
             told.await.unwrap();
-            let _ = P::execute(&mut tx, last.to_owned()).await;
+            let _ = P::Database::text(&mut tx, last.to_owned()).await;
             drop(tx);
             done.send(()).unwrap();
         });
@@ -207,7 +220,7 @@ impl LeftBehind {
 }
 
 /// Leaves a transaction behind, and tells the result of the call once all is over.
-async fn leaves_behind<P: Executes>(it: &Inbox<P>, key: &str, last: &'static str) -> TransactionFailure {
+async fn leaves_behind<P: Fixture>(it: &Inbox<P>, key: &str, last: &'static str) -> TransactionFailure {
     let (left, go_on) = LeftBehind::new(last);
     let step = async |_, tx: IdempotentTx<P::Database>| left.step(it, key, tx).await;
     let told = within(it.idempotency.once("settle", key).run_in(step)).await;
@@ -236,7 +249,7 @@ async fn a_transaction_that_a_dropped_call_has_left_behind_on_sqlite_cannot_be_c
     let step = async |_, tx: IdempotentTx<sqlx::Sqlite>| {
         left.step(&it, "k", tx).await?;
         begin.send(()).unwrap();
-        pending::<sqlx::Result<u32>>().await
+        pending::<Result<u32, TransactionError>>().await
     };
     dropped(it.idempotency.once("settle", "k").run_in(step), began).await;
     go_on().await;
@@ -278,7 +291,7 @@ async fn a_transaction_that_an_unfinished_call_has_left_behind_on_postgres_leave
             left.step(&it, key, tx).await?;
             begin.send(()).unwrap();
             match how {
-                Unfinished::Dropped => pending::<sqlx::Result<u32>>().await,
+                Unfinished::Dropped => pending::<Result<u32, TransactionError>>().await,
                 Unfinished::Panics => panic!("a mistake"),
             }
         };

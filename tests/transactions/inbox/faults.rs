@@ -85,6 +85,7 @@ async fn a_constraint_that_is_checked_at_the_commit_keeps_nothing_and_is_told() 
         let Err(OnceError::Transaction(TransactionFailure::Refused(error))) = told else {
             panic!("{told:?}")
         };
+        let error = error.cause().downcast_ref::<sqlx::Error>().unwrap();
         assert!(error.as_database_error().unwrap().is_unique_violation(), "{error}");
         assert_eq!((it.runs(), fixture.count().await), (run, 0));
     }

@@ -8,47 +8,29 @@ use std::{
     time::Duration,
 };
 
-use idempotent_runtime::{Idempotency, IdempotencyBuilder, IdempotentTx, Once, OnceError};
-use sqlx::{AssertSqlSafe, Database, Executor, Pool};
+use idempotent_runtime::{Idempotency, IdempotencyBuilder, IdempotentTx, Once, OnceError, TransactionError};
+use idempotent_tests::lent::Lent;
 use tokio::time::sleep;
 
 use crate::fixture::{Fixture, within};
 
-pub(super) type Settled = Result<Once<u32>, OnceError<sqlx::Error>>;
-
-/// Database on whose connections statements are run.
-pub(super) trait Executes: Fixture {
-    /// Runs a statement in a transaction.
-    fn execute(
-        tx: &mut IdempotentTx<Self::Database>,
-        sql: String,
-    ) -> impl Future<Output = sqlx::Result<()>> + Send;
-}
-
-impl<P: Fixture> Executes for P
-where
-    for<'c> &'c mut <P::Database as Database>::Connection: Executor<'c, Database = P::Database>,
-{
-    async fn execute(tx: &mut IdempotentTx<Self::Database>, sql: String) -> sqlx::Result<()> {
-        (&mut **tx).execute(AssertSqlSafe(sql)).await.map(|_| ())
-    }
-}
+pub(super) type Settled = Result<Once<u32>, OnceError<TransactionError>>;
 
 /// A node that settles messages.
 pub(super) struct Inbox<P: Fixture> {
-    pub(super) pool: Pool<P::Database>,
+    pub(super) pool: P::Pool,
     pub(super) idempotency: Idempotency,
     table: String,
     runs: Arc<AtomicU32>,
 }
 
-impl<P: Executes> Inbox<P> {
+impl<P: Fixture> Inbox<P> {
     pub(super) async fn new(fixture: &P) -> Self {
         let pool = fixture.pool(4);
         Self::with(fixture, pool.clone(), Idempotency::builder().store(fixture.store(pool).await))
     }
 
-    pub(super) fn with(fixture: &P, pool: Pool<P::Database>, builder: IdempotencyBuilder) -> Self {
+    pub(super) fn with(fixture: &P, pool: P::Pool, builder: IdempotencyBuilder) -> Self {
         let idempotency = builder.build().unwrap();
         Inbox { pool, idempotency, table: fixture.rows(), runs: Arc::default() }
     }
@@ -61,7 +43,7 @@ impl<P: Executes> Inbox<P> {
     /// Waits until every connection is back in the pool.
     pub(super) async fn all_are_back(&self) {
         within(async {
-            while self.pool.num_idle() < self.pool.size() as usize {
+            while P::connections(&self.pool).0 < P::connections(&self.pool).1 {
                 sleep(Duration::from_millis(5)).await;
             }
         })
@@ -69,9 +51,13 @@ impl<P: Executes> Inbox<P> {
     }
 
     /// Adds the row of `key`, and tells the number of the run.
-    pub(super) async fn add(&self, key: &str, tx: &mut IdempotentTx<P::Database>) -> sqlx::Result<u32> {
+    pub(super) async fn add(
+        &self,
+        key: &str,
+        tx: &mut IdempotentTx<P::Database>,
+    ) -> Result<u32, TransactionError> {
         let run = self.runs.fetch_add(1, SeqCst) + 1;
-        P::execute(tx, format!("INSERT INTO {} VALUES ('{key}')", self.table)).await?;
+        P::Database::text(tx, format!("INSERT INTO {} VALUES ('{key}')", self.table)).await?;
         Ok(run)
     }
 
@@ -81,10 +67,10 @@ impl<P: Executes> Inbox<P> {
         key: &str,
         then: &[&str],
         tx: &mut IdempotentTx<P::Database>,
-    ) -> sqlx::Result<u32> {
+    ) -> Result<u32, TransactionError> {
         let run = self.add(key, tx).await?;
         for statement in then {
-            P::execute(tx, (*statement).to_owned()).await?;
+            P::Database::text(tx, (*statement).to_owned()).await?;
         }
         Ok(run)
     }

@@ -5,24 +5,32 @@ use std::{collections::HashMap, time::Duration};
 use futures_util::future::join_all;
 use idempotent_runtime::{
     CheckpointError, CheckpointFailure, Idempotency, IdempotentTx, MemoryStore, Once, OnceError,
-    TransactionFailure,
+    TransactionErrorKind, TransactionFailure,
 };
+use idempotent_tests::lent::Lent;
 use sqlx::{Postgres, Sqlite};
 use tokio::time::sleep;
 
-use super::fixture::{Executes, Inbox};
+use super::fixture::Inbox;
 use crate::fixture::{Fixture, OnPostgres, OnSqlite, within};
 
-on_both! {
+on_all! {
     row_and_value_commit_together_and_the_value_is_replayed,
     an_error_takes_the_row_back_and_frees_the_key,
+}
+
+mod on_sqlx {
+    use super::*;
+
+    on_both! {
     a_value_that_is_not_kept_keeps_its_row_and_the_step_does_not_run_again,
     of_sixteen_racers_at_two_nodes_one_runs_each_step_and_all_have_its_value,
     whoever_waits_holds_no_connection,
     a_step_may_be_spawned_on_any_runtime,
+    }
 }
 
-async fn row_and_value_commit_together_and_the_value_is_replayed(fixture: &impl Executes) {
+async fn row_and_value_commit_together_and_the_value_is_replayed(fixture: &impl Fixture) {
     let it = Inbox::new(fixture).await;
     assert_eq!(it.settle("k", &[]).await.unwrap(), Once::Ran(1));
     for _ in 0..2 {
@@ -35,18 +43,19 @@ async fn row_and_value_commit_together_and_the_value_is_replayed(fixture: &impl 
     it.all_are_back().await;
 }
 
-async fn an_error_takes_the_row_back_and_frees_the_key(fixture: &impl Executes) {
+async fn an_error_takes_the_row_back_and_frees_the_key(fixture: &impl Fixture) {
     let it = Inbox::new(fixture).await;
     for run in 1..=2 {
         let declined = it.settle("k", &["not a statement"]).await;
-        assert!(matches!(declined, Err(OnceError::Step(sqlx::Error::Database(_)))), "{declined:?}");
+        let Err(OnceError::Step(error)) = &declined else { panic!("{declined:?}") };
+        assert_eq!(error.kind(), TransactionErrorKind::Refused, "{error:?}");
         assert_eq!((it.runs(), fixture.count().await), (run, 0));
     }
     assert_eq!(it.settle("k", &[]).await.unwrap(), Once::Ran(3));
     it.all_are_back().await;
 }
 
-async fn a_value_that_is_not_kept_keeps_its_row_and_the_step_does_not_run_again<P: Executes>(fixture: &P) {
+async fn a_value_that_is_not_kept_keeps_its_row_and_the_step_does_not_run_again<P: Fixture>(fixture: &P) {
     let pool = fixture.pool(4);
     let builder = Idempotency::builder().store(fixture.store(pool.clone()).await).max_response_body(8);
     let it = Inbox::with(fixture, pool, builder);
@@ -66,7 +75,7 @@ async fn a_value_that_is_not_kept_keeps_its_row_and_the_step_does_not_run_again<
     assert_eq!((told, it.runs(), fixture.count().await), (Once::NotStored, 2, 2));
 }
 
-async fn of_sixteen_racers_at_two_nodes_one_runs_each_step_and_all_have_its_value(fixture: &impl Executes) {
+async fn of_sixteen_racers_at_two_nodes_one_runs_each_step_and_all_have_its_value(fixture: &impl Fixture) {
     const KEYS: u32 = 20;
     let nodes = [Inbox::new(fixture).await, Inbox::new(fixture).await];
     let keys: Vec<_> = (0..KEYS).map(|key| format!("k{key}")).collect();
@@ -82,7 +91,7 @@ async fn of_sixteen_racers_at_two_nodes_one_runs_each_step_and_all_have_its_valu
     assert_eq!(fixture.count().await, i64::from(KEYS));
 }
 
-async fn whoever_waits_holds_no_connection<P: Executes>(fixture: &P) {
+async fn whoever_waits_holds_no_connection<P: Fixture>(fixture: &P) {
     let it = Inbox::new(fixture).await;
     let call = || {
         it.idempotency.once("settle", "k").run_in(async |_, mut tx: IdempotentTx<P::Database>| {
@@ -92,18 +101,18 @@ async fn whoever_waits_holds_no_connection<P: Executes>(fixture: &P) {
     };
     let told = join_all((0..100).map(|_| call())).await;
     assert!(told.iter().all(|told| matches!(told, Ok(Once::Ran(1) | Once::Replayed(1)))), "{told:?}");
-    assert_eq!((it.pool.size(), it.runs(), fixture.count().await), (1, 1, 1));
+    assert_eq!((P::connections(&it.pool).1, it.runs(), fixture.count().await), (1, 1, 1));
 }
 
-async fn a_step_may_be_spawned_on_any_runtime<P: Executes>(fixture: &P) {
+async fn a_step_may_be_spawned_on_any_runtime<P: Fixture>(fixture: &P) {
     let store = fixture.store(fixture.pool(4)).await;
     let idempotency = Idempotency::builder().store(store).build().unwrap();
     let calls = (0..8).map(|key| {
         let call = idempotency.once("settle", format!("k{}", key % 4));
         let insert = format!("INSERT INTO {} VALUES ('k')", fixture.rows());
-        tokio::spawn(
-            call.run_in(async move |_, mut tx: IdempotentTx<P::Database>| P::execute(&mut tx, insert).await),
-        )
+        tokio::spawn(call.run_in(async move |_, mut tx: IdempotentTx<P::Database>| {
+            P::Database::text(&mut tx, insert).await
+        }))
     });
     for told in join_all(calls).await {
         assert!(matches!(told.unwrap(), Ok(Once::Ran(()) | Once::Replayed(()))));

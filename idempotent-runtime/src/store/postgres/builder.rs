@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, Postgres};
 
 use super::{
     PoolMode, PostgresShared, PostgresStore,
@@ -12,19 +12,23 @@ use super::{
     failure::NAME,
     inspect::Inspector,
     lanes::Lanes,
+    ledger::PostgresLedger,
     listen::Notifications,
     migrate,
     names::{self, Names},
-    pooler, rights,
+    pooler,
+    pools::OtherPools,
+    rights,
     statements::Statements,
     sweep::Sweeper,
-    transaction::Transactions,
+    transaction::PostgresPool,
 };
 use crate::{
     request::Address,
     store::{
         SetupError,
         remote::{Tasks, Wakeups, Word},
+        transactional::{Offer, Offers, TransactionalDatabase},
     },
 };
 
@@ -42,6 +46,7 @@ pub struct PostgresStoreBuilder {
     connections: usize,
     sweep_every: Duration,
     pool_mode: Option<PoolMode>,
+    others: OtherPools,
 }
 
 impl PostgresStoreBuilder {
@@ -55,6 +60,7 @@ impl PostgresStoreBuilder {
             connections,
             sweep_every: Duration::from_secs(60),
             pool_mode: None,
+            others: OtherPools::default(),
         }
     }
 
@@ -104,6 +110,16 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// Another library's pool of the same database, whose transactions handlers may have too, as
+    /// [`IdempotentTx<DB>`](crate::IdempotentTx). The last pool of each `DB` counts. Those of the
+    /// store's own pool, `IdempotentTx<Postgres>`, are there in any case.
+    ///
+    /// [`build`](Self::build) runs one transaction with it.
+    pub fn transactions<DB: TransactionalDatabase>(mut self, pool: DB::Pool) -> Self {
+        self.others.push::<DB>(pool);
+        self
+    }
+
     /// Brings the schema up to what this release works with, and does nothing else. For deployments
     /// that migrate as another user, or as a step of their own. Any number of nodes may do so at
     /// once.
@@ -132,8 +148,9 @@ impl PostgresStoreBuilder {
     ///
     /// # Errors
     /// A setting that cannot work, a schema that is missing or of another version, rights that the
-    /// user lacks, a pooler that the store cannot work with, or a server that does not answer or
-    /// refuses.
+    /// user lacks, a pooler that the store cannot work with, a pool of
+    /// [`transactions`](Self::transactions) in which none can be run, or a server that does not
+    /// answer or refuses.
     pub async fn build(self) -> Result<PostgresStore, SetupError> {
         let names = self.checked()?;
         let (mut connection, mode) = self.connect().await?;
@@ -144,10 +161,14 @@ impl PostgresStoreBuilder {
             migrate::check(&mut connection, &names).await?;
         }
         durability::warn(&mut connection).await?;
-        let transactions = Transactions::new(self.pool.clone(), mode, &names);
+        let ledger = Arc::new(PostgresLedger::new(mode, &names));
+        self.others.check(&mut connection, &ledger).await?;
+        let pool = PostgresPool { pool: self.pool.clone(), mode };
+        let own = Offers::default().and(Offer::<Postgres> { pool, ledger: ledger.clone() });
+        let offers = self.others.offered(own, ledger);
         let connections = Connections::new(self.pool, mode);
         connections.adopt(connection).await;
-        Ok(start(Arc::new(connections), names, transactions, self.connections, self.sweep_every).await)
+        Ok(start(Arc::new(connections), names, offers, self.connections, self.sweep_every).await)
     }
 
     /// A connection to set the store up with, and its mode.
@@ -171,7 +192,7 @@ impl PostgresStoreBuilder {
 async fn start(
     connections: Arc<Connections>,
     names: Names,
-    transactions: Transactions,
+    offers: Offers,
     lanes: usize,
     sweep_every: Duration,
 ) -> PostgresStore {
@@ -191,14 +212,7 @@ async fn start(
         }
     };
     let tasks = Tasks::new([tokio::spawn(sweeper.clone().every(sweep_every))]);
-    PostgresStore(Arc::new(PostgresShared {
-        calls,
-        inspector,
-        wakeups,
-        sweeper,
-        transactions,
-        _tasks: tasks,
-    }))
+    PostgresStore(Arc::new(PostgresShared { calls, inspector, wakeups, sweeper, offers, _tasks: tasks }))
 }
 
 /// True where an address is claimed. `None` where that cannot be known now.

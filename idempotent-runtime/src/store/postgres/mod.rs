@@ -3,17 +3,23 @@
 mod builder;
 mod calls;
 mod connections;
+#[cfg(feature = "diesel-async")]
+mod diesel;
 mod durability;
 mod failure;
 mod function;
 mod inspect;
 mod lanes;
+mod ledger;
 mod listen;
 mod migrate;
 mod names;
 mod pool_mode;
 mod pooler;
+mod pools;
 mod rights;
+#[cfg(feature = "sea-orm")]
+mod sea_orm;
 mod statements;
 mod sweep;
 mod transaction;
@@ -25,6 +31,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+#[cfg(feature = "diesel-async")]
+pub use self::diesel::DieselPg;
+#[cfg(feature = "sea-orm")]
+pub use self::sea_orm::SeaOrm;
 pub use self::{builder::PostgresStoreBuilder, pool_mode::PoolMode};
 use self::{
     calls::Call,
@@ -33,12 +43,12 @@ use self::{
     lanes::Lanes,
     names::Names,
     sweep::Sweeper,
-    transaction::Transactions,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
     remote::{Reply, Tasks, Wakeups, Word},
+    transactional::Offers,
 };
 use crate::request::Address;
 
@@ -164,7 +174,7 @@ struct PostgresShared {
     inspector: Inspector,
     wakeups: Wakeups,
     sweeper: Sweeper,
-    transactions: Transactions,
+    offers: Offers,
     _tasks: Tasks,
 }
 
@@ -183,9 +193,21 @@ impl PostgresStore {
     /// # Errors
     /// As for [`new`](Self::new); also a URL that is not one.
     pub async fn connect(url: &str) -> Result<Self, SetupError> {
+        Self::at(url)?.build().await
+    }
+
+    /// A store with other settings in the database that `url` names, for applications whose own
+    /// pool is another library's: [`transactions`](PostgresStoreBuilder::transactions) takes it.
+    ///
+    /// The pool of sqlx's that belongs to it opens no connection, unless a handler asks for an
+    /// `IdempotentTx<Postgres>`.
+    ///
+    /// # Errors
+    /// A URL that is not one.
+    pub fn at(url: &str) -> Result<PostgresStoreBuilder, SetupError> {
         let options: PgConnectOptions = url.parse().map_err(unreachable)?;
         // Poolers refuse to be asked for the digits of floating-point numbers.
-        Self::new(PgPoolOptions::new().connect_lazy_with(options.extra_float_digits(None))).await
+        Ok(Self::builder(PgPoolOptions::new().connect_lazy_with(options.extra_float_digits(None))))
     }
 
     /// A store with other settings.
@@ -305,7 +327,7 @@ impl Store for PostgresStore {
     }
 
     fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
-        Some(&self.0.transactions)
+        Some(&self.0.offers)
     }
 
     async fn changed(&self, address: Address) {

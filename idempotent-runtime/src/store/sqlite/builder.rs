@@ -2,18 +2,19 @@
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
-use sqlx::{SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions};
 
 use super::{
     SqliteShared, SqliteStore,
     connect::{Connector, Open, check_pool},
     failure::{NAME, unreachable},
+    ledger::SqliteLedger,
     poller::Waiters,
     schema,
     sql::{MOST, Sql},
     stuck::StuckReader,
     sweeper,
-    transaction::Transactions,
+    transaction::SqliteLending,
     turns::Turns,
     writer::Writer,
 };
@@ -22,6 +23,7 @@ use crate::{
     store::{
         SetupError,
         remote::{Batches, Notifier, checked},
+        transactional::{Offer, Offers},
     },
 };
 
@@ -166,18 +168,17 @@ fn start(
     sweep_every: Duration,
 ) -> SqliteStore {
     let (notifier, turns) = (Notifier::default(), Turns::default());
-    let transactions = pool.map(|pool| Transactions {
-        pool,
-        turns: turns.clone(),
-        sql: Arc::clone(&sql),
-        clock: Arc::clone(&clock),
+    let ledger = Arc::new(SqliteLedger { sql: Arc::clone(&sql), clock: Arc::clone(&clock) });
+    let offers = pool.map(|pool| {
+        let pool = SqliteLending { pool, turns: turns.clone() };
+        Offers::default().and(Offer::<Sqlite> { pool, ledger })
     });
     let waiters = Waiters::start(connector.clone(), Arc::clone(&sql), Arc::clone(&clock), notifier.clone());
     let reader =
         StuckReader { connector: connector.clone(), sql: Arc::clone(&sql), clock: Arc::clone(&clock) };
     let writer = Arc::new(Writer::new(connector, open, sql, clock, notifier.clone(), turns));
     let calls = Batches::start(NAME, 1, MOST, move |ops| Arc::clone(&writer).send(ops));
-    let shared = Arc::new(SqliteShared { calls, notifier, waiters, reader, transactions });
+    let shared = Arc::new(SqliteShared { calls, notifier, waiters, reader, offers });
     tokio::spawn(sweeper::run(Arc::downgrade(&shared), sweep_every));
     SqliteStore(shared)
 }

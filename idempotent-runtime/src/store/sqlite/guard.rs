@@ -23,7 +23,7 @@ use crate::store::transactional::TransactionState;
 // more.
 /// Commits and rollbacks that the hooks of one transaction's connection have seen.
 #[derive(Clone, Debug, Default)]
-pub struct Guard(Arc<Mutex<Seen>>);
+pub(super) struct Guard(Arc<Mutex<Seen>>);
 
 #[derive(Debug)]
 struct Seen {
@@ -42,13 +42,12 @@ struct Eye(Guard);
 
 impl Guard {
     /// Sets the hooks of a connection, just before a transaction begins.
-    pub(super) async fn over(connection: &mut SqliteConnection) -> Result<Guard, Error> {
-        let guard = Guard::default();
-        let (commits, rollbacks) = (Eye(guard.clone()), Eye(guard.clone()));
+    pub(super) async fn watch(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        let (commits, rollbacks) = (Eye(self.clone()), Eye(self.clone()));
         let mut handle = connection.lock_handle().await?;
         handle.set_commit_hook(move || commits.may_commit());
         handle.set_rollback_hook(move || rollbacks.rolled_back());
-        Ok(guard)
+        Ok(())
     }
 
     /// Removes all hooks from a connection.

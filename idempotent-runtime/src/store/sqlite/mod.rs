@@ -10,6 +10,7 @@ mod fair_lock;
 mod fast_path;
 mod files;
 mod guard;
+mod ledger;
 mod poller;
 mod rows;
 mod schema;
@@ -32,12 +33,12 @@ use self::{
     poller::{Knows, Waiters},
     sql::SWEPT,
     stuck::StuckReader,
-    transaction::Transactions,
 };
 use super::{
     Claim, ClaimRequest, Completion, Forget, ForgetRequest, Hold, Inspection, Record, Renewal, Resolve,
     ResolveRequest, Retention, SetupError, Store, StoreError, Stuck, StuckRequest,
     remote::{Batches, Notifier},
+    transactional::Offers,
 };
 use crate::request::Address;
 
@@ -115,7 +116,7 @@ struct SqliteShared {
     notifier: Notifier,
     waiters: Waiters,
     reader: StuckReader,
-    transactions: Option<Transactions>,
+    offers: Option<Offers>,
 }
 
 impl SqliteStore {
@@ -254,7 +255,7 @@ impl Store for SqliteStore {
     }
 
     fn transactions(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.0.transactions.as_ref().map(|transactions| transactions as _)
+        self.0.offers.as_ref().map(|offers| offers as _)
     }
 
     async fn changed(&self, address: Address) {

@@ -32,6 +32,8 @@ pub(super) struct Sql {
     /// Completes the claim at `?1` with the token `?2`, unless it is forgotten at `?6`, which is
     /// now: replayed until `?3`, forgotten at `?4`, with the record `?5`.
     pub(super) complete: Arc<str>,
+    /// The same with numbers in digits, which returns a row where it has done so.
+    pub(super) complete_within: Arc<str>,
     /// Reads the entries at the addresses from `?1` to `?2`.
     pub(super) beneath: Arc<str>,
     /// Reads the entries that are forgotten after the one that is forgotten at `?1` and has the
@@ -85,11 +87,11 @@ impl Sql {
                  SELECT {COLUMNS}, record FROM \"{table}\" WHERE changes() = 0 AND address = ?1"
             )
             .into(),
-            complete: format!(
-                "UPDATE \"{table}\" SET state = 2, until = ?3, retention = 0, forget_at = ?4, record = ?5 \
-                 WHERE address = ?1 AND token = ?2 AND state = 0 AND forget_at > ?6"
-            )
-            .into(),
+            complete: complete(table, |place| format!("?{place}")).into(),
+            complete_within: {
+                let complete = complete(table, |place| format!("CAST(?{place} AS INTEGER)"));
+                format!("{complete} RETURNING x'' AS answer").into()
+            },
             beneath: format!("SELECT {COLUMNS}, record FROM \"{table}\" WHERE address BETWEEN ?1 AND ?2")
                 .into(),
             walk: format!(
@@ -108,6 +110,15 @@ impl Sql {
         let power = rows.next_power_of_two().ilog2() as usize;
         Arc::clone(&self.put[power])
     }
+}
+
+/// Completes a claim, with numbers that are bound as `number` says.
+fn complete(table: &str, number: impl Fn(usize) -> String) -> String {
+    let (until, forget_at, now) = (number(3), number(4), number(6));
+    format!(
+        "UPDATE \"{table}\" SET state = 2, until = {until}, retention = 0, forget_at = {forget_at}, record = ?5 \
+         WHERE address = ?1 AND token = ?2 AND state = 0 AND forget_at > {now}"
+    )
 }
 
 fn put(table: &str, rows: usize) -> String {

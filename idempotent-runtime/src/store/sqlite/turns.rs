@@ -18,7 +18,9 @@ pub(super) struct Turns(Arc<Mutex<()>>);
 
 /// Held while writing.
 #[derive(Debug)]
-pub struct Turn(#[allow(dead_code, reason = "held, and given back when it is dropped")] OwnedMutexGuard<()>);
+pub(super) struct Turn(
+    #[allow(dead_code, reason = "held, and given back when it is dropped")] OwnedMutexGuard<()>,
+);
 
 impl Turns {
     /// Waits for a turn, for at most `limit`.

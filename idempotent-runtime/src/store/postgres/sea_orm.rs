@@ -47,6 +47,12 @@ use crate::store::{
 /// with the handler's rows, and what it does later fails. If it takes back what it has done while
 /// the handler's transaction is ending, nothing is kept: the request is a 500.
 ///
+/// # Behind a pooler
+///
+/// SeaORM names the statements that it prepares. A pooler in transaction mode has to know the names,
+/// as PgBouncer does since 1.21 (`max_prepared_statements`). Behind an older one such a statement
+/// may fail: the request is a 500, or its key is `outcome_unknown`.
+///
 /// # Connections
 ///
 /// The transaction is on a connection of SeaORM's pool. SeaORM cannot close one of them. One in a

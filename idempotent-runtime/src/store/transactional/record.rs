@@ -15,6 +15,9 @@ const ONE: usize = 1;
 /// connection's from then on.
 const PROBE: &str = "SAVEPOINT idempotent_probe";
 
+/// Takes back what has failed since.
+const TO_PROBE: &str = "ROLLBACK TO SAVEPOINT idempotent_probe";
+
 /// Ends a transaction that has failed and begins an empty one. In between nobody else can get the
 /// session, also behind a pooler.
 const AFRESH: &str = "ROLLBACK AND CHAIN";
@@ -31,8 +34,18 @@ pub(crate) async fn complete<DB: TransactionalDatabase>(
     if DB::depth(transaction) != ONE || witnessed.is_some_and(|state| state != TransactionState::Stands) {
         return Ok(None);
     }
+    if ledger.sessions_are_lent() {
+        DB::run(transaction, PROBE).await?;
+    }
     let statement = ledger.completion(mark, hold, record, retention);
-    ledger.completed(DB::execute(transaction, &statement.text, &statement.slices()).await?)
+    match DB::execute(transaction, &statement.text, &statement.slices()).await {
+        // The transaction had not failed before, so it can still be told whose it is.
+        Err(error) if ledger.sessions_are_lent() && error.is_answered() => {
+            let _ = DB::run(transaction, TO_PROBE).await;
+            Err(error)
+        }
+        answer => ledger.completed(answer?),
+    }
 }
 
 /// State of the transaction with this mark. One in which a statement has failed is rolled back, and
@@ -57,6 +70,9 @@ pub(crate) async fn standing<DB: TransactionalDatabase>(
     }
     match DB::execute(transaction, read, &[]).await {
         Ok(found) => Ok(state_by(found, mark).unwrap_or_else(|| without_mark(ledger))),
+        // The probe has just found it without a failure, so only this statement has failed: a
+        // pooler may not know the names of a library's statements.
+        Err(error) if error.is_answered() && ledger.sessions_are_lent() => Ok(TransactionState::Unknown),
         Err(error) if error.is_answered() => has_failed::<DB>(transaction, read, mark).await,
         Err(error) => Err(error),
     }

@@ -49,9 +49,9 @@ use crate::store::{
 ///
 /// # Behind a pooler
 ///
-/// SeaORM names the statements that it prepares. A pooler in transaction mode has to know the names,
-/// as PgBouncer does since 1.21 (`max_prepared_statements`). Behind an older one such a statement
-/// may fail: the request is a 500, or its key is `outcome_unknown`.
+/// SeaORM names the statements that it prepares. A pooler in transaction mode has to know the
+/// names, as PgBouncer does since 1.21 (`max_prepared_statements`). Behind an older one such a
+/// statement may fail: the request is a 500, or its key is `outcome_unknown`.
 ///
 /// # Connections
 ///

@@ -67,6 +67,8 @@ async fn go_on_while_it_is_walked(url: &str, space: &str) {
     let reconcile = async |_: &AbandonedExecution| Resolution::Value(json!(7));
     for round in 0..rounds {
         let builder = with_store(Idempotency::builder(), url, space, &Script::default()).await.unwrap();
+        // A turn of its own: the one before holds for its whole interval.
+        let builder = builder.namespace(format!("round {round}"));
         let node = builder.lease(LEASE).reconcile(reconcile).build().unwrap();
         die(&node, round, dead).await;
         without.push(claims(&node, &format!("without {round}")).await);

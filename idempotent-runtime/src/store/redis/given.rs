@@ -32,7 +32,7 @@ pub(super) enum Given {
 pub(super) enum Lender {
     /// The same connection each time.
     Same(Lent),
-    /// Whatever the application gives.
+    /// A new one each time, as the application gives it.
     Opens(Open),
 }
 

@@ -12,7 +12,6 @@ use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection, TransactionMan
 use idempotent_runtime::{DieselPg, IdempotentTx, SeaOrm, TransactionError, TransactionalDatabase};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Sqlite, postgres::PgConnectOptions};
-
 use tokio::time::sleep;
 
 /// A database whose lent transactions run text.
@@ -27,29 +26,26 @@ pub trait Lent: TransactionalDatabase {
     fn open_inner(tx: &mut IdempotentTx<Self>) -> impl Future<Output = Result<(), TransactionError>> + Send;
 }
 
-impl Lent for Postgres {
-    async fn text(tx: &mut IdempotentTx<Self>, sql: String) -> Result<(), TransactionError> {
-        (&mut **tx).execute(AssertSqlSafe(sql)).await?;
-        Ok(())
-    }
+/// Databases of sqlx.
+macro_rules! on_sqlx {
+    ($($database:ty),*) => {
+        $(
+            impl Lent for $database {
+                async fn text(tx: &mut IdempotentTx<Self>, sql: String) -> Result<(), TransactionError> {
+                    (&mut **tx).execute(AssertSqlSafe(sql)).await?;
+                    Ok(())
+                }
 
-    async fn open_inner(tx: &mut IdempotentTx<Self>) -> Result<(), TransactionError> {
-        mem::forget(tx.begin().await?);
-        Ok(())
-    }
+                async fn open_inner(tx: &mut IdempotentTx<Self>) -> Result<(), TransactionError> {
+                    mem::forget(tx.begin().await?);
+                    Ok(())
+                }
+            }
+        )*
+    };
 }
 
-impl Lent for Sqlite {
-    async fn text(tx: &mut IdempotentTx<Self>, sql: String) -> Result<(), TransactionError> {
-        (&mut **tx).execute(AssertSqlSafe(sql)).await?;
-        Ok(())
-    }
-
-    async fn open_inner(tx: &mut IdempotentTx<Self>) -> Result<(), TransactionError> {
-        mem::forget(tx.begin().await?);
-        Ok(())
-    }
-}
+on_sqlx!(Postgres, Sqlite);
 
 impl Lent for SeaOrm {
     async fn text(tx: &mut IdempotentTx<Self>, sql: String) -> Result<(), TransactionError> {
